@@ -1,0 +1,129 @@
+"""Pandera schemas of every table that crosses a pipeline border: columns, dtypes and rules in one place.
+
+None of these tables holds an identifier, so Pandera may quote a failing value. Raw EMR tables have no schema here: they
+are checked in `imaging/records.py`, whose messages hold no value.
+"""
+
+import pandera.pandas as pa
+from pandera.engines.pandas_engine import BOOL, FLOAT64, INT64
+
+from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+
+SUBSETS = ("train", "validation", "test")
+KEY = r"^[0-9a-f]{32}$"  # first 32 hex digits of HMAC-SHA256
+
+QC_METRICS = ("sharpness", "contrast", "dark_fraction", "bright_fraction")
+"""Measured on every readable image; the manifest holds them as `qc_<metric>`."""
+
+HISTORY_EVENTS = ("", "unfreeze", "stop:nan", "stop:plateau", "stop:budget")
+
+
+def _key(**kwargs: object) -> pa.Column:
+    return pa.Column(str, pa.Check.str_matches(KEY), **kwargs)
+
+
+def _table(columns: dict[str, pa.Column], **kwargs: object) -> pa.DataFrameSchema:
+    return pa.DataFrameSchema(columns, strict=True, coerce=True, ordered=True, **kwargs)
+
+
+known_exports = _table(
+    {
+        "export": pa.Column(INT64, pa.Check.ge(1), unique=True),  # ordinal: the only name of an export past 02
+        "export_id": pa.Column(str, unique=True),  # the folder's name; stays in 02_intermediate
+        "synthetic": pa.Column(BOOL),
+    }
+)
+
+records = _table(
+    {
+        "image_id": _key(unique=True),
+        "patient_key": _key(),
+        "study_key": _key(),
+        "file_key": _key(),
+        "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),
+        "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
+        "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),
+        "exam_day": pa.Column("datetime64[us]", nullable=True),  # shifted per patient
+        "export": pa.Column(INT64, pa.Check.ge(1)),
+    }
+)
+
+_rejection = {
+    "export": pa.Column(INT64, pa.Check.ge(1)),
+    "row": pa.Column(INT64, pa.Check.ge(1)),  # 1 is the first row below the header
+    "file_key": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),
+    "reason_code": pa.Column(str),
+    "detail": pa.Column(str),  # fixed vocabulary and numbers, no value of the input
+}
+rejected_records = _table(dict(_rejection))
+rejected_images = _table(dict(_rejection))
+
+image_manifest = _table(
+    {
+        "image_id": _key(unique=True),
+        "patient_key": _key(),
+        "study_key": _key(),
+        "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),
+        "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
+        "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),
+        "exam_day": pa.Column("datetime64[us]", nullable=True),
+        "export": pa.Column(INT64, pa.Check.ge(1)),
+        "source_key": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),  # "" where no file was there
+        "pixel_sha256": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),  # "" where nothing was stored
+        "difference_hash": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),  # 256 bits
+        "rows": pa.Column(INT64, pa.Check.ge(0)),  # pixels of the source; 0 where it could not be read
+        "columns": pa.Column(INT64, pa.Check.ge(0)),
+        **{f"qc_{metric}": pa.Column(FLOAT64, nullable=True) for metric in QC_METRICS},
+        "qc_status": pa.Column(str, pa.Check.isin(["accepted", "rejected"])),
+        "qc_reasons": pa.Column(str),  # ;-separated; flags of accepted images too
+        "image_path": pa.Column(str),  # below 03_primary/images: "<2>/<image_id>.png"; "" where nothing was stored
+    }
+)
+
+patient_subsets = _table(
+    {
+        "patient_key": _key(unique=True),
+        "subset": pa.Column(str, pa.Check.isin(SUBSETS)),
+        "assigned_in": pa.Column(INT64, pa.Check.ge(1)),
+        "label_at_assignment": pa.Column(str, pa.Check.isin(DISEASES)),
+    }
+)
+
+split = _table(
+    {
+        "image_id": _key(unique=True),
+        "patient_key": _key(),
+        "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        "subset": pa.Column(str, pa.Check.isin(SUBSETS)),
+    }
+)
+
+history = _table(
+    {
+        "epoch": pa.Column(INT64, pa.Check.ge(1), unique=True),
+        "stage": pa.Column(INT64, pa.Check.ge(0)),
+        "unfrozen_groups": pa.Column(INT64, pa.Check.ge(0)),
+        "trainable_parameters": pa.Column(INT64, pa.Check.ge(0)),
+        "learning_rate": pa.Column(FLOAT64, pa.Check.gt(0)),
+        "train_loss": pa.Column(FLOAT64, nullable=True),
+        "val_loss": pa.Column(FLOAT64, nullable=True),
+        "val_accuracy": pa.Column(FLOAT64, nullable=True),
+        "val_macro_f1": pa.Column(FLOAT64, nullable=True),
+        "best_val_loss": pa.Column(FLOAT64, nullable=True),
+        "patience_counter": pa.Column(INT64, pa.Check.ge(0)),
+        "seconds": pa.Column(FLOAT64, pa.Check.ge(0)),
+        "event": pa.Column(str, pa.Check.isin(HISTORY_EVENTS)),
+    }
+)
+
+predictions = _table(
+    {
+        "image_id": _key(unique=True),
+        "patient_key": _key(),
+        "subset": pa.Column(str, pa.Check.isin(["validation", "test"])),
+        "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        **{column: pa.Column(FLOAT64, pa.Check.in_range(0, 1)) for column in PROBABILITY_COLUMNS},
+    }
+)

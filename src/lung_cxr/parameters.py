@@ -1,0 +1,180 @@
+"""One Pydantic model per parameter group. The values stand in `conf/`: no field here has a default.
+
+Kedro builds these models before any node runs; a typo or a missing setting stops the run there. Each field says its unit
+and its source: a section, table or equation of the paper, or our own choice (see `docs/decisions.md`).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class ParameterGroup(BaseModel):
+    """A group of settings: unknown names are errors, values cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- synthetic hospital ----------------------------------------------------------------------------------------------
+
+
+class SyntheticHospitalParameters(ParameterGroup):
+    """The hospital that does not exist: how large, and how much is wrong with its exports."""
+
+    seed: int = Field(description="everything drawn follows from it")
+    patients: int = Field(ge=7, description="patients in both exports together")
+    side: int = Field(ge=128, description="longer side of a radiograph, pixels")
+    returning_fraction: Fraction = Field(description="patients of the first export who come again in the second")
+    class_counts: dict[str, int] = Field(description="images of each class, as proportions (Table 1)")
+    minimum_patients_per_class: int = Field(ge=1, description="floor under the long tail, so that a small hospital has it all")
+    defects: dict[str, int] = Field(description="how many of each kind of defect to plant, e.g. truncated: 2")
+    burned_in_fraction: Fraction = Field(description="images with a name burned into the pixels")
+
+
+# --- ingestion -------------------------------------------------------------------------------------------------------
+
+
+class EmrParameters(ParameterGroup):
+    """How to read a hospital's EMR tables (DESIGN §4)."""
+
+    tables: list[str] = Field(description="file names looked for in an export's folder; all that exist are read")
+    columns: dict[str, str] = Field(description="logical column → the hospital's own name")
+    row_filter: dict[str, list[str]] = Field(description="the hospital's column → values kept; '' is an empty cell or no such column")
+    patient_id_width: int | None = Field(description="zero-pad numbers to this many characters; null: leave")
+    date_format: str | None = Field(description="strptime format of exam_date and birth_date; null: ISO or day first")
+    views: dict[str, list[str]] = Field(description="PA, AP and lateral → what the hospital writes (case ignored)")
+    sexes: dict[str, list[str]] = Field(description="F and M → what the hospital writes (case ignored)")
+
+
+class Icd10Parameters(ParameterGroup):
+    """ICD-10 → class; the longest prefix wins (DESIGN §4)."""
+
+    version: str = Field(description="recorded with every catalogue; raise it with every change")
+    classes: dict[str, list[str]] = Field(description="class → prefixes, in the order of Table 1")
+
+
+class QualityParameters(ParameterGroup):
+    """Thresholds of quality control (DESIGN §7); how each was chosen stands beside its value in conf/."""
+
+    min_side: int = Field(ge=1, description="shorter limits of the longer side, pixels")
+    max_aspect_ratio: float = Field(gt=1, description="longer over shorter side")
+    min_sharpness: float = Field(ge=0, description="see imaging/quality.py")
+    min_contrast: float = Field(ge=0, description="P99 − P1 of the standardised image, of 255")
+    max_dark_fraction: Fraction = Field(description="share of pixels at 0")
+    max_bright_fraction: Fraction = Field(description="share of pixels at 255")
+    near_duplicate_bits: int = Field(ge=0, le=16, description="Hamming distance of 256-bit difference hashes")
+    near_duplicate_correlation: Fraction = Field(description="Pearson, at 128 × 128")
+
+
+class StandardiseParameters(ParameterGroup):
+    """From decoded pixels to the 1024² store (section III.B)."""
+
+    side: int = Field(ge=32, description="pixels; the paper stores 1024")
+    percentiles: tuple[float, float] = Field(description="robust window mapped to 0…255")
+    aspect: Literal["pad", "stretch"] = Field(description="pad to a square, or stretch")
+
+
+class IngestionParameters(ParameterGroup):
+    """What is accepted into the catalogue (DESIGN §4, §6, §7)."""
+
+    max_fault_fraction: Fraction = Field(description="above it the run fails, after everything good was saved")
+    accept_unknown_view: bool = Field(description="keep images whose view nobody wrote down")
+    accept_unchecked_pixels: bool = Field(description="keep images that may hold burned-in text; the report says so first")
+    quality: QualityParameters
+    standardise: StandardiseParameters
+    workers: int = Field(description="processes; -1: all cores")
+
+
+# --- splitting -------------------------------------------------------------------------------------------------------
+
+
+class SplittingParameters(ParameterGroup):
+    """Patients to subsets (section III.D: 80/10/10)."""
+
+    seed: int = Field(description="orders patients of equal size")
+    fractions: dict[Literal["train", "validation", "test"], Fraction] = Field(description="of the images of each class")
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> "SplittingParameters":
+        if abs(sum(self.fractions.values()) - 1) > 1e-9 or len(self.fractions) != 3:
+            raise ValueError("splitting.fractions: train, validation and test must be given and sum to 1")
+        return self
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+class BackboneParameters(ParameterGroup):
+    """One ImageNet backbone (section IV.E)."""
+
+    architecture: str = Field(description="row of models/backbones.py")
+    size: int = Field(ge=32, description="input side, pixels (DESIGN §9)")
+    weights: str | None = Field(description="imagenet | a path | auto (demo only) | null (random)")
+    top_layers: int = Field(ge=0, description="n of Table 3: Keras layers that traditional fine-tuning unfreezes")
+    options: dict[str, float] = Field(description="further arguments of the keras.applications constructor")
+
+
+class DynamicParameters(ParameterGroup):
+    """Validation-driven unfreezing (Algorithm 1)."""
+
+    kind: Literal["dynamic"]
+    patience: int = Field(ge=1, description="p, epochs without improvement (III.F: 5)")
+    step: int = Field(ge=1, description="k, layer groups per unfreezing (III.F: 3)")
+    decay: float = Field(ge=0, lt=1, description="learning rate ← learning rate · (1 − decay) (Eq. 12: 0.1)")
+    at_full_depth: Literal["stop", "continue"] = Field(description="at m = L on a plateau: stop, or go on to n")
+
+
+class TraditionalParameters(ParameterGroup):
+    """A fixed number of top layers unfrozen from the start (Table 3)."""
+
+    kind: Literal["traditional"]
+    stop_patience: int | None = Field(ge=1, description="epochs without improvement; null: train to n")
+
+
+class StrategyParameters(RootModel[Annotated[DynamicParameters | TraditionalParameters, Field(discriminator="kind")]]):
+    """The settings of one strategy, told apart by `kind`."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class AugmentationParameters(ParameterGroup):
+    """Table 2; for minority classes only (section III.D)."""
+
+    classes: list[str] | Literal["all_but_largest"] | None = Field(description="classes augmented; null: none")
+    rotation: float = Field(ge=0, description="± degrees")
+    brightness: tuple[float, float] = Field(description="factor, drawn uniformly")
+    contrast: tuple[float, float] = Field(description="factor about the image's mean, drawn uniformly")
+    bank: int | None = Field(ge=1, description="K copies of each minority image per stage; null: drawn afresh each time")
+
+
+class TrainingParameters(ParameterGroup):
+    """What every strategy shares (sections III.D, III.F)."""
+
+    seeds: list[int] = Field(min_length=1, description="one run each, one after the other")
+    max_epochs: int = Field(ge=1, description="n, over the whole run (III.F: 100)")
+    batch_size: int = Field(ge=1, description="images")
+    learning_rate: float = Field(gt=0, description="η at the start; the paper does not give it")
+    optimizer: Literal["adam", "sgd"] = Field(description="the paper does not give it")
+    dropout: float = Field(ge=0, lt=1, description="before the head; the paper does not give it")
+    head: Literal["gap", "flatten_dense"] = Field(description="global average pooling, or the paper's file sizes")
+    sampling: Literal["balanced", "natural"] = Field(description="III.D: class-balanced batches")
+    loss_weights: Literal["inverse_frequency", "none"] = Field(description="Eq. 14, training loss only")
+    augmentation: AugmentationParameters
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(description="Keras dtype policy")
+    jit_compile: bool | Literal["auto"] = Field(description="auto: XLA on a GPU, never on a CPU")
+    load_time_repeats: int = Field(ge=0, description="cold processes to measure load time with; the median counts")
+    force: bool = Field(description="run again what is up to date")
+
+
+# --- reporting -------------------------------------------------------------------------------------------------------
+
+
+class ReportingParameters(ParameterGroup):
+    """How results are summarised (DESIGN §12)."""
+
+    title: str
+    bootstrap_draws: int = Field(ge=100, description="resamples of test patients")
+    confidence: float = Field(gt=0.5, lt=1, description="of every interval")
+    seed: int

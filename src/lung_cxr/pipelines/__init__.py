@@ -1,0 +1,1 @@
+"""Pipelines: tables of nodes, one folder each."""
