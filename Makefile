@@ -1,0 +1,53 @@
+# Everything a person runs, from a fresh clone: bare Python 3.11, pip and make.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO_ROOT := data/demo
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PYTHONHASHSEED ?= 0
+
+.PHONY: help env key demo test test-all lint viz clean-demo lock
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(READY)  ## the environment in .venv, exactly as locked
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Installing the environment into $(VENV) (once; a few minutes) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or newer is needed, found {sys.version.split()[0]}: make PYTHON=<path> …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+key: $(READY)  ## a new pseudonymisation key in conf/local (keep it: without it no export can be added)
+	@$(BIN)/python -m lung_cxr.imaging.pseudonyms
+
+demo: $(READY)  ## synthetic hospital → catalogue → two trained models → report
+	@$(BIN)/kedro run --env demo --pipelines demo
+	@$(BIN)/python -m lung_cxr.pipelines.reporting.headline $(DEMO_ROOT)/08_reporting
+
+test: lint  ## lint, types and the quick tests
+	$(BIN)/pytest -n 2 --dist loadfile --durations=10
+
+test-all: lint  ## also the slow tests
+	$(BIN)/pytest -n 2 --dist loadfile --durations=20 -m "slow or not slow"
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+viz: $(READY)  ## the lineage in a browser
+	$(BIN)/kedro viz run --env demo
+
+clean-demo:  ## forget the demo's data
+	rm -rf $(DEMO_ROOT)
+
+lock:  ## resolve pyproject.toml anew into requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --upgrade -o requirements.lock
