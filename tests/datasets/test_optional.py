@@ -1,0 +1,39 @@
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from kedro_datasets.pandas import ParquetDataset
+
+from lung_cxr.datasets import OptionalDataset
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "table.parquet")
+
+
+@pytest.fixture
+def optional(path):
+    return OptionalDataset(dataset={"type": "pandas.ParquetDataset", "filepath": path})
+
+
+def test_nothing_saved_yet_gives_none(optional):
+    assert optional.load() is None
+    assert not optional.exists()
+
+
+def test_what_the_entry_on_the_same_path_saved_is_read(optional, path):
+    table = pd.DataFrame({"patient_key": ["a", "b"]})
+    ParquetDataset(filepath=path).save(table)
+    pd.testing.assert_frame_equal(optional.load(), table)
+
+
+def test_it_is_read_only(optional):
+    with pytest.raises(DatasetError, match="only reads"):
+        optional.save(pd.DataFrame())
+
+
+def test_a_damaged_file_is_an_error_not_a_fresh_start(optional, path):
+    with open(path, "wb") as file:
+        file.write(b"half a parq")
+    with pytest.raises(DatasetError):
+        optional.load()

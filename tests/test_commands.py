@@ -1,0 +1,173 @@
+"""Every command of the README, in order, from an empty data folder: a copy of the project in a folder of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+PLAIN = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Project:
+    """A fresh copy of the project; commands run in it as a person would type them."""
+
+    def __init__(self, source: Path, folder: Path):
+        self.folder = folder
+        for name in ("pyproject.toml", ".telemetry"):
+            shutil.copy(source / name, folder / name)
+        shutil.copytree(source / "conf", folder / "conf", ignore=shutil.ignore_patterns("credentials*"))
+        (folder / "src").symlink_to(source / "src")
+
+    def kedro(self, *arguments: str, succeeds: bool = True, **variables: str) -> str:
+        """Run `kedro <arguments>`; return what it printed, as one line without colours."""
+        environment = {**os.environ, "COLUMNS": "400", "PYTHONPATH": str(self.folder / "src"), **variables}
+        done = subprocess.run(
+            [sys.executable, "-m", "kedro", *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        printed = re.sub(r"\s+", " ", PLAIN.sub("", done.stdout + done.stderr))
+        assert (done.returncode == 0) == succeeds, printed[-6000:]
+        return printed
+
+    def table(self, path: str) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / "data/test" / path)
+
+    def modified(self, pattern: str) -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in sorted((self.folder / "data/test").glob(pattern))}
+
+
+@pytest.fixture(scope="module")
+def fresh(project, tmp_path_factory):
+    return Project(project, tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def catalogue(fresh):
+    """After `kedro run --pipelines synthetic_hospital` and `--pipelines ingestion,splitting`."""
+    fresh.kedro("run", "--env", "test", "--pipelines", "synthetic_hospital")
+    fresh.kedro("run", "--env", "test", "--pipelines", "ingestion,splitting")
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def trained(catalogue):
+    """After `kedro run --pipelines training --namespaces mobilenet`."""
+    catalogue.printed = catalogue.kedro(
+        "run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet"
+    )
+    return catalogue
+
+
+def test_registry_list_names_the_pipelines(fresh):
+    printed = fresh.kedro("registry", "list")
+    for name in (
+        "__default__",
+        "demo",
+        "ingestion",
+        "reporting",
+        "splitting",
+        "synthetic_hospital",
+        "training",
+    ):
+        assert f"- {name}" in printed
+
+
+def test_without_exports_ingestion_says_what_to_do(project, tmp_path):
+    empty = Project(project, tmp_path)
+    printed = empty.kedro("run", "--env", "test", "--pipelines", "ingestion", succeeds=False)
+    assert "01_raw/exports" in printed
+
+
+def test_without_a_key_the_error_says_how_to_make_one(catalogue, tmp_path, project):
+    hospital = Project(project, tmp_path)
+    shutil.copytree(catalogue.folder / "data/test/01_raw", tmp_path / "data/01_raw")
+    printed = hospital.kedro("run", "--pipelines", "ingestion", succeeds=False, LUNG_CXR_KEY="")
+    assert "make key" in printed
+
+
+def test_a_refresh_leaves_a_catalogue_and_a_split(catalogue):
+    manifest = catalogue.table("03_primary/image_manifest.parquet")
+    split = catalogue.table("05_model_input/split.parquet")
+    accepted = manifest[manifest["qc_status"] == "accepted"]
+    assert set(split["image_id"]) == set(accepted["image_id"])
+    assert split.groupby("patient_key")["subset"].nunique().max() == 1
+    assert set(split["subset"]) == {"train", "validation", "test"}
+    assert set(manifest["export"]) == {1, 2}
+
+
+def test_a_second_refresh_does_nothing_and_says_so(catalogue):
+    images, pixels = (
+        catalogue.modified("03_primary/images/*/*.png"),
+        catalogue.modified("05_model_input/pixels_*.npy"),
+    )
+    before = catalogue.table("03_primary/image_manifest.parquet")
+    printed = catalogue.kedro("run", "--env", "test", "--pipelines", "ingestion,splitting")
+    assert "nothing new" in printed.lower()
+    assert images
+    assert pixels
+    assert catalogue.modified("03_primary/images/*/*.png") == images
+    assert catalogue.modified("05_model_input/pixels_*.npy") == pixels
+    pd.testing.assert_frame_equal(catalogue.table("03_primary/image_manifest.parquet"), before)
+
+
+def test_one_backbone_trains_alone(trained):
+    for strategy in ("dynamic", "traditional"):
+        folder = trained.folder / f"data/test/07_model_output/mobilenet/{strategy}/seed_0"
+        assert {path.name for path in folder.iterdir()} >= {
+            "history.csv",
+            "predictions.parquet",
+            "run_record.json",
+        }
+        assert (trained.folder / f"data/test/06_models/mobilenet/{strategy}/seed_0/model.keras").is_file()
+
+
+def test_one_run_that_is_up_to_date_is_skipped_saying_so(trained):
+    printed = trained.kedro(
+        "run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet.dynamic"
+    )
+    assert "up to date" in printed
+
+
+def test_a_run_that_fails_says_why_and_the_command_ends_non_zero(trained):
+    printed = trained.kedro(
+        "run", "--env", "test", "--pipelines", "training", "--namespaces", "vgg16.dynamic",
+        "--params", "backbones.vgg16.weights=/no/such/file.weights.h5", succeeds=False,
+    )  # fmt: skip
+    assert "vgg16.dynamic" in printed
+    assert (trained.folder / "data/test/07_model_output/vgg16/dynamic/seed_0/run_record.json").is_file()
+
+
+def test_the_report_names_finished_and_missing_runs(trained):
+    trained.kedro("run", "--env", "test", "--pipelines", "reporting")
+    (report,) = (trained.folder / "data/test/08_reporting/report.html").glob("*/report.html")
+    html = report.read_text()
+    assert "synthetic" in html.lower()
+    assert "not yet trained" in html
+    (table4,) = (trained.folder / "data/test/08_reporting/table4_dynamic.csv").glob("*/table4_dynamic.csv")
+    assert len(pd.read_csv(table4)) >= 7
+
+
+@pytest.mark.slow
+def test_kedro_run_does_everything(catalogue):
+    """All seven backbones with both strategies, tiny, then the report."""
+    catalogue.kedro("run", "--env", "test")
+    records = catalogue.modified("07_model_output/*/*/seed_0/run_record.json")
+    assert len(records) == 14
+    reports = catalogue.modified("08_reporting/report.html/*/report.html")
+    assert "not yet trained" not in list(reports)[-1].read_text()
+
+
+@pytest.mark.slow
+def test_viz_builds_without_a_key(catalogue):
+    catalogue.kedro("viz", "build", "--env", "test", LUNG_CXR_KEY="")
+    assert (catalogue.folder / "build/api/main").is_file()

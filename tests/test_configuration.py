@@ -1,0 +1,214 @@
+"""The configuration is code: these tests read conf/ as Kedro would and hold it against the rules of the design."""
+
+import warnings
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import configure_project
+from kedro.io import DataCatalog
+
+from lung_cxr import parameters as groups
+from lung_cxr.experiments import BACKBONES, RUNS, STRATEGIES
+from lung_cxr.settings import CONFIG_LOADER_ARGS
+
+ENVIRONMENTS = ("base", "demo", "public_cxr", "test")
+PATIENT_LEVEL_LAYERS = ("raw", "intermediate", "primary", "model_input", "models", "model_output")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _public_folders(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("LUNG_CXR_PUBLIC_ROOT", "LUNG_CXR_WEIGHTS"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def pipelines(project):
+    configure_project("lung_cxr")
+    from lung_cxr.pipeline_registry import register_pipelines
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # Kedro warns of dotted names and lost parameters
+        return register_pipelines()
+
+
+@pytest.fixture(scope="module")
+def config(project):
+    loaders: dict[str, OmegaConfigLoader] = {}
+
+    def of(environment: str) -> OmegaConfigLoader:
+        if environment not in loaders:
+            loaders[environment] = OmegaConfigLoader(
+                conf_source=str(project / "conf"), env=environment, **CONFIG_LOADER_ARGS
+            )
+        return loaders[environment]
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def catalogue(config):
+    return lambda environment: DataCatalog.from_config(config(environment)["catalog"])
+
+
+def _persistent_names(pipelines):
+    names = pipelines["__default__"].datasets() | pipelines["demo"].datasets()
+    return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
+
+
+def test_the_promised_pipelines_are_registered(pipelines):
+    assert {
+        "__default__",
+        "demo",
+        "synthetic_hospital",
+        "ingestion",
+        "splitting",
+        "training",
+        "reporting",
+    } <= set(pipelines)
+
+
+def test_the_default_pipeline_never_draws_a_synthetic_hospital(pipelines):
+    assert "planted_truth" in pipelines["demo"].all_outputs()
+    assert "planted_truth" not in pipelines["__default__"].datasets()
+
+
+def test_the_demo_trains_one_backbone(pipelines):
+    namespaces = {node.namespace for node in pipelines["demo"].nodes if node.namespace}
+    assert namespaces == {f"mobilenet.{strategy}" for strategy in STRATEGIES}
+
+
+def test_every_run_of_the_grid_is_a_namespace(pipelines):
+    assert {node.namespace for node in pipelines["training"].nodes} == {run.namespace for run in RUNS}
+
+
+def test_a_training_namespace_needs_only_what_other_pipelines_persist(pipelines):
+    made_elsewhere = (pipelines["ingestion"] + pipelines["splitting"]).all_outputs()
+    run = pipelines["training"].only_nodes_with_namespaces(["mobilenet.dynamic"])
+    needed = {name for name in run.inputs() if not name.startswith("params:")}
+    folders = {name for name in needed if name.endswith("_folder")}
+    assert needed - folders <= made_elsewhere
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_no_dataset_lives_in_memory_only(pipelines, catalogue, environment):
+    resolved = catalogue(environment)
+    missing = [name for name in _persistent_names(pipelines) if name not in resolved]
+    assert missing == []
+
+
+@pytest.mark.parametrize("environment", ["demo", "public_cxr", "test"])
+def test_every_path_begins_with_the_roots_of_its_environment(pipelines, catalogue, config, environment):
+    roots = config(environment)["globals"]
+    allowed = tuple(f"/{str(roots[key]).strip('/')}" for key in ("root", "exports")) + (
+        "/conf/local/credentials.yml",
+    )
+    resolved = catalogue(environment)
+    for name in _persistent_names(pipelines):
+        described = resolved.get(name)._describe()
+        path = str(described.get("filepath", described.get("dataset", "")))
+        if path:
+            assert any(root in f"/{path}" for root in allowed), f"{name} of {environment}: {path}"
+
+
+def test_a_previous_entry_reads_the_path_its_namesake_writes(config):
+    entries = config("base")["catalog"]
+    previous = {name: entry for name, entry in entries.items() if name.startswith("previous_")}
+    assert previous
+    for name, entry in previous.items():
+        now = entries[name.removeprefix("previous_")]
+        assert (entry["dataset"]["type"], entry["dataset"]["filepath"]) == (now["type"], now["filepath"])
+
+
+def test_nothing_patient_level_is_previewed_and_everything_has_a_layer(config):
+    for name, entry in config("base")["catalog"].items():
+        if name.startswith("_"):
+            continue
+        viz = entry["metadata"]["kedro-viz"]
+        if viz["layer"] in PATIENT_LEVEL_LAYERS:
+            assert viz.get("preview") is False, name
+
+
+def test_no_validator_quotes_a_value_of_a_table_with_identifiers(config):
+    for name, entry in config("base")["catalog"].items():
+        if "01_raw" in str(entry.get("filepath", "")) or name == "raw_exports":
+            assert "validator" not in entry, name
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_parameter_group_of_every_environment_is_valid(config, environment):
+    values = config(environment)["parameters"]
+    expected = {
+        "synthetic_hospital": groups.SyntheticHospitalParameters,
+        "emr": groups.EmrParameters,
+        "icd10": groups.Icd10Parameters,
+        "ingestion": groups.IngestionParameters,
+        "splitting": groups.SplittingParameters,
+        "training": groups.TrainingParameters,
+        "reporting": groups.ReportingParameters,
+    }
+    assert set(values) == {*expected, "backbones", "strategies"}
+    for name, model in expected.items():
+        model.model_validate(values[name])
+    assert tuple(values["backbones"]) == BACKBONES
+    assert set(values["strategies"]) == set(STRATEGIES)
+    for backbone in values["backbones"].values():
+        groups.BackboneParameters.model_validate(backbone)
+    for name, strategy in values["strategies"].items():
+        assert groups.StrategyParameters.model_validate(strategy).root.kind == name
+
+
+def test_the_base_settings_are_the_papers(config):
+    """Sections III.D, III.F; Eq. 12; Tables 2 and 3."""
+    values = config("base")["parameters"]
+    assert values["strategies"]["dynamic"] == {
+        "kind": "dynamic", "patience": 5, "step": 3, "decay": 0.1, "at_full_depth": "stop",
+    }  # fmt: skip
+    training = values["training"]
+    assert (training["max_epochs"], training["sampling"], training["loss_weights"]) == (
+        100,
+        "balanced",
+        "inverse_frequency",
+    )
+    augmentation = training["augmentation"]
+    assert augmentation["rotation"] == 10
+    assert list(augmentation["brightness"]) == [0.8, 1.2]
+    assert list(augmentation["contrast"]) == [0.9, 1.1]
+    assert {name: entry["top_layers"] for name, entry in values["backbones"].items()} == {
+        "xception": 70, "densenet121": 174, "efficientnetv2s": 260, "inceptionv3": 159,
+        "mobilenet": 29, "resnet50": 5, "vgg16": 10,
+    }  # fmt: skip
+    assert dict(values["splitting"]["fractions"]) == {"train": 0.8, "validation": 0.1, "test": 0.1}
+    assert values["ingestion"]["standardise"]["side"] == 1024
+
+
+def _fields(model: type[groups.ParameterGroup]):
+    for name, field in model.model_fields.items():
+        yield f"{model.__name__}.{name}", field
+
+
+def test_no_parameter_has_a_default_in_python():
+    """Values live in conf/, so that there is one place to look."""
+    models = [
+        value
+        for value in vars(groups).values()
+        if isinstance(value, type) and issubclass(value, groups.ParameterGroup)
+    ]
+    with_default = [path for model in models for path, field in _fields(model) if not field.is_required()]
+    assert with_default == []
+    assert groups.ParameterGroup.model_config["extra"] == "forbid"
+
+
+def test_telemetry_is_off(project):
+    assert (project / ".telemetry").read_text() == "consent: false\n"
+
+
+def test_the_lock_is_pinned_hashed_and_names_no_index(project):
+    lock = (project / "requirements.lock").read_text()
+    assert "http" not in lock.replace("httptools", "")
+    assert "--index-url" not in lock
+    assert "--find-links" not in lock
+    requirements = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+    assert all("==" in line for line in requirements)
+    assert lock.count("--hash=sha256:") >= len(requirements)
