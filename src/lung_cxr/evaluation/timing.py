@@ -1,0 +1,88 @@
+"""What a trained model costs to deploy: how long until it is in memory, and how large it is (Tables 3 and 4)."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from lung_cxr.evaluation.undefined import Numbers, undefined
+
+COLD_START = Path(__file__).with_name("cold_start.py")
+PARTS = ("import_s", "load_s", "first_prediction_s")
+DURATIONS = ("load_time_s", *PARTS)
+LONGEST_START = 900  # seconds; the paper's slowest model took 78
+MEGABYTE = 1e6  # bytes; the paper does not say which megabyte it means
+
+
+def measure_load_time(model_path: Path, repeats: int) -> Numbers:
+    """Return how long a cold process needs for a saved model, and the model's sizes.
+
+    Each repeat is a new Python process with this process's Keras backend, on the CPU: where a GPU is busy training, a second
+    process on it would measure the quarrel. The operating system's file cache is not emptied.
+
+    Args:
+        model_path: A `.keras` file.
+        repeats: How many processes to start; the median of each duration counts.
+
+    Returns:
+        `load_time_s` (seconds until the model is in memory: import + load), its parts `import_s` (Keras and its
+        backend) and `load_s`, `first_prediction_s` (one image, after loading), and what `artefact_sizes` returns. NaN with
+        `<name>_reason` where nothing was measured or the process failed: a model does not lose its results over its clock.
+    """
+    sizes = artefact_sizes(model_path)
+    if repeats == 0:
+        return {**_no_durations("not measured: load_time_repeats is 0"), **sizes}
+    try:
+        starts = [_cold_start(model_path) for _ in range(repeats)]
+    except subprocess.TimeoutExpired:
+        return {**_no_durations(f"a cold process took longer than {LONGEST_START} s"), **sizes}
+    except subprocess.CalledProcessError as error:
+        lines = (error.stderr or "").strip().splitlines() or ["no message"]
+        return {**_no_durations(f"a cold process ended with code {error.returncode}: {lines[-1]}"), **sizes}
+    totals = [start["import_s"] + start["load_s"] for start in starts]
+    parts = {part: statistics.median(start[part] for start in starts) for part in PARTS}
+    return {"load_time_s": statistics.median(totals), **parts, **sizes}
+
+
+def artefact_sizes(model_path: Path) -> Numbers:
+    """Return `size_mb` (the file) and `weights_mb` (its weights alone, without optimiser state), in 10⁶ bytes."""
+    import h5py  # comes with Keras; only here
+
+    with zipfile.ZipFile(model_path) as archive, archive.open("model.weights.h5") as stream:
+        with h5py.File(stream, "r") as weights:
+            parts = [weights[name] for name in weights if name != "optimizer"]
+            weight_bytes = sum(_bytes_below(part) for part in parts)
+    return {"size_mb": Path(model_path).stat().st_size / MEGABYTE, "weights_mb": weight_bytes / MEGABYTE}
+
+
+def _bytes_below(node) -> int:
+    """Return the bytes of an HDF5 dataset, or of all datasets of a group."""
+    if hasattr(node, "nbytes"):
+        return int(node.nbytes)
+    return sum(_bytes_below(node[name]) for name in node)
+
+
+def _cold_start(model_path: Path) -> dict[str, float]:
+    """Load the model in one new process and return that process's durations in seconds."""
+    cpu_only = {
+        **os.environ,
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    finished = subprocess.run(
+        [sys.executable, "-P", str(COLD_START), str(model_path)],  # -P: this folder's modules shadow nothing
+        env=cpu_only,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_START,
+        check=True,
+    )
+    return json.loads(finished.stdout.strip().splitlines()[-1])
+
+
+def _no_durations(reason: str) -> Numbers:
+    return {name: value for duration in DURATIONS for name, value in undefined(duration, reason).items()}

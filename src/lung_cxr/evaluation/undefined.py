@@ -1,0 +1,32 @@
+"""A number that does not exist is NaN under its name, with the reason in words under `<name>_reason`."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Numbers = dict[str, Any]
+"""Names → numbers; beside a NaN called `x` stands the text `x_reason`."""
+
+
+def undefined(name: str, reason: str) -> Numbers:
+    """Return a NaN and why it is one."""
+    return {name: math.nan, f"{name}_reason": reason}
+
+
+def json_ready(value: Any) -> Any:
+    """Return `value` as strict JSON can hold it: NaN and infinity are null, NumPy's types Python's own.
+
+    Args:
+        value: Numbers, texts, arrays, and mappings or sequences of them, nested as deep as you like.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return json_ready(value.tolist())
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
