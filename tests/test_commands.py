@@ -62,9 +62,7 @@ def catalogue(fresh):
 @pytest.fixture(scope="module")
 def trained(catalogue):
     """After `kedro run --pipelines training --namespaces mobilenet`."""
-    catalogue.printed = catalogue.kedro(
-        "run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet"
-    )
+    catalogue.printed = catalogue.kedro("run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet")
     return catalogue
 
 
@@ -132,9 +130,7 @@ def test_one_backbone_trains_alone(trained):
 
 
 def test_one_run_that_is_up_to_date_is_skipped_saying_so(trained):
-    printed = trained.kedro(
-        "run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet.dynamic"
-    )
+    printed = trained.kedro("run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet.dynamic")
     assert "up to date" in printed
 
 

@@ -101,9 +101,7 @@ def test_no_dataset_lives_in_memory_only(pipelines, catalogue, environment):
 @pytest.mark.parametrize("environment", ["demo", "public_cxr", "test"])
 def test_every_path_begins_with_the_roots_of_its_environment(pipelines, catalogue, config, environment):
     roots = config(environment)["globals"]
-    allowed = tuple(f"/{str(roots[key]).strip('/')}" for key in ("root", "exports")) + (
-        "/conf/local/credentials.yml",
-    )
+    allowed = tuple(f"/{str(roots[key]).strip('/')}" for key in ("root", "exports")) + ("/conf/local/credentials.yml",)
     resolved = catalogue(environment)
     for name in _persistent_names(pipelines):
         described = resolved.get(name)._describe()
@@ -191,9 +189,7 @@ def _fields(model: type[groups.ParameterGroup]):
 def test_no_parameter_has_a_default_in_python():
     """Values live in conf/, so that there is one place to look."""
     models = [
-        value
-        for value in vars(groups).values()
-        if isinstance(value, type) and issubclass(value, groups.ParameterGroup)
+        value for value in vars(groups).values() if isinstance(value, type) and issubclass(value, groups.ParameterGroup)
     ]
     with_default = [path for model in models for path, field in _fields(model) if not field.is_required()]
     assert with_default == []

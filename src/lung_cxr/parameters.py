@@ -1,7 +1,7 @@
 """One Pydantic model per parameter group. The values stand in `conf/`: no field here has a default.
 
-Kedro builds these models before any node runs; a typo or a missing setting stops the run there. Each field says its unit
-and its source: a section, table or equation of the paper, or our own choice (see `docs/decisions.md`).
+Kedro builds these models before any node runs; a typo or a missing setting stops the run there. Each field says its
+unit and its source: a section, table or equation of the paper, or our own choice (see `docs/decisions.md`).
 """
 
 from typing import Annotated, Literal
@@ -28,7 +28,9 @@ class SyntheticHospitalParameters(ParameterGroup):
     side: int = Field(ge=128, description="longer side of a radiograph, pixels")
     returning_fraction: Fraction = Field(description="patients of the first export who come again in the second")
     class_counts: dict[str, int] = Field(description="images of each class, as proportions (Table 1)")
-    minimum_patients_per_class: int = Field(ge=1, description="floor under the long tail, so that a small hospital has it all")
+    minimum_patients_per_class: int = Field(
+        ge=1, description="floor under the long tail, so that a small hospital has it all"
+    )
     defects: dict[str, int] = Field(description="how many of each kind of defect to plant, e.g. truncated: 2")
     burned_in_fraction: Fraction = Field(description="images with a name burned into the pixels")
 
@@ -41,7 +43,9 @@ class EmrParameters(ParameterGroup):
 
     tables: list[str] = Field(description="file names looked for in an export's folder; all that exist are read")
     columns: dict[str, str] = Field(description="logical column → the hospital's own name")
-    row_filter: dict[str, list[str]] = Field(description="the hospital's column → values kept; '' is an empty cell or no such column")
+    row_filter: dict[str, list[str]] = Field(
+        description="the hospital's column → values kept; '' is an empty cell or no such column"
+    )
     patient_id_width: int | None = Field(description="zero-pad numbers to this many characters; null: leave")
     date_format: str | None = Field(description="strptime format of exam_date and birth_date; null: ISO or day first")
     views: dict[str, list[str]] = Field(description="PA, AP and lateral → what the hospital writes (case ignored)")
@@ -81,7 +85,9 @@ class IngestionParameters(ParameterGroup):
 
     max_fault_fraction: Fraction = Field(description="above it the run fails, after everything good was saved")
     accept_unknown_view: bool = Field(description="keep images whose view nobody wrote down")
-    accept_unchecked_pixels: bool = Field(description="keep images that may hold burned-in text; the report says so first")
+    accept_unchecked_pixels: bool = Field(
+        description="keep images that may hold burned-in text; the report says so first"
+    )
     quality: QualityParameters
     standardise: StandardiseParameters
     workers: int = Field(description="processes; -1: all cores")
@@ -95,6 +101,7 @@ class SplittingParameters(ParameterGroup):
 
     seed: int = Field(description="orders patients of equal size")
     fractions: dict[Literal["train", "validation", "test"], Fraction] = Field(description="of the images of each class")
+    workers: int = Field(description="threads that decode images for the pixel arrays; -1: all cores")
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> "SplittingParameters":
@@ -146,7 +153,9 @@ class AugmentationParameters(ParameterGroup):
     rotation: float = Field(ge=0, description="± degrees")
     brightness: tuple[float, float] = Field(description="factor, drawn uniformly")
     contrast: tuple[float, float] = Field(description="factor about the image's mean, drawn uniformly")
-    bank: int | None = Field(ge=1, description="K copies of each minority image per stage; null: drawn afresh each time")
+    bank: int | None = Field(
+        ge=1, description="K copies of each minority image per stage; null: drawn afresh each time"
+    )
 
 
 class TrainingParameters(ParameterGroup):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
@@ -33,7 +35,6 @@ def test_it_is_read_only(optional):
 
 
 def test_a_damaged_file_is_an_error_not_a_fresh_start(optional, path):
-    with open(path, "wb") as file:
-        file.write(b"half a parq")
+    Path(path).write_bytes(b"half a parq")
     with pytest.raises(DatasetError):
         optional.load()

@@ -31,7 +31,7 @@ class FolderDataset(AbstractDataset[Path, Path]):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def save(self, data: Path) -> NoReturn:
+    def save(self, data: Path) -> NoReturn:  # noqa: ARG002
         """Always an error: a folder is filled through its path."""
         raise DatasetError(f"{self} is a place to write to, not a node's output")
 

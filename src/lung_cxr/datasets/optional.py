@@ -8,8 +8,8 @@ from kedro.io import AbstractDataset, DatasetError
 class OptionalDataset(AbstractDataset[Any, Any]):
     """Reads what an earlier run left behind, as the second catalogue entry on the same path.
 
-    A node cannot have one entry as input and output, and a missing file is an error to Kedro. The `previous_…` entries of
-    the catalogue are of this type: they give None on the first run. They are read-only.
+    A node cannot have one entry as input and output, and a missing file is an error to Kedro. The `previous_…` entries
+    of the catalogue are of this type: they give None on the first run. They are read-only.
 
     Args:
         dataset: Definition of the dataset to read, as it would stand in the catalogue.
@@ -24,7 +24,7 @@ class OptionalDataset(AbstractDataset[Any, Any]):
         """Return the data, or None where there is none."""
         return self._dataset.load() if self._dataset.exists() else None
 
-    def save(self, data: Any) -> NoReturn:
+    def save(self, data: Any) -> NoReturn:  # noqa: ARG002
         """Always an error: the entry without `previous_` is the one to save to."""
         raise DatasetError(f"{self} only reads what an earlier run saved")
 
