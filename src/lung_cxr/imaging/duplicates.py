@@ -1,0 +1,108 @@
+"""Near duplicates among chest X-rays: a 256-bit difference hash, and pairs of close hashes in less than quadratic time.
+
+64 bits are far too few for chests: they pair hundreds of different people (DESIGN §7). 256 bits find candidates, the
+correlation of the images themselves confirms them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+HASH_SIDE = 16  # 16 × 16 comparisons: 256 bits
+HASH_BITS = HASH_SIDE * HASH_SIDE
+HASH_DIGITS = HASH_BITS // 4
+COMPARISON_SIDE = 128  # DESIGN §7: correlation at 128²
+
+Grey = npt.NDArray[np.uint8]
+
+
+def difference_hash(image: Grey) -> str:
+    """Return the 256-bit difference hash of an image as 64 hex digits.
+
+    The image is reduced to 16 rows of 17 area means; each bit says whether the grey value rises to the next column.
+
+    Args:
+        image: (H, W) uint8.
+    """
+    reduced = np.asarray(Image.fromarray(image).resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX))
+    return np.packbits(reduced[:, 1:] > reduced[:, :-1]).tobytes().hex()
+
+
+def near_duplicate_pairs(hashes: Iterable[str], max_bits: int) -> npt.NDArray[np.int64]:
+    """Return every pair of hashes at most `max_bits` apart.
+
+    The 256 bits are dealt to `max_bits` + 1 bands: two hashes that differ in at most `max_bits` bits agree in at least one
+    band entirely (pigeonhole), so only hashes that share a band are compared. Bits are dealt in turn, because neighbouring
+    bits of a chest agree far too often (black borders, the mediastinum).
+
+    Args:
+        hashes: 64 hex digits each, as `difference_hash` returns them.
+        max_bits: Hamming distance, 0…63.
+
+    Returns:
+        (n_pairs, 2) int64: positions in `hashes`, the smaller first, rows in order; each pair once.
+
+    Raises:
+        ValueError: A hash does not have 64 digits, or `max_bits` is out of range.
+    """
+    if not 0 <= max_bits < 64:
+        raise ValueError(f"max_bits is {max_bits}; expected 0 to 63")
+    packed = _packed(hashes)
+    if len(packed) < 2:
+        return np.empty((0, 2), np.int64)
+    words = packed.view(np.uint64)
+    bits = np.unpackbits(packed, axis=1)
+    found = [_pairs_within_band(words, bits[:, band :: max_bits + 1], max_bits) for band in range(max_bits + 1)]
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _packed(hashes: Iterable[str]) -> npt.NDArray[np.uint8]:
+    """Return (N, 32) uint8."""
+    texts = list(hashes)
+    if wrong := sum(len(text) != HASH_DIGITS for text in texts):
+        raise ValueError(
+            f"{wrong} of {len(texts)} hashes do not have {HASH_DIGITS} hex digits: leave out images that were not stored"
+        )
+    return np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(-1, HASH_BITS // 8).copy()
+
+
+def _pairs_within_band(
+    words: npt.NDArray[np.uint64], band: npt.NDArray[np.uint8], max_bits: int
+) -> npt.NDArray[np.int64]:
+    """Compare all hashes that agree in one band: neighbours at distance 1, 2, … of the order sorted by that band."""
+    keys = np.packbits(band, axis=1)
+    keys = keys.view(np.dtype((np.void, keys.shape[1]))).ravel()
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    left = np.arange(len(keys) - 1)
+    pairs, step = [], 1
+    while len(left):
+        left = left[left + step < len(keys)]
+        left = left[keys[left] == keys[left + step]]  # whoever disagrees here disagrees further on
+        candidates = np.stack([order[left], order[left + step]], axis=1)
+        distance = np.bitwise_count(words[candidates[:, 0]] ^ words[candidates[:, 1]]).sum(axis=1)
+        pairs.append(candidates[distance <= max_bits])
+        step += 1
+    return np.sort(np.concatenate(pairs), axis=1).astype(np.int64)
+
+
+def correlation(one: Grey, other: Grey) -> float:
+    """Return the Pearson correlation of two images at 128 × 128; NaN where one of them is constant.
+
+    Args:
+        one: (H, W) uint8.
+        other: (H, W) uint8, of any size.
+    """
+    small = [_reduced(image) for image in (one, other)]
+    if min(values.std() for values in small) == 0:
+        return float("nan")
+    return float(np.corrcoef(*small)[0, 1])
+
+
+def _reduced(image: Grey) -> npt.NDArray[np.float64]:
+    side = (COMPARISON_SIDE, COMPARISON_SIDE)
+    small: Any = Image.fromarray(image).resize(side, Image.Resampling.BOX)
+    return np.asarray(small, np.float64).ravel()
