@@ -1,0 +1,171 @@
+"""The classifier: one flat functional model from the stored grey image to seven logits (section III.A).
+
+    uint8 (B, size, size, 1) → three equal channels → the backbone's own scaling → backbone → head → float32 (B, 7)
+
+Preprocessing is inside, so that whoever loads the saved model gives it grey images and nothing else; it is made of
+Keras' own layers only and loads without this package.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import keras
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.models.backbones import Backbone, backbone_named, layer_groups
+from lung_cxr.models.initial_weights import (
+    IMAGENET,
+    InitialWeights,
+    is_failed_download,
+    places_to_try,
+    seeded_initialisers,
+    sha256_of_weights,
+    short_network_timeout,
+)
+from lung_cxr.parameters import BackboneParameters
+
+logger = logging.getLogger(__name__)
+
+DENSE_UNITS = 256  # of `flatten_dense`: ours; the paper does not describe its head
+
+
+@dataclass
+class Classifier:
+    """A model and what training has to know about its inside.
+
+    Attributes:
+        model: Flat functional model, uint8 (B, size, size, 1) → float32 logits (B, 7), classes as in `DISEASES`.
+        groups: Layer groups θ(1)…θ(L), shallow to deep; together they are `backbone_layers`.
+        backbone_layers: Layers of the `keras.applications` network in topological order, as n of Table 3 counts them.
+        head_layers: Layers behind the backbone; they always train.
+        dropout_rates: Rate of each dropout or drop-connect layer of the backbone, by layer name.
+        weights_source: `imagenet`, the weights file's name, or `random`.
+        weights_sha256: Of the weights file, or of the backbone's initial arrays where they came from no file of ours.
+        warnings: What the report has to repeat.
+        batch_normalisation_images: Training images that set the batch normalisation's statistics; 0: as they came.
+    """
+
+    model: keras.Model
+    groups: list[list[keras.layers.Layer]]
+    backbone_layers: list[keras.layers.Layer]
+    head_layers: list[keras.layers.Layer]
+    dropout_rates: dict[str, float]
+    weights_source: str
+    weights_sha256: str | None
+    warnings: list[str] = field(default_factory=list)
+    batch_normalisation_images: int = 0
+
+
+def build_classifier(
+    parameters: BackboneParameters, *, dropout: float, head: Literal["gap", "flatten_dense"], seed: int
+) -> Classifier:
+    """Build the classifier of one backbone.
+
+    The head's initial weights depend on the seed only, so that all strategies begin alike; so do random backbone weights.
+
+    Args:
+        parameters: Backbone, input side, weights and further constructor arguments.
+        dropout: Rate before the logits.
+        head: `gap` (global average pooling → dropout → 7 logits) or `flatten_dense` (flatten → 256 units → dropout
+            → 7 logits: a head that outweighs a small backbone, as the file sizes of Tables 3 and 4 suggest).
+        seed: Of head, random weights and dropout.
+
+    Raises:
+        FileNotFoundError: The weights file does not exist.
+        ConnectionError: `weights: imagenet` could not be downloaded.
+        ValueError: Unknown backbone, an input too small for it, or weights that do not fit.
+    """
+    row = backbone_named(parameters.architecture)
+    image = keras.Input((parameters.size, parameters.size, 1), dtype="uint8", name="image")
+    scaled = _scaled_colour(image, row)
+    network, weights, warnings = _first_that_loads(
+        places_to_try(parameters.weights, parameters.architecture),
+        lambda place: _backbone_on(scaled, row, parameters, place, seed),
+        parameters.architecture,
+    )
+    logits, head_layers = _head_on(network.output, head, dropout, seed)
+    before = {"image", "grey_to_colour", "input_scaling"}
+    backbone_layers = [layer for layer in network.layers if layer.name not in before]
+    return Classifier(
+        model=keras.Model(image, logits, name=parameters.architecture),
+        groups=layer_groups(backbone_layers, row.group_ends),
+        backbone_layers=backbone_layers,
+        head_layers=head_layers,
+        dropout_rates={l.name: l.rate for l in backbone_layers if isinstance(l, keras.layers.Dropout)},
+        weights_source=weights.source,
+        weights_sha256=sha256_of_weights(weights, network),
+        warnings=warnings,
+    )
+
+
+def _scaled_colour(image: keras.KerasTensor, row: Backbone) -> keras.KerasTensor:
+    """(B, size, size, 1) uint8 → (B, size, size, 3) float32 as the backbone was trained on."""
+    colour = keras.layers.Concatenate(name="grey_to_colour")([image, image, image])
+    # float32 also under mixed precision: eight bits of grey do not survive bfloat16 arithmetic
+    return keras.layers.Rescaling(list(row.scale), list(row.offset), dtype="float32", name="input_scaling")(colour)
+
+
+def _backbone_on(
+    scaled: keras.KerasTensor, row: Backbone, parameters: BackboneParameters, weights: InitialWeights, seed: int
+) -> keras.Model:
+    """Build the backbone onto the scaled image: one flat graph, no model inside the model."""
+    with seeded_initialisers(seed), short_network_timeout():
+        return getattr(keras.applications, row.constructor)(
+            include_top=False,
+            weights=weights.argument,
+            input_tensor=scaled,
+            input_shape=(parameters.size, parameters.size, 3),
+            **parameters.options,
+        )
+
+
+def _first_that_loads(
+    places: list[InitialWeights], build: Callable[[InitialWeights], keras.Model], architecture: str
+) -> tuple[keras.Model, InitialWeights, list[str]]:
+    """Build with the first weights that can be had; say so where they are not the first choice."""
+    warnings: list[str] = []
+    for place in places:
+        try:
+            return build(place), place, warnings
+        except Exception as error:  # keras.utils.get_file raises bare Exception
+            if place != IMAGENET or not is_failed_download(error):
+                raise
+            if place == places[-1]:
+                raise ConnectionError(
+                    f"the ImageNet weights of {architecture} could not be downloaded. Give a weights file instead: "
+                    f"backbones.{architecture}.weights: <path> in conf/<env>/parameters_backbones.yml"
+                ) from error
+            warnings.append(
+                f"{architecture}: ImageNet weights could not be downloaded, so the backbone began from random weights; "
+                "its results say nothing about transfer learning"
+            )
+            logger.warning(warnings[-1])
+    raise AssertionError("places_to_try gives at least one place")
+
+
+def _head_on(
+    features: keras.KerasTensor, head: str, dropout: float, seed: int
+) -> tuple[keras.KerasTensor, list[keras.layers.Layer]]:
+    """(B, h, w, c) → (B, 7) float32 logits."""
+    if head == "gap":
+        layers = [keras.layers.GlobalAveragePooling2D(name="head_pooling")]
+    else:
+        hidden = keras.initializers.GlorotUniform(seed=seed + 1)
+        layers = [
+            keras.layers.Flatten(name="head_flatten"),
+            keras.layers.Dense(DENSE_UNITS, "relu", kernel_initializer=hidden, name="head_dense"),
+        ]
+    layers += [
+        keras.layers.Dropout(dropout, seed=seed, name="head_dropout"),
+        keras.layers.Dense(
+            len(DISEASES),
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            dtype="float32",  # also under mixed precision: the softmax needs it
+            name="logits",
+        ),
+    ]
+    for layer in layers:
+        features = layer(features)
+    return features, layers
