@@ -1,26 +1,24 @@
-"""How good a set of predictions is: the numbers of DESIGN §12 for one test set (Tables 3 and 4, Fig. 5 of the paper).
+"""How good a set of predictions is: accuracy and macro-F1 (Tables 3 and 4), confusion (Fig. 5), and more.
 
-The predicted class is the most probable one; at a tie, the one that comes first in `DISEASES`. Macro-F1 and balanced
-accuracy are means over the classes that occur among the labels: a class without a test image has no recall, and counting
-it as zero would punish the test set, not the model.
+The predicted class is the most probable one; at a tie, the one that comes first in `DISEASES`. Macro-F1 and
+balanced accuracy are means over the classes that occur among the labels: a class without a test image has no
+recall, and counting it as zero would punish the test set, not the model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
-from lung_cxr.evaluation.undefined import Numbers, undefined
+from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 
 CLASS_NAMES_IN_KEYS = tuple(column.removeprefix("p_") for column in PROBABILITY_COLUMNS)
 """`DISEASES` as they appear in names of metrics: `recall_covid_19`."""
 
 PER_CLASS_METRICS = ("precision", "recall", "f1", "auroc", "average_precision")
 OVERALL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
-METRICS = OVERALL_METRICS + tuple(
-    f"{metric}_{key}" for key in CLASS_NAMES_IN_KEYS for metric in PER_CLASS_METRICS
-)
+METRICS = OVERALL_METRICS + tuple(f"{metric}_{key}" for key in CLASS_NAMES_IN_KEYS for metric in PER_CLASS_METRICS)
 
 CALIBRATION_BINS = 15  # equal-width bins of confidence, as in Guo et al. 2017
 SUM_TOLERANCE = 1e-2  # rows of a bfloat16 softmax sum to 1 within a few thousandths
@@ -34,21 +32,22 @@ def classification_metrics(labels: Sequence[str], probabilities: np.ndarray) -> 
         probabilities: (n, 7) float, rows sum to 1, columns in the order of `DISEASES`.
 
     Returns:
-        `accuracy, balanced_accuracy, macro_f1, log_loss` (nats), `ece` (top label, 15 equal-width bins), and per class
-        `precision_<class>, recall_<class>, f1_<class>, auroc_<class>, average_precision_<class>` (one class against the
-        rest), each a fraction. What is undefined is NaN, with the reason under `<name>_reason`.
+        `accuracy, balanced_accuracy, macro_f1, log_loss` (nats), `ece` (top label, 15 equal-width bins), and
+        per class `precision_<class>, recall_<class>, f1_<class>, auroc_<class>, average_precision_<class>`
+        (one class against the rest), each a fraction. What is undefined is NaN, the reason beside it under
+        `<name>_reason`.
 
     Raises:
-        ValueError: A label is none of the seven, or the probabilities have another shape or are no probabilities.
+        ValueError: A label is none of the seven, or the probabilities have another shape or do not sum to 1.
     """
     truth, probabilities = label_indices(labels), _checked(labels, probabilities)
     if truth.size == 0:
-        return _merged(undefined(name, "there are no images to judge by") for name in METRICS)
+        return all_undefined(METRICS, "there are no images to judge by")
     predicted = probabilities.argmax(axis=1)
     matrix = count_matrix(truth, predicted)
     per_class = [_class_metrics(index, matrix, truth, probabilities) for index in range(len(DISEASES))]
     return {
-        "accuracy": float(np.mean(truth == predicted)),
+        "accuracy": float(accuracy(matrix)),
         "balanced_accuracy": float(np.mean(_recalls(matrix))),
         "macro_f1": float(macro_f1(matrix)),
         "log_loss": log_loss(truth, probabilities),
@@ -58,26 +57,30 @@ def classification_metrics(labels: Sequence[str], probabilities: np.ndarray) -> 
 
 
 def label_indices(labels: Sequence[str]) -> np.ndarray:
-    """Return the class index of each label, (n,) int."""
-    labels = np.asarray(labels, dtype=object)
-    unknown = sorted({str(label) for label in labels} - set(DISEASES))
+    """Return the class index of each label, (n,) int64."""
+    unknown = set(labels) - set(DISEASES)
     if unknown:
-        raise ValueError(
-            f"labels must be class names of diseases.DISEASES; {len(unknown)} other name(s) were found"
-        )
+        raise ValueError(f"labels must be names of diseases.DISEASES; found {len(unknown)} other name(s)")
     position = {name: index for index, name in enumerate(DISEASES)}
     return np.array([position[label] for label in labels], dtype=np.int64)
 
 
 def count_matrix(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return the (7, 7) int confusion matrix of class indices: rows are the truth, columns what was predicted."""
+    """Return the (7, 7) int confusion matrix of class indices: rows are the truth, columns the prediction."""
     return confusion_matrix(truth, predicted, labels=range(len(DISEASES)))
 
 
 def normalised_by_truth(matrix: np.ndarray) -> np.ndarray:
-    """Return each row of a confusion matrix as shares of that class (Fig. 5); rows without an image are NaN."""
+    """Return each row of a confusion matrix as shares of its class (Fig. 5); a row without images is NaN."""
     support = matrix.sum(axis=1, keepdims=True)
     return np.divide(matrix, support, out=np.full(matrix.shape, np.nan), where=support > 0)
+
+
+def accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Return the share of images on the diagonal of (..., 7, 7) counts; NaN where a matrix counts nothing."""
+    images = matrix.sum(axis=(-2, -1))
+    hits = np.trace(matrix, axis1=-2, axis2=-1)
+    return np.divide(hits, images, out=np.full(images.shape, np.nan), where=images > 0)
 
 
 def macro_f1(matrix: np.ndarray) -> np.ndarray:
@@ -98,7 +101,7 @@ def macro_f1(matrix: np.ndarray) -> np.ndarray:
 
 
 def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the mean of −ln p(true class) in nats (Eq. 5), p clipped away from 0 by the smallest float32 step."""
+    """Return the mean of −ln p(true class) in nats (Eq. 5); p is at least the float32 epsilon."""
     chosen = probabilities[np.arange(truth.size), truth]
     return float(-np.log(np.clip(chosen, np.finfo(np.float32).eps, 1.0)).mean())
 
@@ -117,34 +120,26 @@ def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> 
 
 def _class_metrics(index: int, matrix: np.ndarray, truth: np.ndarray, probabilities: np.ndarray) -> Numbers:
     """Return the five metrics of one class against the rest."""
-    key = CLASS_NAMES_IN_KEYS[index]
+    name, key = DISEASES[index], CLASS_NAMES_IN_KEYS[index]
     is_class, score = truth == index, probabilities[:, index]
     hits, support, predicted = matrix[index, index], matrix[index].sum(), matrix[:, index].sum()
-    absent = f"no {DISEASES[index]} among the labels"
-    if not support:
-        never = absent if not predicted else None
-        values = [_defined(f"precision_{key}", 0.0, never)]
-        values += [undefined(f"{metric}_{key}", absent) for metric in PER_CLASS_METRICS[1:]]
-        return _merged(values)
-    alone = f"every label is {DISEASES[index]}" if is_class.all() else None
+    unpredicted = None if predicted else f"{name} was never predicted"
+    absent = None if support else f"no {name} among the labels"
+    alone = f"every label is {name}" if is_class.all() else None
     return _merged(
         [
-            _defined(
-                f"precision_{key}",
-                hits / max(predicted, 1),
-                None if predicted else f"{DISEASES[index]} was never predicted",
-            ),
-            _defined(f"recall_{key}", hits / support),
-            _defined(f"f1_{key}", 2 * hits / (support + predicted)),
-            _defined(f"auroc_{key}", np.nan if alone else roc_auc_score(is_class, score), alone),
-            _defined(f"average_precision_{key}", average_precision_score(is_class, score)),
+            _number(f"precision_{key}", lambda: hits / predicted, unpredicted),
+            _number(f"recall_{key}", lambda: hits / support, absent),
+            _number(f"f1_{key}", lambda: 2 * hits / (support + predicted), absent),
+            _number(f"auroc_{key}", lambda: roc_auc_score(is_class, score), absent or alone),
+            _number(f"average_precision_{key}", lambda: average_precision_score(is_class, score), absent),
         ]
     )
 
 
-def _defined(name: str, value: float, reason: str | None = None) -> Numbers:
+def _number(name: str, value: Callable[[], float], reason: str | None) -> Numbers:
     """Return the value, or NaN and the reason where there is one."""
-    return {name: float(value)} if reason is None else undefined(name, reason)
+    return undefined(name, reason) if reason else {name: float(value())}
 
 
 def _recalls(matrix: np.ndarray) -> np.ndarray:
@@ -152,7 +147,7 @@ def _recalls(matrix: np.ndarray) -> np.ndarray:
     return np.diag(matrix)[support > 0] / support[support > 0]
 
 
-def _merged(parts) -> Numbers:
+def _merged(parts: Iterable[Numbers]) -> Numbers:
     return {name: value for part in parts for name, value in part.items()}
 
 
@@ -160,11 +155,7 @@ def _checked(labels: Sequence[str], probabilities: np.ndarray) -> np.ndarray:
     probabilities = np.asarray(probabilities, dtype=np.float64)
     expected = (len(labels), len(DISEASES))
     if probabilities.shape != expected:
-        raise ValueError(
-            f"probabilities have shape {probabilities.shape}; expected {expected}: one row per label"
-        )
+        raise ValueError(f"probabilities have shape {probabilities.shape}; expected {expected}: one row per label")
     if not np.isfinite(probabilities).all() or (np.abs(probabilities.sum(axis=1) - 1) > SUM_TOLERANCE).any():
-        raise ValueError(
-            "each row of probabilities must be finite and sum to 1; apply a softmax to logits first"
-        )
+        raise ValueError("each row of probabilities must be finite and sum to 1; apply a softmax to logits first")
     return probabilities

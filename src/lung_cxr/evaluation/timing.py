@@ -1,4 +1,4 @@
-"""What a trained model costs to deploy: how long until it is in memory, and how large it is (Tables 3 and 4)."""
+"""What a trained model costs to deploy: how long until it is in memory, and how large it is (Tables 3, 4)."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from lung_cxr.evaluation.undefined import Numbers, undefined
 
@@ -20,17 +21,18 @@ MEGABYTE = 1e6  # bytes; the paper does not say which megabyte it means
 def measure_load_time(model_path: Path, repeats: int) -> Numbers:
     """Return how long a cold process needs for a saved model, and the model's sizes.
 
-    Each repeat is a new Python process with this process's Keras backend, on the CPU: where a GPU is busy training, a second
-    process on it would measure the quarrel. The operating system's file cache is not emptied.
+    Each repeat is a new Python process with this process's Keras backend, on the CPU: on a GPU that is busy
+    training, a second process would measure the quarrel. The operating system's file cache is not emptied.
 
     Args:
         model_path: A `.keras` file.
         repeats: How many processes to start; the median of each duration counts.
 
     Returns:
-        `load_time_s` (seconds until the model is in memory: import + load), its parts `import_s` (Keras and its
-        backend) and `load_s`, `first_prediction_s` (one image, after loading), and what `artefact_sizes` returns. NaN with
-        `<name>_reason` where nothing was measured or the process failed: a model does not lose its results over its clock.
+        `load_time_s` (seconds until the model is in memory: import + load), its parts `import_s` (Keras and
+        its backend) and `load_s`, `first_prediction_s` (one image, after loading), and what `artefact_sizes`
+        returns. Where nothing was measured or the process failed, NaN with `<name>_reason`: a trained model
+        does not lose its results over its clock.
     """
     sizes = artefact_sizes(model_path)
     if repeats == 0:
@@ -48,17 +50,19 @@ def measure_load_time(model_path: Path, repeats: int) -> Numbers:
 
 
 def artefact_sizes(model_path: Path) -> Numbers:
-    """Return `size_mb` (the file) and `weights_mb` (its weights alone, without optimiser state), in 10⁶ bytes."""
+    """Return `size_mb` (the file) and `weights_mb` (its weights alone, no optimiser state), in 10⁶ bytes."""
     import h5py  # comes with Keras; only here
 
-    with zipfile.ZipFile(model_path) as archive, archive.open("model.weights.h5") as stream:
-        with h5py.File(stream, "r") as weights:
-            parts = [weights[name] for name in weights if name != "optimizer"]
-            weight_bytes = sum(_bytes_below(part) for part in parts)
+    with (
+        zipfile.ZipFile(model_path) as archive,
+        archive.open("model.weights.h5") as stream,
+        h5py.File(stream, "r") as weights,
+    ):
+        weight_bytes = sum(_bytes_below(weights[name]) for name in weights if name != "optimizer")
     return {"size_mb": Path(model_path).stat().st_size / MEGABYTE, "weights_mb": weight_bytes / MEGABYTE}
 
 
-def _bytes_below(node) -> int:
+def _bytes_below(node: Any) -> int:
     """Return the bytes of an HDF5 dataset, or of all datasets of a group."""
     if hasattr(node, "nbytes"):
         return int(node.nbytes)

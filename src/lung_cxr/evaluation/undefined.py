@@ -1,7 +1,7 @@
 """A number that does not exist is NaN under its name, with the reason in words under `<name>_reason`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,13 @@ Numbers = dict[str, Any]
 def undefined(name: str, reason: str) -> Numbers:
     """Return a NaN and why it is one."""
     return {name: math.nan, f"{name}_reason": reason}
+
+
+def all_undefined(names: Iterable[str], reason: str, but: Numbers | None = None) -> Numbers:
+    """Return a NaN and the one reason for each name, except for the numbers of `but`, which are known."""
+    known = but or {}
+    unknown = [undefined(name, reason) for name in names if name not in known]
+    return known | {key: value for numbers in unknown for key, value in numbers.items()}
 
 
 def json_ready(value: Any) -> Any:

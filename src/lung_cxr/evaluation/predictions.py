@@ -1,0 +1,138 @@
+"""From a frame of predictions to its numbers. Filter the frame first, e.g. to the test subset or to one source."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.evaluation.comparison import BOOTSTRAP_NUMBERS, mcnemar_exact, paired_patient_bootstrap
+from lung_cxr.evaluation.intervals import BOOTSTRAPPED, counts_per_patient, patient_intervals
+from lung_cxr.evaluation.metrics import METRICS, accuracy, classification_metrics, count_matrix, label_indices, macro_f1
+from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
+
+COMPARISON_NUMBERS = (
+    *(f"{metric}_difference" for metric in BOOTSTRAPPED),
+    *("only_a", "only_b", "mcnemar_p"),
+    *BOOTSTRAP_NUMBERS,
+)
+
+
+def evaluate_predictions(predictions: pd.DataFrame, draws: int, confidence: float, seed: int) -> Numbers:
+    """Return the metrics of one set of predictions, with intervals of accuracy and macro-F1.
+
+    Args:
+        predictions: Rows to judge, with `patient_key, label` and the seven `PROBABILITY_COLUMNS`.
+        draws: Bootstrap draws of patients.
+        confidence: Of the intervals, e.g. 0.95.
+        seed: Of the draws.
+
+    Returns:
+        `images`, `patients`, every metric of `classification_metrics`, and `accuracy_low`, `accuracy_high`,
+        `macro_f1_low`, `macro_f1_high`; undefined numbers are NaN with `<name>_reason`.
+    """
+    return evaluate_seeds([predictions], draws, confidence, seed)
+
+
+def evaluate_seeds(by_seed: Sequence[pd.DataFrame], draws: int, confidence: float, seed: int) -> Numbers:
+    """Return the metrics of one run, each the mean over its training seeds.
+
+    Args:
+        by_seed: One frame per training seed, as `evaluate_predictions` takes it, all of the same images.
+        draws: Bootstrap draws of patients.
+        confidence: Of the intervals: of the mean over the seeds, other patients drawn.
+        seed: Of the draws.
+
+    Returns:
+        As `evaluate_predictions`, and `seeds` and, for accuracy and macro-F1, `<metric>_sd` over the seeds.
+    """
+    each = [classification_metrics(frame["label"].tolist(), probabilities(frame)) for frame in by_seed]
+    counts = [frame_counts(frame) for frame in by_seed]
+    sizes = {"images": len(by_seed[0]), "patients": counts[0].shape[0], "seeds": len(by_seed)}
+    means = [_mean(name, each) for name in METRICS] + [_spread(name, each) for name in BOOTSTRAPPED]
+    merged = {name: value for part in means for name, value in part.items()}
+    return sizes | merged | patient_intervals(counts, draws, confidence, seed)
+
+
+def compare_predictions(
+    a: Mapping[int, pd.DataFrame], b: Mapping[int, pd.DataFrame], draws: int, confidence: float, seed: int
+) -> Numbers:
+    """Compare two runs on the same test images: differences, exact McNemar, paired patient bootstrap.
+
+    Args:
+        a: Training seed → predictions of model A.
+        b: The same of model B. Seeds that both have are compared; McNemar looks at the first of them.
+        draws: Bootstrap draws of patients.
+        confidence: Of the intervals.
+        seed: Of the draws.
+
+    Returns:
+        `seeds` (how many were compared), `accuracy_difference` and `macro_f1_difference` (A − B, fractions, means
+        over the seeds), and what `mcnemar_exact` and `paired_patient_bootstrap` return. All NaN with the reason where
+        the runs have no seed in common or saw different images.
+    """
+    pairs = [(_in_order(a[one]), _in_order(b[one])) for one in sorted(set(a) & set(b))]
+    if reason := _incomparable(pairs):
+        return {"seeds": 0} | all_undefined(COMPARISON_NUMBERS, reason)
+    counts_a = [frame_counts(first) for first, _ in pairs]
+    counts_b = [frame_counts(second) for _, second in pairs]
+    gains = {f"{metric}_difference": _gain(metric, counts_a, counts_b) for metric in BOOTSTRAPPED}
+    mcnemar = mcnemar_exact(*map(correct, pairs[0]))
+    bootstrap = paired_patient_bootstrap(counts_a, counts_b, draws, confidence, seed)
+    return {"seeds": len(pairs)} | gains | mcnemar | bootstrap
+
+
+def _incomparable(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> str | None:
+    """Return why these pairs of predictions, one per seed, cannot be compared, if they cannot."""
+    if not pairs:
+        return "the two runs have no training seed in common"
+    same = all(first["image_id"].tolist() == second["image_id"].tolist() for first, second in pairs)
+    return None if same else "the two runs were tested on different images"
+
+
+def _gain(metric: str, counts_a: Sequence[np.ndarray], counts_b: Sequence[np.ndarray]) -> float:
+    """Return the mean over seeds of metric(A) − metric(B)."""
+    of = {"accuracy": accuracy, "macro_f1": macro_f1}[metric]
+    gains = [of(a.sum(axis=0)) - of(b.sum(axis=0)) for a, b in zip(counts_a, counts_b, strict=True)]
+    return float(np.mean(gains))
+
+
+def probabilities(predictions: pd.DataFrame) -> np.ndarray:
+    """Return the (n, 7) float64 probabilities of a frame."""
+    return predictions[list(PROBABILITY_COLUMNS)].to_numpy(dtype=np.float64)
+
+
+def frame_counts(predictions: pd.DataFrame) -> np.ndarray:
+    """Return one confusion matrix per patient, (patients, 7, 7)."""
+    return counts_per_patient(predictions["patient_key"].tolist(), *_indices(predictions))
+
+
+def frame_matrix(predictions: pd.DataFrame) -> np.ndarray:
+    """Return the (7, 7) confusion matrix of a frame."""
+    return count_matrix(*_indices(predictions))
+
+
+def correct(predictions: pd.DataFrame) -> np.ndarray:
+    """Return which images were classified rightly, (n,) bool."""
+    truth, predicted = _indices(predictions)
+    return truth == predicted
+
+
+def _indices(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    return label_indices(predictions["label"].tolist()), probabilities(predictions).argmax(axis=1)
+
+
+def _in_order(predictions: pd.DataFrame) -> pd.DataFrame:
+    return predictions.sort_values("image_id", ignore_index=True)
+
+
+def _mean(name: str, each: Sequence[Numbers]) -> Numbers:
+    """Return the mean over seeds, or the first reason why one of them has no such number."""
+    reasons = [numbers[f"{name}_reason"] for numbers in each if f"{name}_reason" in numbers]
+    return undefined(name, reasons[0]) if reasons else {name: float(np.mean([one[name] for one in each]))}
+
+
+def _spread(name: str, each: Sequence[Numbers]) -> Numbers:
+    if len(each) < 2:
+        return undefined(f"{name}_sd", "one training seed has no spread")
+    return {f"{name}_sd": float(np.std([numbers[name] for numbers in each], ddof=1))}

@@ -1,0 +1,32 @@
+"""The paper's own results as data: Tables 3 and 4, and the t-test it prints beside them (section IV.G)."""
+
+from importlib.resources import files
+
+import pandas as pd
+
+from lung_cxr.evaluation.comparison import paired_test
+from lung_cxr.evaluation.undefined import Numbers
+
+PRINTED_TEST = {"mean": 3.18, "sd": 1.23, "t": 3.01, "df": 6, "p": 0.02}
+"""Section IV.G, accuracy in percentage points. It does not follow from Tables 3 and 4: see `published_test`."""
+
+
+def published_results() -> pd.DataFrame:
+    """Return Tables 3 (strategy `traditional`) and 4 (`dynamic`).
+
+    Columns: `strategy, backbone, accuracy, macro_f1` (percent), `n` (layers unfrozen, Table 3 only), `load_time_s`,
+    `size_mb`.
+    """
+    with files("lung_cxr.evaluation").joinpath("published_results.csv").open(encoding="utf-8") as table:
+        return pd.read_csv(table)
+
+
+def published_test(metric: str, confidence: float = 0.95) -> Numbers:
+    """Repeat the paper's paired t-test (dynamic − traditional) on its own tables, in percentage points.
+
+    Args:
+        metric: `accuracy` or `macro_f1`.
+        confidence: Of the interval of the mean.
+    """
+    wide = published_results().pivot(index="backbone", columns="strategy", values=metric)
+    return paired_test((wide["dynamic"] - wide["traditional"]).tolist(), confidence)

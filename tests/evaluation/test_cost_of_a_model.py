@@ -1,0 +1,56 @@
+"""Load time and size of a model of a few hundred bytes. One cold process: seconds, most of them Keras's import."""
+
+import math
+
+import pytest
+
+from lung_cxr.evaluation.timing import artefact_sizes, measure_load_time
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory):
+    import keras
+    import numpy as np
+
+    image = keras.Input((8, 8, 1), dtype="uint8")
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, keras.layers.Dense(7)(features))
+    model.compile("adam", "mse")
+    model.fit(np.zeros((2, 8, 8, 1), "uint8"), np.zeros((2, 7)), verbose=0)  # gives the optimiser a state
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    model.save(path)
+    return path
+
+
+def test_weights_are_counted_without_the_optimisers_state(tiny_model):
+    sizes = artefact_sizes(tiny_model)
+    assert sizes["weights_mb"] * 1e6 == 4 * (7 + 7)  # float32: 1 × 7 kernel and 7 biases
+    assert sizes["size_mb"] * 1e6 == tiny_model.stat().st_size
+
+
+def test_no_repeats_no_times_but_sizes(tiny_model):
+    cost = measure_load_time(tiny_model, repeats=0)
+    assert math.isnan(cost["load_time_s"])
+    assert "load_time_repeats is 0" in cost["load_time_s_reason"]
+    assert cost["size_mb"] > 0
+
+
+@pytest.mark.slow
+def test_a_cold_process_is_timed_in_three_parts(tiny_model):
+    cost = measure_load_time(tiny_model, repeats=1)
+    assert cost["load_time_s"] == pytest.approx(cost["import_s"] + cost["load_s"])
+    assert cost["import_s"] > cost["load_s"] > 0  # a tiny model: Keras itself is what takes time
+    assert cost["first_prediction_s"] > 0
+
+
+@pytest.mark.slow
+def test_a_model_that_does_not_load_costs_no_results(tiny_model, tmp_path):
+    import zipfile
+
+    broken = tmp_path / "broken.keras"
+    with zipfile.ZipFile(tiny_model) as good, zipfile.ZipFile(broken, "w") as bad:
+        for name in good.namelist():
+            bad.writestr(name, b"{}" if name == "config.json" else good.read(name))
+    cost = measure_load_time(broken, repeats=1)
+    assert math.isnan(cost["load_time_s"])
+    assert "ended with code 1" in cost["load_time_s_reason"]
