@@ -8,7 +8,24 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
+from lung_cxr.diseases import DISEASES
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
+LogicalColumn = Literal[
+    "patient_id",
+    "image_path",
+    "icd10_primary",
+    "diagnosis",
+    "study_id",
+    "exam_date",
+    "sex",
+    "birth_date",
+    "age",
+    "icd10_secondary",
+    "view",
+    "clinical_note",
+    "patient_name",
+]
 
 
 class ParameterGroup(BaseModel):
@@ -18,6 +35,11 @@ class ParameterGroup(BaseModel):
 
 
 # --- synthetic hospital ----------------------------------------------------------------------------------------------
+
+
+SyntheticDefect = Literal[
+    "corrupt", "truncated", "blurred", "blank", "lateral", "duplicate", "wrong_code", "missing_file"
+]
 
 
 class SyntheticHospitalParameters(ParameterGroup):
@@ -31,8 +53,20 @@ class SyntheticHospitalParameters(ParameterGroup):
     minimum_patients_per_class: int = Field(
         ge=1, description="floor under the long tail, so that a small hospital has it all"
     )
-    defects: dict[str, int] = Field(description="how many of each kind of defect to plant, e.g. truncated: 2")
+    defects: dict[SyntheticDefect, Annotated[int, Field(ge=0)]] = Field(description="how many of each kind to plant")
     burned_in_fraction: Fraction = Field(description="images with a name burned into the pixels")
+    workers: int = Field(description="processes that draw; -1: all cores")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "SyntheticHospitalParameters":
+        if sorted(self.class_counts) != sorted(DISEASES):
+            raise ValueError(f"synthetic_hospital.class_counts: expected exactly the classes {', '.join(DISEASES)}")
+        if self.patients < self.minimum_patients_per_class * len(DISEASES):
+            raise ValueError(
+                f"synthetic_hospital.patients: {self.patients} are too few for {self.minimum_patients_per_class} of "
+                f"each of {len(DISEASES)} classes; raise patients or lower minimum_patients_per_class"
+            )
+        return self
 
 
 # --- ingestion -------------------------------------------------------------------------------------------------------
@@ -42,7 +76,7 @@ class EmrParameters(ParameterGroup):
     """How to read a hospital's EMR tables (DESIGN §4)."""
 
     tables: list[str] = Field(description="file names looked for in an export's folder; all that exist are read")
-    columns: dict[str, str] = Field(description="logical column → the hospital's own name")
+    columns: dict[LogicalColumn, str | None] = Field(description="logical column → the hospital's own name; null: it has none")
     row_filter: dict[str, list[str]] = Field(
         description="the hospital's column → values kept; '' is an empty cell or no such column"
     )
@@ -64,8 +98,8 @@ class QualityParameters(ParameterGroup):
 
     min_side: int = Field(ge=1, description="shorter limits of the longer side, pixels")
     max_aspect_ratio: float = Field(gt=1, description="longer over shorter side")
-    min_sharpness: float = Field(ge=0, description="see imaging/quality.py")
-    min_contrast: float = Field(ge=0, description="P99 − P1 of the standardised image, of 255")
+    min_sharpness: float = Field(ge=0, description="SD of the Laplacian at 512 pixels, of 255")
+    min_contrast: float = Field(ge=0, description="P99 − P1 at 32 pixels, of 255")
     max_dark_fraction: Fraction = Field(description="share of pixels at 0")
     max_bright_fraction: Fraction = Field(description="share of pixels at 255")
     near_duplicate_bits: int = Field(ge=0, le=16, description="Hamming distance of 256-bit difference hashes")

@@ -1,0 +1,129 @@
+"""The detector, and how thicknesses along the beam are summed upon it.
+
+Lengths are in centimetres, arrays (rows, columns) float32.
+
+x runs to the right of the picture (the patient's left), 0 at the spine; y runs down, 0 at the top of the film.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+Field = NDArray[np.float32]
+SAMPLES_PER_PIXEL = 1.6  # along each direction of what is splatted: fewer leave gaps, more cost time
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A film: how many pixels, how fine, and how the patient stands before it."""
+
+    rows: int
+    columns: int
+    pitch: float  # cm per pixel
+    centre: float  # column of the midline at mid-height, pixels
+    tilt: float  # sideways lean of the patient, cm per cm of height
+
+    @property
+    def y(self) -> Field:
+        """Height of each row, (rows, 1)."""
+        return (np.arange(self.rows, dtype=np.float32)[:, None] + 0.5) * np.float32(self.pitch)
+
+    @property
+    def x(self) -> Field:
+        """Distance from the midline, (rows, columns)."""
+        columns = (np.arange(self.columns, dtype=np.float32)[None] + 0.5 - np.float32(self.centre)) * np.float32(
+            self.pitch
+        )
+        return columns - np.float32(self.tilt) * (self.y - np.float32(self.rows * self.pitch / 2))
+
+    def splat(self, x: ArrayLike, y: ArrayLike, volume: ArrayLike) -> Field:
+        """Sum small volumes (cm³) at points (cm) into thickness along the beam (cm), shared among four pixels each."""
+        x, y, volume = (np.asarray(part, dtype=np.float32).ravel() for part in np.broadcast_arrays(x, y, volume))
+        lean = self.tilt * (y - self.rows * self.pitch / 2)
+        column, row = (x + lean) / self.pitch + self.centre - 0.5, y / self.pitch - 0.5
+        inside = (column >= 0) & (row >= 0) & (column < self.columns - 1) & (row < self.rows - 1)
+        column, row, volume = column[inside], row[inside], volume[inside]
+        left, top = column.astype(np.int32), row.astype(np.int32)
+        right_share, bottom_share = column - left, row - top
+        first = top * self.columns + left
+        total = np.zeros(self.rows * self.columns)
+        for offset, share in (
+            (0, (1 - right_share) * (1 - bottom_share)),
+            (1, right_share * (1 - bottom_share)),
+            (self.columns, (1 - right_share) * bottom_share),
+            (self.columns + 1, right_share * bottom_share),
+        ):
+            total += np.bincount(first + offset, weights=volume * share, minlength=total.size)
+        return (total / self.pitch**2).astype(np.float32).reshape(self.rows, self.columns)
+
+    def noise(self, generator: Generator, scale: float) -> Field:
+        """Return smooth random texture of zero mean and unit SD whose blobs are `scale` cm wide."""
+        step = max(1, int(scale / self.pitch / 3))  # drawn coarsely, then enlarged
+        shape = (self.rows // step + 3, self.columns // step + 3)
+        coarse = gaussian_filter(generator.standard_normal(shape, dtype=np.float32), scale / self.pitch / step / 2)
+        return self.enlarge((coarse - coarse.mean()) / (coarse.std() + 1e-9))
+
+    def enlarge(self, coarse: Field) -> Field:
+        """Enlarge a coarse field to the detector (bicubic)."""
+        picture = Image.fromarray(np.ascontiguousarray(coarse, dtype=np.float32))
+        return np.asarray(picture.resize((self.columns, self.rows), Image.Resampling.BICUBIC))
+
+    def blurred(self, field: Field, width: float) -> Field:
+        """Blur by a Gaussian of `width` cm, at a coarser scale where that is enough."""
+        step = max(1, int(width / self.pitch / 2))
+        size = (max(4, self.columns // step), max(4, self.rows // step))
+        coarse = np.asarray(Image.fromarray(field).resize(size, Image.Resampling.BOX))
+        return self.enlarge(gaussian_filter(coarse, width / self.pitch / step))
+
+
+def soft_step(distance: Field, width: float) -> Field:
+    """Go from 0 to 1 as `distance` (cm) goes from −width to +width."""
+    share = np.clip(distance / np.float32(2 * width) + np.float32(0.5), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def chord(distance_squared: Field) -> Field:
+    """Return the chord of a unit ball or cylinder at a squared distance from its axis: 1 in the middle, 0 outside."""
+    return np.sqrt(np.clip(1 - distance_squared, 0, None))
+
+
+def bezier(points: ArrayLike, samples: int) -> tuple[Field, Field]:
+    """Sample Bézier curves: control points (…, 3 or 4, 2) → x and y, each (…, samples)."""
+    points = np.asarray(points, dtype=np.float32)
+    t = np.linspace(0, 1, samples, dtype=np.float32)
+    weights = {
+        3: [(1 - t) ** 2, 2 * t * (1 - t), t**2],
+        4: [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3],
+    }
+    curve = np.einsum("ks,...kd->...ds", np.stack(weights[points.shape[-2]]), points)
+    return curve[..., 0, :], curve[..., 1, :]
+
+
+def tubes(detector: Detector, control: ArrayLike, start: ArrayLike, end: ArrayLike, hollow: float = 0.0) -> Field:
+    """Thickness of tapering round tubes along Bézier curves.
+
+    Args:
+        detector: Where they are projected.
+        control: Control points (n, 3 or 4, 2), cm.
+        start: Radius at the first point of each, cm.
+        end: Radius at its last point, cm.
+        hollow: Share of the radius that is empty (marrow).
+    """
+    control = np.atleast_3d(np.asarray(control, dtype=np.float32))
+    control = control[None] if control.ndim == 2 or control.shape[-1] != 2 else control
+    legs = np.linalg.norm(np.diff(control, axis=1), axis=2).sum(axis=1).max()
+    x, y = bezier(control, max(4, int(legs / detector.pitch * SAMPLES_PER_PIXEL)))
+    taper = np.linspace(0, 1, x.shape[1], dtype=np.float32)
+    start, end = (np.broadcast_to(np.asarray(part, dtype=np.float32), len(x))[:, None] for part in (start, end))
+    radius = start + (end - start) * taper
+    dx, dy = np.gradient(x, axis=1), np.gradient(y, axis=1)
+    step = np.hypot(dx, dy) + np.float32(1e-6)
+    across = max(5, int(2 * float(radius.max()) / detector.pitch * SAMPLES_PER_PIXEL))
+    v = ((np.arange(across, dtype=np.float32) + 0.5) / across * 2 - 1)[:, None, None]
+    wall = chord(v**2) - hollow * chord((v / max(hollow, 1e-3)) ** 2)
+    volume = 2 * radius * wall * step * (2 * radius / across)
+    return detector.splat(x - v * radius * dy / step, y + v * radius * dx / step, volume)
