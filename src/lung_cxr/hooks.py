@@ -1,5 +1,45 @@
 """Hooks: what must be said at the end of a run."""
 
+import logging
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+from lung_cxr.experiments import RUNS
+
+log = logging.getLogger(__name__)
+
 
 class FailedRunsHook:
-    """Ends a command non-zero when a training run failed."""
+    """Ends a command non-zero when a training run failed.
+
+    A run that fails leaves its reason in its record, and the others go on; without this, the command would seem to have
+    succeeded. Only records tell: the hook keeps no state, so any runner will do.
+    """
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Look at the records of the runs that the pipeline just did.
+
+        Raises:
+            RuntimeError: At least one of them failed.
+        """
+        made = pipeline.all_outputs()
+        failures = [
+            f"{run.namespace}, seed {record['seed']}: {record['failure']}"
+            for run in RUNS
+            if run.results in made
+            for record in _records(catalog, run.results)
+            if record["status"] == "failed"
+        ]
+        if failures:
+            listed = "\n  ".join(failures)
+            raise RuntimeError(f"{len(failures)} training run(s) failed; all others went on:\n  {listed}")
+
+
+def _records(catalog: DataCatalog, name: str) -> list[dict[str, Any]]:
+    """Return the records of the seeds that the parameters ask for."""
+    seeds = catalog.load("params:training")["seeds"]
+    return [run.record for run in catalog.load(name) if run.record["seed"] in seeds]

@@ -2,5 +2,6 @@
 
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.optional import OptionalDataset
+from lung_cxr.datasets.runs import RunResult, RunsDataset
 
-__all__ = ["FolderDataset", "OptionalDataset"]
+__all__ = ["FolderDataset", "OptionalDataset", "RunResult", "RunsDataset"]

@@ -1,0 +1,89 @@
+"""The results of one backbone under one strategy, all seeds."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+from kedro.io.core import get_filepath_str, get_protocol_and_path
+
+from lung_cxr.contracts import predictions as predictions_contract
+from lung_cxr.training.atomic import written_whole
+from lung_cxr.training.history import read_history
+
+RECORD = "run_record.json"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished or failed run. Tables are read when they are asked for.
+
+    Attributes:
+        folder: `07_model_output/<backbone>/<strategy>/seed_<s>`.
+        record: `run_record.json`; `record["status"]` is "finished" or "failed".
+    """
+
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has results."""
+        return self.record["status"] == "finished"
+
+    @cached_property
+    def history(self) -> pd.DataFrame | None:
+        """`contracts.history`, one row per epoch; None where the run failed before its first epoch ended."""
+        path = self.folder / "history.csv"
+        return read_history(path) if path.exists() else None
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame | None:
+        """`contracts.predictions` of validation and test images; None where the run failed."""
+        path = self.folder / "predictions.parquet"
+        return predictions_contract.validate(pd.read_parquet(path)) if path.exists() else None
+
+
+class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
+    """The folder `<backbone>/<strategy>` with its `seed_<s>/run_record.json`.
+
+    Training writes history and predictions itself, epoch by epoch; the record comes last, through `save`, and
+    marks the run as done. Results are there to be read while other seeds still train, so no dataset of one
+    file would do.
+
+    Args:
+        filepath: The folder.
+        metadata: Ignored here; for Kedro plugins.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
+        protocol, path = get_protocol_and_path(filepath)
+        if protocol != "file":
+            raise DatasetError(f"Runs must be on a mounted file system, found {protocol}://")
+        self._filepath = PurePosixPath(path)
+        self.metadata = metadata
+
+    def load(self) -> list[RunResult]:
+        """Return the runs that have a record, by seed; an empty list where none has."""
+        records = [(path.parent, json.loads(path.read_text())) for path in self._folder.glob(f"seed_*/{RECORD}")]
+        runs = [RunResult(folder, record) for folder, record in records]
+        return sorted(runs, key=lambda run: run.record["seed"])
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write one run's record, whole or not at all."""
+        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+        with written_whole(self._folder / f"seed_{data['seed']}" / RECORD) as unfinished:
+            unfinished.write_text(text + "\n", encoding="utf-8")
+
+    @property
+    def _folder(self) -> Path:
+        return Path(get_filepath_str(self._filepath, "file"))
+
+    def _exists(self) -> bool:
+        return any(self._folder.glob(f"seed_*/{RECORD}"))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}

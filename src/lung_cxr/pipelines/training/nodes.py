@@ -1,0 +1,59 @@
+"""Nodes of `training`: they hand folders, tables and settings to `lung_cxr.training`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr import contracts
+from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.splitting.images import split_sha256
+
+
+def train(
+    split: pd.DataFrame,
+    pixel_arrays: dict[str, dict[str, Any]],
+    pixel_folder: Path,
+    model_folder: Path,
+    output_folder: Path,
+    backbone: BackboneParameters,
+    strategy: StrategyParameters,
+    training: TrainingParameters,
+) -> Iterator[dict[str, Any]]:
+    """Do the runs of one cell of the grid; each seed's record is saved as soon as the run ends.
+
+    The cell is named by its folder, `<backbone>/<strategy>`.
+    """
+    from lung_cxr.splitting.pixels import open_pixels
+    from lung_cxr.training.feed import SplitImages
+    from lung_cxr.training.folders import RunFolders
+    from lung_cxr.training.runs import Experiment, train_seeds
+
+    split = contracts.split.validate(split)
+    experiment = Experiment(
+        backbone_name=output_folder.parent.name,
+        strategy_name=output_folder.name,
+        backbone=backbone,
+        strategy=strategy,
+        training=training,
+        images=SplitImages(open_pixels(pixel_folder, backbone.size), split),
+        data_hashes=hashes_of_data(split, pixel_arrays, backbone.size),
+    )
+    yield from train_seeds(experiment, lambda seed: RunFolders(model_folder, output_folder, seed))
+
+
+def hashes_of_data(split: pd.DataFrame, pixel_arrays: dict[str, dict[str, Any]], size: int) -> dict[str, str]:
+    """Return the hashes by which a run names its data.
+
+    Raises:
+        ValueError: The pixel array of this size is missing or belongs to another split.
+    """
+    array, of_split = pixel_arrays.get(str(size)), split_sha256(split)
+    if array is None or array["split_sha256"] != of_split:
+        found = f"arrays of {', '.join(pixel_arrays) or 'no size'}" if array is None else "one of another split"
+        raise ValueError(
+            f"training needs the pixel array of {size} px for this split, found {found}: "
+            "run `kedro run --pipelines splitting` first"
+        )
+    return {"split_sha256": of_split, "pixel_sha256": array["sha256"]}

@@ -1,0 +1,64 @@
+"""The history of a run: one row per epoch, in `history.csv` and in the log."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.contracts import history as history_contract
+from lung_cxr.training.atomic import written_whole
+
+Row = dict[str, Any]
+"""One row of `contracts.history`: what was in force during the epoch, and the event that its end decided.
+
+`best_val_loss` and `patience_counter` count this epoch's loss, before the event resets them.
+"""
+
+
+def write_history(rows: list[Row], path: Path) -> None:
+    """Write all rows so far; a reader never sees half a file."""
+    table = pd.DataFrame(rows, columns=list(history_contract.columns))
+    with written_whole(path) as unfinished:
+        table.to_csv(unfinished, index=False)
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """Return `history.csv` as `contracts.history` has it."""
+    table = pd.read_csv(path, dtype={"event": str}, keep_default_na=False, na_values={"train_loss": [""], **_EMPTY})
+    return history_contract.validate(table)
+
+
+_EMPTY = {name: [""] for name in ("val_loss", "val_accuracy", "val_macro_f1", "best_val_loss")}
+
+
+def epoch_line(row: Row, schedule: dict[str, Any], layer_groups: int) -> str:
+    """Return the log line of one epoch.
+
+    Args:
+        row: Of the epoch.
+        schedule: State of the schedule: n, and p where it has one.
+        layer_groups: L.
+    """
+    patience = schedule.get("patience", schedule.get("stop_patience"))
+    left = (schedule["max_epochs"] - row["epoch"]) * row["seconds"]
+    parts = [
+        f"epoch {row['epoch']}/{schedule['max_epochs']}",
+        f"stage {row['stage']}, {row['unfrozen_groups']}/{layer_groups} groups",
+        f"learning rate {row['learning_rate']:.2e}",
+        f"loss {row['train_loss']:.4f}, validation {row['val_loss']:.4f} (best {row['best_val_loss']:.4f})",
+        f"macro-F1 {row['val_macro_f1']:.3f}",
+        f"patience {row['patience_counter']}/{patience or '∞'}",
+        f"{row['seconds']:.1f} s",
+    ]
+    parts.append(row["event"] or f"at most {duration(left)} left at this pace")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return "40 s", "12 min" or "3.5 h"."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,191 @@
+"""One cell of the grid, seed by seed: train what is not up to date, and say what came of it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+
+from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.evaluation.metrics import classification_metrics
+from lung_cxr.evaluation.timing import measure_load_time
+from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normalisation
+from lung_cxr.models.classifier import Classifier, build_classifier
+from lung_cxr.models.freezing import restore_dropout
+from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.training.atomic import written_whole
+from lung_cxr.training.feed import SplitImages
+from lung_cxr.training.folders import RunFolders
+from lung_cxr.training.history import write_history
+from lung_cxr.training.identity import Identity, identity_of_plan, with_weights
+from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.record import (
+    RunRecord,
+    failed_record,
+    finished_record,
+    outcome_of,
+    settings_of,
+    weighting_of,
+)
+from lung_cxr.training.strategies import strategy_of
+from lung_cxr.training.validation import log_softmax, predict_logits
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One backbone under one strategy.
+
+    Attributes:
+        backbone_name, strategy_name: The cell of the grid.
+        backbone, strategy, training: Its settings.
+        images: Pixels and split.
+        data_hashes: `split_sha256` and `pixel_sha256`.
+    """
+
+    backbone_name: str
+    strategy_name: str
+    backbone: BackboneParameters
+    strategy: StrategyParameters
+    training: TrainingParameters
+    images: SplitImages
+    data_hashes: dict[str, str]
+
+    def identity(self, seed: int) -> Identity:
+        """Return the identity of one seed's run, without its weights."""
+        return identity_of_plan(
+            self.backbone_name,
+            self.strategy_name,
+            seed,
+            self.backbone,
+            self.strategy,
+            self.training,
+            self.data_hashes,
+        )
+
+
+def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFolders]) -> Iterator[RunRecord]:
+    """Do the run of every seed that is not up to date, one after the other.
+
+    A run that fails gives a record with its reason, and the next one begins. Checkpoints are deleted when
+    whoever takes the record asks for the next, that is, has stored it.
+
+    Args:
+        experiment: What to train.
+        folders_of_seed: seed → its `RunFolders`.
+
+    Yields:
+        The record of each run, finished or failed.
+    """
+    for seed in experiment.training.seeds:
+        folders, identity = folders_of_seed(seed), experiment.identity(seed)
+        title = f"{experiment.backbone_name}, {experiment.strategy_name}, seed {seed}"
+        try:
+            record = _train(experiment, seed, folders, title)
+        except Exception as error:
+            log.error("%s failed", title, exc_info=True)
+            folders.make_way_for_failure()
+            yield failed_record(identity, error)
+            continue
+        if record is not None:
+            yield record
+            folders.checkpoints.remove()
+
+
+def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -> RunRecord | None:
+    """Do one run, or the rest of it; return its record, or None where it is up to date."""
+    with _fresh_keras(experiment.training.precision, seed):
+        classifier = _build(experiment, seed)
+        identity = with_weights(experiment.identity(seed), classifier)
+        outlook = folders.outlook(identity, experiment.training.force)
+        log.info("%s: %s", title, outlook)
+        if outlook == "up to date":
+            return None
+        if outlook == "new":
+            folders.start(identity)
+        _adapt(classifier, experiment.images, seed)
+        tuning = _fine_tune(experiment, seed, folders, classifier)
+        restore_dropout(classifier)
+        _save_model(classifier, folders)
+        predictions = _predict(classifier, experiment)
+        with written_whole(folders.predictions) as unfinished:
+            predictions.to_parquet(unfinished, index=False)
+        return finished_record(
+            settings_of(identity),
+            outcome_of(tuning.schedule, tuning.history, len(classifier.groups)),
+            weighting_of(experiment.images.labels_of("train"), experiment.training),
+            {"metrics": _metrics(predictions)},
+            measure_load_time(folders.model, experiment.training.load_time_repeats),
+            {
+                "batch_normalisation_images": classifier.batch_normalisation_images,
+                "warnings": classifier.warnings,
+            },
+        )
+
+
+@contextmanager
+def _fresh_keras(precision: str, seed: int) -> Iterator[None]:
+    """Give a run a Keras without leftovers of the last one, at its own precision and seed."""
+    before = keras.config.dtype_policy()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+        keras.utils.clear_session()
+
+
+def _build(experiment: Experiment, seed: int) -> Classifier:
+    training = experiment.training
+    return build_classifier(experiment.backbone, dropout=training.dropout, head=training.head, seed=seed)
+
+
+def _adapt(classifier: Classifier, images: SplitImages, seed: int) -> None:
+    """Set batch normalisation's statistics where random weights came without any."""
+    if classifier.weights_source == "random":
+        rows = np.random.default_rng(seed).permutation(images.rows("train"))[:MOST_IMAGES]
+        adapt_batch_normalisation(classifier, images.pixels[rows])
+
+
+def _fine_tune(experiment: Experiment, seed: int, folders: RunFolders, classifier: Classifier) -> FineTuning:
+    tuning = FineTuning(
+        classifier=classifier,
+        strategy=strategy_of(experiment.strategy.root, experiment.backbone),
+        images=experiment.images,
+        training=experiment.training,
+        seed=seed,
+        checkpoints=folders.checkpoints,
+        report=lambda rows: write_history(rows, folders.history),
+    )
+    tuning.run()
+    return tuning
+
+
+def _save_model(classifier: Classifier, folders: RunFolders) -> None:
+    with written_whole(folders.model) as unfinished:
+        classifier.model.save(unfinished)
+
+
+def _predict(classifier: Classifier, experiment: Experiment) -> pd.DataFrame:
+    """Return `contracts.predictions` of the validation and test images."""
+    images = experiment.images
+    rows = np.flatnonzero(images.split["subset"].isin(["validation", "test"]).to_numpy())
+    logits = predict_logits(classifier.model, images, rows, experiment.training.batch_size)
+    table = images.split.iloc[rows][["image_id", "patient_key", "subset", "label"]].reset_index(drop=True)
+    return table.assign(**dict(zip(PROBABILITY_COLUMNS, np.exp(log_softmax(logits)).T, strict=True)))
+
+
+def _metrics(predictions: pd.DataFrame) -> dict[str, dict]:
+    """Return every metric of each subset."""
+    return {
+        str(subset): classification_metrics(
+            list(rows["label"]), rows[list(PROBABILITY_COLUMNS)].to_numpy(dtype=np.float64)
+        )
+        for subset, rows in predictions.groupby("subset", sort=False)
+    }

@@ -1,0 +1,53 @@
+"""Predictions of the classifier, and what an epoch's validation comes to."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from lung_cxr.evaluation.metrics import count_matrix, macro_f1
+from lung_cxr.training.feed import InferenceFeed, SplitImages
+
+
+class Validation(NamedTuple):
+    """The three numbers of an epoch's validation."""
+
+    loss: float
+    accuracy: float
+    macro_f1: float
+
+
+def predict_logits(model: keras.Model, images: SplitImages, rows: np.ndarray, batch_size: int) -> np.ndarray:
+    """Return (n, 7) float64 logits of the images in `rows`, without augmentation.
+
+    The classifier itself is never compiled for training, so Keras traces its prediction once per run, not
+    once per stage.
+    """
+    return np.asarray(model.predict(InferenceFeed(images, rows, batch_size), verbose=0), dtype=np.float64)
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Return ln p, (n, 7) float64, from logits."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def validate(logits: np.ndarray, labels: np.ndarray) -> Validation:
+    """Return the unweighted cross-entropy (Eq. 5, nats), accuracy, and macro-F1 over the classes that occur.
+
+    Args:
+        logits: (n, 7) float64.
+        labels: (n,) class indices.
+
+    Returns:
+        NaN throughout where a logit is not finite: a network that has diverged predicts nothing.
+    """
+    if not np.isfinite(logits).all():
+        return Validation(np.nan, np.nan, np.nan)
+    chosen = log_softmax(logits)[np.arange(len(labels)), labels]
+    predicted = logits.argmax(axis=1)
+    return Validation(
+        loss=float(-chosen.mean()),
+        accuracy=float((predicted == labels).mean()),
+        macro_f1=float(macro_f1(count_matrix(labels, predicted))),
+    )
