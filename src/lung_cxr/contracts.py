@@ -45,7 +45,9 @@ records = _table(
         "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
         "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),
         "exam_day": pa.Column("datetime64[us]", nullable=True),  # shifted per patient
-        "export": pa.Column(INT64, pa.Check.ge(1)),
+        "export": pa.Column(INT64, pa.Check.ge(1)),  # the first that named the image
+        "source_export": pa.Column(INT64, pa.Check.ge(1)),  # the latest: where its row and file are
+        "row": pa.Column(INT64, pa.Check.ge(1)),
     }
 )
 

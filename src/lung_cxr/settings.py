@@ -7,9 +7,9 @@ from kedro.config import OmegaConfigLoader
 from lung_cxr.hooks import FailedRunsHook
 
 
-def environment_variable(name: str) -> str:
-    """Value of an environment variable, for `${env:NAME}` in conf/; "" where it is not set."""
-    return os.environ.get(name, "")
+def environment_variable(name: str, default: str = "") -> str:
+    """Value of an environment variable, for `${env:NAME}` or `${env:NAME,default}` in conf/; "" where it is not set."""
+    return os.environ.get(name) or default
 
 
 HOOKS = (FailedRunsHook(),)

@@ -1,7 +1,9 @@
 """Kedro datasets of our own: few, small, each for what no dataset of kedro-datasets does."""
 
+from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.runs import RunResult, RunsDataset
+from lung_cxr.datasets.secret_key import SecretKeyDataset
 
-__all__ = ["FolderDataset", "OptionalDataset", "RunResult", "RunsDataset"]
+__all__ = ["ExportsDataset", "FolderDataset", "OptionalDataset", "RunResult", "RunsDataset", "SecretKeyDataset"]

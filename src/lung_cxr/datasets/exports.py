@@ -1,0 +1,65 @@
+"""The hospital's exports: folders, each with an EMR table and the images it names."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+from lung_cxr.imaging.exports import MARKER, Export
+
+
+class ExportsDataset(AbstractDataset[dict[str, Export], dict[str, Export]]):
+    """Lists the export folders; reads none of their files.
+
+    An export is a table in one of three formats beside files of three others, and its parts are read at different times
+    (tables first, then only the images that changed), which no dataset of kedro-datasets does.
+
+    Args:
+        filepath: The folder of the exports.
+        glob: Which entries of it are exports; "." is the folder itself.
+        metadata: Ignored here; for Kedro plugins.
+    """
+
+    def __init__(self, *, filepath: str, glob: str = "*", metadata: dict[str, Any] | None = None):
+        self._filepath = filepath
+        self._glob = glob
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Export]:
+        """Return export_id → export, in the order of their names.
+
+        Raises:
+            DatasetError: The folder is not there, or there is no export in it.
+        """
+        if not self._exists():
+            raise DatasetError(
+                f"{self._named()} is not there; expected the folder with the hospital's exports. Put the first export "
+                "below it, or set `exports` in conf/<env>/globals.yml (in public_cxr the variable LUNG_CXR_PUBLIC_ROOT)"
+            )
+        root = Path(self._filepath)
+        folders = [root] if self._glob == "." else sorted(path for path in root.glob(self._glob) if path.is_dir())
+        folders = [folder for folder in folders if folder == root or not folder.name.startswith(".")]
+        if not folders:
+            raise DatasetError(
+                f"{self._named()} holds no folder that matches {self._glob!r}; expected one folder per export, with an "
+                "EMR table and its images. `kedro run --pipelines synthetic_hospital --env demo` writes an example"
+            )
+        exports = [self._export(folder, root) for folder in folders]
+        return {export.export_id: export for export in exports}
+
+    def save(self, data: dict[str, Export]) -> NoReturn:  # noqa: ARG002
+        """Always an error: exports come from the hospital."""
+        raise DatasetError(f"{self._named()} is only read")
+
+    def _export(self, folder: Path, root: Path) -> Export:
+        export_id = "." if folder == root else folder.relative_to(root).as_posix()
+        return Export(export_id, folder, (folder / MARKER).is_file())
+
+    def _named(self) -> str:
+        return f"The exports' folder {self._filepath!r}"
+
+    def _exists(self) -> bool:
+        return bool(self._filepath) and Path(self._filepath).is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "glob": self._glob}

@@ -1,0 +1,176 @@
+"""One hospital export: a folder with EMR tables and the images they name, read into logical columns."""
+
+import logging
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Protocol
+
+import pandas as pd
+
+from lung_cxr.imaging.tables import TableError, read_text_table
+
+MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists
+LOGICAL_COLUMNS = (
+    "patient_id",
+    "image_path",
+    "icd10_primary",
+    "diagnosis",
+    "study_id",
+    "exam_date",
+    "sex",
+    "birth_date",
+    "age",
+    "icd10_secondary",
+    "view",
+    "clinical_note",
+    "patient_name",
+)
+REQUIRED = (("patient_id",), ("image_path",), ("diagnosis", "icd10_primary"))  # one of each must be there
+
+logger = logging.getLogger(__name__)
+
+
+class EmrSettings(Protocol):
+    """What this module reads of `parameters.EmrParameters`."""
+
+    tables: list[str]
+    columns: dict[str, str | None]
+    row_filter: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Export:
+    """A folder that a hospital delivered.
+
+    Attributes:
+        export_id: The folder's name, "." where the exports' root itself is the one export.
+        folder: Where it is.
+        synthetic: Whether the marker file says that nobody in it exists.
+    """
+
+    export_id: str
+    folder: Path
+    synthetic: bool
+
+    def read_rows(self, emr: EmrSettings) -> pd.DataFrame:
+        """Read all EMR tables of the export, as text.
+
+        Returns:
+            `table` (position in `emr.tables`, from 1), `row` (1 is the first below the header), `malformed` and
+            every column of `LOGICAL_COLUMNS`, "" where the table has none; rows that `emr.row_filter` keeps.
+
+        Raises:
+            TableError: No table, one that cannot be read, or a required column that is not there.
+        """
+        found = [
+            (number, self.folder / name)
+            for number, name in enumerate(emr.tables, start=1)
+            if (self.folder / name).is_file()
+        ]
+        if not found:
+            raise TableError(
+                f"Export {self.export_id!r} has none of the tables {', '.join(emr.tables)}: name its EMR table in "
+                "emr.tables (conf/<env>/parameters_ingestion.yml), or move the folder out of the exports"
+            )
+        return pd.concat([_logical_rows(path, number, emr) for number, path in found], ignore_index=True)
+
+    def locate(self, image_path: str) -> Path | None:
+        """Return the file that an EMR cell names, None where that leads out of the folder, also through a link.
+
+        Unicode spellings of the name are tried in turn: file systems differ in them.
+        """
+        if not stays_inside(image_path):
+            return None
+        relative = image_path.strip().replace("\\", "/")
+        spellings = (relative, *(unicodedata.normalize(form, relative) for form in ("NFC", "NFD", "NFKC")))
+        path = next((path for text in spellings if (path := self.folder / text).exists()), self.folder / relative)
+        return path if path.resolve().is_relative_to(self.folder.resolve()) else None
+
+
+def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> pd.DataFrame:
+    """Return `export, export_id, synthetic`: known exports keep their ordinal, new ones follow in order of name.
+
+    Args:
+        exports: Those there are now.
+        previous: The table of the last run; its exports stay in it, there or not.
+    """
+    known = [] if previous is None else previous.to_dict("records")
+    names = {row["export_id"] for row in known}
+    for export in sorted(exports, key=lambda export: export.export_id):
+        if export.export_id not in names:
+            known.append({"export": len(known) + 1, "export_id": export.export_id, "synthetic": export.synthetic})
+    return pd.DataFrame(known, columns=["export", "export_id", "synthetic"])
+
+
+def read_all_rows(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrSettings) -> pd.DataFrame:
+    """Return the rows of all exports, as `Export.read_rows`, with the ordinal `export` before them."""
+    ordinals = dict(zip(known["export_id"], known["export"], strict=True))
+    frames = [export.read_rows(emr).assign(export=ordinals[name]) for name, export in exports.items()]
+    return pd.concat(frames, ignore_index=True)
+
+
+def locate_images(
+    records: pd.DataFrame, exports: Mapping[str, Export], known: pd.DataFrame, paths: pd.DataFrame
+) -> dict[str, Path | None]:
+    """Return image_id → file, None where the path leads out of its export. Records hold keys of paths only; this is the way back, never saved.
+
+    Args:
+        records: `image_id, source_export, file_key`.
+        exports: By name.
+        known: Names to ordinals.
+        paths: `export, file_key, image_path`, from `records.image_paths`.
+    """
+    names = dict(zip(known["export"], known["export_id"], strict=True))
+    there = records.merge(paths, left_on=["source_export", "file_key"], right_on=["export", "file_key"])
+    columns = (there[name] for name in ("image_id", "source_export", "image_path"))
+    return {image_id: exports[names[export]].locate(path) for image_id, export, path in zip(*columns, strict=True)}
+
+
+def stays_inside(image_path: str) -> bool:
+    """Whether a path, as an EMR cell has it, is relative and never climbs above its start."""
+    text = image_path.strip()
+    windows = PureWindowsPath(text)
+    return not (windows.drive or windows.root or PurePosixPath(text).is_absolute() or ".." in windows.parts)
+
+
+def _logical_rows(path: Path, number: int, emr: EmrSettings) -> pd.DataFrame:
+    cells, malformed = read_text_table(path)
+    columns = {logical: name for logical, name in emr.columns.items() if name is not None}
+    _check_columns(path.name, cells.columns, columns)
+    rows = pd.DataFrame(
+        {name: cells[columns[name]] if columns.get(name) in cells.columns else "" for name in LOGICAL_COLUMNS},
+        index=cells.index,
+        dtype="str",
+    )
+    rows.insert(0, "table", number)
+    rows.insert(1, "row", cells.index)
+    rows.insert(2, "malformed", cells.index.isin(malformed))
+    return rows[_kept(cells, emr.row_filter) | rows["malformed"]]
+
+
+def _check_columns(table: str, found: pd.Index, columns: Mapping[str, str]) -> None:
+    missing = sorted(logical for logical, name in columns.items() if name not in found)
+    lacking = [group for group in REQUIRED if all(name in missing or name not in columns for name in group)]
+    known = [columns[name] for name in columns if name not in missing]
+    if lacking:
+        wanted = ", ".join(" or ".join(repr(columns.get(name) or name) for name in group) for group in lacking)
+        raise TableError(
+            f"{table}: no column {wanted}; found {len(found)} columns, of which expected: "
+            f"{', '.join(map(repr, known)) or 'none (is there a header row?)'}. Map the hospital's names in "
+            "emr.columns (conf/<env>/parameters_ingestion.yml)"
+        )
+    if repeated := [name for name in known if list(found).count(name) > 1]:
+        raise TableError(f"{table}: the columns {', '.join(map(repr, repeated))} occur twice; expected each once")
+    if missing:
+        names = ", ".join(missing)
+        logger.warning("%s has no column for %s: taken as empty (null in emr.columns says it is so)", table, names)
+
+
+def _kept(cells: pd.DataFrame, row_filter: Mapping[str, Sequence[str]]) -> "pd.Series[bool]":
+    kept = pd.Series(True, index=cells.index)
+    for column, values in row_filter.items():
+        present = cells[column].str.strip() if column in cells.columns else pd.Series("", index=cells.index)
+        kept &= present.isin(values)
+    return kept

@@ -1,0 +1,196 @@
+"""Records and what was seen in their files → the image manifest: accepted or rejected, each with its reasons.
+
+Nothing here reads a source file. Changed thresholds, labels and views take effect from the ledger alone.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+
+from lung_cxr.imaging.duplicates import correlation, near_duplicate_pairs
+from lung_cxr.imaging.observe import NOTHING_SEEN
+from lung_cxr.imaging.quality import QualityLimits, quality_faults
+from lung_cxr.imaging.reasons import FLAGS
+from lung_cxr.imaging.store import ImageStore
+
+METRICS = [name for name in NOTHING_SEEN if name.startswith("qc_")]
+MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *METRICS]
+FROM_RECORDS = [
+    "image_id",
+    "patient_key",
+    "study_key",
+    "label",
+    "view",
+    "sex",
+    "age_years",
+    "exam_day",
+    "export",
+]
+MANIFEST_COLUMNS = [*FROM_RECORDS, *MEASUREMENTS, "qc_status", "qc_reasons", "image_path"]
+PAIR_COLUMNS = ["image_id", "other_image_id", "pixel_sha256", "other_pixel_sha256", "correlation"]
+
+
+class DuplicateLimits(QualityLimits, Protocol):
+    """Thresholds, those of near duplicates included; `parameters.QualityParameters` has them."""
+
+    near_duplicate_bits: int
+    near_duplicate_correlation: float
+
+
+class Judgement(NamedTuple):
+    """What is accepted, and why the rest is not.
+
+    Attributes:
+        manifest: As `contracts.image_manifest`.
+        rejected: As `contracts.rejected_images`.
+        compared: Candidate near duplicates, `PAIR_COLUMNS`.
+    """
+
+    manifest: pd.DataFrame
+    rejected: pd.DataFrame
+    compared: pd.DataFrame
+
+
+def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.DataFrame | None) -> pd.DataFrame:
+    """Return one row per image of this and earlier runs, what the records say and why they exclude it.
+
+    Images that no export names any more are kept as the last manifest had them.
+
+    Args:
+        records: As `contracts.records`.
+        excluded: `image_id, reason_code` of images whose latest row was rejected.
+        previous: The last manifest, if there was one.
+    """
+    images = records.assign(record_reason="")
+    if previous is None:
+        return images
+    earlier = previous.loc[~previous["image_id"].isin(records["image_id"]), FROM_RECORDS]
+    reasons = excluded.set_index("image_id")["reason_code"]
+    earlier = earlier.assign(record_reason=earlier["image_id"].map(reasons).fillna("").astype("str"))
+    return pd.concat([images, earlier], ignore_index=True)
+
+
+def judge(
+    images: pd.DataFrame,
+    ledger: pd.DataFrame,
+    limits: DuplicateLimits,
+    accept_unknown_view: bool,
+    side: int,
+    store: ImageStore,
+    compared: pd.DataFrame | None,
+) -> Judgement:
+    """Accept or reject every image.
+
+    Args:
+        images: From `images_seen`.
+        ledger: What was seen in their files.
+        limits: All thresholds.
+        accept_unknown_view: Keep images whose view nobody wrote down.
+        side: Pixels of a stored image; a smaller source is flagged.
+        store: Read only to confirm near duplicates.
+        compared: Candidates compared in earlier runs, if any; used again while both images are the same.
+    """
+    table = images.merge(ledger, on="image_id", how="left").fillna(dict(NOTHING_SEEN))
+    table = table.sort_values(["export", "image_id"], ignore_index=True)
+    table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
+    reasons = [_own_reasons(row, limits, accept_unknown_view) for row in table.itertuples(index=False)]
+    flags = [_own_flags(row, side) for row in table.itertuples(index=False)]
+    _add_exact_duplicates(table, reasons)
+    compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
+    table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
+    table["qc_reasons"] = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
+    table["image_path"] = [
+        store.path(i) if sha else "" for i, sha in zip(table.image_id, table.pixel_sha256, strict=True)
+    ]
+    table = table.astype({"rows": np.int64, "columns": np.int64})
+    return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
+
+
+def _own_reasons(row, limits: DuplicateLimits, accept_unknown_view: bool) -> list[str]:
+    """What is wrong with one image by itself, the weightiest first."""
+    if row.record_reason:
+        return [row.record_reason]
+    if row.view == "lateral":
+        return ["not_frontal"]
+    if row.reason:
+        return [row.reason]
+    metrics = {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
+    found = quality_faults(row.rows, row.columns, metrics, limits)
+    return found + ["unknown_view"] * (row.view == "unknown" and not accept_unknown_view)
+
+
+def _own_flags(row, side: int) -> list[str]:
+    is_small = 0 < max(row.rows, row.columns) < side
+    return [flag for flag, is_so in (("inverted", row.inverted), ("enlarged", is_small)) if is_so]
+
+
+def _add_exact_duplicates(table: pd.DataFrame, reasons: list[list[str]]) -> None:
+    """Of images with the same stored pixels, the one of the earliest export and smallest id stays."""
+    candidates = table[[not found for found in reasons]]
+    for position in candidates.index[candidates["pixel_sha256"].duplicated()]:
+        reasons[position].append("exact_duplicate")
+
+
+def _add_near_duplicates(
+    table: pd.DataFrame,
+    reasons: list[list[str]],
+    flags: list[list[str]],
+    limits: DuplicateLimits,
+    store: ImageStore,
+    compared: pd.DataFrame,
+) -> pd.DataFrame:
+    """Of near duplicates across patients the earlier image stays; within a patient both do, the later one flagged."""
+    candidates = table[[not found for found in reasons]]
+    pairs = near_duplicate_pairs(candidates["difference_hash"], limits.near_duplicate_bits)
+    pairs = candidates.index.to_numpy()[pairs]
+    compared = _compare(table.loc[pairs[:, 0]], table.loc[pairs[:, 1]], store, compared)
+    alike = compared["correlation"] >= limits.near_duplicate_correlation
+    for earlier, later in pairs[alike].tolist():
+        if reasons[earlier]:
+            continue
+        if table.at[earlier, "patient_key"] == table.at[later, "patient_key"]:
+            _add_once(flags[later], "near_duplicate_within_patient")
+        else:
+            _add_once(reasons[later], "near_duplicate")
+    return compared
+
+
+def _compare(earlier: pd.DataFrame, later: pd.DataFrame, store: ImageStore, known: pd.DataFrame | None) -> pd.DataFrame:
+    """Correlations of pairs of stored images; those of unchanged images are taken from the last run."""
+    names = ["image_id", "pixel_sha256"]
+    values = [earlier[names].to_numpy(), later[names].to_numpy()]
+    pairs = pd.DataFrame(np.hstack(values)[:, [0, 2, 1, 3]], columns=PAIR_COLUMNS[:4], dtype="str")
+    if known is None:
+        known = pd.DataFrame(columns=PAIR_COLUMNS)
+    hashes = PAIR_COLUMNS[2:4]
+    before = known.drop_duplicates(hashes).set_index(hashes)["correlation"].to_dict()
+    return pairs.assign(
+        correlation=[
+            before[one, other] if (one, other) in before else correlation(store.get(first), store.get(second))
+            for first, second, one, other in pairs.itertuples(index=False)
+        ]
+    ).astype({"correlation": float})
+
+
+def _add_once(codes: list[str], code: str) -> None:
+    if code not in codes:
+        codes.append(code)
+
+
+def _rejections(table: pd.DataFrame) -> pd.DataFrame:
+    """One line per rejected image that an export still names; records already rejected have theirs elsewhere."""
+    rejected = table[(table["qc_status"] == "rejected") & (table["record_reason"] == "") & table["row"].notna()]
+    codes = rejected["qc_reasons"].str.split(";")
+    others = [";".join(code for code in found[1:] if code not in FLAGS) for found in codes]
+    return pd.DataFrame(
+        {
+            "export": rejected["source_export"].astype(np.int64),
+            "row": rejected["row"].astype(np.int64),
+            "file_key": rejected["file_key"],
+            "reason_code": codes.str[0].astype("str"),
+            "detail": rejected["detail"].where(
+                rejected["detail"] != "", pd.Series(others, rejected.index, dtype="str")
+            ),
+        }
+    ).sort_values(["export", "row"], ignore_index=True)

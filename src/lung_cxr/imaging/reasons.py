@@ -1,0 +1,62 @@
+"""The fixed vocabulary of what happens to a record or an image: faults, what is out of scope, and flags.
+
+Faults are something wrong with the export and count towards `ingestion.max_fault_fraction`; what is out of scope is
+right but not wanted; a flag is a remark on an accepted image. A code and its text never hold a value of the input.
+"""
+
+RECORD_FAULTS = {
+    "malformed_row": "the row does not have as many cells as the table has columns",
+    "missing_patient_id": "no patient number",
+    "missing_image_path": "no image path",
+    "path_outside_export": "the image path is absolute or leaves the export's folder",
+    "missing_diagnosis": "neither a consensus diagnosis nor an ICD-10 code",
+    "malformed_icd10": "the primary code is not written as ICD-10",
+    "conflicting_labels": "one export gives the same image two classes",
+}
+
+IMAGE_FAULTS = {
+    "missing_file": "the export names a file that is not there",
+    "unreadable": "the file is no image that can be decoded",
+    "truncated": "the file ends before the image does",
+    "unsupported_pixels": "the pixels are of a kind that is not read: palette, float, 32 bit",
+    "multi_frame": "the file holds several frames",
+    "unchecked_pixels": "the header does not say that no text is burned into the pixels",
+    "burned_in_annotation": "the header says that text is burned into the pixels",
+    "too_small": "the longer side is shorter than min_side",
+    "extreme_aspect_ratio": "the longer side is too long for the shorter one",
+    "blurred": "less fine detail than min_sharpness",
+    "nearly_blank": "less contrast than min_contrast",
+    "too_dark": "more black than max_dark_fraction",
+    "too_bright": "more white than max_bright_fraction",
+    "near_duplicate": "nearly the same image as another patient's",
+}
+
+FAULTS = RECORD_FAULTS | IMAGE_FAULTS
+
+OUT_OF_SCOPE = {
+    "not_one_of_seven": "the diagnosis is none of the seven classes",
+    "superseded_record": "a later row describes the same image",
+    "not_frontal": "not a frontal view",
+    "unknown_view": "nobody wrote the view down",
+    "exact_duplicate": "the same pixels as another image",
+}
+
+FLAGS = {
+    "inverted": "MONOCHROME1: black and white were exchanged",
+    "enlarged": "smaller than the store's side",
+    "near_duplicate_within_patient": "nearly the same image as another of this patient",
+}
+
+
+class Rejection(Exception):  # noqa: N818  (an outcome of reading an image, named as such in the tables)
+    """A file is not accepted, for one of the reasons above.
+
+    Args:
+        reason: A code of `IMAGE_FAULTS` or `OUT_OF_SCOPE`.
+        detail: Fixed words and numbers only.
+    """
+
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,216 @@
+"""EMR rows → pseudonymous records, each with one of the seven classes; every other row gets a reason.
+
+The rows are checked by Pandera lazily. Of what it finds only the check and the row are kept: its messages quote values.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from lung_cxr.diseases import DISEASES, class_of_codes, normalise_icd10
+from lung_cxr.imaging.cells import (
+    cap_ages,
+    clean_identifiers,
+    completed_years,
+    parse_ages,
+    parse_dates,
+    translate,
+)
+from lung_cxr.imaging.exports import stays_inside
+from lung_cxr.imaging.pseudonyms import Secret
+
+ICD10 = r"[A-Z]\d[0-9A-Z][0-9A-Z]{0,4}"  # after normalise_icd10: three characters and up to four more
+RECORD_COLUMNS = (
+    "image_id",
+    "patient_key",
+    "study_key",
+    "file_key",
+    "label",
+    "view",
+    "sex",
+    "age_years",
+    "exam_day",
+    "export",
+    "source_export",
+    "row",
+)
+
+
+class EmrSettings(Protocol):
+    """What this module reads of `parameters.EmrParameters`."""
+
+    patient_id_width: int | None
+    date_format: str | None
+    views: dict[str, list[str]]
+    sexes: dict[str, list[str]]
+
+
+class CleanedRecords(NamedTuple):
+    """What became of the rows.
+
+    Attributes:
+        records: One row per image, as `contracts.records`.
+        rejected: One line per row that is not in `records`, as `contracts.rejected_records`.
+        excluded: `image_id, reason_code` of images whose latest row was rejected.
+    """
+
+    records: pd.DataFrame
+    rejected: pd.DataFrame
+    excluded: pd.DataFrame
+
+
+def clean_records(
+    rows: pd.DataFrame, secret: Secret, emr: EmrSettings, icd10_classes: Mapping[str, list[str]]
+) -> CleanedRecords:
+    """Turn the rows of all exports into pseudonymous records.
+
+    Args:
+        rows: `export` (ordinal), and what `Export.read_rows` returns.
+        secret: The key of all pseudonyms.
+        emr: How the hospital writes things.
+        icd10_classes: Class → ICD-10 prefixes.
+    """
+    rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
+    reasons = pd.Series("", index=rows.index)
+    identified = _with_keys(rows, secret, emr.patient_id_width)
+    reasons.update(_broken_contracts(identified))
+    labels = _labels(identified, icd10_classes)
+    sound = reasons == ""
+    reasons.update(_superseded(identified[sound], labels[sound]))
+    reasons[(reasons == "") & (labels == "")] = "not_one_of_seven"
+    records = _records(identified[reasons == ""], secret, emr).assign(label=labels[reasons == ""])
+    first_seen = identified[sound].groupby("image_id")["export"].min()
+    records["export"] = records["image_id"].map(first_seen).astype(np.int64)
+    return CleanedRecords(
+        records[list(RECORD_COLUMNS)].sort_values("image_id", ignore_index=True),
+        _rejections(identified[reasons != ""], reasons[reasons != ""]),
+        _excluded(identified, reasons, records["image_id"]),
+    )
+
+
+def image_paths(rows: pd.DataFrame, secret: Secret) -> pd.DataFrame:
+    """Return `export, file_key, image_path` of raw rows: the way back from a key to its file, never saved."""
+    keyed = rows[["export", "image_path"]].drop_duplicates()
+    keyed = keyed.assign(file_key=_file_keys(keyed["image_path"], secret))
+    return keyed.drop_duplicates(["export", "file_key"], ignore_index=True)
+
+
+def normalised_path(text: str) -> str:
+    """One spelling for each image path: forward slashes, no "./", NFKC."""
+    clean = clean_identifiers(pd.Series([text]))[0].replace("\\", "/")
+    return str(PurePosixPath(clean)) if clean else ""
+
+
+def _file_keys(paths: pd.Series, secret: Secret) -> pd.Series:
+    unique = {path: normalised_path(path) for path in paths.unique()}
+    return paths.map({path: secret.key("file", clean) if clean else "" for path, clean in unique.items()}).astype("str")
+
+
+def _with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:
+    patients = clean_identifiers(rows["patient_id"], width)
+    studies = clean_identifiers(rows["study_id"])
+    paths = rows["image_path"].map({path: normalised_path(path) for path in rows["image_path"].unique()}).astype("str")
+    together = list(zip(patients, studies, paths, strict=True))
+    return rows.assign(
+        patient_id=patients,
+        study_id=studies,
+        clean_path=paths,
+        file_key=_file_keys(rows["image_path"], secret),
+        image_id=[secret.key("image", *filter(None, parts)) for parts in together],
+        study_key=[secret.key("study", patient, study or path) for patient, study, path in together],
+    )
+
+
+def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Index of a broken row → the first reason, in the order of `_CONTRACT`."""
+    try:
+        _CONTRACT.validate(rows, lazy=True)
+    except SchemaErrors as errors:
+        failures = errors.failure_cases[["index", "check"]].drop_duplicates()
+    else:
+        return pd.Series(dtype="str")
+    order = {name: position for position, name in enumerate(_CHECKS)}
+    failures = failures.assign(position=failures["check"].map(order)).sort_values(["index", "position"])
+    return failures.drop_duplicates("index").set_index("index")["check"].astype("str")
+
+
+def _is_icd10_or_empty(codes: pd.Series) -> pd.Series:
+    return codes.map({code: normalise_icd10(code) for code in codes.unique()}).str.fullmatch(f"({ICD10})?")
+
+
+_CHECKS = {
+    "malformed_row": lambda rows: ~rows["malformed"],
+    "missing_patient_id": lambda rows: rows["patient_id"] != "",
+    "missing_image_path": lambda rows: rows["clean_path"] != "",
+    "path_outside_export": lambda rows: rows["image_path"].map(stays_inside),
+    "missing_diagnosis": lambda rows: (rows["diagnosis"].str.strip() != "") | (rows["icd10_primary"].str.strip() != ""),
+    "malformed_icd10": lambda rows: (
+        (rows["diagnosis"].str.strip() != "") | _is_icd10_or_empty(rows["icd10_primary"].str.strip())
+    ),
+}
+_CONTRACT = pa.DataFrameSchema(checks=[pa.Check(check, name=name) for name, check in _CHECKS.items()])
+
+
+def _labels(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> "pd.Series[str]":
+    """The class of each row, "" for none of the seven; the board's diagnosis wins over the codes."""
+    names = {name.casefold(): name for name in DISEASES}
+    keys = ["diagnosis", "icd10_primary", "icd10_secondary"]
+    combinations = rows[keys].drop_duplicates()
+    meanings = {
+        (diagnosis, primary, secondary): names.get(" ".join(diagnosis.split()).casefold(), "")
+        if diagnosis.strip()
+        else class_of_codes(primary, secondary.split(";"), icd10_classes) or ""
+        for diagnosis, primary, secondary in combinations.itertuples(index=False)
+    }
+    return pd.Series([meanings[key] for key in zip(*(rows[key] for key in keys), strict=True)], rows.index, dtype="str")
+
+
+def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
+    """An image counts as its latest export describes it; there, two different classes are a conflict."""
+    images = rows.assign(label=labels).groupby("image_id")
+    is_latest_export = rows["export"] == images["export"].transform("max")
+    latest = rows[is_latest_export].assign(label=labels[is_latest_export]).groupby("image_id")
+    conflicting = latest["label"].transform("nunique") > 1
+    reasons = pd.Series("", index=rows.index)
+    reasons[~is_latest_export] = "superseded_record"
+    reasons.update(pd.Series("superseded_record", latest.cumcount(ascending=False).loc[lambda n: n > 0].index))
+    reasons.update(pd.Series("conflicting_labels", conflicting[conflicting].index))
+    return reasons[reasons != ""]
+
+
+def _records(rows: pd.DataFrame, secret: Secret, emr: EmrSettings) -> pd.DataFrame:
+    exam, birth = (parse_dates(rows[name], emr.date_format) for name in ("exam_date", "birth_date"))
+    patients = rows["patient_id"].unique()
+    keys = {patient: secret.key("patient", patient) for patient in patients}
+    shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
+    return rows[["image_id", "study_key", "file_key", "row"]].assign(
+        patient_key=rows["patient_id"].map(keys).astype("str"),
+        view=translate(rows["view"], emr.views),
+        sex=translate(rows["sex"], emr.sexes),
+        age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),
+        exam_day=exam + pd.to_timedelta(shifts.astype("int64"), unit="D"),
+        source_export=rows["export"],
+    )
+
+
+def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "export": rows["export"],
+            "row": rows["row"],
+            "file_key": rows["file_key"],
+            "reason_code": reasons,
+            "detail": "table " + rows["table"].astype("str"),
+        }
+    ).reset_index(drop=True)
+
+
+def _excluded(rows: pd.DataFrame, reasons: pd.Series, accepted: pd.Series) -> pd.DataFrame:
+    rejected = rows[["image_id"]].assign(reason_code=reasons)[reasons.ne("") & reasons.ne("superseded_record")]
+    rejected = rejected[~rejected["image_id"].isin(accepted)]
+    return rejected.drop_duplicates("image_id", keep="last", ignore_index=True)

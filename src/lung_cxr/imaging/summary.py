@@ -1,0 +1,103 @@
+"""What a run of ingestion came to, in counts only, and when it must not go on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.imaging.exports import MARKER
+from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
+
+
+class IngestionError(Exception):
+    """Ingestion must not go on; the message says why and what to do."""
+
+
+def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Sequence[bool]) -> None:
+    """Refuse another secret than the catalogue's, and the public one on exports of real people.
+
+    Args:
+        secret: The one at hand.
+        previous_fingerprint: Of the one that made the catalogue; None where there is no catalogue yet.
+        synthetic: For each export, whether it has the marker.
+
+    Raises:
+        IngestionError: Nothing was read yet.
+    """
+    if secret.public and not all(synthetic):
+        raise IngestionError(
+            f"{synthetic.count(False)} of {len(synthetic)} exports lack the file {MARKER}, and the secret at hand is the "
+            "public one: pseudonyms of real patients need a key of their own. Make one with `make key` and run without "
+            "the demo's environment"
+        )
+    if previous_fingerprint is not None and previous_fingerprint.strip() != secret.fingerprint:
+        raise IngestionError(
+            "The pseudonymisation key is not the one that made this catalogue: every patient would become another. Give "
+            "back the first key (LUNG_CXR_KEY or conf/local/credentials.yml), or move the data folder's 02_intermediate, "
+            "03_primary and 05_model_input away to start afresh"
+        )
+
+
+def summarise(
+    known: pd.DataFrame,
+    records: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    manifest: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+) -> dict[str, Any]:
+    """Count; no key and no value of the input is in the result.
+
+    Returns:
+        `fault_fraction` is faults over all rows of the exports, NaN where there is none.
+    """
+    rows = len(records) + len(rejected_records)
+    reasons = pd.concat([rejected_records["reason_code"], rejected_images["reason_code"]]).value_counts()
+    faults = {code: int(reasons[code]) for code in FAULTS if code in reasons}
+    accepted = manifest[manifest["qc_status"] == "accepted"]
+    flags = accepted["qc_reasons"].str.split(";").explode().value_counts()
+    return {
+        "exports": len(known),
+        "rows": rows,
+        "accepted_images": len(accepted),
+        "accepted_patients": int(accepted["patient_key"].nunique()),
+        "accepted_by_class": {name: int((accepted["label"] == name).sum()) for name in DISEASES},
+        "faults": faults,
+        "fault_fraction": sum(faults.values()) / rows if rows else float("nan"),
+        "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
+        "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
+        "kept_without_record": int((~manifest["image_id"].isin(records["image_id"])).sum()),
+    }
+
+
+def in_words(summary: Mapping[str, Any]) -> list[str]:
+    """The summary as lines for a log."""
+    lines = [
+        f"{summary['rows']} rows of {summary['exports']} exports: {summary['accepted_images']} images of "
+        f"{summary['accepted_patients']} patients accepted"
+    ]
+    lines += [f"{title}: {_listed(summary[key])}" for title, key in _PARTS.items() if summary[key]]
+    return lines
+
+
+def check_fault_fraction(summary: Mapping[str, Any], allowed: float) -> None:
+    """Fail if too many rows or images are faulty.
+
+    Raises:
+        IngestionError: With the counts by reason.
+    """
+    if summary["fault_fraction"] > allowed:
+        raise IngestionError(
+            f"{sum(summary['faults'].values())} of {summary['rows']} rows are faulty ({summary['fault_fraction']:.1%}, "
+            f"allowed {allowed:.1%}): {_listed(summary['faults'])}. Everything good was saved; the rows are listed in "
+            "02_intermediate/rejected_records.parquet and rejected_images.parquet. Mend the export, or raise "
+            "ingestion.max_fault_fraction"
+        )
+
+
+_PARTS = {"Faults": "faults", "Out of scope": "out_of_scope", "Flagged": "flags"}
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{code} {count}" for code, count in sorted(counts.items(), key=lambda item: -item[1]))

@@ -1,0 +1,117 @@
+"""Nodes of `ingestion`: they hand tables, files and settings to `lung_cxr.imaging`."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr import contracts
+from lung_cxr.imaging import exports as hospital
+from lung_cxr.imaging import manifest, records, refresh, summary
+from lung_cxr.imaging.observe import Observer
+from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.imaging.store import ImageStore
+from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
+
+Exports = dict[str, hospital.Export]
+
+logger = logging.getLogger(__name__)
+
+
+def check_key(secret: Secret, previous_fingerprint: str | None, exports: Exports) -> str:
+    """Stop before anything is read if the key is not the catalogue's, or is public and the patients are not."""
+    summary.check_secret(secret, previous_fingerprint, [export.synthetic for export in exports.values()])
+    return secret.fingerprint
+
+
+def number_exports(exports: Exports, previous: pd.DataFrame | None, _key_fingerprint: str) -> pd.DataFrame:
+    """Give every new export the next ordinal; those of earlier runs keep theirs."""
+    return contracts.known_exports.validate(hospital.number_exports(exports.values(), previous))
+
+
+def pseudonymise_records(
+    exports: Exports, known: pd.DataFrame, secret: Secret, emr: EmrParameters, icd10: Icd10Parameters
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Read the EMR tables; return pseudonymous records, rejected rows and the images they exclude."""
+    rows = hospital.read_all_rows(exports, known, emr)
+    cleaned = records.clean_records(rows, secret, emr, icd10.classes)
+    return (
+        contracts.records.validate(cleaned.records),
+        contracts.rejected_records.validate(cleaned.rejected),
+        cleaned.excluded,
+    )
+
+
+def standardise_images(
+    table: pd.DataFrame,
+    exports: Exports,
+    known: pd.DataFrame,
+    secret: Secret,
+    previous_source_files: pd.DataFrame | None,
+    image_folder: Path,
+    emr: EmrParameters,
+    parameters: IngestionParameters,
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Read, standardise and store new and changed images; return the ledger of all files and what was done."""
+    observer = Observer(ImageStore(image_folder), secret, parameters.standardise, parameters.accept_unchecked_pixels)
+    to_read = table[table["view"] != "lateral"]
+    files = hospital.locate_images(
+        to_read, exports, known, records.image_paths(hospital.read_all_rows(exports, known, emr), secret)
+    )
+    ledger = refresh.ledger_rows(previous_source_files)
+    plan = refresh.plan_refresh(files, ledger, observer)
+    logger.info(plan.in_words())
+    return refresh.carry_out(plan, ledger, observer, parameters.workers), plan.counts()
+
+
+def judge_images(
+    table: pd.DataFrame,
+    excluded: pd.DataFrame,
+    source_files: pd.DataFrame,
+    previous_manifest: pd.DataFrame | None,
+    previously_compared: pd.DataFrame | None,
+    image_folder: Path,
+    parameters: IngestionParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Accept or reject every image; return the manifest, the rejections and the compared near duplicates."""
+    judgement = manifest.judge(
+        manifest.images_seen(table, excluded, previous_manifest),
+        source_files,
+        parameters.quality,
+        parameters.accept_unknown_view,
+        parameters.standardise.side,
+        ImageStore(image_folder),
+        previously_compared,
+    )
+    return (
+        contracts.image_manifest.validate(judgement.manifest),
+        contracts.rejected_images.validate(judgement.rejected),
+        judgement.compared,
+    )
+
+
+def summarise_ingestion(
+    known: pd.DataFrame,
+    table: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+    refresh_counts: dict[str, int],
+    icd10: Icd10Parameters,
+    parameters: IngestionParameters,
+) -> dict[str, Any]:
+    """Count what came in, what was accepted and why the rest was not."""
+    counted = summary.summarise(known, table, rejected_records, image_manifest, rejected_images)
+    settings = {
+        "icd10_version": icd10.version,
+        "accept_unchecked_pixels": parameters.accept_unchecked_pixels,
+    }
+    for line in summary.in_words(counted):
+        logger.info(line)
+    return {**settings, "files": refresh_counts, **counted}
+
+
+def check_fault_fraction(ingestion_summary: dict[str, Any], parameters: IngestionParameters) -> None:
+    """Fail the run if too much of the input was faulty; everything good is saved by now."""
+    summary.check_fault_fraction(ingestion_summary, parameters.max_fault_fraction)

@@ -1,0 +1,89 @@
+"""Ingestion: exports → pseudonymous records → standardised images → manifest."""
+
+from kedro.pipeline import Node, Pipeline
+
+from lung_cxr.pipelines.ingestion.nodes import (
+    check_fault_fraction,
+    check_key,
+    judge_images,
+    number_exports,
+    pseudonymise_records,
+    standardise_images,
+    summarise_ingestion,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline; the key is checked before anything of the hospital's is read."""
+    return Pipeline(
+        [
+            Node(
+                check_key,
+                ["pseudonymisation_key", "previous_key_fingerprint", "raw_exports"],
+                "key_fingerprint",
+                name="check_key",
+            ),
+            Node(
+                number_exports,
+                ["raw_exports", "previous_known_exports", "key_fingerprint"],
+                "known_exports",
+                name="number_exports",
+            ),
+            Node(
+                pseudonymise_records,
+                ["raw_exports", "known_exports", "pseudonymisation_key", "params:emr", "params:icd10"],
+                ["records", "rejected_records", "excluded_images"],
+                name="pseudonymise_records",
+            ),
+            Node(
+                standardise_images,
+                [
+                    "records",
+                    "raw_exports",
+                    "known_exports",
+                    "pseudonymisation_key",
+                    "previous_source_files",
+                    "image_folder",
+                    "params:emr",
+                    "params:ingestion",
+                ],
+                ["source_files", "refresh_counts"],
+                name="standardise_images",
+            ),
+            Node(
+                judge_images,
+                [
+                    "records",
+                    "excluded_images",
+                    "source_files",
+                    "previous_image_manifest",
+                    "previous_compared_images",
+                    "image_folder",
+                    "params:ingestion",
+                ],
+                ["image_manifest", "rejected_images", "compared_images"],
+                name="judge_images",
+            ),
+            Node(
+                summarise_ingestion,
+                [
+                    "known_exports",
+                    "records",
+                    "rejected_records",
+                    "image_manifest",
+                    "rejected_images",
+                    "refresh_counts",
+                    "params:icd10",
+                    "params:ingestion",
+                ],
+                "ingestion_summary",
+                name="summarise_ingestion",
+            ),
+            Node(
+                check_fault_fraction,
+                ["ingestion_summary", "params:ingestion"],
+                None,
+                name="check_fault_fraction",
+            ),
+        ]
+    )
