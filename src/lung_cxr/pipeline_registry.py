@@ -1,22 +1,29 @@
 """The registered pipelines: one per folder of `pipelines/`, and the two that put them together."""
 
-from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import DEMO_BACKBONE
+from lung_cxr.pipelines import ingestion, reporting, splitting, synthetic_hospital, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by name.
 
     `__default__` is the hospital's: ingestion to report. `demo` puts the synthetic hospital in front and trains one
-    backbone.
+    backbone. Kedro's `find_pipelines` would look only for the folders that a command names, and miss what `demo` is
+    made of.
     """
-    pipelines = find_pipelines(raise_errors=True)
-    catalogue = pipelines["ingestion"] + pipelines["splitting"]
-    demo_training = pipelines["training"].only_nodes_with_namespaces([DEMO_BACKBONE])
+    rooms = {
+        "synthetic_hospital": synthetic_hospital.create_pipeline(),
+        "ingestion": ingestion.create_pipeline(),
+        "splitting": splitting.create_pipeline(),
+        "training": training.create_pipeline(),
+        "reporting": reporting.create_pipeline(),
+    }
+    catalogue = rooms["ingestion"] + rooms["splitting"]
+    demo_training = rooms["training"].only_nodes_with_namespaces([DEMO_BACKBONE])
     return {
-        **pipelines,
-        "__default__": catalogue + pipelines["training"] + pipelines["reporting"],
-        "demo": pipelines["synthetic_hospital"] + catalogue + demo_training + pipelines["reporting"],
+        **rooms,
+        "__default__": catalogue + rooms["training"] + rooms["reporting"],
+        "demo": rooms["synthetic_hospital"] + catalogue + demo_training + rooms["reporting"],
     }
