@@ -20,7 +20,7 @@ class Backbone:
 
     Attributes:
         constructor: Its name in `keras.applications`.
-        size: Side of the square input it was published with (DESIGN of the paper's runs), pixels.
+        size: Side of the square input it was published with, pixels.
         scale, offset: Its own `preprocess_input` as `x · scale + offset`, for the three channels the network sees,
             on a grey value 0…255 replicated to all three.
         group_ends: The last layer of each group, shallow to deep; L of them, the last one ends the backbone. A name

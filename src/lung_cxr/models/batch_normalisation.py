@@ -1,8 +1,8 @@
 """Statistics for batch normalisation that never saw an image.
 
 Batch normalisation is frozen throughout (Eq. 11). Under ImageNet weights its statistics are ImageNet's; under random
-weights they are mean 0 and variance 1, which fit nothing: the signal shrinks from layer to layer and the pooled features
-are dead (SD around 1e-20 measured). One pass over training images mends that before everything is frozen.
+weights they are mean 0 and variance 1, which fit nothing: the signal shrinks from layer to layer and the pooled
+features are dead (MobileNet: SD around 1e-20). One pass over training images mends that before everything is frozen.
 """
 
 import keras
@@ -21,7 +21,7 @@ def adapt_batch_normalisation(classifier: Classifier, pixels: np.ndarray) -> Non
     statistics become the mean over the batches, weighted by their size.
 
     Args:
-        classifier: Changed in place; its `trainable` marks are left as found, except that batch normalisation is frozen.
+        classifier: Changed in place: the statistics, and batch normalisation is frozen afterwards.
         pixels: Training images only, (n, size, size) uint8, 1 ≤ n ≤ 512.
 
     Raises:

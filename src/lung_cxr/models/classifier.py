@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+from warnings import catch_warnings, filterwarnings
 
 import keras
 
@@ -19,10 +20,11 @@ from lung_cxr.models.initial_weights import (
     IMAGENET,
     InitialWeights,
     is_failed_download,
+    load_weights_file,
+    patient_for_seconds,
     places_to_try,
     seeded_initialisers,
     sha256_of_weights,
-    short_network_timeout,
 )
 from lung_cxr.parameters import BackboneParameters
 
@@ -63,7 +65,8 @@ def build_classifier(
 ) -> Classifier:
     """Build the classifier of one backbone.
 
-    The head's initial weights depend on the seed only, so that all strategies begin alike; so do random backbone weights.
+    The head's initial weights depend on the seed only, so that all strategies begin alike; so do random weights of the
+    backbone. Numbers differ between Keras backends.
 
     Args:
         parameters: Backbone, input side, weights and further constructor arguments.
@@ -93,7 +96,7 @@ def build_classifier(
         groups=layer_groups(backbone_layers, row.group_ends),
         backbone_layers=backbone_layers,
         head_layers=head_layers,
-        dropout_rates={l.name: l.rate for l in backbone_layers if isinstance(l, keras.layers.Dropout)},
+        dropout_rates={x.name: x.rate for x in backbone_layers if isinstance(x, keras.layers.Dropout)},
         weights_source=weights.source,
         weights_sha256=sha256_of_weights(weights, network),
         warnings=warnings,
@@ -111,38 +114,41 @@ def _backbone_on(
     scaled: keras.KerasTensor, row: Backbone, parameters: BackboneParameters, weights: InitialWeights, seed: int
 ) -> keras.Model:
     """Build the backbone onto the scaled image: one flat graph, no model inside the model."""
-    with seeded_initialisers(seed), short_network_timeout():
-        return getattr(keras.applications, row.constructor)(
+    with seeded_initialisers(seed), patient_for_seconds(weights), catch_warnings():
+        filterwarnings("ignore", "`input_shape` is undefined")  # MobileNet's weights serve every input size
+        network = getattr(keras.applications, row.constructor)(
             include_top=False,
-            weights=weights.argument,
+            weights="imagenet" if weights is IMAGENET else None,
             input_tensor=scaled,
             input_shape=(parameters.size, parameters.size, 3),
             **parameters.options,
         )
+    if weights.file is not None:
+        load_weights_file(network, weights.file, parameters.architecture)
+    return network
 
 
 def _first_that_loads(
     places: list[InitialWeights], build: Callable[[InitialWeights], keras.Model], architecture: str
 ) -> tuple[keras.Model, InitialWeights, list[str]]:
     """Build with the first weights that can be had; say so where they are not the first choice."""
-    warnings: list[str] = []
-    for place in places:
-        try:
-            return build(place), place, warnings
-        except Exception as error:  # keras.utils.get_file raises bare Exception
-            if place != IMAGENET or not is_failed_download(error):
-                raise
-            if place == places[-1]:
-                raise ConnectionError(
-                    f"the ImageNet weights of {architecture} could not be downloaded. Give a weights file instead: "
-                    f"backbones.{architecture}.weights: <path> in conf/<env>/parameters_backbones.yml"
-                ) from error
-            warnings.append(
-                f"{architecture}: ImageNet weights could not be downloaded, so the backbone began from random weights; "
-                "its results say nothing about transfer learning"
-            )
-            logger.warning(warnings[-1])
-    raise AssertionError("places_to_try gives at least one place")
+    first, *fallback = places
+    try:
+        return build(first), first, []
+    except Exception as error:  # keras.utils.get_file raises bare Exception
+        if first is not IMAGENET or not is_failed_download(error):
+            raise
+        if not fallback:
+            raise ConnectionError(
+                f"the ImageNet weights of {architecture} could not be downloaded. Give a weights file instead: "
+                f"backbones.{architecture}.weights: <path> in conf/<env>/parameters_backbones.yml"
+            ) from error
+    warning = (
+        f"{architecture}: the ImageNet weights could not be downloaded, so the backbone began from random weights; "
+        "its results say nothing about transfer learning"
+    )
+    logger.warning(warning)
+    return build(fallback[0]), fallback[0], [warning]
 
 
 def _head_on(

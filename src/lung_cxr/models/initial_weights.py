@@ -4,33 +4,41 @@ import hashlib
 import os
 import random
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+from warnings import catch_warnings, filterwarnings
 
 import keras
 import numpy as np
 
 WEIGHTS_FOLDER = "LUNG_CXR_WEIGHTS"  # environment variable: a folder of <architecture>_imagenet_notop.weights.h5
+DOWNLOAD_SERVER = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/"  # BASE_WEIGHT_PATH of keras.applications
+)
 DOWNLOAD_TIMEOUT = 5.0  # seconds without an answer; offline machines must not wait
+NO_PATIENCE = 0.01  # seconds, for a server that has just been found silent
 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """One place to try.
+    """One place to take weights from.
 
     Attributes:
-        argument: What the constructor of `keras.applications` takes as `weights`.
-        source: What the run record says: `imagenet`, the file's name, or `random`.
+        source: What the run record says: `imagenet`, `random`, or the file's name.
+        file: The weights file; None where there is none of ours.
     """
 
-    argument: str | None
     source: str
+    file: Path | None = None
 
 
-IMAGENET = InitialWeights("imagenet", "imagenet")
-RANDOM = InitialWeights(None, "random")
+IMAGENET = InitialWeights("imagenet")  # downloaded by Keras, or in its cache
+RANDOM = InitialWeights("random")
 
 
 def places_to_try(weights: str | None, architecture: str) -> list[InitialWeights]:
@@ -60,14 +68,40 @@ def _from_file(path: Path) -> InitialWeights:
             f"no weights file {path}: give the path of a Keras weights file (include_top=False), set {WEIGHTS_FOLDER} "
             "where the path begins with it, or write `weights: imagenet` to download"
         )
-    return InitialWeights(str(path), path.name)
+    return InitialWeights(path.name, path)
+
+
+def server_answers(url: str, timeout: float) -> bool:
+    """Whether a server answers within so many seconds.
+
+    Asked in a thread of its own: a socket's timeout bounds neither the resolution of a name nor the walk through all
+    addresses of a large server, one timeout each.
+    """
+    answered = threading.Event()
+
+    def ask() -> None:
+        with suppress(OSError):
+            with suppress(HTTPError):  # "not found" is an answer
+                urlopen(Request(url, method="HEAD"), timeout=timeout).close()
+            answered.set()
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    return answered.is_set()
 
 
 @contextmanager
-def short_network_timeout() -> Iterator[None]:
-    """Give up on a silent server after `DOWNLOAD_TIMEOUT` seconds: Keras downloads without a timeout."""
+def patient_for_seconds(weights: InitialWeights) -> Iterator[None]:
+    """Bound every wait for the network inside: Keras downloads without a timeout.
+
+    Where the server does not answer the attempt is still made, hardly waiting: the file may be in Keras' cache.
+    """
+    if weights is not IMAGENET:
+        yield
+        return
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT if server_answers(DOWNLOAD_SERVER, DOWNLOAD_TIMEOUT) else NO_PATIENCE)
     try:
         yield
     finally:
@@ -93,13 +127,30 @@ def is_failed_download(error: Exception) -> bool:
     return isinstance(error, OSError) or str(error).startswith("URL fetch failure")  # keras.utils.get_file
 
 
-def sha256_of_weights(weights: InitialWeights, model: keras.Model) -> str:
-    """Return the SHA-256 of the weights file as `sha256sum` prints it, or of the arrays where there is no file of ours."""
-    if weights.argument not in ("imagenet", None):
-        with Path(weights.argument).open("rb") as file:
+def load_weights_file(network: keras.Model, file: Path, architecture: str) -> None:
+    """Load a Keras weights file (`.weights.h5`, or `.h5` of older versions) into a backbone.
+
+    Raises:
+        ValueError: It holds the weights of another network, or is no weights file.
+    """
+    try:
+        with catch_warnings():
+            filterwarnings("ignore", "Skipping nested container")  # one a layer, and the error says it all
+            network.load_weights(file)
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError(
+            f"{file.name} does not hold the weights of {architecture} (include_top=False) with the options given: "
+            f"check backbones.{architecture}.weights and .options"
+        ) from error
+
+
+def sha256_of_weights(weights: InitialWeights, network: keras.Model) -> str:
+    """Return the SHA-256 of the weights file, as `sha256sum` prints it; of the arrays where no file was given."""
+    if weights.file is not None:
+        with weights.file.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for variable in model.weights:
+    for variable in network.weights:
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(array.data)
