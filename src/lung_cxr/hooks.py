@@ -1,6 +1,5 @@
 """Hooks: what must be said at the end of a run."""
 
-import logging
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -8,8 +7,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import RUNS
-
-log = logging.getLogger(__name__)
+from lung_cxr.parameters import TrainingParameters
 
 
 class FailedRunsHook:
@@ -41,5 +39,5 @@ class FailedRunsHook:
 
 def _records(catalog: DataCatalog, name: str) -> list[dict[str, Any]]:
     """Return the records of the seeds that the parameters ask for."""
-    seeds = catalog.load("params:training")["seeds"]
+    seeds = TrainingParameters.model_validate(catalog.load("params:training")).seeds
     return [run.record for run in catalog.load(name) if run.record["seed"] in seeds]

@@ -79,7 +79,10 @@ class EpochFeed(keras.utils.PyDataset):
 
 
 class InferenceFeed(keras.utils.PyDataset):
-    """Images as they are, in order of their rows."""
+    """Images as they are, in order of their rows.
+
+    The last batch is filled up with its last image: all batches have one shape, so that prediction is compiled once.
+    """
 
     def __init__(self, images: SplitImages, rows: np.ndarray, batch_size: int):
         super().__init__(workers=1, use_multiprocessing=False)
@@ -89,4 +92,5 @@ class InferenceFeed(keras.utils.PyDataset):
         return batches_per_epoch(len(self.rows), self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
-        return (self.images.batch(self.rows[index * self.batch_size : (index + 1) * self.batch_size]),)
+        places = np.arange(index * self.batch_size, (index + 1) * self.batch_size)
+        return (self.images.batch(self.rows[np.minimum(places, len(self.rows) - 1)]),)

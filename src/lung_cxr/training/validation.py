@@ -23,7 +23,8 @@ def predict_logits(model: keras.Model, images: SplitImages, rows: np.ndarray, ba
     The classifier itself is never compiled for training, so Keras traces its prediction once per run, not
     once per stage.
     """
-    return np.asarray(model.predict(InferenceFeed(images, rows, batch_size), verbose=0), dtype=np.float64)
+    logits = model.predict(InferenceFeed(images, rows, batch_size), verbose=0)
+    return np.asarray(logits, dtype=np.float64)[: len(rows)]
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

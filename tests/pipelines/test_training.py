@@ -1,0 +1,156 @@
+"""The training pipeline through Kedro: namespaces, parameters, one record per seed, and failures that are not lost."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import configure_project
+from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog, MemoryDataset
+
+from lung_cxr import pipeline_registry
+from lung_cxr.datasets import RunsDataset
+from lung_cxr.diseases import DISEASES
+from lung_cxr.experiments import BACKBONES, RUNS, Run
+from lung_cxr.hooks import FailedRunsHook
+from lung_cxr.pipelines.training import create_pipeline
+from lung_cxr.settings import CONFIG_LOADER_ARGS
+from lung_cxr.splitting.images import split_sha256
+
+CELL = Run("mobilenet", "dynamic")
+
+
+def test_one_node_per_cell_of_the_grid_each_in_its_namespace():
+    pipeline = create_pipeline()
+    assert {node.name for node in pipeline.nodes} == {f"{run.namespace}.train" for run in RUNS}
+    assert all("gpu" in node.tags for node in pipeline.nodes)
+    for backbone in BACKBONES:
+        cells = [run for run in RUNS if run.backbone == backbone]
+        assert len(pipeline.only_nodes_with_namespaces([backbone]).nodes) == len(cells)
+
+
+def test_a_namespace_needs_nothing_that_another_node_of_training_makes():
+    alone = create_pipeline().only_nodes_with_namespaces([CELL.namespace])
+    assert {name for name in alone.inputs() if not name.startswith("params:")} == {
+        "split",
+        "pixel_arrays",
+        "pixel_folder",
+        f"{CELL.namespace}.model_folder",
+        f"{CELL.namespace}.output_folder",
+    }
+    assert alone.outputs() == {CELL.results}
+
+
+@pytest.fixture
+def kedro_run(project, tmp_path, monkeypatch):
+    """Run one cell of the grid in the test environment, with its data in a folder of the test's own."""
+    monkeypatch.setenv("LUNG_CXR_WEIGHTS", str(tmp_path))
+    conf = tmp_path / "conf"
+    shutil.copytree(project / "conf", conf, ignore=shutil.ignore_patterns("local"))
+    (conf / "test" / "globals.yml").write_text(yaml.safe_dump({"root": str(tmp_path)}))
+    write_study(tmp_path / "05_model_input")
+    monkeypatch.setattr(pipeline_registry, "register_pipelines", lambda: {"training": create_pipeline()})
+    configure_project("lung_cxr")  # forgets pipelines that another test registered
+
+    def run(**parameters):
+        settings = {"training": {"seeds": [7, 8], "max_epochs": 1, **parameters}}
+        with KedroSession.create(
+            project_path=project, env="test", conf_source=str(conf), runtime_params=settings
+        ) as session:
+            session.run(pipeline_names=["training"], namespaces=[CELL.namespace])
+        return results(tmp_path)
+
+    yield run
+    monkeypatch.undo()
+    configure_project("lung_cxr")
+
+
+def results(root):
+    return RunsDataset(filepath=str(root / "07_model_output" / CELL.backbone / CELL.strategy)).load()
+
+
+def write_study(folder):
+    folder.mkdir()
+    keys = [f"{number:032x}" for number in range(24)]
+    subsets = ["train"] * 14 + ["validation"] * 5 + ["test"] * 5
+    labels = [DISEASES[number % 7] for number in range(24)]
+    split = pd.DataFrame({"image_id": keys, "patient_key": keys, "label": labels, "subset": subsets})
+    split.to_parquet(folder / "split.parquet")
+    np.save(
+        folder / "pixels_32.npy", np.random.default_rng(1).integers(0, 256, (24, 32, 32), dtype=np.uint8)
+    )
+    array = {"rows": 24, "sha256": "0" * 64, "split_sha256": split_sha256(split), "file": "pixels_32.npy"}
+    (folder / "pixel_arrays.json").write_text(json.dumps({"32": array}))
+
+
+def test_every_seed_has_its_record_and_a_second_run_does_nothing(kedro_run, caplog):
+    first = kedro_run()
+    assert [(run.record["seed"], run.record["status"]) for run in first] == [(7, "finished"), (8, "finished")]
+    assert [len(run.history) for run in first] == [1, 1]
+    times = [(run.folder / "run_record.json").stat().st_mtime_ns for run in first]
+
+    caplog.clear()
+    second = kedro_run()
+    assert [(run.folder / "run_record.json").stat().st_mtime_ns for run in second] == times
+    assert [record.getMessage() for record in caplog.records if "up to date" in record.getMessage()] == [
+        "mobilenet, dynamic, seed 7: up to date",
+        "mobilenet, dynamic, seed 8: up to date",
+    ]
+
+
+def test_a_failing_run_leaves_its_reason_the_others_go_on_and_the_command_fails(kedro_run, tmp_path, monkeypatch):
+    from lung_cxr.training import runs
+
+    build = runs.build_classifier
+
+    def build_or_fail(*args, seed, **kwargs):
+        if seed == 7:
+            raise ValueError("no such network")
+        return build(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(runs, "build_classifier", build_or_fail)
+    with pytest.raises(RuntimeError, match=r"1 training run\(s\) failed(.|\n)*mobilenet.dynamic, seed 7: ValueError"):
+        kedro_run()
+    failed, finished = results(tmp_path)
+    assert (failed.record["status"], failed.record["failure"]) == ("failed", "ValueError: no such network")
+    assert failed.history is None
+    assert failed.predictions is None
+    assert finished.finished
+
+
+def records(*statuses):
+    return [
+        SimpleNamespace(record={"seed": seed, "status": status, "failure": "ValueError: …"})
+        for seed, status in statuses
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "fails"),
+    [
+        ([(7, "finished")], False),
+        ([(7, "finished"), (8, "failed")], True),
+        ([(7, "finished"), (9, "failed")], False),  # a seed that nobody asked for any more
+        ([], False),
+    ],
+)
+def test_the_hook_looks_at_the_seeds_that_were_asked_for(statuses, fails, project):
+    config = OmegaConfigLoader(conf_source=str(project / "conf"), env="test", **CONFIG_LOADER_ARGS)
+    asked_for = config["parameters"]["training"] | {"seeds": [7, 8]}
+    pipeline = create_pipeline().only_nodes_with_namespaces([CELL.namespace])
+    catalogue = DataCatalog(
+        {
+            CELL.results: MemoryDataset(records(*statuses), copy_mode="assign"),
+            "params:training": MemoryDataset(asked_for),
+        }
+    )
+    if fails:
+        with pytest.raises(RuntimeError, match="seed 8"):
+            FailedRunsHook().after_pipeline_run(pipeline=pipeline, catalog=catalogue)
+    else:
+        FailedRunsHook().after_pipeline_run(pipeline=pipeline, catalog=catalogue)

@@ -1,0 +1,107 @@
+"""A tiny study for the tests of training: 80 pictures of 32 × 32, a quarter-width MobileNet, two or three epochs."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+
+CONF = Path(__file__).parents[2] / "conf"
+SUBSETS = ["train"] * 48 + ["validation"] * 16 + ["test"] * 16
+
+
+def merged(below: dict, above: dict) -> dict:
+    """Soft merge of two parameter trees, as Kedro does it."""
+    both = {**below, **above}
+    for name in below.keys() & above.keys():
+        if isinstance(below[name], dict) and isinstance(above[name], dict):
+            both[name] = merged(below[name], above[name])
+    return both
+
+
+def parameters_of_test_environment(file: str) -> dict:
+    base, test = (yaml.safe_load((CONF / env / file).read_text()) for env in ("base", "test"))
+    return merged(base, test)
+
+
+@pytest.fixture(scope="session")
+def split() -> pd.DataFrame:
+    """80 images of 80 patients, a long tail of classes."""
+    labels = np.resize(np.repeat(np.arange(7), [4, 3, 3, 2, 2, 1, 1]), len(SUBSETS))
+    keys = [f"{number:032x}" for number in range(len(SUBSETS))]
+    return pd.DataFrame(
+        {
+            "image_id": keys,
+            "patient_key": keys,
+            "label": [DISEASES[label] for label in labels],
+            "subset": SUBSETS,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def pixels(split) -> np.ndarray:
+    """(80, 32, 32) uint8: noise with a bright band whose height tells the class."""
+    images = np.random.default_rng(5).integers(0, 128, (len(split), 32, 32), dtype=np.uint8)
+    for image, label in zip(images, split["label"], strict=True):
+        top = 4 * DISEASES.index(label)
+        image[top : top + 4] = 255
+    return images
+
+
+@pytest.fixture
+def images(pixels, split):
+    from lung_cxr.training.feed import SplitImages
+
+    return SplitImages(pixels, split)
+
+
+@pytest.fixture
+def backbone() -> BackboneParameters:
+    blocks = parameters_of_test_environment("parameters_backbones.yml")["backbones"]
+    return BackboneParameters(**blocks["mobilenet"])
+
+
+@pytest.fixture
+def training_parameters():
+    """Make `training:` of the test environment, with changes."""
+    values = parameters_of_test_environment("parameters_training.yml")["training"]
+    return lambda **changes: TrainingParameters(**merged(values, changes))
+
+
+@pytest.fixture
+def strategy_parameters():
+    """Make a block of `strategies:` of the test environment, with changes."""
+    blocks = parameters_of_test_environment("parameters_training.yml")["strategies"]
+    return lambda name, **changes: StrategyParameters(merged(blocks[name], changes))
+
+
+@pytest.fixture
+def experiment(backbone, images, training_parameters, strategy_parameters):
+    """Make one cell of the grid over the tiny study."""
+    from lung_cxr.training.runs import Experiment
+
+    def make(strategy="dynamic", strategy_changes=None, **training_changes):
+        return Experiment(
+            backbone_name="mobilenet",
+            strategy_name=strategy,
+            backbone=backbone,
+            strategy=strategy_parameters(strategy, **(strategy_changes or {})),
+            training=training_parameters(**training_changes),
+            images=images,
+            data_hashes={"split_sha256": "1" * 64, "pixel_sha256": "2" * 64},
+        )
+
+    return make
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """seed → its folders."""
+    from lung_cxr.training.folders import RunFolders
+
+    return lambda seed: RunFolders(tmp_path / "models", tmp_path / "outputs", seed)
