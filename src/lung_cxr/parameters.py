@@ -134,12 +134,13 @@ class SplittingParameters(ParameterGroup):
     """Patients to subsets (section III.D: 80/10/10)."""
 
     seed: int = Field(description="orders patients of equal size")
-    fractions: dict[Literal["train", "validation", "test"], Fraction] = Field(description="of the images of each class")
+    fractions: dict[str, Fraction] = Field(description="subset → share of the images of each class")
     workers: int = Field(description="threads that decode images for the pixel arrays; -1: all cores")
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> "SplittingParameters":
-        if abs(sum(self.fractions.values()) - 1) > 1e-9 or len(self.fractions) != 3:
+        complete = set(self.fractions) == {"train", "validation", "test"}
+        if not complete or abs(sum(self.fractions.values()) - 1) > 1e-9:
             raise ValueError("splitting.fractions: train, validation and test must be given and sum to 1")
         return self
 

@@ -1,0 +1,1 @@
+"""Patients to train, validation and test; images to pixel arrays. Knows nothing of Kedro or Keras."""

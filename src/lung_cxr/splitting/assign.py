@@ -1,0 +1,121 @@
+"""Patients to subsets, for ever: 80/10/10 of the images of each class (section III.D)."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lung_cxr.contracts import SUBSETS
+from lung_cxr.diseases import DISEASES
+from lung_cxr.splitting.balance import Tally, place_patients
+from lung_cxr.splitting.memory import COLUMNS, checked_memory
+
+logger = logging.getLogger(__name__)
+
+UNASSIGNED = -1
+
+
+class AcceptedImages(NamedTuple):
+    """The catalogue's accepted images as numbers; all arrays (N,), one row per image, in any order."""
+
+    patient: np.ndarray  # position in `patients`
+    disease: np.ndarray  # position in DISEASES
+    export: np.ndarray  # ordinal
+    patients: pd.Index  # keys, sorted: nothing below depends on the order of rows
+
+
+def assign_patients(
+    manifest: pd.DataFrame, previous: pd.DataFrame | None, *, seed: int, fractions: Mapping[str, float]
+) -> pd.DataFrame:
+    """Append the patients that have no subset yet to the memory of the split.
+
+    Exports are gone through in their order, each with what was in the catalogue at that time, so that exports that come
+    one after the other give the split they would give together. A patient counts for the rarest of its classes.
+
+    Args:
+        manifest: The image manifest; only its accepted images count.
+        previous: `patient_subsets` of the last run or the hospital's own, or None.
+        seed: Orders patients with equally many images.
+        fractions: Subset → share of the images of each class.
+
+    Returns:
+        `patient_subsets`: the rows of `previous` unchanged, then new ones by export and key.
+
+    Raises:
+        PatientSubsetsError: `previous` breaks its contract.
+    """
+    memory = checked_memory(previous)
+    images = _accepted_images(manifest)
+    subset = _remembered(memory, images.patients)
+    shares = [fractions[name] for name in SUBSETS]
+    tally = _remembered_tally(memory)
+    appended = []
+    for export in np.unique(images.export):
+        _add_known(images, export, subset, tally)
+        new, counts = _new_patients(images, export, subset)
+        if len(new):
+            labels = _rarest(counts, tally.images.sum(axis=1) + counts.sum(axis=0))
+            subset[new] = place_patients(counts, labels, _draws(images.patients[new], seed), tally, shares)
+            appended.append(_rows(images.patients[new], subset[new], export, labels))
+    table = pd.concat([memory, *appended], ignore_index=True)
+    logger.info("patient_subsets: %s new of %s patients", f"{len(table) - len(memory):,}", f"{len(table):,}")
+    return table
+
+
+def _accepted_images(manifest: pd.DataFrame) -> AcceptedImages:
+    accepted = manifest[manifest["qc_status"] == "accepted"]
+    patient, patients = accepted["patient_key"].factorize(sort=True)
+    disease = pd.Index(DISEASES).get_indexer(accepted["label"])
+    return AcceptedImages(patient, disease, accepted["export"].to_numpy(), patients)
+
+
+def _remembered(memory: pd.DataFrame, patients: pd.Index) -> np.ndarray:
+    """Return the subset of each patient, (P,) int8, UNASSIGNED where there is none yet."""
+    row = pd.Index(memory["patient_key"]).get_indexer(patients)
+    remembered = pd.Index(SUBSETS).get_indexer(memory["subset"])
+    subset = np.full(len(patients), UNASSIGNED, dtype=np.int8)
+    subset[row >= 0] = remembered[row[row >= 0]]
+    return subset
+
+
+def _remembered_tally(memory: pd.DataFrame) -> Tally:
+    """Count the remembered patients; the images follow export by export."""
+    patients = pd.crosstab(memory["label_at_assignment"], memory["subset"])
+    patients = patients.reindex(index=DISEASES, columns=SUBSETS, fill_value=0).to_numpy(dtype=np.int64, copy=True)
+    return Tally(images=np.zeros_like(patients), patients=patients)
+
+
+def _add_known(images: AcceptedImages, export: int, subset: np.ndarray, tally: Tally) -> None:
+    """Add one export's images of patients that have a subset."""
+    known = (images.export == export) & (subset[images.patient] != UNASSIGNED)
+    np.add.at(tally.images, (images.disease[known], subset[images.patient[known]]), 1)
+
+
+def _new_patients(images: AcceptedImages, export: int, subset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the patients of one export without a subset, (P,) positions, and their images by class, (P, C)."""
+    row = (images.export == export) & (subset[images.patient] == UNASSIGNED)
+    new, position = np.unique(images.patient[row], return_inverse=True)
+    cell = position * len(DISEASES) + images.disease[row]
+    counts = np.bincount(cell, minlength=len(new) * len(DISEASES))
+    return new, counts.reshape(len(new), len(DISEASES))
+
+
+def _rarest(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Return the class of each patient (P,) with the fewest images in the catalogue; of equals the later in Table 1."""
+    rarest_first = np.lexsort((-np.arange(len(totals)), totals))
+    return rarest_first[np.argmax(counts[:, rarest_first] > 0, axis=1)]
+
+
+def _draws(keys: pd.Index, seed: int) -> np.ndarray:
+    """Return one random number per patient, (P,) uint64, that depends on its key and the seed alone."""
+    salt = str(seed).encode()
+    digests = b"".join(hashlib.blake2b(key.encode(), key=salt, digest_size=8).digest() for key in keys)
+    return np.frombuffer(digests, dtype="<u8")
+
+
+def _rows(keys: pd.Index, subset: np.ndarray, export: int, labels: np.ndarray) -> pd.DataFrame:
+    columns = (keys, np.array(SUBSETS)[subset], np.full(len(keys), export), np.array(DISEASES)[labels])
+    return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))

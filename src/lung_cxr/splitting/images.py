@@ -1,0 +1,41 @@
+"""From patients to images: the split itself, and the hash by which runs name it."""
+
+import hashlib
+
+import pandas as pd
+
+from lung_cxr import contracts
+
+COLUMNS = list(contracts.split.columns)
+
+
+def split_images(manifest: pd.DataFrame, patient_subsets: pd.DataFrame) -> pd.DataFrame:
+    """Give every accepted image its patient's subset.
+
+    Rows stand in the order in which images entered the catalogue (export, then image_id), so that a refresh appends
+    rows and never inserts any, also when patients come back: the pixel arrays then grow at their end.
+
+    Raises:
+        ValueError: No image was accepted, or a patient has no subset.
+    """
+    accepted = manifest[manifest["qc_status"] == "accepted"].sort_values(["export", "image_id"])
+    if accepted.empty:
+        raise ValueError(
+            f"The image manifest holds {len(manifest)} images and none was accepted: there is nothing to split. "
+            "Look for the reasons in rejected_images.parquet, then run ingestion again."
+        )
+    subset = accepted["patient_key"].map(patient_subsets.set_index("patient_key")["subset"])
+    if subset.isna().any():
+        lost = accepted.loc[subset.isna(), "patient_key"].nunique()
+        raise ValueError(f"{lost} patients of the manifest are not in patient_subsets: assign the patients first.")
+    return contracts.split.validate(accepted.assign(subset=subset)[COLUMNS].reset_index(drop=True))
+
+
+def split_sha256(split: pd.DataFrame) -> str:
+    """Return the hash of every value of the split and of its row order, 64 hex digits."""
+    digest = hashlib.sha256()
+    for column in COLUMNS:
+        digest.update(f"{column}\n".encode())
+        digest.update("\n".join(split[column]).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
