@@ -1,0 +1,43 @@
+"""Reading the 1024 × 1024 images of the catalogue, at the sizes that are needed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+RESIZE_METHOD = "pillow: box to shrink, bicubic to enlarge"
+"""Part of every pixel array's hash: name it anew when the pixels change."""
+
+
+class StoredImageError(ValueError):
+    """An image that the manifest promises is missing or spoilt; the message names it by its pseudonym."""
+
+
+def read_stored(path: Path, sizes: Iterable[int]) -> dict[int, np.ndarray]:
+    """Decode an image of the catalogue once and return it at each size, (size, size) uint8, 0 black.
+
+    Raises:
+        StoredImageError: The file is missing, cannot be decoded, or is not a square 8-bit grey image.
+    """
+    try:
+        with Image.open(path) as file:
+            file.load()
+            image = file.copy()
+    except (OSError, SyntaxError) as error:
+        raise StoredImageError(_message(path, f"cannot be read ({type(error).__name__})")) from None
+    if image.mode != "L" or image.width != image.height:
+        raise StoredImageError(_message(path, f"is {image.mode} {image.width} × {image.height}"))
+    return {size: np.asarray(_resize(image, size)) for size in sizes}
+
+
+def _resize(image: Image.Image, size: int) -> Image.Image:
+    method = Image.Resampling.BOX if size <= image.width else Image.Resampling.BICUBIC
+    return image.resize((size, size), method)
+
+
+def _message(path: Path, found: str) -> str:
+    return (
+        f"Image {path.stem} of the catalogue {found}; expected a square 8-bit grey PNG. Delete {path.name} if it is "
+        "there, and run ingestion again: it writes what is missing."
+    )
