@@ -1,0 +1,85 @@
+"""A `.npy` file that grows at its end."""
+
+import os
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+
+
+class GrowingArray:
+    """A file of uint8 (rows, size, size) to which rows are appended, and which a kill never leaves broken.
+
+    Rows are written behind the last one; `commit` then rewrites the header, in one write and with the rows already on
+    disk. Until then readers see the old array. numpy pads every header so that its first axis can grow to 21 digits:
+    the header never changes its length.
+
+    Args:
+        path: The file; made if it does not exist.
+        size: Side of an image, pixels.
+        keep: Rows of the existing file to keep, from the first; at most its `committed_rows`.
+    """
+
+    def __init__(self, path: Path, size: int, keep: int):
+        self.rows = keep
+        self._size = size
+        self._file = path.open("r+b" if keep else "w+b")
+        header = _header(keep, size)
+        if not keep:
+            self._file.write(header)
+        self._file.seek(len(header) + keep * size**2)
+
+    def append(self, image: np.ndarray) -> None:
+        """Write one image, (size, size) uint8, behind the last one."""
+        if image.shape != (self._size, self._size) or image.dtype != np.uint8:
+            raise ValueError(f"Found {image.dtype} {image.shape}, expected uint8 {(self._size, self._size)}")
+        self._file.write(image.tobytes())
+        self.rows += 1
+
+    def commit(self) -> None:
+        """Let readers see every row appended so far."""
+        end = self._file.tell()
+        self._to_disk()
+        self._file.seek(0)
+        self._file.write(_header(self.rows, self._size))
+        self._to_disk()
+        self._file.seek(end)
+
+    def close(self) -> None:
+        """Close the file; rows since the last `commit` stay unseen."""
+        self._file.close()
+
+    def _to_disk(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def committed_rows(path: Path, size: int) -> int:
+    """Return how many images of this size the file holds; 0 where there is no file, or it is no array of ours."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        start = file.read(len(_header(0, size)))
+    rows = _stated_rows(start)
+    in_file = (path.stat().st_size - len(start)) // size**2  # fewer than stated where a copy was cut short
+    return min(rows, in_file) if start == _header(rows, size) else 0
+
+
+def _stated_rows(header: bytes) -> int:
+    """Length of the first axis; 0 where this is no header."""
+    buffer = BytesIO(header)
+    try:
+        npy.read_magic(buffer)
+        shape, _, _ = npy.read_array_header_1_0(buffer)
+    except ValueError:
+        return 0
+    return shape[0] if shape else 0
+
+
+def _header(rows: int, size: int) -> bytes:
+    """The bytes in front of the first row."""
+    buffer = BytesIO()
+    description = {"descr": "|u1", "fortran_order": False, "shape": (rows, size, size)}
+    npy.write_array_header_1_0(buffer, description)
+    return buffer.getvalue()

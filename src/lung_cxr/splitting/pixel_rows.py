@@ -1,0 +1,89 @@
+"""One pixel array and the list of what its rows hold."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lung_cxr.splitting.growing_array import GrowingArray, committed_rows
+from lung_cxr.splitting.stored_images import RESIZE_METHOD
+
+IDENTITY = ["image_id", "pixel_sha256", "method"]  # the same three, the same pixels
+
+
+class PixelRows:
+    """`pixels_<size>.npy` and beside it `pixels_<size>.rows.parquet`, on their way to what the split wants.
+
+    The list is written before the rows it names become visible, so a row of the array is always named, whatever was
+    killed when; a name without a row does no harm. When the wanted rows begin with the known ones the file grows in
+    place; otherwise a new file is laid out, known rows copied, and takes the old one's place at the end.
+
+    Args:
+        folder: Where both files lie.
+        size: Side, pixels.
+        images: `image_id, pixel_sha256` of the rows wanted, in order.
+    """
+
+    def __init__(self, folder: Path, size: int, images: pd.DataFrame):
+        self.size = size
+        self.path = folder / f"pixels_{size}.npy"
+        self._list = folder / f"pixels_{size}.rows.parquet"
+        self._wanted = images[["image_id", "pixel_sha256"]].assign(method=RESIZE_METHOD)
+        known = self._known()
+        source = pd.MultiIndex.from_frame(known).get_indexer(pd.MultiIndex.from_frame(self._wanted))
+        in_place = np.array_equal(source[: len(known)], np.arange(len(known)))
+        self.new = source < 0  # (N,) bool: rows to decode
+        self.complete = in_place and len(known) == len(images)
+        self.rows = len(known) if in_place else 0  # rows that are in their place
+        self._in_place = in_place
+        self._source = source
+        self._old = np.load(self.path, mmap_mode="r") if len(known) else np.empty((0, size, size), np.uint8)
+        self._growing: GrowingArray | None = None
+
+    def _known(self) -> pd.DataFrame:
+        """What the committed rows hold, in order."""
+        rows = committed_rows(self.path, self.size)
+        if not rows or not self._list.exists():
+            return pd.DataFrame(columns=IDENTITY, dtype="str")
+        return pd.read_parquet(self._list).iloc[:rows]
+
+    @property
+    def _target(self) -> Path:
+        return self.path if self._in_place else self.path.with_suffix(".npy.new")
+
+    def write(self, row: int, decoded: Mapping[int, np.ndarray]) -> None:
+        """Append a row unless it is there: from the old array, or else decoded (size → (size, size) uint8)."""
+        if row < self.rows:
+            return
+        if self._growing is None:
+            self._growing = GrowingArray(self._target, self.size, keep=self.rows)
+        known = self._source[row]
+        self._growing.append(self._old[known] if known >= 0 else decoded[self.size])
+        self.rows += 1
+
+    def commit(self) -> None:
+        """Make the rows so far last, if the file grows in place."""
+        if self._in_place and self._growing is not None:
+            self._write_list()
+            self._growing.commit()
+
+    def finish(self) -> None:
+        """Make the array the one that readers find."""
+        self.commit()
+        if self._growing is not None and not self._in_place:
+            self._growing.commit()
+            self._list.unlink(missing_ok=True)  # never the list of one array beside another
+            self._target.replace(self.path)
+            self._write_list()
+        if self._growing is not None:
+            self._growing.close()
+
+    def _write_list(self) -> None:
+        temporary = self._list.with_suffix(".new")
+        with temporary.open("wb") as file:
+            self._wanted.iloc[: self.rows].to_parquet(file, index=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._list)

@@ -1,0 +1,110 @@
+"""The pixel arrays that training reads: `pixels_<size>.npy`, one row per image, in the order of the split."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from rich.progress import track
+
+from lung_cxr.splitting.images import split_sha256
+from lung_cxr.splitting.pixel_rows import PixelRows
+from lung_cxr.splitting.stored_images import RESIZE_METHOD, read_stored
+
+logger = logging.getLogger(__name__)
+
+COMMIT_EVERY = 1_000  # images: what a kill may cost, about ten seconds of decoding
+
+
+def grow_pixel_arrays(
+    split: pd.DataFrame,
+    manifest: pd.DataFrame,
+    image_folder: Path,
+    pixel_folder: Path,
+    *,
+    sizes: Iterable[int],
+    workers: int,
+) -> dict[str, dict[str, Any]]:
+    """Bring the pixel array of every size in line with the split; an image is decoded once, for all sizes.
+
+    Images added to the split are appended to the files. Where rows went away or changed, the array is laid out anew
+    from the old one, and only what is new is decoded. A killed run leaves arrays that the next one goes on from.
+
+    Args:
+        split: Its rows give the order.
+        manifest: The image manifest, for `pixel_sha256` and `image_path`.
+        image_folder: What `image_path` is relative to.
+        pixel_folder: Where the arrays lie.
+        sizes: Sides, pixels; any order, repeated or not.
+        workers: Threads that decode; -1: all cores.
+
+    Returns:
+        Size (as text) → `rows`, `sha256` (see `pixels_sha256`), `split_sha256` (the split it is in line with), `file`.
+
+    Raises:
+        StoredImageError: An image of the manifest is missing or spoilt.
+    """
+    images = manifest.set_index("image_id").loc[split["image_id"], ["pixel_sha256", "image_path"]].reset_index()
+    arrays = [PixelRows(pixel_folder, size, images) for size in sorted(set(sizes))]
+    _fill([array for array in arrays if not array.complete], images["image_path"], image_folder, workers)
+    for array in arrays:
+        logger.info("pixels_%d: %s new of %s rows", array.size, f"{array.new.sum():,}", f"{len(images):,}")
+    of_split = split_sha256(split)
+    return {
+        str(array.size): {
+            "rows": len(images),
+            "sha256": pixels_sha256(images, array.size),
+            "split_sha256": of_split,
+            "file": array.path.name,
+        }
+        for array in arrays
+    }
+
+
+def open_pixels(pixel_folder: Path, size: int) -> np.memmap:
+    """Return the pixel array of a size, memory-mapped and read-only: uint8 (N, size, size), 0 black, in split order.
+
+    Raises:
+        FileNotFoundError: There is no array of this size.
+    """
+    path = pixel_folder / f"pixels_{size}.npy"
+    if not path.exists():
+        there = ", ".join(sorted(found.name for found in pixel_folder.glob("pixels_*.npy"))) or "none"
+        raise FileNotFoundError(f"No {path.name}; found {there}. Run `kedro run --pipelines splitting` to build it.")
+    return np.load(path, mmap_mode="r")
+
+
+def pixels_sha256(images: pd.DataFrame, size: int) -> str:
+    """Return the hash of what an array holds, 64 hex digits: ids and pixel hashes in order, size and way to resize."""
+    digest = hashlib.sha256(f"{RESIZE_METHOD}\n{size}\n".encode())
+    digest.update("\n".join(images["image_id"] + " " + images["pixel_sha256"]).encode())
+    return digest.hexdigest()
+
+
+def _fill(arrays: list[PixelRows], image_paths: pd.Series, image_folder: Path, workers: int) -> None:
+    """Write the missing rows of every array, going through the split once."""
+    if not arrays:
+        return
+    new = np.logical_or.reduce([array.new for array in arrays])
+    paths = [image_folder / path for path in image_paths[new]]
+    decoded = _decode(paths, [array.size for array in arrays], workers)
+    rows = range(min(array.rows for array in arrays), len(image_paths))
+    for row in track(rows, description="Pixel arrays"):
+        pixels = next(decoded) if new[row] else {}
+        for array in arrays:
+            array.write(row, pixels)
+        if (row + 1) % COMMIT_EVERY == 0:
+            for array in arrays:
+                array.commit()
+    for array in arrays:
+        array.finish()
+
+
+def _decode(paths: list[Path], sizes: list[int], workers: int) -> Iterator[dict[int, np.ndarray]]:
+    """Read images in order; Pillow releases the interpreter while it decodes, so threads suffice."""
+    pool = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")
+    return iter(pool(joblib.delayed(read_stored)(path, sizes) for path in paths))
