@@ -1,0 +1,52 @@
+"""Splitting: the image catalogue to a leak-checked split, pixel arrays and Table 1."""
+
+from kedro.pipeline import Node, Pipeline
+
+from lung_cxr.pipelines.splitting.nodes import (
+    assign_patients,
+    check_leaks,
+    grow_pixel_arrays,
+    split_images,
+    tabulate_distribution,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline; whatever uses the split comes after the leak check."""
+    return Pipeline(
+        [
+            Node(
+                assign_patients,
+                ["image_manifest", "previous_patient_subsets", "params:splitting"],
+                "patient_subsets",
+                name="assign_patients",
+            ),
+            Node(split_images, ["image_manifest", "patient_subsets"], "split", name="split_images"),
+            Node(
+                check_leaks,
+                ["split", "image_manifest", "image_folder", "params:ingestion"],
+                "leak_check",
+                name="check_leaks",
+            ),
+            Node(
+                grow_pixel_arrays,
+                [
+                    "split",
+                    "image_manifest",
+                    "leak_check",
+                    "image_folder",
+                    "pixel_folder",
+                    "params:backbones",
+                    "params:splitting",
+                ],
+                "pixel_arrays",
+                name="grow_pixel_arrays",
+            ),
+            Node(
+                tabulate_distribution,
+                ["split", "leak_check", "params:splitting"],
+                "table1_distribution",
+                name="tabulate_distribution",
+            ),
+        ]
+    )
