@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from lung_cxr.synthetic.anatomy import Chest, lung_half_width
+from lung_cxr.synthetic.anatomy import Chest, diaphragm_height, lung_half_width
 from lung_cxr.synthetic.projection import Detector, Field, chord, soft_step, tubes
 from lung_cxr.synthetic.vessels import HILUM
 
@@ -50,11 +50,18 @@ def _patchy(scene: Scene, scale: float, depth: float) -> Field:
     return np.clip(1 + depth * scene.detector.noise(scene.generator, scale), 0, 2)
 
 
-def _blob(scene: Scene, x: float, y: float, width: float, height: float, ragged: float = 0.28) -> Field:
+def _share_of_air(scene: Scene, fluid: Field, most: float) -> Field:
+    """Turn centimetres of fluid into the share of the air that it replaces, never above `most`."""
+    return np.clip(fluid / np.maximum(scene.lung * 0.72, 0.5), 0, most)
+
+
+def _blob(
+    scene: Scene, x: float, y: float, width: float, height: float, ragged: float = 0.28, soft: float = 0.24
+) -> Field:
     """Rounded opacity with a ragged border: 1 inside, 0 outside."""
     detector = scene.detector
     radius = ((detector.x - x) / width) ** 2 + ((detector.y - y) / height) ** 2
-    return soft_step(1 - np.sqrt(radius) + ragged * detector.noise(scene.generator, 2.2), 0.24)
+    return soft_step(1 - np.sqrt(radius) + ragged * detector.noise(scene.generator, 2.2), soft)
 
 
 def lobar_consolidation(scene: Scene) -> Finding:
@@ -74,28 +81,26 @@ def lobar_consolidation(scene: Scene) -> Finding:
         bronchi = [(side * (5.2 + 5.2 * f), 26.6 - 4.0 * f) for f in (0, 0.35, 0.7, 1.0)]
     start = (side * 3.3 + scene.chest.shift, HILUM + (1.2 if lobe != "upper" else -0.3))
     curves = [[start, ((start[0] + end[0]) / 2 + 0.4, (start[1] + end[1]) / 2), end] for end in bronchi]
-    air = tubes(scene.detector, curves, 0.34, 0.16) * region
+    air = tubes(scene.detector, curves, 0.4, 0.2) * region
     filled = region * (0.58 + 0.3 * scene.severity) * _patchy(scene, 1.2, 0.1)
-    return _finding(scene, np.clip(filled, 0, 0.95), extra=-1.9 * air, markings=1 - 0.9 * region)
+    return _finding(scene, np.clip(filled, 0, 0.95), extra=-2.2 * air, markings=1 - 0.9 * region)
 
 
 def peripheral_ground_glass(scene: Scene) -> Finding:
     """COVID-19: hazy patches along the outer lung of both sides, mostly low; vessels stay visible through them."""
     g, detector = scene.generator, scene.detector
-    half = np.maximum(lung_half_width(scene.chest, detector.y), 1e-3)
-    outer = np.abs(detector.x) / half
-    rim = soft_step(outer - 0.62, 0.24)
-    haze = np.zeros_like(scene.lung)
+    outer = np.abs(detector.x) / np.maximum(lung_half_width(scene.chest, detector.y), 1e-3)
+    rim = soft_step(outer - 0.66, 0.24)
+    patches = np.zeros_like(scene.lung)
     for side in (-1, 1):
-        for height in g.uniform(12, 28, int(g.integers(4, 7))):
+        for height in g.triangular(10, 25, 29, int(g.integers(3, 6))):
             edge = float(lung_half_width(scene.chest, np.float32([height]))[0])
-            width = float(g.uniform(2.2, 3.6)) * (0.8 + 0.4 * scene.severity)
-            haze = np.maximum(haze, _blob(scene, side * (edge - 0.9), height, width, width * 1.15))
-    low = 0.6 + 0.4 * soft_step(detector.y - 15, 5)
-    glass = (0.34 + 0.22 * scene.severity) * (0.35 * rim * low + haze) * _patchy(scene, 0.7, 0.25)
-    crazy = 1 + 0.25 * detector.noise(g, 0.35)  # fine reticulation
-    # The rim of the lung is thin along the beam, so the same share of fluid shows less there.
-    return _finding(scene, np.clip(glass * crazy * (1 + 0.8 * rim), 0, 0.8), markings=1.0)
+            width = float(g.uniform(2.4, 3.8)) * (0.8 + 0.4 * scene.severity)
+            patches = np.maximum(patches, _blob(scene, side * (edge - 1.6), height, width, width * 1.25, 0.3, 0.55))
+    low = soft_step(detector.y - 14, 6)
+    reticulation = 1 + 0.2 * detector.noise(g, 0.3) + 0.15 * detector.noise(g, 0.9)
+    haze = (1.6 + 1.9 * scene.severity) * (patches + 0.35 * rim * low) * reticulation  # cm of fluid
+    return _finding(scene, _share_of_air(scene, haze, 0.75))
 
 
 def cavities_and_nodules(scene: Scene) -> Finding:
@@ -136,8 +141,7 @@ def cavities_and_nodules(scene: Scene) -> Finding:
 
 def _add_ball(detector: Detector, field: Field, x: float, y: float, radius: float, weight: float) -> Field:
     """Add a small ball's thickness in place, touching only its own pixels."""
-    lean = detector.tilt * (y - detector.rows * detector.pitch / 2)
-    column, row, reach = (x + lean) / detector.pitch + detector.centre, y / detector.pitch, radius / detector.pitch + 2
+    (column, row), reach = detector.place(x, y), radius / detector.pitch + 2
     rows = slice(max(0, int(row - reach)), max(0, int(row + reach) + 1))
     columns = slice(max(0, int(column - reach)), max(0, int(column + reach) + 1))
     down = (np.arange(rows.start, min(rows.stop, detector.rows)) + 0.5 - row)[:, None] * detector.pitch
@@ -166,7 +170,7 @@ def _fluid(scene: Scene, side: int, depth: float) -> Field:
     outwards = np.clip(x / half, 0, 1.05)
     inwards = np.clip(1 - x / 5.0, 0, 1)
     surface = level - 3.4 * outwards**5 - 0.9 * inwards**2 + 0.15 * scene.detector.noise(scene.generator, 2.5)
-    return soft_step(y - surface, 0.75) * (x > 0) * 0.98
+    return soft_step(y - surface, 0.75) * soft_step(x + 1.5, 1.5) * 0.98
 
 
 def pleural_line(scene: Scene) -> Finding:
@@ -184,8 +188,8 @@ def pleural_line(scene: Scene) -> Finding:
     line = np.exp(-(((x - edge) / steepness / 0.085) ** 2)) * (x > 1.0) * soft_step(edge - 0.2 + 0 * x, 0.2)
     collapsed = 0.06 + 0.16 * scene.severity
     filled = np.where(x > 0.3, beyond * NO_TISSUE + (1 - beyond) * collapsed, 0)
-    visible = soft_step(scene.lung - 1.5, 1.0)
-    return _finding(scene, filled, extra=1.5 * line * visible, markings=1 - beyond)
+    visible = soft_step(diaphragm_height(detector, scene.chest) - detector.y, 0.2)
+    return _finding(scene, filled, extra=1.2 * line * visible, markings=1 - beyond)
 
 
 def bat_wing_haze(scene: Scene) -> Finding:
@@ -214,16 +218,16 @@ def lobar_collapse(scene: Scene) -> Finding:
     """Atelectasis: a lobe folded to a dense wedge with one sharp edge; what is left of the lung is stretched."""
     g, side, detector = scene.generator, scene.side, scene.detector
     x, y = side * detector.x, detector.y
-    if g.random() < 0.45:  # upper lobe: a wedge against the mediastinum and the apex, its fissure pulled up
-        lower = (
-            15.2 - 3.6 * scene.severity + 0.2 * np.clip(4 - x, 0, None) ** 1.6 - 0.16 * np.clip(x - 4, 0, None) ** 1.35
-        )
-        wedge = (1 - soft_step(y - lower, 0.14)) * (x > -0.5)
+    medial = soft_step(x - 0.5 - scene.chest.shift * side, 1.0)
+    if g.random() < 0.45:  # upper lobe: a wedge against mediastinum and apex, its fissure pulled up and in
+        lower = 14.6 - 3.4 * scene.severity + 0.3 * np.clip(5 - x, 0, 5) ** 1.3 - 0.05 * np.clip(x - 5, 0, None) ** 2
+        wedge = 1 - soft_step(y - lower, 0.14)
     else:  # lower lobe: a triangle behind the heart down to the diaphragm, its edge running down and out
-        edge = 1.6 + (0.62 + 0.1 * scene.severity) * np.clip(y - HILUM + 0.5, 0, None)
-        wedge = (1 - soft_step(x - np.minimum(edge, 9.5), 0.16)) * soft_step(y - HILUM, 1.2) * (x > -0.5)
-    rest = -0.14 * (1 - wedge) * (x > 0)  # over-inflated remainder
-    return _finding(scene, np.where(wedge > 0.02, wedge * 0.86, rest), markings=1 - wedge * 0.9)
+        edge = 2.2 + scene.chest.shift * side + (0.5 + 0.14 * scene.severity) * np.clip(y - HILUM, 0, None)
+        wedge = (1 - soft_step(x - np.minimum(edge, 10), 0.16)) * soft_step(y - HILUM, 1.5)
+    wedge = wedge * medial
+    rest = -0.14 * (1 - wedge) * soft_step(x, 1.5)  # what is left of the lung is over-inflated
+    return _finding(scene, 0.84 * wedge + rest, markings=1 - 0.85 * wedge)
 
 
 def large_heart(chest: Chest, severity: float, side: int) -> Chest:

@@ -6,12 +6,11 @@ from numpy.random import Generator
 from lung_cxr.synthetic.anatomy import Chest
 from lung_cxr.synthetic.projection import Detector, Field, tubes
 
-HILUM = 16.2  # cm below the top
-CARINA = 14.3
-FANS = {
-    -1: (-78, -52, -25, 2, 28, 50, 68, 86),
-    1: (-78, -50, -22, 5, 30, 52, 72),
-}  # degrees below the horizontal, outwards
+HILUM = 16.2  # height, cm
+CARINA = 14.0
+FANS = {-1: (-74, -46, -16, 14, 42, 66, 84), 1: (-74, -46, -16, 16, 46, 70)}  # degrees below the horizontal, outwards
+LENGTHS = (3.4, 2.8, 2.4, 2.0, 1.7, 1.4)  # cm between one fork and the next: together, from the hilum to the rim
+NARROWING = 0.86  # of the radius between two forks
 
 
 def airway_thickness(detector: Detector, chest: Chest) -> Field:
@@ -22,11 +21,11 @@ def airway_thickness(detector: Detector, chest: Chest) -> Field:
         [(0.1 + shift, CARINA - 0.3), (-1.1 + shift, CARINA + 0.9), (-3.3 + shift, HILUM + 1.6)],
         [(0.1 + shift, CARINA - 0.3), (1.8 + shift, CARINA + 1.1), (4.2 + shift, HILUM + 1.2)],
     ]
-    return tubes(detector, trachea, 0.9, 0.85) + tubes(detector, bronchi, 0.66, 0.42)
+    return np.maximum(tubes(detector, trachea, 0.9, 0.85), tubes(detector, bronchi, 0.66, 0.42))
 
 
 def vessel_thickness(detector: Detector, chest: Chest, generator: Generator, upper_flow: float = 0.8) -> Field:
-    """Three orders of branches from each hilum, (rows, columns) cm of blood.
+    """Vessels that fork again and again on their way from each hilum to the rim, (rows, columns) cm of blood.
 
     Args:
         detector: Where they are projected.
@@ -34,46 +33,39 @@ def vessel_thickness(detector: Detector, chest: Chest, generator: Generator, upp
         generator: Draws the branching.
         upper_flow: Calibre of the vessels that run upwards against those that run down; above 1 in congestion.
     """
-    curves, starts, ends = [], [], []
-    for side in (-1, 1):
-        angles = np.deg2rad(np.array(FANS[side]) + generator.normal(0, 5, len(FANS[side])))
-        lengths = np.where(np.abs(angles) > 0.9, 11.5, 9.5) * generator.uniform(0.85, 1.1, len(angles))
-        origin = np.array([side * 3.0 + chest.shift, HILUM - (0.7 if side > 0 else 0)])
-        points = np.broadcast_to(origin, (len(angles), 2)) + generator.normal(0, 0.35, (len(angles), 2))
-        radii = 0.50 * np.where(angles < -0.2, upper_flow, 1.0) * generator.uniform(0.75, 1.1, len(angles))
-        for _order in range(3):
-            level = _branches(generator, points, angles, lengths, side)
-            curves.append(level)
-            starts.append(radii)
-            ends.append(radii * 0.38)
-            points, angles, lengths, radii = _children(generator, level, angles, lengths, radii)
-    return sum(tubes(detector, *level) for level in zip(curves, starts, ends, strict=True))
+    stems = [_stems(generator, chest, side, upper_flow) for side in (-1, 1)]
+    points, angles, radii, sides = (np.concatenate(part) for part in zip(*stems, strict=True))
+    total = np.zeros((detector.rows, detector.columns), dtype=np.float32)
+    for length in LENGTHS:
+        curves = _curves(generator, points, angles, length, sides)
+        total += tubes(detector, curves, radii, radii * NARROWING)
+        points = np.repeat(curves[:, -1], 2, axis=0)
+        fork = np.deg2rad(generator.uniform(12, 38, len(points))) * np.tile([1, -1], len(angles))
+        angles = np.repeat(angles, 2) + fork
+        sides = np.repeat(sides, 2)
+        radii = np.repeat(radii, 2) * NARROWING * generator.uniform(0.72, 1.0, len(points))
+    return total
 
 
-def _branches(generator: Generator, points: Field, angles: Field, lengths: Field, side: int) -> Field:
-    """Quadratic curves of the given direction and length, each bent a little: (n, 3, 2)."""
-    bend = generator.normal(0, 0.16, len(angles))
-    middle = points + 0.5 * lengths[:, None] * _direction(angles + bend, side)
-    end = middle + 0.5 * lengths[:, None] * _direction(angles - bend, side)
-    return np.stack([points, middle, end], axis=1)
-
-
-def _direction(angles: Field, side: int) -> Field:
-    return np.stack([side * np.cos(angles), np.sin(angles)], axis=1)
-
-
-def _children(
-    generator: Generator, curves: Field, angles: Field, lengths: Field, radii: Field
-) -> tuple[Field, Field, Field, Field]:
-    """Four side branches of each curve, alternately to either side, thinner the further out they leave."""
-    t = np.array([0.25, 0.42, 0.6, 0.8])
-    weights = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2])
-    points = np.einsum("kt,nkd->ntd", weights, curves).reshape(-1, 2)
-    turn = np.deg2rad(generator.uniform(22, 48, (len(angles), 4))) * np.array([1, -1, 1, -1])
-    here = radii[:, None] * (1 - 0.62 * t)
-    return (
-        points,
-        (angles[:, None] + turn).ravel(),
-        (lengths[:, None] * generator.uniform(0.38, 0.58, (len(angles), 4))).ravel(),
-        (here * generator.uniform(0.55, 0.75, here.shape)).ravel(),
+def _stems(generator: Generator, chest: Chest, side: int, upper_flow: float) -> tuple[Field, Field, Field, Field]:
+    """Where the vessels of one lung leave the mediastinum: points (n, 2), angles, radii, sides."""
+    degrees = np.array(FANS[side])
+    count = len(degrees)
+    hilum = np.array([side * 2.2 + chest.shift, HILUM - (0.8 if side > 0 else 0)])
+    points = hilum + np.stack(
+        [generator.normal(0, 0.3, count), degrees / 60 + generator.normal(0, 0.25, count)], axis=1
     )
+    radii = 0.58 * np.where(degrees < -15, upper_flow, 1.0) * generator.uniform(0.75, 1.1, count)
+    return points, np.deg2rad(degrees + generator.normal(0, 6, count)), radii, np.full(count, side)
+
+
+def _curves(generator: Generator, points: Field, angles: Field, length: float, sides: Field) -> Field:
+    """Quadratic curves from the points on, each of about the length and bent a little: (n, 3, 2)."""
+    lengths = length * generator.uniform(0.7, 1.3, len(angles))
+    bend = generator.normal(0, 0.22, len(angles))
+    middle = points + _steps(angles + bend, lengths / 2, sides)
+    return np.stack([points, middle, middle + _steps(angles - bend, lengths / 2, sides)], axis=1)
+
+
+def _steps(angles: Field, lengths: Field, sides: Field) -> Field:
+    return np.stack([sides * np.cos(angles), np.sin(angles)], axis=1) * lengths[:, None]
