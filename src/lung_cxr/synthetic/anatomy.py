@@ -72,6 +72,11 @@ def lung_half_width(chest: Chest, y: Field) -> Field:
     return (chest.half_width * (1 - up**2.1) ** 0.5 * low).astype(np.float32)
 
 
+def lung_edge(chest: Chest, height: float) -> float:
+    """`lung_half_width` at one height."""
+    return float(lung_half_width(chest, np.array([height], dtype=np.float32))[0])
+
+
 def lung_inner_border(y: Field) -> Field:
     """Distance of the lung's inner border from the midline: the apex stands off it, lower down lung meets lung."""
     return 4.6 - 5.6 * np.clip((y - APEX) / 11.0, 0, 1) ** 0.8

@@ -218,30 +218,30 @@ def _attach_pixels(dataset: FileDataset, stored: NDArray[np.uint16], machine: Ma
     if machine.encoding in ("explicit", "implicit"):
         dataset.PixelData = stored.astype("<u2").tobytes()
         return
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.PixelData = encapsulate([_compressed(stored, machine)])
+
+
+def _compressed(stored: NDArray[np.uint16], machine: Machine) -> bytes:
+    """One frame, without loss."""
     if machine.encoding == "rle":
-        encoder = get_encoder(RLELossless)
-        frame = encoder.encode(stored, encoding_plugin="pydicom", **_description(dataset))
-    elif machine.encoding == "jpeg2000":
-        frame = imagecodecs.jpeg2k_encode(
-            stored, level=0, codecformat="j2k", reversible=True, bitspersample=machine.bits
+        return get_encoder(RLELossless).encode(
+            stored,
+            encoding_plugin="pydicom",
+            rows=stored.shape[0],
+            columns=stored.shape[1],
+            samples_per_pixel=1,
+            number_of_frames=1,
+            bits_allocated=16,
+            bits_stored=machine.bits,
+            pixel_representation=0,
+            photometric_interpretation=machine.photometric,
         )
+    if machine.encoding == "jpeg2000":
+        frame = imagecodecs.jpeg2k_encode(stored, 0, codecformat="j2k", reversible=True, bitspersample=machine.bits)
     elif machine.encoding == "jpeg_lossless":
         frame = imagecodecs.ljpeg_encode(stored, bitspersample=machine.bits)
     else:
         frame = imagecodecs.jpegls_encode(stored)
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    dataset.PixelData = encapsulate([frame])
-
-
-def _description(dataset: Dataset) -> dict[str, object]:
-    return {
-        "rows": dataset.Rows,
-        "columns": dataset.Columns,
-        "samples_per_pixel": 1,
-        "bits_allocated": 16,
-        "bits_stored": dataset.BitsStored,
-        "pixel_representation": 0,
-        "photometric_interpretation": dataset.PhotometricInterpretation,
-        "number_of_frames": 1,
-    }
+    return bytes(frame)

@@ -1,11 +1,11 @@
 """The detector, and how thicknesses along the beam are summed upon it.
 
-Lengths are in centimetres, arrays (rows, columns) float32.
-
-x runs to the right of the picture (the patient's left), 0 at the spine; y runs down, 0 at the top of the film.
+Lengths are in centimetres, arrays (rows, columns) float32. x runs to the right of the picture (the patient's left),
+0 at the spine; y runs down, 0 a little above the shoulders.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-Field = NDArray[np.float32]
+Field = NDArray[Any]
+"""float32 throughout: a float64 that crept in would double time and memory."""
+
 MIDDLE = np.float32(18)  # height about which a patient leans, cm
-SAMPLES_PER_PIXEL = (
-    1.05  # along each direction of what is splatted: near a whole number bilinear shares leave no ripple
-)
+SAMPLES_PER_PIXEL = 1.05  # of what is splatted, each way: near a whole number bilinear shares leave no ripple
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Detector:
         )
         return columns - np.float32(self.tilt) * (self.y - MIDDLE)
 
-    def place(self, x: Field, y: Field) -> tuple[Field, Field]:
+    def place(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Column and row, in pixels from the upper left corner, of points given in cm."""
         return (x + self.tilt * (y - MIDDLE)) / self.pitch + self.centre, (y - self.top) / self.pitch
 

@@ -8,7 +8,8 @@ from numpy.random import Generator
 from lung_cxr.synthetic.anatomy import Chest, on_another_day
 from lung_cxr.synthetic.hardware import hardware
 from lung_cxr.synthetic.projection import Detector, Field
-from lung_cxr.synthetic.signs import CHEST_CHANGES, SIGNS, Scene
+from lung_cxr.synthetic.scene import Scene
+from lung_cxr.synthetic.signs import CHEST_CHANGES, SIGNS
 from lung_cxr.synthetic.skeleton import rib_thickness, shoulder_thickness, spine_thickness
 from lung_cxr.synthetic.tissues import body_thickness, gastric_bubble, lung_thickness, mediastinum_thickness
 from lung_cxr.synthetic.vessels import airway_thickness, vessel_thickness

@@ -6,62 +6,14 @@ to 1.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.random import Generator
 
-from lung_cxr.synthetic.anatomy import Chest, diaphragm_height, lung_half_width
-from lung_cxr.synthetic.projection import Detector, Field, chord, soft_step, tubes
+from lung_cxr.synthetic.anatomy import Chest, diaphragm_height, lung_edge, lung_half_width
+from lung_cxr.synthetic.projection import Field, chord, soft_step, tubes
+from lung_cxr.synthetic.scene import NO_TISSUE, Finding, Scene, add_ball, blob, finding, patchy, share_of_air
 from lung_cxr.synthetic.vessels import HILUM
-
-NO_TISSUE = -0.38  # `filled` where even the lung's own tissue is gone: 0.28 / 0.72 of a lung that is 72 % air
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a sign does to the lungs; every field (rows, columns)."""
-
-    filled: Field  # share of the lung's air replaced by fluid: 1 solid, NO_TISSUE nothing but air
-    extra: Field  # further soft tissue, cm; negative is air
-    markings: Field  # 1 where vessels are seen as usual, 0 where there are none
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a sign may look at: the film, the chest (already changed by the disease) and its healthy lungs."""
-
-    detector: Detector
-    chest: Chest
-    lung: Field  # thickness, cm
-    generator: Generator
-    severity: float
-    side: int
-
-
-def _finding(scene: Scene, filled: Field, extra: Field | float = 0.0, markings: Field | float = 1.0) -> Finding:
-    shape = scene.lung.shape
-    fields = (np.broadcast_to(np.asarray(part, dtype=np.float32), shape) for part in (filled, extra, markings))
-    return Finding(*fields)
-
-
-def _patchy(scene: Scene, scale: float, depth: float) -> Field:
-    """Uneven texture about 1, blobs of `scale` cm."""
-    return np.clip(1 + depth * scene.detector.noise(scene.generator, scale), 0, 2)
-
-
-def _share_of_air(scene: Scene, fluid: Field, most: float) -> Field:
-    """Turn centimetres of fluid into the share of the air that it replaces, never above `most`."""
-    return np.clip(fluid / np.maximum(scene.lung * 0.72, 0.5), 0, most)
-
-
-def _blob(
-    scene: Scene, x: float, y: float, width: float, height: float, ragged: float = 0.28, soft: float = 0.24
-) -> Field:
-    """Rounded opacity with a ragged border: 1 inside, 0 outside."""
-    detector = scene.detector
-    radius = ((detector.x - x) / width) ** 2 + ((detector.y - y) / height) ** 2
-    return soft_step(1 - np.sqrt(radius) + ragged * detector.noise(scene.generator, 2.2), soft)
 
 
 def lobar_consolidation(scene: Scene) -> Finding:
@@ -71,19 +23,19 @@ def lobar_consolidation(scene: Scene) -> Finding:
     lobe = str(g.choice(["upper", "middle", "lower"], p=[0.3, 0.25, 0.45]))
     fissure = HILUM + 1.0 + 0.04 * (np.abs(x) - 4) + float(g.normal(0, 0.4))
     if lobe == "upper":
-        region = _blob(scene, side * 7.0, 12.6, 5.6 * size, 5.2 * size) * (1 - soft_step(y - fissure, 0.12))
+        region = blob(scene, side * 7.0, 12.6, 5.6 * size, 5.2 * size) * (1 - soft_step(y - fissure, 0.12))
         bronchi = [(side * (5 + 3.6 * f), HILUM - 3.0 - 4.2 * (1 - f)) for f in (0, 0.4, 0.75, 1.0)]
     elif lobe == "middle":
-        region = _blob(scene, side * 6.0, 20.8, 5.4 * size, 4.4 * size) * soft_step(y - fissure, 0.12)
+        region = blob(scene, side * 6.0, 20.8, 5.4 * size, 4.4 * size) * soft_step(y - fissure, 0.12)
         bronchi = [(side * (6.3 + 2.6 * f), 19 + 4.5 * (1 - f)) for f in (0, 0.4, 0.75, 1.0)]
     else:
-        region = _blob(scene, side * 8.0, 24.2, 5.6 * size, 5.4 * size)
+        region = blob(scene, side * 8.0, 24.2, 5.6 * size, 5.4 * size)
         bronchi = [(side * (5.2 + 5.2 * f), 26.6 - 4.0 * f) for f in (0, 0.35, 0.7, 1.0)]
     start = (side * 3.3 + scene.chest.shift, HILUM + (1.2 if lobe != "upper" else -0.3))
     curves = [[start, ((start[0] + end[0]) / 2 + 0.4, (start[1] + end[1]) / 2), end] for end in bronchi]
     air = tubes(scene.detector, curves, 0.4, 0.2) * region
-    filled = region * (0.58 + 0.3 * scene.severity) * _patchy(scene, 1.2, 0.1)
-    return _finding(scene, np.clip(filled, 0, 0.95), extra=-2.2 * air, markings=1 - 0.9 * region)
+    filled = region * (0.58 + 0.3 * scene.severity) * patchy(scene, 1.2, 0.1)
+    return finding(scene, np.clip(filled, 0, 0.95), extra=-2.2 * air, markings=1 - 0.9 * region)
 
 
 def peripheral_ground_glass(scene: Scene) -> Finding:
@@ -94,13 +46,13 @@ def peripheral_ground_glass(scene: Scene) -> Finding:
     patches = np.zeros_like(scene.lung)
     for side in (-1, 1):
         for height in g.triangular(10, 25, 29, int(g.integers(3, 6))):
-            edge = float(lung_half_width(scene.chest, np.float32([height]))[0])
+            edge = lung_edge(scene.chest, height)
             width = float(g.uniform(2.4, 3.8)) * (0.8 + 0.4 * scene.severity)
-            patches = np.maximum(patches, _blob(scene, side * (edge - 1.6), height, width, width * 1.25, 0.3, 0.55))
+            patches = np.maximum(patches, blob(scene, side * (edge - 1.6), height, width, width * 1.25, 0.3, 0.55))
     low = soft_step(detector.y - 14, 6)
     reticulation = 1 + 0.2 * detector.noise(g, 0.3) + 0.15 * detector.noise(g, 0.9)
     haze = (1.6 + 1.9 * scene.severity) * (patches + 0.35 * rim * low) * reticulation  # cm of fluid
-    return _finding(scene, _share_of_air(scene, haze, 0.75))
+    return finding(scene, share_of_air(scene, haze, 0.75))
 
 
 def cavities_and_nodules(scene: Scene) -> Finding:
@@ -110,7 +62,7 @@ def cavities_and_nodules(scene: Scene) -> Finding:
     filled, extra = np.zeros_like(scene.lung), np.zeros_like(scene.lung)
     sides = (-1, 1) if g.random() < 0.35 else (scene.side,)
     for side in sides:
-        filled = np.maximum(filled, 0.32 * _blob(scene, side * 6.2, 10.4, 4.0, 4.2, 0.4) * _patchy(scene, 0.8, 0.5))
+        filled = np.maximum(filled, 0.32 * blob(scene, side * 6.2, 10.4, 4.0, 4.2, 0.4) * patchy(scene, 0.8, 0.5))
         for _ in range(int(g.integers(1, 3))):
             centre = (side * float(g.uniform(4.9, 8.2)), float(g.uniform(8.6, 12.4)))
             radius = float(g.uniform(1.05, 1.6)) * (0.85 + 0.4 * scene.severity)
@@ -134,21 +86,9 @@ def cavities_and_nodules(scene: Scene) -> Finding:
         [g.choice(sides, count) * g.uniform(3.8, 10.5, count), 7.5 + np.abs(g.normal(0, 5.0, count))], axis=1
     )
     for (place_x, place_y), radius in zip(places, g.uniform(0.2, 0.5, count), strict=True):
-        extra = _add_ball(detector, extra, float(place_x), float(place_y), float(radius), 1.5)
+        extra = add_ball(detector, extra, float(place_x), float(place_y), float(radius), 1.5)
     inside = soft_step(scene.lung - 1.0, 1.0)
-    return _finding(scene, np.clip(filled, 0, 0.8), extra=extra * inside)
-
-
-def _add_ball(detector: Detector, field: Field, x: float, y: float, radius: float, weight: float) -> Field:
-    """Add a small ball's thickness in place, touching only its own pixels."""
-    (column, row), reach = detector.place(x, y), radius / detector.pitch + 2
-    rows = slice(max(0, int(row - reach)), max(0, int(row + reach) + 1))
-    columns = slice(max(0, int(column - reach)), max(0, int(column + reach) + 1))
-    down = (np.arange(rows.start, min(rows.stop, detector.rows)) + 0.5 - row)[:, None] * detector.pitch
-    right = (np.arange(columns.start, min(columns.stop, detector.columns)) + 0.5 - column)[None] * detector.pitch
-    if down.size and right.size:
-        field[rows, columns] += weight * 2 * radius * chord((down**2 + right**2) / radius**2)
-    return field
+    return finding(scene, np.clip(filled, 0, 0.8), extra=extra * inside)
 
 
 def basal_meniscus(scene: Scene) -> Finding:
@@ -159,7 +99,7 @@ def basal_meniscus(scene: Scene) -> Finding:
         filled = np.maximum(filled, _fluid(scene, -side, depth=2.6))
     above = np.exp(-np.clip(scene.chest.dome(side) - 4 - 6 * scene.severity - detector.y, 0, None) / 3.0)
     hazy = 0.1 * above * (side * detector.x > 0)  # compressed lung above the fluid
-    return _finding(scene, np.maximum(filled, hazy), markings=1 - filled)
+    return finding(scene, np.maximum(filled, hazy), markings=1 - filled)
 
 
 def _fluid(scene: Scene, side: int, depth: float) -> Field:
@@ -189,7 +129,7 @@ def pleural_line(scene: Scene) -> Finding:
     collapsed = 0.06 + 0.16 * scene.severity
     filled = np.where(x > 0.3, beyond * NO_TISSUE + (1 - beyond) * collapsed, 0)
     visible = soft_step(diaphragm_height(detector, scene.chest) - detector.y, 0.2)
-    return _finding(scene, filled, extra=1.2 * line * visible, markings=1 - beyond)
+    return finding(scene, filled, extra=1.2 * line * visible, markings=1 - beyond)
 
 
 def bat_wing_haze(scene: Scene) -> Finding:
@@ -201,17 +141,17 @@ def bat_wing_haze(scene: Scene) -> Finding:
         reach = ((side * x - 5.4) / 4.8) ** 2 + ((y - HILUM - 2.2) / 6.6) ** 2
         wings = np.maximum(wings, np.exp(-1.1 * reach**1.4))
     rim = soft_step(0.92 - np.abs(x) / np.maximum(lung_half_width(scene.chest, y), 1e-3), 0.14)
-    haze = (0.42 + 0.3 * scene.severity) * wings * rim * _patchy(scene, 1.5, 0.24) * _patchy(scene, 0.5, 0.14)
+    haze = (0.42 + 0.3 * scene.severity) * wings * rim * patchy(scene, 1.5, 0.24) * patchy(scene, 0.5, 0.14)
     fluid = np.maximum(_fluid(scene, -1, 1.6 + scene.severity), _fluid(scene, 1, 1.6 + scene.severity))
     septa = []
     for side in (-1, 1):
         for height in np.arange(23.0, 29.0, 0.65) + g.uniform(-0.15, 0.15):
-            outer = float(lung_half_width(scene.chest, np.float32([height]))[0])
+            outer = lung_edge(scene.chest, height)
             septa.append(
                 [(side * outer, height), (side * (outer - 0.9), height + 0.05), (side * (outer - 1.7), height)]
             )
     lines = 1.4 * tubes(detector, septa, 0.09, 0.06) * (scene.lung > 1)
-    return _finding(scene, np.clip(np.maximum(haze, fluid), 0, 0.97), extra=lines, markings=1 - 0.5 * wings)
+    return finding(scene, np.clip(np.maximum(haze, fluid), 0, 0.97), extra=lines, markings=1 - 0.5 * wings)
 
 
 def lobar_collapse(scene: Scene) -> Finding:
@@ -227,7 +167,7 @@ def lobar_collapse(scene: Scene) -> Finding:
         wedge = (1 - soft_step(x - np.minimum(edge, 10), 0.16)) * soft_step(y - HILUM, 1.5)
     wedge = wedge * medial
     rest = -0.14 * (1 - wedge) * soft_step(x, 1.5)  # what is left of the lung is over-inflated
-    return _finding(scene, 0.84 * wedge + rest, markings=1 - 0.85 * wedge)
+    return finding(scene, 0.84 * wedge + rest, markings=1 - 0.85 * wedge)
 
 
 def large_heart(chest: Chest, severity: float, side: int) -> Chest:

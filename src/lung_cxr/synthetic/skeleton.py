@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lung_cxr.synthetic.anatomy import Chest, lung_half_width
+from lung_cxr.synthetic.anatomy import Chest, lung_edge
 from lung_cxr.synthetic.projection import Detector, Field, chord, soft_step, tubes
 
 RIBS = 11  # pairs that a frontal film shows
@@ -23,7 +23,7 @@ def _rib(chest: Chest, rib: int, side: int, pitch: float) -> tuple[Field, Field,
     """Samples of one rib: x, y, z (positive to the front) and volume of bone."""
     drop = chest.slope * float(np.interp(rib, [0, 1, 3, 7, 10], [4.6, 6.8, 9.4, 11.6, 9.5]))
     reach = float(np.interp(rib, [0, 1, 6, 8, 10], [2.6, 2.6, 2.35, 2.1, 1.75]))  # the angle where cartilage begins
-    half_width = float(lung_half_width(chest, np.float32(T1 + VERTEBRA * rib + 0.55 * drop))) + 0.3
+    half_width = lung_edge(chest, T1 + VERTEBRA * rib + 0.55 * drop) + 0.3
     start = 1.2 / half_width  # where it meets its vertebra
     samples = max(24, int((2.6 * half_width + drop) / pitch * SPACING))
     angle = np.linspace(start, reach, samples, dtype=np.float32)

@@ -1,5 +1,7 @@
 """Soft tissue and lung along the beam: how many centimetres of each lie behind every pixel."""
 
+import math
+
 import numpy as np
 from numpy.random import Generator
 from scipy.interpolate import PchipInterpolator
@@ -32,10 +34,10 @@ def mediastinum_thickness(detector: Detector, chest: Chest) -> Field:
     x, y = detector.x - np.float32(chest.shift), detector.y
     scale = chest.heart
     bottom = max(chest.dome(1), chest.dome(-1)) - 0.9
-    lean = np.deg2rad(40.0)
+    cosine, sine = math.cos(math.radians(40)), math.sin(math.radians(40))  # the heart lies askew
     across, down = x - 2.5, y - (bottom - 4.0 * scale)
-    along = (across * np.cos(lean) + down * np.sin(lean)) / (7.2 * scale)
-    beside = (-across * np.sin(lean) + down * np.cos(lean)) / (5.0 * scale)
+    along = (across * cosine + down * sine) / (7.2 * scale)
+    beside = (-across * sine + down * cosine) / (5.0 * scale)
     left_heart = 12.5 * chord(along**2 + beside**2) ** 0.75
     atrium_y = (y - (bottom - 4.4 * scale)) / (5.2 * scale)
     right_atrium = 10.0 * chord(((x + 0.9) / (3.5 * scale)) ** 2 + atrium_y**2) ** 0.75

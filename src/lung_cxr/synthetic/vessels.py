@@ -52,11 +52,9 @@ def _stems(generator: Generator, chest: Chest, side: int, upper_flow: float) -> 
     degrees = np.array(FANS[side])
     count = len(degrees)
     hilum = np.array([side * 2.2 + chest.shift, HILUM - (0.8 if side > 0 else 0)])
-    points = hilum + np.stack(
-        [generator.normal(0, 0.3, count), degrees / 60 + generator.normal(0, 0.25, count)], axis=1
-    )
+    spread = np.stack([generator.normal(0, 0.3, count), degrees / 60 + generator.normal(0, 0.25, count)], axis=1)
     radii = 0.58 * np.where(degrees < -15, upper_flow, 1.0) * generator.uniform(0.75, 1.1, count)
-    return points, np.deg2rad(degrees + generator.normal(0, 6, count)), radii, np.full(count, side)
+    return hilum + spread, np.deg2rad(degrees + generator.normal(0, 6, count)), radii, np.full(count, side)
 
 
 def _curves(generator: Generator, points: Field, angles: Field, length: float, sides: Field) -> Field:
