@@ -30,7 +30,9 @@ from lung_cxr.parameters import BackboneParameters
 
 logger = logging.getLogger(__name__)
 
-DENSE_UNITS = 256  # of `flatten_dense`: ours; the paper does not describe its head
+DENSE_UNITS = (
+    256  # of `flatten_dense`: ours; the paper does not describe its head, and no one width gives all its sizes
+)
 
 
 @dataclass

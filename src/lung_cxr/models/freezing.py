@@ -16,17 +16,12 @@ import keras
 from lung_cxr.models.classifier import Classifier
 
 
-def freeze_all_but_head(classifier: Classifier) -> None:
-    """Freeze the whole backbone: stage m = 0 (line 10 of Algorithm 1). Recompile afterwards."""
-    _train_only(classifier, [], train_bn_affine=False)
-
-
 def unfreeze_groups(classifier: Classifier, m: int, *, train_bn_affine: bool = False) -> None:
     """Let the m deepest layer groups train, θ(L−m+1)…θ(L) (Eq. 9), and freeze the others. Recompile afterwards.
 
     Args:
         classifier: Changed in place.
-        m: Number of groups, 0…L.
+        m: Number of groups, 0…L; 0 trains the head alone (line 10 of Algorithm 1).
         train_bn_affine: Also train γ and β of the batch normalisation in these groups, never its statistics.
 
     Raises:
