@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-Text = pd.Series
 INVISIBLE = str.maketrans("", "", "\0\u200b\u200c\u200d\u2060\ufeff")
 OLDEST = 90  # years: DESIGN §6, ages above 89 become 90
 IMPLAUSIBLE = 120  # years
@@ -20,7 +19,7 @@ DATE_FORMATS = {  # how it looks → how to read it; day first, as in Vietnam an
 }
 
 
-def clean_identifiers(text: Text, width: int | None = None) -> Text:
+def clean_identifiers(text: "pd.Series[str]", width: int | None = None) -> "pd.Series[str]":
     """NFKC, without invisible characters and outer blanks; numbers zero-padded to `width` where one is given."""
     unique = {value: _clean(value) for value in text.unique()}
     if width is not None:
@@ -28,7 +27,7 @@ def clean_identifiers(text: Text, width: int | None = None) -> Text:
     return text.map(unique).astype("str")
 
 
-def parse_dates(text: Text, date_format: str | None) -> "pd.Series[pd.Timestamp]":
+def parse_dates(text: "pd.Series[str]", date_format: str | None) -> "pd.Series[pd.Timestamp]":
     """Return midnights, NaT where a text is no date (DESIGN §4: an empty exam day, not a rejection).
 
     Args:
@@ -51,7 +50,7 @@ def completed_years(birth: pd.Series, exam: pd.Series) -> "pd.Series[float]":
     return exam.dt.year.astype(float) - birth.dt.year - (~had_birthday).astype(float).where(birth.notna())
 
 
-def parse_ages(text: Text) -> "pd.Series[float]":
+def parse_ages(text: "pd.Series[str]") -> "pd.Series[float]":
     """Return whole years of "58", "58.0", "058Y" or "011M" (DICOM AS), NaN where a text is no age."""
     parts = clean_identifiers(text).str.upper().str.extract(r"^(\d{1,3})(?:\.\d+)?\s*([YMWD]?)$")
     per_year = parts[1].map({"Y": 1, "": 1, "M": 12, "W": 52, "D": 365})
@@ -63,7 +62,7 @@ def cap_ages(years: "pd.Series[float]") -> "pd.Series[float]":
     return years.where(years.between(0, IMPLAUSIBLE)).clip(upper=OLDEST).astype(float)
 
 
-def translate(text: Text, meanings: Mapping[str, Sequence[str]]) -> Text:
+def translate(text: "pd.Series[str]", meanings: Mapping[str, Sequence[str]]) -> "pd.Series[str]":
     """Return what the hospital's words mean (case ignored), "unknown" where nobody said.
 
     Args:
@@ -79,7 +78,7 @@ def _clean(value: str) -> str:
     return unicodedata.normalize("NFKC", value.translate(INVISIBLE)).strip()
 
 
-def _midnights(text: Text, date_format: str | None) -> "pd.Series[pd.Timestamp]":
+def _midnights(text: "pd.Series[str]", date_format: str | None) -> "pd.Series[pd.Timestamp]":
     if date_format is None:
         text, date_format = text.str[:10], "%Y-%m-%d"
     return pd.to_datetime(text, format=date_format, errors="coerce").dt.normalize().astype("datetime64[us]")

@@ -56,10 +56,15 @@ def decode_dicom(data: bytes) -> Radiograph:
     """
     header = pydicom.dcmread(io.BytesIO(data), force=True)
     _check_readable(header)
-    values = _grey_values(header)
+    raw = _decoded(header)
     inverted = header.PhotometricInterpretation == "MONOCHROME1"
-    if inverted:
-        values = values.min() + values.max() - values
+    if header.get("SamplesPerPixel", 1) > 1:
+        values = luminance(raw)
+    else:
+        stored = _stored_values(raw, header)
+        values = _shown_values(stored, header)
+        values = values.min() + values.max() - values if inverted else values
+        values = _without_padding(values, stored, header)
     return Radiograph(values.astype(np.float32), _view(header), _burned_in(header), inverted)
 
 
@@ -73,12 +78,9 @@ def _check_readable(header: pydicom.Dataset) -> None:
         raise Rejection("unsupported_pixels", f"{header.BitsAllocated} bits allocated")
 
 
-def _grey_values(header: pydicom.Dataset) -> Values:
+def _shown_values(stored: Values, header: pydicom.Dataset) -> Values:
     """(H, W), modality and VOI transforms applied."""
-    raw = _decoded(header)
-    if header.get("SamplesPerPixel", 1) > 1:
-        return luminance(raw)
-    values = apply_modality_lut(_stored_values(raw, header), header)
+    values = apply_modality_lut(stored, header)
     try:
         return apply_voi_lut(values, header)
     except Exception:  # a window of width 0, a table of the wrong length: the percentile window serves instead
@@ -137,6 +139,17 @@ def _stored_values(raw: Values, header: pydicom.Dataset) -> npt.NDArray[np.int32
         sign = 1 << (stored - 1)
         values = (values ^ sign) - sign
     return values
+
+
+def _without_padding(values: Values, stored: Values, header: pydicom.Dataset) -> Values:
+    """Pixels outside the image (PS3.3 C.7.5.1.1.2) become as black as the image's blackest."""
+    if "PixelPaddingValue" not in header:
+        return values
+    limits = sorted(
+        (int(header.PixelPaddingValue), int(header.get("PixelPaddingRangeLimit", header.PixelPaddingValue)))
+    )
+    outside = (stored >= limits[0]) & (stored <= limits[1])
+    return values if outside.all() else np.where(outside, values[~outside].min(), values)
 
 
 def _view(header: pydicom.Dataset) -> View:

@@ -34,9 +34,9 @@ def difference_hash(image: Grey) -> str:
 def near_duplicate_pairs(hashes: Iterable[str], max_bits: int) -> npt.NDArray[np.int64]:
     """Return every pair of hashes at most `max_bits` apart.
 
-    The 256 bits are dealt to `max_bits` + 1 bands: two hashes that differ in at most `max_bits` bits agree in at least one
-    band entirely (pigeonhole), so only hashes that share a band are compared. Bits are dealt in turn, because neighbouring
-    bits of a chest agree far too often (black borders, the mediastinum).
+    The 256 bits are dealt to `max_bits` + 1 bands: two hashes that differ in at most `max_bits` bits agree in at least
+    one band entirely (pigeonhole), so only hashes that share a band are compared. Bits are dealt in turn, because
+    neighbouring bits of a chest agree far too often (black borders, the mediastinum).
 
     Args:
         hashes: 64 hex digits each, as `difference_hash` returns them.
@@ -64,7 +64,7 @@ def _packed(hashes: Iterable[str]) -> npt.NDArray[np.uint8]:
     texts = list(hashes)
     if wrong := sum(len(text) != HASH_DIGITS for text in texts):
         raise ValueError(
-            f"{wrong} of {len(texts)} hashes do not have {HASH_DIGITS} hex digits: leave out images that were not stored"
+            f"{wrong} of {len(texts)} hashes do not have {HASH_DIGITS} hex digits: leave out what was not stored"
         )
     return np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(-1, HASH_BITS // 8).copy()
 
@@ -73,8 +73,8 @@ def _pairs_within_band(
     words: npt.NDArray[np.uint64], band: npt.NDArray[np.uint8], max_bits: int
 ) -> npt.NDArray[np.int64]:
     """Compare all hashes that agree in one band: neighbours at distance 1, 2, … of the order sorted by that band."""
-    keys = np.packbits(band, axis=1)
-    keys = keys.view(np.dtype((np.void, keys.shape[1]))).ravel()
+    octets = np.packbits(band, axis=1)
+    keys = octets.view(np.dtype((np.void, octets.shape[1]))).ravel()
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     left = np.arange(len(keys) - 1)
@@ -96,10 +96,11 @@ def correlation(one: Grey, other: Grey) -> float:
         one: (H, W) uint8.
         other: (H, W) uint8, of any size.
     """
-    small = [_reduced(image) for image in (one, other)]
-    if min(values.std() for values in small) == 0:
+    small = np.stack([_reduced(image) for image in (one, other)])
+    if small.std(axis=1).min() == 0:
         return float("nan")
-    return float(np.corrcoef(*small)[0, 1])
+    centred = small - small.mean(axis=1, keepdims=True)
+    return float((centred[0] * centred[1]).mean() / small.std(axis=1).prod())
 
 
 def _reduced(image: Grey) -> npt.NDArray[np.float64]:

@@ -5,39 +5,22 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Protocol
+from typing import get_args
 
 import pandas as pd
 
 from lung_cxr.imaging.tables import TableError, read_text_table
+from lung_cxr.parameters import EmrParameters, LogicalColumn
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists
-LOGICAL_COLUMNS = (
-    "patient_id",
-    "image_path",
-    "icd10_primary",
-    "diagnosis",
-    "study_id",
-    "exam_date",
-    "sex",
-    "birth_date",
-    "age",
-    "icd10_secondary",
-    "view",
-    "clinical_note",
-    "patient_name",
-)
-REQUIRED = (("patient_id",), ("image_path",), ("diagnosis", "icd10_primary"))  # one of each must be there
+LOGICAL_COLUMNS: tuple[LogicalColumn, ...] = get_args(LogicalColumn)
+REQUIRED: tuple[tuple[LogicalColumn, ...], ...] = (
+    ("patient_id",),
+    ("image_path",),
+    ("diagnosis", "icd10_primary"),
+)  # one of each must be there
 
 logger = logging.getLogger(__name__)
-
-
-class EmrSettings(Protocol):
-    """What this module reads of `parameters.EmrParameters`."""
-
-    tables: list[str]
-    columns: dict[str, str | None]
-    row_filter: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +37,7 @@ class Export:
     folder: Path
     synthetic: bool
 
-    def read_rows(self, emr: EmrSettings) -> pd.DataFrame:
+    def read_rows(self, emr: EmrParameters) -> pd.DataFrame:
         """Read all EMR tables of the export, as text.
 
         Returns:
@@ -64,17 +47,18 @@ class Export:
         Raises:
             TableError: No table, one that cannot be read, or a required column that is not there.
         """
-        found = [
-            (number, self.folder / name)
-            for number, name in enumerate(emr.tables, start=1)
-            if (self.folder / name).is_file()
-        ]
+        found = self.tables(emr)
         if not found:
             raise TableError(
                 f"Export {self.export_id!r} has none of the tables {', '.join(emr.tables)}: name its EMR table in "
                 "emr.tables (conf/<env>/parameters_ingestion.yml), or move the folder out of the exports"
             )
         return pd.concat([_logical_rows(path, number, emr) for number, path in found], ignore_index=True)
+
+    def tables(self, emr: EmrParameters) -> list[tuple[int, Path]]:
+        """Return position in `emr.tables` and path of the tables that are there."""
+        paths = [(number, self.folder / name) for number, name in enumerate(emr.tables, start=1)]
+        return [(number, path) for number, path in paths if path.is_file()]
 
     def locate(self, image_path: str) -> Path | None:
         """Return the file that an EMR cell names, None where that leads out of the folder, also through a link.
@@ -104,23 +88,37 @@ def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> 
     return pd.DataFrame(known, columns=["export", "export_id", "synthetic"])
 
 
-def read_all_rows(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrSettings) -> pd.DataFrame:
+def read_all_rows(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrParameters) -> pd.DataFrame:
     """Return the rows of all exports, as `Export.read_rows`, with the ordinal `export` before them."""
     ordinals = dict(zip(known["export_id"], known["export"], strict=True))
     frames = [export.read_rows(emr).assign(export=ordinals[name]) for name, export in exports.items()]
     return pd.concat(frames, ignore_index=True)
 
 
+def read_image_paths(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrParameters) -> pd.DataFrame:
+    """Return `export` (ordinal) and `image_path` of every row; the tables were checked when their rows were read."""
+    ordinals = dict(zip(known["export_id"], known["export"], strict=True))
+    column = emr.columns["image_path"]
+    frames = [
+        pd.DataFrame({"export": ordinals[name], "image_path": read_text_table(path).cells[column]})
+        for name, export in exports.items()
+        for _, path in export.tables(emr)
+    ]
+    return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
+
+
 def locate_images(
     records: pd.DataFrame, exports: Mapping[str, Export], known: pd.DataFrame, paths: pd.DataFrame
 ) -> dict[str, Path | None]:
-    """Return image_id → file, None where the path leads out of its export. Records hold keys of paths only; this is the way back, never saved.
+    """Return image_id → file, None where the path leads out of its export.
+
+    Records hold keys of paths only; this is the way back, never saved.
 
     Args:
         records: `image_id, source_export, file_key`.
         exports: By name.
         known: Names to ordinals.
-        paths: `export, file_key, image_path`, from `records.image_paths`.
+        paths: `export, file_key, image_path`, from `records.key_paths`.
     """
     names = dict(zip(known["export"], known["export_id"], strict=True))
     there = records.merge(paths, left_on=["source_export", "file_key"], right_on=["export", "file_key"])
@@ -135,7 +133,7 @@ def stays_inside(image_path: str) -> bool:
     return not (windows.drive or windows.root or PurePosixPath(text).is_absolute() or ".." in windows.parts)
 
 
-def _logical_rows(path: Path, number: int, emr: EmrSettings) -> pd.DataFrame:
+def _logical_rows(path: Path, number: int, emr: EmrParameters) -> pd.DataFrame:
     cells, malformed = read_text_table(path)
     columns = {logical: name for logical, name in emr.columns.items() if name is not None}
     _check_columns(path.name, cells.columns, columns)
@@ -150,7 +148,7 @@ def _logical_rows(path: Path, number: int, emr: EmrSettings) -> pd.DataFrame:
     return rows[_kept(cells, emr.row_filter) | rows["malformed"]]
 
 
-def _check_columns(table: str, found: pd.Index, columns: Mapping[str, str]) -> None:
+def _check_columns(table: str, found: pd.Index, columns: Mapping[LogicalColumn, str]) -> None:
     missing = sorted(logical for logical, name in columns.items() if name not in found)
     lacking = [group for group in REQUIRED if all(name in missing or name not in columns for name in group)]
     known = [columns[name] for name in columns if name not in missing]

@@ -3,16 +3,17 @@
 Nothing here reads a source file. Changed thresholds, labels and views take effect from the ledger alone.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lung_cxr.imaging.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.observe import NOTHING_SEEN
-from lung_cxr.imaging.quality import QualityLimits, quality_faults
+from lung_cxr.imaging.quality import quality_faults
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.imaging.store import ImageStore
+from lung_cxr.parameters import QualityParameters
 
 METRICS = [name for name in NOTHING_SEEN if name.startswith("qc_")]
 MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *METRICS]
@@ -29,13 +30,6 @@ FROM_RECORDS = [
 ]
 MANIFEST_COLUMNS = [*FROM_RECORDS, *MEASUREMENTS, "qc_status", "qc_reasons", "image_path"]
 PAIR_COLUMNS = ["image_id", "other_image_id", "pixel_sha256", "other_pixel_sha256", "correlation"]
-
-
-class DuplicateLimits(QualityLimits, Protocol):
-    """Thresholds, those of near duplicates included; `parameters.QualityParameters` has them."""
-
-    near_duplicate_bits: int
-    near_duplicate_correlation: float
 
 
 class Judgement(NamedTuple):
@@ -74,7 +68,7 @@ def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.Data
 def judge(
     images: pd.DataFrame,
     ledger: pd.DataFrame,
-    limits: DuplicateLimits,
+    limits: QualityParameters,
     accept_unknown_view: bool,
     side: int,
     store: ImageStore,
@@ -91,7 +85,7 @@ def judge(
         store: Read only to confirm near duplicates.
         compared: Candidates compared in earlier runs, if any; used again while both images are the same.
     """
-    table = images.merge(ledger, on="image_id", how="left").fillna(dict(NOTHING_SEEN))
+    table = images.merge(ledger, on="image_id", how="left").fillna(NOTHING_SEEN)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
     reasons = [_own_reasons(row, limits, accept_unknown_view) for row in table.itertuples(index=False)]
@@ -107,7 +101,7 @@ def judge(
     return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
 
 
-def _own_reasons(row, limits: DuplicateLimits, accept_unknown_view: bool) -> list[str]:
+def _own_reasons(row: Any, limits: QualityParameters, accept_unknown_view: bool) -> list[str]:
     """What is wrong with one image by itself, the weightiest first."""
     if row.record_reason:
         return [row.record_reason]
@@ -120,7 +114,7 @@ def _own_reasons(row, limits: DuplicateLimits, accept_unknown_view: bool) -> lis
     return found + ["unknown_view"] * (row.view == "unknown" and not accept_unknown_view)
 
 
-def _own_flags(row, side: int) -> list[str]:
+def _own_flags(row: Any, side: int) -> list[str]:
     is_small = 0 < max(row.rows, row.columns) < side
     return [flag for flag, is_so in (("inverted", row.inverted), ("enlarged", is_small)) if is_so]
 
@@ -136,7 +130,7 @@ def _add_near_duplicates(
     table: pd.DataFrame,
     reasons: list[list[str]],
     flags: list[list[str]],
-    limits: DuplicateLimits,
+    limits: QualityParameters,
     store: ImageStore,
     compared: pd.DataFrame,
 ) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """One file → its place in the store and everything that is measured on it: the only step that reads pixels."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict
+from typing import Any
 
 from lung_cxr.imaging.duplicates import difference_hash
 from lung_cxr.imaging.pseudonyms import Secret
@@ -12,59 +12,55 @@ from lung_cxr.imaging.read import Radiograph, decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import fit, pad_to_square, window
 from lung_cxr.imaging.store import ImageStore
+from lung_cxr.parameters import StandardiseParameters
 
-ABSENT = -1  # bytes: size of a file that is not there
 METHOD_VERSION = 1  # raise it with every change that alters a stored pixel: all images are then made again
+ABSENT = -1  # bytes: the size of a file that is not there
+NAN = float("nan")
 
 
-class StandardiseSettings(Protocol):
-    """What this module reads of `parameters.StandardiseParameters`."""
-
-    side: int
-    percentiles: tuple[float, float]
-    aspect: Literal["pad", "stretch"]
-
-
-class Observation(TypedDict, total=False):
+@dataclass(frozen=True)
+class Observation:
     """One row of the ledger `source_files`: what a file was, and what was seen in it.
 
-    `reason` is empty where the image is stored; the measurements are then there.
+    Attributes:
+        image_id: Its key.
+        size_bytes: Of the file, -1 where there was none.
+        modified_ns: When the file was last written.
+        settings: Fingerprint of the settings it was read under.
+        source_key: Keyed hash of the file's bytes.
+        reason: Why nothing is stored; empty where the image is in the store and what follows was measured.
+        detail: More of the reason.
+        header_view: The view that the file's header states.
+        inverted: Whether black and white were exchanged.
+        rows: Of the source image.
+        columns: Of the source image.
+        pixel_sha256: Of the stored pixels.
+        difference_hash: Of the stored image.
+        qc_sharpness: See `quality.measure_quality`, as the rest.
     """
 
     image_id: str
-    size_bytes: int
-    modified_ns: int
-    settings: str
-    source_key: str
-    reason: str
-    detail: str
-    header_view: str
-    inverted: bool
-    rows: int
-    columns: int
-    pixel_sha256: str
-    difference_hash: str
-    qc_sharpness: float
-    qc_contrast: float
-    qc_dark_fraction: float
-    qc_bright_fraction: float
+    size_bytes: int = ABSENT
+    modified_ns: int = ABSENT
+    settings: str = ""
+    source_key: str = ""
+    reason: str = ""
+    detail: str = ""
+    header_view: str = "unknown"
+    inverted: bool = False
+    rows: int = 0
+    columns: int = 0
+    pixel_sha256: str = ""
+    difference_hash: str = ""
+    qc_sharpness: float = NAN
+    qc_contrast: float = NAN
+    qc_dark_fraction: float = NAN
+    qc_bright_fraction: float = NAN
 
 
-NOTHING_SEEN: Observation = {
-    "source_key": "",
-    "reason": "",
-    "detail": "",
-    "header_view": "unknown",
-    "inverted": False,
-    "rows": 0,
-    "columns": 0,
-    "pixel_sha256": "",
-    "difference_hash": "",
-    "qc_sharpness": float("nan"),
-    "qc_contrast": float("nan"),
-    "qc_dark_fraction": float("nan"),
-    "qc_bright_fraction": float("nan"),
-}
+LEDGER_COLUMNS = [column.name for column in fields(Observation)]
+NOTHING_SEEN: dict[str, Any] = {name: value for name, value in asdict(Observation("")).items() if name != "image_id"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ class Observer:
 
     store: ImageStore
     secret: Secret
-    standardise: StandardiseSettings
+    standardise: StandardiseParameters
     accept_unchecked_pixels: bool
 
     @property
@@ -98,30 +94,38 @@ class Observer:
             path: The file.
             previous: What an earlier run saw: if the bytes are the same, nothing is decoded.
         """
-        seen: Observation = {**NOTHING_SEEN, "image_id": image_id, "settings": self.settings}
+        seen = Observation(image_id, settings=self.settings)
         try:
             status = path.stat()
-            seen.update(size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+            seen = replace(seen, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
             data = read_bytes(path)
-            seen["source_key"] = self.secret.source_key(hashlib.sha256(data).digest())
-            if self._is_same(previous, seen):
-                return {**previous, **seen_file(seen)}  # type: ignore[typeddict-item]
+            seen = replace(seen, source_key=self.secret.source_key(hashlib.sha256(data).digest()))
+            if previous is not None and self._is_same(previous, seen):
+                return replace(previous, size_bytes=seen.size_bytes, modified_ns=seen.modified_ns)
             radiograph = decode_image(data)
             height, width = radiograph.values.shape
-            seen.update(header_view=radiograph.view, inverted=radiograph.inverted, rows=height, columns=width)
-            self._check_pixels(radiograph)
+            seen = replace(seen, header_view=radiograph.view, inverted=radiograph.inverted, rows=height, columns=width)
+            self._check_header(radiograph)
             return self._stored(seen, radiograph)
         except Rejection as rejection:
             return self._rejected(seen, rejection.reason, rejection.detail)
         except Exception as error:  # out of memory, a full disk …: this file only, the others go on
             return self._rejected(seen, "unreadable", type(error).__name__)
 
-    def _is_same(self, previous: Observation | None, seen: Observation) -> bool:
-        if previous is None or (previous["source_key"], previous["settings"]) != (seen["source_key"], self.settings):
-            return False
-        return bool(previous["reason"]) or self.store.has(seen["image_id"])
+    def give_up(self, image_id: str, path: Path) -> Observation:
+        """Return what is seen of a file that no decoder survives."""
+        status = path.stat()
+        seen = Observation(image_id, status.st_size, status.st_mtime_ns, self.settings)
+        return self._rejected(seen, "unreadable", "the reader died")
 
-    def _check_pixels(self, radiograph: Radiograph) -> None:
+    def is_current(self, previous: Observation) -> bool:
+        """Whether what an earlier run saw still holds under the present settings, its image still there."""
+        return previous.settings == self.settings and (bool(previous.reason) or self.store.has(previous.image_id))
+
+    def _is_same(self, previous: Observation, seen: Observation) -> bool:
+        return previous.source_key == seen.source_key and self.is_current(previous)
+
+    def _check_header(self, radiograph: Radiograph) -> None:
         if radiograph.burned_in == "YES":
             raise Rejection("burned_in_annotation")
         if radiograph.burned_in != "NO" and not self.accept_unchecked_pixels:
@@ -133,23 +137,15 @@ class Observer:
         chosen = self.standardise
         image = fit(window(radiograph.values, chosen.percentiles), chosen.side, chosen.aspect)
         square = pad_to_square(image, chosen.side)
-        self.store.put(seen["image_id"], square)
-        measured = {f"qc_{name}": value for name, value in measure_quality(image).items()}
-        hashes = {"pixel_sha256": hashlib.sha256(square).hexdigest(), "difference_hash": difference_hash(square)}
-        return {**seen, **hashes, **measured}  # type: ignore[typeddict-item]
+        self.store.put(seen.image_id, square)
+        return replace(
+            seen,
+            pixel_sha256=hashlib.sha256(square.tobytes()).hexdigest(),
+            difference_hash=difference_hash(square),
+            **{f"qc_{name}": value for name, value in measure_quality(image).items()},  # type: ignore[arg-type]
+        )
 
     def _rejected(self, seen: Observation, reason: str, detail: str) -> Observation:
         """An image that was good before its file changed does not stay in the store."""
-        self.store.remove(seen["image_id"])
-        return {**seen, "reason": reason, "detail": detail}
-
-
-def seen_file(seen: Observation) -> Observation:
-    """The part of an observation that is about the file, not about its pixels."""
-    return {"size_bytes": seen["size_bytes"], "modified_ns": seen["modified_ns"]}
-
-
-def observe_absent(image_id: str, reason: str) -> Observation:
-    """What is seen where there is no file to read."""
-    absent: Observation = {"image_id": image_id, "size_bytes": ABSENT, "modified_ns": ABSENT, "settings": ""}
-    return {**NOTHING_SEEN, **absent, "reason": reason}
+        self.store.remove(seen.image_id)
+        return replace(seen, reason=reason, detail=detail)

@@ -4,27 +4,17 @@ Metrics go into the manifest, so that changed limits are applied again without r
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lung_cxr.parameters import QualityParameters
+
 SHARPNESS_SIDE = 512  # pixels of the longer side: detail of about 0.7 mm on a 35 cm film
 CONTRAST_SIDE = 32  # pixels: noise averages out, a chest does not
 
 Grey = npt.NDArray[np.uint8]
-
-
-class QualityLimits(Protocol):
-    """The thresholds this module reads; `parameters.QualityParameters` has them."""
-
-    min_side: int
-    max_aspect_ratio: float
-    min_sharpness: float
-    min_contrast: float
-    max_dark_fraction: float
-    max_bright_fraction: float
 
 
 def measure_quality(image: Grey) -> dict[str, float]:
@@ -47,7 +37,7 @@ def measure_quality(image: Grey) -> dict[str, float]:
     }
 
 
-def quality_faults(rows: int, columns: int, metrics: Mapping[str, float], limits: QualityLimits) -> list[str]:
+def quality_faults(rows: int, columns: int, metrics: Mapping[str, float], limits: QualityParameters) -> list[str]:
     """Return the reason codes for which an image is rejected, none where it is good.
 
     Args:

@@ -5,7 +5,7 @@ The rows are checked by Pandera lazily. Of what it finds only the check and the 
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from lung_cxr.imaging.cells import (
 )
 from lung_cxr.imaging.exports import stays_inside
 from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.parameters import EmrParameters
 
 ICD10 = r"[A-Z]\d[0-9A-Z][0-9A-Z]{0,4}"  # after normalise_icd10: three characters and up to four more
 RECORD_COLUMNS = (
@@ -41,15 +42,6 @@ RECORD_COLUMNS = (
 )
 
 
-class EmrSettings(Protocol):
-    """What this module reads of `parameters.EmrParameters`."""
-
-    patient_id_width: int | None
-    date_format: str | None
-    views: dict[str, list[str]]
-    sexes: dict[str, list[str]]
-
-
 class CleanedRecords(NamedTuple):
     """What became of the rows.
 
@@ -65,7 +57,7 @@ class CleanedRecords(NamedTuple):
 
 
 def clean_records(
-    rows: pd.DataFrame, secret: Secret, emr: EmrSettings, icd10_classes: Mapping[str, list[str]]
+    rows: pd.DataFrame, secret: Secret, emr: EmrParameters, icd10_classes: Mapping[str, list[str]]
 ) -> CleanedRecords:
     """Turn the rows of all exports into pseudonymous records.
 
@@ -93,10 +85,9 @@ def clean_records(
     )
 
 
-def image_paths(rows: pd.DataFrame, secret: Secret) -> pd.DataFrame:
-    """Return `export, file_key, image_path` of raw rows: the way back from a key to its file, never saved."""
-    keyed = rows[["export", "image_path"]].drop_duplicates()
-    keyed = keyed.assign(file_key=_file_keys(keyed["image_path"], secret))
+def key_paths(paths: pd.DataFrame, secret: Secret) -> pd.DataFrame:
+    """Add `file_key` to `export, image_path`: the way back from a key to its file, never saved."""
+    keyed = paths.assign(file_key=_file_keys(paths["image_path"], secret))
     return keyed.drop_duplicates(["export", "file_key"], ignore_index=True)
 
 
@@ -183,7 +174,7 @@ def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
     return reasons[reasons != ""]
 
 
-def _records(rows: pd.DataFrame, secret: Secret, emr: EmrSettings) -> pd.DataFrame:
+def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
     exam, birth = (parse_dates(rows[name], emr.date_format) for name in ("exam_date", "birth_date"))
     patients = rows["patient_id"].unique()
     keys = {patient: secret.key("patient", patient) for patient in patients}

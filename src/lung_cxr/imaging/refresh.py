@@ -5,19 +5,25 @@ changed is not opened. Files that an export no longer has stay in the ledger, an
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
-from typing import cast
 
 import pandas as pd
 from joblib import Parallel, delayed
-from rich.progress import track
+from rich.progress import Progress
 
-from lung_cxr.imaging.observe import ABSENT, NOTHING_SEEN, Observation, Observer, observe_absent
+from lung_cxr.imaging.journal import Journal
+from lung_cxr.imaging.observe import ABSENT, LEDGER_COLUMNS, Observation, Observer
 
-LEDGER_COLUMNS = ["image_id", "size_bytes", "modified_ns", "settings", *NOTHING_SEEN]
 SERIAL_BELOW = 16  # files: starting processes takes longer than reading these
+BATCH = 512  # files: at most so many are read again after a kill
+
+Ledger = dict[str, Observation]
+Job = tuple[str, Path]
 
 
 @dataclass
@@ -32,7 +38,7 @@ class RefreshPlan:
         unchanged: Images whose file need not be opened.
     """
 
-    to_read: list[tuple[str, Path]] = field(default_factory=list)
+    to_read: list[Job] = field(default_factory=list)
     new: int = 0
     absent: dict[str, str] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
@@ -40,10 +46,9 @@ class RefreshPlan:
 
     def counts(self) -> dict[str, int]:
         """Numbers of files, for the summary."""
-        new, changed = self.new, len(self.to_read) - self.new
         return {
-            "new": new,
-            "changed": changed,
+            "new": self.new,
+            "changed": len(self.to_read) - self.new,
             "unchanged": self.unchanged,
             "absent": len(self.absent),
             "vanished": len(self.vanished),
@@ -59,13 +64,13 @@ class RefreshPlan:
         return f"{len(self.to_read)} of {files} files to read: {self.new} new, {changed} changed{gone}"
 
 
-def plan_refresh(files: dict[str, Path | None], ledger: dict[str, Observation], observer: Observer) -> RefreshPlan:
+def plan_refresh(files: Mapping[str, Path | None], ledger: Ledger, observer: Observer) -> RefreshPlan:
     """Decide which files to read, looking at sizes and times only.
 
     Args:
         files: image_id → its file, which need not exist; None where its path leads out of the export.
         ledger: image_id → what an earlier run saw.
-        observer: Tells the present settings and what is in the store.
+        observer: Knows the present settings and what is in the store.
     """
     plan = RefreshPlan()
     for image_id, path in files.items():
@@ -73,43 +78,53 @@ def plan_refresh(files: dict[str, Path | None], ledger: dict[str, Observation], 
         status = _status(path)
         if path is None:
             plan.absent[image_id] = "path_outside_export"
-        elif status is None and previous is not None and previous["size_bytes"] != ABSENT:
+        elif status is None and previous is not None and previous.size_bytes != ABSENT:
             plan.vanished.append(image_id)
         elif status is None:
             plan.absent[image_id] = "missing_file"
-        elif previous is not None and _is_current(previous, status.st_size, status.st_mtime_ns, observer):
+        elif previous is not None and _is_unchanged(previous, status) and observer.is_current(previous):
             plan.unchanged += 1
         else:
-            plan.new += previous is None
+            plan.new += previous is None or previous.size_bytes == ABSENT
             plan.to_read.append((image_id, path))
     return plan
 
 
-def carry_out(plan: RefreshPlan, ledger: dict[str, Observation], observer: Observer, workers: int) -> pd.DataFrame:
+def carry_out(plan: RefreshPlan, ledger: Ledger, observer: Observer, journal: Journal, workers: int) -> pd.DataFrame:
     """Read what the plan says, in parallel, and return the new ledger.
 
     Args:
         plan: From `plan_refresh`.
         ledger: What earlier runs saw; not altered.
         observer: Reads one file.
+        journal: Keeps what was seen until the ledger is saved.
         workers: Processes; -1: all cores.
 
     Returns:
         One row per image ever seen, `LEDGER_COLUMNS`, sorted by `image_id`.
     """
-    seen = dict(ledger) | {image_id: observe_absent(image_id, reason) for image_id, reason in plan.absent.items()}
-    read = _observe_all(plan, ledger, observer, workers)
-    for observation in track(read, "Reading radiographs", total=len(plan.to_read), disable=not plan.to_read):
-        seen[observation["image_id"]] = observation
-    return pd.DataFrame([seen[image_id] for image_id in sorted(seen)], columns=LEDGER_COLUMNS)
+    seen = ledger | {image_id: Observation(image_id, reason=reason) for image_id, reason in plan.absent.items()}
+    with Progress(disable=not plan.to_read) as progress:
+        task = progress.add_task("Reading radiographs", total=len(plan.to_read))
+        for jobs in _batches(plan.to_read):
+            batch = []
+            for observation in _observe_batch(jobs, ledger, observer, workers):
+                batch.append(observation)
+                progress.advance(task)
+            journal.append(batch)
+            seen |= {observation.image_id: observation for observation in batch}
+    return pd.DataFrame([asdict(seen[image_id]) for image_id in sorted(seen)], columns=LEDGER_COLUMNS)
 
 
-def ledger_rows(table: pd.DataFrame | None) -> dict[str, Observation]:
-    """Return image_id → observation from the saved ledger, empty where there is none."""
-    if table is None:
-        return {}
-    rows = cast("list[Observation]", table.to_dict("records"))
-    return {row["image_id"]: row for row in rows}
+def read_ledger(table: pd.DataFrame | None, journal: Journal) -> Ledger:
+    """Return image_id → the last observation: of the saved ledger, if there is one, and of a run that was killed."""
+    rows = [] if table is None else table[LEDGER_COLUMNS].itertuples(index=False)
+    observations = [*(Observation(*row) for row in rows), *journal.read()]
+    return {observation.image_id: observation for observation in observations}
+
+
+def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    return (jobs[start : start + BATCH] for start in range(0, len(jobs), BATCH))
 
 
 def _status(path: Path | None) -> os.stat_result | None:
@@ -119,17 +134,34 @@ def _status(path: Path | None) -> os.stat_result | None:
         return None
 
 
-def _is_current(previous: Observation, size: int, modified: int, observer: Observer) -> bool:
-    as_then = (previous["size_bytes"], previous["modified_ns"], previous["settings"])
-    if as_then != (size, modified, observer.settings):
-        return False
-    return bool(previous["reason"]) or observer.store.has(previous["image_id"])
+def _is_unchanged(previous: Observation, status: os.stat_result) -> bool:
+    return (previous.size_bytes, previous.modified_ns) == (status.st_size, status.st_mtime_ns)
 
 
-def _observe_all(
-    plan: RefreshPlan, ledger: dict[str, Observation], observer: Observer, workers: int
-) -> Iterator[Observation]:
-    """Yield observations as they come; a lazy list, so that no more than a few images are in memory."""
-    jobs = (delayed(observer.observe)(image_id, path, ledger.get(image_id)) for image_id, path in plan.to_read)
-    processes = 1 if len(plan.to_read) < SERIAL_BELOW else workers
-    return iter(Parallel(n_jobs=processes, return_as="generator_unordered")(jobs))
+def _observe_batch(jobs: Sequence[Job], ledger: Ledger, observer: Observer, workers: int) -> Iterator[Observation]:
+    """Yield observations as they come, in any order; a file that kills its reader does not kill the run."""
+    waiting = dict(jobs)
+    processes = 1 if len(jobs) < SERIAL_BELOW else workers
+    tasks = (delayed(observer.observe)(image_id, path, ledger.get(image_id)) for image_id, path in jobs)
+    try:
+        for observation in Parallel(n_jobs=processes, return_as="generator_unordered")(tasks):
+            del waiting[observation.image_id]
+            yield observation
+    except BrokenProcessPool:
+        yield from _observe_one_by_one(list(waiting.items()), ledger, observer)
+
+
+def _observe_one_by_one(jobs: Sequence[Job], ledger: Ledger, observer: Observer) -> Iterator[Observation]:
+    """Read files in a single process, which is started again after each file that kills it."""
+    process = _one_process()
+    for image_id, path in jobs:
+        try:
+            yield process.submit(observer.observe, image_id, path, ledger.get(image_id)).result()
+        except BrokenProcessPool:
+            yield observer.give_up(image_id, path)
+            process = _one_process()
+    process.shutdown()
+
+
+def _one_process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.exports import MARKER
-from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.imaging.pseudonyms import VARIABLE, Secret
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 
 
@@ -28,15 +28,15 @@ def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Se
     """
     if secret.public and not all(synthetic):
         raise IngestionError(
-            f"{synthetic.count(False)} of {len(synthetic)} exports lack the file {MARKER}, and the secret at hand is the "
-            "public one: pseudonyms of real patients need a key of their own. Make one with `make key` and run without "
-            "the demo's environment"
+            f"{synthetic.count(False)} of {len(synthetic)} exports lack the file {MARKER}, and the secret at hand is "
+            "the public one: pseudonyms of real patients need a key of their own. Make one with `make key` and run "
+            "without the demo's environment"
         )
     if previous_fingerprint is not None and previous_fingerprint.strip() != secret.fingerprint:
         raise IngestionError(
-            "The pseudonymisation key is not the one that made this catalogue: every patient would become another. Give "
-            "back the first key (LUNG_CXR_KEY or conf/local/credentials.yml), or move the data folder's 02_intermediate, "
-            "03_primary and 05_model_input away to start afresh"
+            "The pseudonymisation key is not the one that made this catalogue: every patient would become another. "
+            f"Give back the first key ({VARIABLE} or conf/local/credentials.yml), or move the data folder's "
+            "02_intermediate, 03_primary and 05_model_input away to start afresh"
         )
 
 
@@ -50,7 +50,7 @@ def summarise(
     """Count; no key and no value of the input is in the result.
 
     Returns:
-        `fault_fraction` is faults over all rows of the exports, NaN where there is none.
+        `fault_fraction` is faults over all rows of the exports; None, and why, where there is no row.
     """
     rows = len(records) + len(rejected_records)
     reasons = pd.concat([rejected_records["reason_code"], rejected_images["reason_code"]]).value_counts()
@@ -64,7 +64,8 @@ def summarise(
         "accepted_patients": int(accepted["patient_key"].nunique()),
         "accepted_by_class": {name: int((accepted["label"] == name).sum()) for name in DISEASES},
         "faults": faults,
-        "fault_fraction": sum(faults.values()) / rows if rows else float("nan"),
+        "fault_fraction": sum(faults.values()) / rows if rows else None,
+        **({} if rows else {"fault_fraction_reason": "no row in any export"}),
         "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
         "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
         "kept_without_record": int((~manifest["image_id"].isin(records["image_id"])).sum()),
@@ -87,7 +88,7 @@ def check_fault_fraction(summary: Mapping[str, Any], allowed: float) -> None:
     Raises:
         IngestionError: With the counts by reason.
     """
-    if summary["fault_fraction"] > allowed:
+    if summary["fault_fraction"] is not None and summary["fault_fraction"] > allowed:
         raise IngestionError(
             f"{sum(summary['faults'].values())} of {summary['rows']} rows are faulty ({summary['fault_fraction']:.1%}, "
             f"allowed {allowed:.1%}): {_listed(summary['faults'])}. Everything good was saved; the rows are listed in "

@@ -6,6 +6,7 @@ Nothing here quotes a cell or an unknown column name in an error: a table withou
 import csv
 import datetime
 import io
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,7 +57,7 @@ def read_text_table(path: Path) -> TextTable:
 
 def cell_text(value: Any) -> str:
     """Return a cell as the hospital sees it: no ".0" after whole numbers, dates as ISO, nothing as ""."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

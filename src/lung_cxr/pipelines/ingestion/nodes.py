@@ -9,6 +9,7 @@ import pandas as pd
 from lung_cxr import contracts
 from lung_cxr.imaging import exports as hospital
 from lung_cxr.imaging import manifest, records, refresh, summary
+from lung_cxr.imaging.journal import Journal
 from lung_cxr.imaging.observe import Observer
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.imaging.store import ImageStore
@@ -50,19 +51,20 @@ def standardise_images(
     secret: Secret,
     previous_source_files: pd.DataFrame | None,
     image_folder: Path,
+    journal_folder: Path,
     emr: EmrParameters,
     parameters: IngestionParameters,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read, standardise and store new and changed images; return the ledger of all files and what was done."""
     observer = Observer(ImageStore(image_folder), secret, parameters.standardise, parameters.accept_unchecked_pixels)
     to_read = table[table["view"] != "lateral"]
-    files = hospital.locate_images(
-        to_read, exports, known, records.image_paths(hospital.read_all_rows(exports, known, emr), secret)
-    )
-    ledger = refresh.ledger_rows(previous_source_files)
+    paths = records.key_paths(hospital.read_image_paths(exports, known, emr), secret)
+    files = hospital.locate_images(to_read, exports, known, paths)
+    journal = Journal(journal_folder)
+    ledger = refresh.read_ledger(previous_source_files, journal)
     plan = refresh.plan_refresh(files, ledger, observer)
     logger.info(plan.in_words())
-    return refresh.carry_out(plan, ledger, observer, parameters.workers), plan.counts()
+    return refresh.carry_out(plan, ledger, observer, journal, parameters.workers), plan.counts()
 
 
 def judge_images(
@@ -72,9 +74,11 @@ def judge_images(
     previous_manifest: pd.DataFrame | None,
     previously_compared: pd.DataFrame | None,
     image_folder: Path,
+    journal_folder: Path,
     parameters: IngestionParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Accept or reject every image; return the manifest, the rejections and the compared near duplicates."""
+    Journal(journal_folder).clear()  # `source_files` is saved by now
     judgement = manifest.judge(
         manifest.images_seen(table, excluded, previous_manifest),
         source_files,
