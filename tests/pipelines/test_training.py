@@ -81,9 +81,7 @@ def write_study(folder):
     labels = [DISEASES[number % 7] for number in range(24)]
     split = pd.DataFrame({"image_id": keys, "patient_key": keys, "label": labels, "subset": subsets})
     split.to_parquet(folder / "split.parquet")
-    np.save(
-        folder / "pixels_32.npy", np.random.default_rng(1).integers(0, 256, (24, 32, 32), dtype=np.uint8)
-    )
+    np.save(folder / "pixels_32.npy", np.random.default_rng(1).integers(0, 256, (24, 32, 32), dtype=np.uint8))
     array = {"rows": 24, "sha256": "0" * 64, "split_sha256": split_sha256(split), "file": "pixels_32.npy"}
     (folder / "pixel_arrays.json").write_text(json.dumps({"32": array}))
 
