@@ -66,7 +66,7 @@ def assign_patients(
 
 
 def _accepted_images(manifest: pd.DataFrame) -> AcceptedImages:
-    accepted = manifest[manifest["qc_status"] == "accepted"]
+    accepted = manifest.loc[manifest["qc_status"] == "accepted", ["patient_key", "label", "export"]]
     patient, patients = accepted["patient_key"].factorize(sort=True)
     disease = pd.Index(DISEASES).get_indexer(accepted["label"])
     return AcceptedImages(patient, disease, accepted["export"].to_numpy(), patients)
@@ -112,7 +112,7 @@ def _rarest(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
 def _draws(keys: pd.Index, seed: int) -> np.ndarray:
     """Return one random number per patient, (P,) uint64, that depends on its key and the seed alone."""
     salt = str(seed).encode()
-    digests = b"".join(hashlib.blake2b(key.encode(), key=salt, digest_size=8).digest() for key in keys)
+    digests = b"".join(hashlib.blake2b(key.encode(), key=salt, digest_size=8).digest() for key in keys.tolist())
     return np.frombuffer(digests, dtype="<u8")
 
 

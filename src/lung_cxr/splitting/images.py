@@ -18,7 +18,8 @@ def split_images(manifest: pd.DataFrame, patient_subsets: pd.DataFrame) -> pd.Da
     Raises:
         ValueError: No image was accepted, or a patient has no subset.
     """
-    accepted = manifest[manifest["qc_status"] == "accepted"].sort_values(["export", "image_id"])
+    columns = ["image_id", "patient_key", "label", "export"]
+    accepted = manifest.loc[manifest["qc_status"] == "accepted", columns].sort_values(["export", "image_id"])
     if accepted.empty:
         raise ValueError(
             f"The image manifest holds {len(manifest)} images and none was accepted: there is nothing to split. "
@@ -36,6 +37,6 @@ def split_sha256(split: pd.DataFrame) -> str:
     digest = hashlib.sha256()
     for column in COLUMNS:
         digest.update(f"{column}\n".encode())
-        digest.update("\n".join(split[column]).encode())
+        digest.update("\n".join(split[column].tolist()).encode())
         digest.update(b"\n")
     return digest.hexdigest()

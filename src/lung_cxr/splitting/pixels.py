@@ -81,7 +81,8 @@ def open_pixels(pixel_folder: Path, size: int) -> np.memmap:
 def pixels_sha256(images: pd.DataFrame, size: int) -> str:
     """Return the hash of what an array holds, 64 hex digits: ids and pixel hashes in order, size and way to resize."""
     digest = hashlib.sha256(f"{RESIZE_METHOD}\n{size}\n".encode())
-    digest.update("\n".join(images["image_id"] + " " + images["pixel_sha256"]).encode())
+    rows = images["image_id"] + " " + images["pixel_sha256"]
+    digest.update("\n".join(rows.tolist()).encode())
     return digest.hexdigest()
 
 
