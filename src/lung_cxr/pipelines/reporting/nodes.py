@@ -1,0 +1,84 @@
+"""Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lung_cxr import contracts
+from lung_cxr.experiments import RUNS
+from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from lung_cxr.report.evaluations import RunResults
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_runs(
+    split: pd.DataFrame, parameters: ReportingParameters, **results: "list[RunResults]"
+) -> dict[str, Any]:
+    """Judge every run of the grid on the present test set; `results` are named as in `experiments.RUNS`."""
+    from lung_cxr.report.evaluations import evaluate_grid
+
+    of_grid = {run: results[run.results] for run in RUNS}
+    return evaluate_grid(of_grid, contracts.split.validate(split), parameters)
+
+
+def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> dict[str, Any]:
+    """Test dynamic against traditional fine-tuning, and put the answer into a sentence."""
+    from lung_cxr.report import comparison
+
+    exports = contracts.known_exports.validate(known_exports)
+    return comparison.compare_strategies(run_evaluations, synthetic=bool(exports["synthetic"].any()))
+
+
+def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables 3 and 4 from our runs beside the paper's."""
+    from lung_cxr.report.tables import tabulate_strategy
+
+    return tabulate_strategy(run_evaluations, TRADITIONAL), tabulate_strategy(run_evaluations, DYNAMIC)
+
+
+def draw_figures(run_evaluations: dict[str, Any]) -> "tuple[Figure, Figure, Figure, Figure]":
+    """Figs. 3, 4 and 5 from our runs, and the training curves."""
+    from lung_cxr.report.bar_figure import draw_bars
+    from lung_cxr.report.confusion_figure import draw_confusion
+    from lung_cxr.report.curve_figure import draw_curves
+
+    return (
+        draw_bars(run_evaluations, "accuracy"),
+        draw_bars(run_evaluations, "macro_f1"),
+        draw_confusion(run_evaluations),
+        draw_curves(run_evaluations),
+    )
+
+
+def write_report(
+    run_evaluations: dict[str, Any],
+    comparison: dict[str, Any],
+    table1_distribution: pd.DataFrame,
+    split: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    known_exports: pd.DataFrame,
+    ingestion_summary: dict[str, Any],
+    parameters: ReportingParameters,
+) -> str:
+    """Put everything on one page, and say the answer."""
+    from lung_cxr.report.page import Sources, render_report
+
+    sources = Sources(
+        run_evaluations,
+        comparison,
+        table1_distribution,
+        split,
+        contracts.image_manifest.validate(image_manifest),
+        known_exports,
+        ingestion_summary,
+    )
+    log.info(comparison["headline"])
+    return render_report(sources, parameters.title, datetime.now(UTC))

@@ -1,0 +1,63 @@
+"""Reporting: whatever runs have finished to tables, figures, the comparison and `report.html`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from lung_cxr.experiments import RUNS
+from lung_cxr.pipelines.reporting.nodes import (
+    compare_strategies,
+    draw_figures,
+    evaluate_runs,
+    tabulate_strategies,
+    write_report,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Return the pipeline; a run that was never started is a row that says so, not a missing input."""
+    return Pipeline(
+        [
+            Node(
+                evaluate_runs,
+                {
+                    "split": "split",
+                    "parameters": "params:reporting",
+                    **{run.results: run.results for run in RUNS},
+                },
+                "run_evaluations",
+                name="evaluate_runs",
+            ),
+            Node(
+                compare_strategies,
+                ["run_evaluations", "known_exports"],
+                "comparison",
+                name="compare_strategies",
+            ),
+            Node(
+                tabulate_strategies,
+                "run_evaluations",
+                ["table3_traditional", "table4_dynamic"],
+                name="tabulate_strategies",
+            ),
+            Node(
+                draw_figures,
+                "run_evaluations",
+                ["figure_3_accuracy", "figure_4_macro_f1", "figure_5_confusion", "figure_training_curves"],
+                name="draw_figures",
+            ),
+            Node(
+                write_report,
+                [
+                    "run_evaluations",
+                    "comparison",
+                    "table1_distribution",
+                    "split",
+                    "image_manifest",
+                    "known_exports",
+                    "ingestion_summary",
+                    "params:reporting",
+                ],
+                "report",
+                name="write_report",
+            ),
+        ]
+    )

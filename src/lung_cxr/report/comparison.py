@@ -1,0 +1,65 @@
+"""Dynamic against traditional fine-tuning, over backbones and on each, and what the paper's own tables give."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lung_cxr.evaluation.comparison import holm, paired_test
+from lung_cxr.evaluation.published import PRINTED_TEST, published_test
+from lung_cxr.evaluation.undefined import Numbers, json_ready
+from lung_cxr.report.sentences import headline
+
+COMPARED = ("accuracy", "macro_f1")
+TESTS_PER_BACKBONE = ("accuracy_bootstrap_p", "macro_f1_bootstrap_p", "mcnemar_p")
+
+
+def compare_strategies(evaluations: Mapping[str, Any], synthetic: bool) -> dict[str, Any]:
+    """Return all comparisons, in percentage points of dynamic − traditional.
+
+    Args:
+        evaluations: What `evaluate_grid` returned.
+        synthetic: Whether any image is made up; the headline then says so.
+
+    Returns:
+        Ready for JSON: `headline`, a sentence or two; `over_backbones`, the paired test of accuracy and of
+        macro-F1; `per_backbone` with differences, intervals, p-values and, as `<name>_holm`, these adjusted over the
+        backbones; `published`: the test that the paper prints, and the same test repeated on its tables.
+    """
+    confidence = evaluations["confidence"]
+    pairs = _adjusted([_in_points(pair) for pair in evaluations["pairs"]])
+    over_backbones = {metric: paired_test(_differences(pairs, metric), confidence) for metric in COMPARED}
+    published = {metric: published_test(metric, confidence) for metric in COMPARED}
+    comparison = json_ready(
+        {
+            "unit": "percentage points, dynamic minus traditional",
+            "confidence": confidence,
+            "draws": evaluations["draws"],
+            "over_backbones": over_backbones,
+            "per_backbone": pairs,
+            "published": {"printed": PRINTED_TEST, **published},
+        }
+    )
+    tests, gains = comparison["over_backbones"], comparison["per_backbone"]
+    return {"headline": headline(evaluations, tests, gains, synthetic), **comparison}
+
+
+def _in_points(pair: Mapping[str, Any]) -> Numbers:
+    """Return a comparison with its differences in percentage points."""
+    return {
+        name: 100 * value if "_difference" in name and isinstance(value, float) else value
+        for name, value in pair.items()
+    }
+
+
+def _differences(pairs: list[Numbers], metric: str) -> list[float]:
+    values = [pair[f"{metric}_difference"] for pair in pairs]
+    return [value for value in values if value is not None]
+
+
+def _adjusted(pairs: list[Numbers]) -> list[Numbers]:
+    """Add Holm-adjusted p-values: each test is one family over the backbones."""
+    adjusted = [dict(pair) for pair in pairs]
+    for name in TESTS_PER_BACKBONE:
+        raw = [float("nan") if pair[name] is None else pair[name] for pair in pairs]
+        for pair, p in zip(adjusted, holm(raw), strict=True):
+            pair[f"{name}_holm"] = p
+    return adjusted

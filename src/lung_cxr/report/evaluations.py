@@ -1,0 +1,168 @@
+"""Every run of the grid, judged on the present test set: the one source of all tables, figures and sentences."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import pandas as pd
+
+from lung_cxr.contracts import SUBSETS
+from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.baselines import class_shares, majority_predictions
+from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
+from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
+from lung_cxr.experiments import Run
+from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
+
+FINISHED, FAILED, NOT_TRAINED, OTHER_SPLIT = "finished", "failed", "not yet trained", "tested on another split"
+COSTS = ("load_time_s", "import_s", "load_s", "first_prediction_s", "size_mb", "weights_mb")
+CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")
+
+
+class RunResults(Protocol):
+    """What is read of one seed's run."""
+
+    record: Any
+
+    @property
+    def history(self) -> pd.DataFrame | None:
+        """`contracts.history`."""
+
+    @property
+    def predictions(self) -> pd.DataFrame | None:
+        """`contracts.predictions`."""
+
+
+def evaluate_grid(
+    results: Mapping[Run, Sequence[RunResults]], split: pd.DataFrame, settings: ReportingParameters
+) -> dict[str, Any]:
+    """Judge all runs on the test images of the present split.
+
+    Args:
+        results: Every run of the grid → its seeds; an empty sequence where it was never started.
+        split: `contracts.split`.
+        settings: Bootstrap and confidence.
+
+    Returns:
+        Ready for JSON: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; `runs`
+        in the order of the grid (see `evaluate_run`); `pairs`, dynamic against traditional by backbone.
+    """
+    judged = split[split["subset"] == "test"]
+    current = {run: _on_this_test_set(seeds, judged) for run, seeds in results.items()}
+    baseline = majority_predictions(split)
+    draws = _bootstrap(settings)
+    shares = class_shares(split.loc[split["subset"] == "train", "label"])
+    groups = split.groupby("subset")
+    evaluations = {
+        "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
+        "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
+        **draws,
+        "majority_class": DISEASES[int(shares.argmax())],
+        "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **draws),
+        "runs": [evaluate_run(run, results[run], current[run], draws) for run in results],
+        "pairs": _pairs(current, draws),
+    }
+    return json_ready(evaluations)
+
+
+def evaluate_run(
+    run: Run, seeds: Sequence[RunResults], current: Mapping[int, RunResults], draws: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return one run's row: what became of it, and where it is finished its numbers.
+
+    Args:
+        run: The cell of the grid.
+        seeds: All its seeds, finished or failed.
+        current: Training seed → results on the present test set.
+        draws: Settings of the bootstrap.
+
+    Returns:
+        `backbone, strategy, status, note, seeds, records`, and of a finished run `metrics` (means over seeds),
+        `confusion` (counts, all seeds), `curves` (of each seed) and the `COSTS` (medians over seeds).
+    """
+    failures = [f"seed {one.record['seed']}: {one.record['failure']}" for one in seeds if _failed(one)]
+    row = {
+        "backbone": run.backbone,
+        "strategy": run.strategy,
+        "status": _status(seeds, current),
+        "note": "; ".join(failures),
+        "seeds": list(current),
+        "records": [{name: value for name, value in one.record.items() if name != "metrics"} for one in seeds],
+        "warnings": sorted({warning for one in seeds for warning in one.record.get("warnings", [])}),
+    }
+    if not current:
+        return row
+    frames = [_test_rows(one) for one in current.values()]
+    return row | {
+        "metrics": evaluate_seeds(frames, **draws),
+        "confusion": sum(frame_matrix(frame) for frame in frames),
+        "curves": [_curves(one) for one in current.values()],
+        **_costs([one.record for one in current.values()]),
+    }
+
+
+def _pairs(current: Mapping[Run, Mapping[int, RunResults]], draws: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Compare dynamic with traditional fine-tuning on every backbone that has both."""
+    pairs = []
+    for backbone in dict.fromkeys(run.backbone for run in current):
+        dynamic, traditional = (current.get(Run(backbone, strategy), {}) for strategy in (DYNAMIC, TRADITIONAL))
+        if dynamic and traditional:
+            a, b = ({seed: _test_rows(one) for seed, one in side.items()} for side in (dynamic, traditional))
+            pairs.append({"backbone": backbone} | compare_predictions(a, b, **draws))
+    return pairs
+
+
+def _bootstrap(settings: ReportingParameters) -> dict[str, Any]:
+    return {"draws": settings.bootstrap_draws, "confidence": settings.confidence, "seed": settings.seed}
+
+
+def _status(seeds: Sequence[RunResults], current: Mapping[int, RunResults]) -> str:
+    if current:
+        return FINISHED
+    if any(_failed(one) for one in seeds):
+        return FAILED
+    return OTHER_SPLIT if seeds else NOT_TRAINED
+
+
+def _failed(one: RunResults) -> bool:
+    return one.record["status"] == "failed"
+
+
+def _on_this_test_set(seeds: Sequence[RunResults], judged: pd.DataFrame) -> dict[int, RunResults]:
+    """Return the finished seeds whose test images and labels are those of the present split."""
+    expected = _images_and_labels(judged)
+    return {
+        one.record["seed"]: one
+        for one in seeds
+        if one.record["status"] == "finished" and _images_and_labels(_test_rows(one)) == expected
+    }
+
+
+def _images_and_labels(frame: pd.DataFrame) -> set[tuple[str, str]]:
+    return set(zip(frame["image_id"], frame["label"], strict=True))
+
+
+def _test_rows(one: RunResults) -> pd.DataFrame:
+    if one.predictions is None:
+        raise FileNotFoundError(
+            f"the record of {one.record['backbone']}.{one.record['strategy']}, seed {one.record['seed']}, says "
+            "finished, but there is no predictions.parquet beside it; delete the record and train the run again"
+        )
+    return one.predictions[one.predictions["subset"] == "test"]
+
+
+def _curves(one: RunResults) -> dict[str, list[Any]]:
+    """Return the columns of a history that the figure draws."""
+    history = pd.DataFrame(columns=CURVES) if one.history is None else one.history
+    return {"seed": one.record["seed"], **history[list(CURVES)].to_dict(orient="list")}
+
+
+def _costs(records: Sequence[Mapping[str, Any]]) -> Numbers:
+    """Return the median over seeds of load time and sizes, or the first reason why there is none."""
+    costs: Numbers = {}
+    for name in COSTS:
+        values = [record[name] for record in records if record.get(name) is not None]
+        reason = next((record[f"{name}_reason"] for record in records if f"{name}_reason" in record), "not recorded")
+        costs |= {name: statistics.median(values)} if values else undefined(name, reason)
+    return costs

@@ -1,0 +1,93 @@
+"""The page's tables of how the numbers came about: what each run was, and with what settings."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lung_cxr.experiments import Run
+from lung_cxr.report.numbers import NOTHING, duration
+from lung_cxr.report.table_parts import Cell, Table, name_cell, text_cell
+from lung_cxr.report.titles import run_title
+
+HASH_SHOWN = 12  # hexadecimal digits: enough to tell runs apart by eye; the whole hash is in the record
+
+
+def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
+    """Return how each run went."""
+    rows = []
+    for title, record in _records(runs):
+        depth = f"{_known(record, 'final_unfrozen_groups')} of {_known(record, 'layer_groups')}"
+        numbers = [_known(record, name) for name in ("epochs", "best_epoch", "unfreezings")]
+        rows.append(
+            [
+                name_cell(title, f"seed {record['seed']}"),
+                text_cell(_known(record, "stop_reason") if record["status"] == "finished" else record["failure"]),
+                *map(Cell, [*numbers, depth if "layer_groups" in record else NOTHING]),
+                Cell(duration(record.get("seconds"))),
+                text_cell(_known(record, "initial_weights")),
+                text_cell(_known(record, "device")),
+            ]
+        )
+    return Table(
+        caption="How the runs went. m of L: layer groups unfrozen at the end.",
+        head=["Run", "Ended by", "Epochs", "Best epoch", "Unfreezings", "m of L", "Training", "Weights", "Device"],
+        rows=rows,
+    )
+
+
+def identity_table(runs: Sequence[Mapping[str, Any]]) -> Table:
+    """Return what names each run: the same hashes, code and settings give the same numbers."""
+    hashes = ("split_sha256", "pixel_sha256", "initial_weights_sha256", "git_commit")
+    rows = [
+        [
+            name_cell(title, f"seed {record['seed']}"),
+            *(Cell(_known(record, name)[:HASH_SHOWN], kind="hash") for name in hashes),
+            *(text_cell(_known(record, name)) for name in ("backend", "precision", "method_version")),
+        ]
+        for title, record in _records(runs)
+    ]
+    return Table(
+        caption="From a number in this report to its source: the run, its split, its pixels, its weights, its code.",
+        head=["Run", "Split", "Pixels", "Initial weights", "Commit", "Backend", "Precision", "Method"],
+        rows=rows,
+    )
+
+
+def settings_table(runs: Sequence[Mapping[str, Any]]) -> Table:
+    """Return every setting of the runs; where they differ, each value with its runs."""
+    values: dict[str, dict[str, list[str]]] = {}
+    for title, record in _records(runs):
+        for name, value in _flat(record["parameters"]):
+            values.setdefault(name, {}).setdefault(value, []).append(title)
+    rows = []
+    for name, by_value in values.items():
+        everywhere = len(by_value) == 1
+        texts = [value if everywhere else f"{value} ({'; '.join(dict.fromkeys(of))})" for value, of in by_value.items()]
+        rows.append([name_cell(name), text_cell(" · ".join(texts))])
+    return Table(caption="Settings of the runs.", head=["Setting", "Value"], rows=rows)
+
+
+def record_texts(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return each run's title and its record as JSON text."""
+    return [
+        (f"{title}, seed {record['seed']}", json.dumps(record, indent=2, ensure_ascii=False))
+        for title, record in _records(runs)
+    ]
+
+
+def _records(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(run_title(Run(row["backbone"], row["strategy"])), record) for row in runs for record in row["records"]]
+
+
+def _known(record: Mapping[str, Any], name: str) -> str:
+    value = record.get(name)
+    return NOTHING if value is None else str(value)
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Return nested settings as (dotted name, text)."""
+    flat: list[tuple[str, str]] = []
+    for name, value in settings.items():
+        path = f"{above}{name}"
+        flat += _flat(value, f"{path}.") if isinstance(value, Mapping) else [(path, json.dumps(value))]
+    return flat

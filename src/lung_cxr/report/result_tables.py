@@ -1,0 +1,190 @@
+"""The page's tables of results: the comparison on the first screen, Tables 3 and 4, the classes, the statistics."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.evaluation.comparison import TEST_NUMBERS
+from lung_cxr.evaluation.metrics import PER_CLASS_METRICS
+from lung_cxr.evaluation.published import published_results
+from lung_cxr.report.numbers import NOTHING, decimal, p_value, plural, points, points_interval, share
+from lung_cxr.report.sentences import METRIC_TITLES
+from lung_cxr.report.table_parts import (
+    Cell,
+    Table,
+    merged_reasons,
+    metric_cell,
+    name_cell,
+    number_cell,
+)
+from lung_cxr.report.tables import tabulate_classes
+from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title
+
+TEST_TITLES = dict(
+    zip(
+        TEST_NUMBERS,
+        ("mean", "SD", "t", "df", "p", "interval from", "to", "Wilcoxon W", "Wilcoxon p", "effect size dz"),
+        strict=True,
+    )
+)
+PAPER_FORMATS = {
+    "accuracy": "{:.1f} %",
+    "macro_f1": "{:.1f} %",
+    "n": "{:.0f}",
+    "load_time_s": "{:.2f}",
+    "size_mb": "{:.2f}",
+}
+
+
+def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, Any]) -> Table:
+    """Return the first screen's table: both strategies on every backbone, and their difference."""
+    runs = {(row["backbone"], row["strategy"]): row for row in evaluations["runs"]}
+    pairs = {pair["backbone"]: pair for pair in comparison["per_backbone"]}
+    rows = []
+    for backbone in dict.fromkeys(row["backbone"] for row in evaluations["runs"]):
+        sides = [_judged(runs[backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL)]
+        gains = [_gain(pairs.get(backbone), metric) for metric in METRIC_TITLES]
+        rows.append([name_cell(backbone_title(backbone)), *sides[0], *sides[1], *gains])
+    baseline = [metric_cell(evaluations["majority"], metric) for metric in METRIC_TITLES]
+    title = f"every image called {evaluations['majority_class']}"
+    rows.append([name_cell("Majority class", title), *baseline, Cell("", span=4)])
+    return Table(
+        caption=f"Test set: {plural(evaluations['images']['test'], 'image')} of "
+        f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
+        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}",
+        head=["Backbone", *["Accuracy", "Macro-F1"] * 3],
+        groups=[("", 1), ("Dynamic fine-tuning", 2), ("Traditional fine-tuning", 2), ("Difference, points", 2)],
+        rows=rows,
+        last_row_is_total=True,
+    )
+
+
+def strategy_table(evaluations: Mapping[str, Any], strategy: str) -> Table:
+    """Return Table 3 or 4: our runs of one strategy, the paper's beside."""
+    layers = ["n"] if strategy == TRADITIONAL else []
+    names = ["accuracy", "macro_f1", *layers, "load_time_s", "size_mb"]
+    titles = ["Accuracy", "Macro-F1", *(["Layers n"] if layers else []), "Load time, s", "Size, MB"]
+    paper = published_results().query("strategy == @strategy").set_index("backbone")
+    rows = []
+    for row in evaluations["runs"]:
+        if row["strategy"] != strategy:
+            continue
+        ours = _ours(row, bool(layers))
+        theirs = [
+            Cell(PAPER_FORMATS[name].format(paper.loc[row["backbone"], name]))
+            if row["backbone"] in paper.index
+            else Cell(NOTHING)
+            for name in names
+        ]
+        rows.append([name_cell(backbone_title(row["backbone"])), *ours, *theirs])
+    baseline = [metric_cell(evaluations["majority"], metric) for metric in METRIC_TITLES]
+    rows.append([name_cell("Majority class"), *baseline, Cell("", span=len(names) * 2 - 2)])
+    return Table(
+        caption="",
+        head=["Backbone", *titles, *titles],
+        groups=[("", 1), ("Ours", len(names)), ("The paper's, on its own data", len(names))],
+        rows=rows,
+        last_row_is_total=True,
+    )
+
+
+def class_table(row: Mapping[str, Any]) -> Table:
+    """Return the metrics of one run by class."""
+    table = tabulate_classes(row)
+    cells = []
+    for record in table.to_dict(orient="records"):
+        numbers = {name: record[name] for name in PER_CLASS_METRICS}
+        named = [share(None if pd.isna(value) else value) for value in numbers.values()]
+        cells.append([name_cell(record["class"]), Cell(f"{record['images']:,}"), *map(Cell, named)])
+    metrics = row["metrics"]
+    overall = ", ".join(
+        f"{title} {decimal(metrics[name])}"
+        for name, title in (("balanced_accuracy", "balanced accuracy"), ("log_loss", "log loss"), ("ece", "ECE"))
+    )
+    return Table(
+        caption=f"One class against the rest; over all: {overall}. "
+        f"{NOTHING}: undefined, because the class has no test image or was never predicted.",
+        head=["Class", "Test images", "Precision", "Recall", "F1", "AUROC", "Average precision"],
+        rows=cells,
+    )
+
+
+def test_table(comparison: Mapping[str, Any]) -> Table:
+    """Return the paired tests over backbones, ours and the paper's."""
+    published = comparison["published"]
+    printed = {"n": 7, **published["printed"]} | {
+        f"{name}_reason": "not printed" for name in TEST_NUMBERS if name not in published["printed"]
+    }
+    rows = [
+        *(_test_row(f"Ours, {title}", comparison["over_backbones"][name]) for name, title in METRIC_TITLES.items()),
+        _test_row("Paper, accuracy, as it prints it", printed, digits=2),
+        *(
+            _test_row(f"Paper, {title}, from its Tables 3 and 4", published[name])
+            for name, title in METRIC_TITLES.items()
+        ),
+    ]
+    return Table(
+        caption="Paired t-test over backbones, dynamic minus traditional, in percentage points.",
+        head=["Test", "n", *TEST_TITLES.values()],
+        rows=rows,
+    )
+
+
+def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
+    """Return the tests on each backbone, p-values adjusted by Holm."""
+    rows = []
+    for pair in comparison["per_backbone"]:
+        adjusted = [
+            number_cell({**pair, f"{name}_holm_reason": pair.get(f"{name}_reason")}, f"{name}_holm", p_value)
+            for name in ("accuracy_bootstrap_p", "macro_f1_bootstrap_p", "mcnemar_p")
+        ]
+        counts = [number_cell(pair, name, str) for name in ("only_a", "only_b")]
+        cells = [_gain(pair, "accuracy"), adjusted[0], _gain(pair, "macro_f1"), adjusted[1], *counts, adjusted[2]]
+        rows.append([name_cell(backbone_title(pair["backbone"])), *merged_reasons(cells)])
+    return Table(
+        caption="Each backbone by itself. p-values are adjusted over the backbones (Holm).",
+        head=["Backbone", "Points", "p", "Points", "p", "Only dynamic right", "Only traditional right", "p"],
+        groups=[("", 1), ("Accuracy, patient bootstrap", 2), ("Macro-F1, patient bootstrap", 2), ("McNemar, exact", 3)],
+        rows=rows,
+    )
+
+
+def _about_seeds(evaluations: Mapping[str, Any]) -> str:
+    several = any(len(row["seeds"]) > 1 for row in evaluations["runs"])
+    return " Means over the training seeds, ± their standard deviation." if several else ""
+
+
+def _judged(row: Mapping[str, Any]) -> list[Cell]:
+    """Return accuracy and macro-F1 of a run, or what became of it."""
+    if "metrics" not in row:
+        return [Cell(row["status"], kind="status", span=2)]
+    return [metric_cell(row["metrics"], metric) for metric in METRIC_TITLES]
+
+
+def _ours(row: Mapping[str, Any], with_layers: bool) -> list[Cell]:
+    """Return a run's cells of Table 3 or 4, or one cell that says what became of it."""
+    if "metrics" not in row:
+        return [Cell(row["status"], kind="status", span=5 if with_layers else 4)]
+    layers = [Cell(str(row["records"][0]["parameters"]["backbone"]["top_layers"]))] if with_layers else []
+    costs = [number_cell(row, name, partial(decimal, digits=2)) for name in ("load_time_s", "size_mb")]
+    return [*_judged(row), *layers, *costs]
+
+
+def _gain(pair: Mapping[str, Any] | None, metric: str) -> Cell:
+    """Return the difference of the two strategies on one backbone."""
+    if pair is None:
+        return Cell(NOTHING)
+    name = f"{metric}_difference"
+    cell = number_cell(pair, name, points)
+    return (
+        cell if cell.kind == "reason" else Cell(cell.text, points_interval(pair[f"{name}_low"], pair[f"{name}_high"]))
+    )
+
+
+def _test_row(title: str, test: Mapping[str, Any], digits: int = 3) -> list[Cell]:
+    """Return one test's numbers; where it is undefined, the reason in their place."""
+    digits_of = {"df": 0, "wilcoxon": 1, "p": 2 if digits == 2 else 4, "wilcoxon_p": 4}
+    cells = [number_cell(test, name, partial(decimal, digits=digits_of.get(name, digits))) for name in TEST_NUMBERS]
+    return [name_cell(title), Cell(str(test["n"])), *merged_reasons(cells)]

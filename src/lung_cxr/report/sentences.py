@@ -1,0 +1,194 @@
+"""The answer in a sentence or two, and what must be said before it. Every claim is made from the numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.evaluation.undefined import Numbers
+from lung_cxr.experiments import Run
+from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
+from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
+from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title, run_title
+
+SIGNIFICANT = 0.05  # section IV.G
+METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+
+
+def headline(
+    evaluations: Mapping[str, Any],
+    over_backbones: Mapping[str, Numbers],
+    pairs: Sequence[Mapping[str, Any]],
+    synthetic: bool,
+) -> str:
+    """Return the answer to the question of the report, in plain text.
+
+    Args:
+        evaluations: What `evaluate_grid` returned.
+        over_backbones: The paired test of each metric, percentage points.
+        pairs: Comparison of each backbone that has both strategies, percentage points.
+        synthetic: Whether any image is made up.
+    """
+    finished = finished_runs(evaluations)
+    if not finished:
+        return "No run has finished on the present split: there is nothing to compare yet."
+    if len(pairs) > 1:
+        answer = f"{_over_backbones(over_backbones, len(pairs))} {_best(finished)}"
+    elif pairs and pairs[0]["accuracy_difference"] is not None:
+        answer = _one_backbone(finished, pairs[0])
+    else:
+        answer = f"{_best(finished)} No backbone has both strategies finished, so there is no comparison yet."
+    return f"Synthetic data, no real patient. {answer}" if synthetic else answer
+
+
+def finished_runs(evaluations: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the runs that have numbers."""
+    return [row for row in evaluations["runs"] if row["status"] == FINISHED]
+
+
+def best_run(finished: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the run with the highest test accuracy, macro-F1 deciding a tie."""
+    return max(finished, key=lambda row: (row["metrics"]["accuracy"] or 0, row["metrics"]["macro_f1"] or 0))
+
+
+def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, unchecked_pixels: bool) -> list[str]:
+    """Return what a reader must know before any number, most important first."""
+    runs = evaluations["runs"]
+    warnings = sorted({warning for row in runs for warning in row["warnings"]})
+    said = [
+        _synthetic(known_exports),
+        "Images were accepted whose pixels nobody checked for burned-in text: this page shows none of them, "
+        "but the catalogue may hold identifiers."
+        if unchecked_pixels
+        else "",
+        _unfinished(runs),
+        *(f"{_title(row)} failed: {row['note']}" for row in runs if row["status"] == FAILED),
+        *(f"{_title(row)}: {row['note']}" for row in runs if row["status"] == FINISHED and row["note"]),
+        _other_split(runs),
+        *warnings,
+        *(_loses_to_majority(row, evaluations) for row in finished_runs(evaluations)),
+        *_unequal_settings(finished_runs(evaluations)),
+    ]
+    return [text for text in said if text]
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    return run_title(Run(row["backbone"], row["strategy"]))
+
+
+def _with_interval(metrics: Numbers, metric: str) -> str:
+    interval = percent_interval(metrics[f"{metric}_low"], metrics[f"{metric}_high"])
+    return f"{percent(metrics[metric])} {interval}".strip()
+
+
+def _test_set(metrics: Numbers) -> str:
+    return f"on {plural(metrics['images'], 'test image')} of {plural(metrics['patients'], 'patient')}"
+
+
+def _best(finished: Sequence[Mapping[str, Any]]) -> str:
+    row = best_run(finished)
+    metrics, adjective = row["metrics"], "Best run" if len(finished) > 1 else "Finished so far"
+    return (
+        f"{adjective}: {_title(row)}, with {_with_interval(metrics, 'accuracy')} accuracy and "
+        f"{_with_interval(metrics, 'macro_f1')} macro-F1 {_test_set(metrics)}."
+    )
+
+
+def _one_backbone(finished: Sequence[Mapping[str, Any]], pair: Mapping[str, Any]) -> str:
+    rows = {row["strategy"]: row["metrics"] for row in finished if row["backbone"] == pair["backbone"]}
+    dynamic, traditional = rows[DYNAMIC], rows[TRADITIONAL]
+    return (
+        f"{backbone_title(pair['backbone'])} reached {_with_interval(dynamic, 'accuracy')} accuracy with dynamic "
+        f"fine-tuning against {_with_interval(traditional, 'accuracy')} with traditional fine-tuning, "
+        f"{_test_set(dynamic)}: {_gain(pair, 'accuracy')}. Macro-F1: {percent(dynamic['macro_f1'])} against "
+        f"{percent(traditional['macro_f1'])}, {_gain(pair, 'macro_f1')}."
+    )
+
+
+def _gain(pair: Mapping[str, Any], metric: str) -> str:
+    """Return e.g. "+2.9 points [−1.2, 7.0] (patient bootstrap, p = 0.170: not distinguishable from chance)"."""
+    low, high = pair[f"{metric}_difference_low"], pair[f"{metric}_difference_high"]
+    amount = f"{points(pair[f'{metric}_difference'])} points {points_interval(low, high)}".strip()
+    return f"{amount} ({verdict(pair[f'{metric}_bootstrap_p'], 'patient bootstrap')})"
+
+
+def _over_backbones(tests: Mapping[str, Numbers], backbones: int) -> str:
+    accuracy, macro_f1 = tests["accuracy"], tests["macro_f1"]
+    return (
+        f"Over {backbones} backbones, dynamic minus traditional fine-tuning is on average "
+        f"{_mean_gain(accuracy, 'accuracy')} and {_mean_gain(macro_f1, 'macro-F1')}."
+    )
+
+
+def _mean_gain(test: Numbers, metric: str) -> str:
+    if test["n"] < 2:
+        return f"undefined in {metric} ({test['p_reason']})"
+    amount = f"{points(test['mean'])} points of {metric} {points_interval(test['ci_low'], test['ci_high'])}".strip()
+    return f"{amount} ({verdict(test['p'], 'paired t-test')})"
+
+
+def verdict(p: float | None, test: str) -> str:
+    """Return in words what a p-value allows to say."""
+    if p is None:
+        return f"{test} undefined"
+    words = "distinguishable" if p < SIGNIFICANT else "not distinguishable"
+    return f"{test}, {p_value(p)}: {words} from chance"
+
+
+def _synthetic(known_exports: pd.DataFrame) -> str:
+    made_up, of = int(known_exports["synthetic"].sum()), len(known_exports)
+    if not made_up:
+        return ""
+    which = "All data are" if made_up == of else f"{made_up} of {of} exports are"
+    return f"{which} synthetic: drawn by a program, no patient behind them. The numbers say that the software works."
+
+
+def _unfinished(runs: Sequence[Mapping[str, Any]]) -> str:
+    missing = [row for row in runs if row["status"] == NOT_TRAINED]
+    if not missing:
+        return ""
+    return f"{len(missing)} of {plural(len(runs), 'run')} not yet trained; the tables have rows that say so."
+
+
+def _other_split(runs: Sequence[Mapping[str, Any]]) -> str:
+    stale = [_title(row) for row in runs if row["status"] == OTHER_SPLIT]
+    if not stale:
+        return ""
+    return f"Left out, because tested on another split than the present one: {'; '.join(stale)}. Train again."
+
+
+def _loses_to_majority(row: Mapping[str, Any], evaluations: Mapping[str, Any]) -> str:
+    """Return which metrics are no better than naming the largest class every time."""
+    ours, theirs = row["metrics"], evaluations["majority"]
+    lost = [
+        f"{METRIC_TITLES[metric]} {percent(ours[metric])} against {percent(theirs[metric])}"
+        for metric in METRIC_TITLES
+        if ours[metric] is not None and ours[metric] <= theirs[metric]
+    ]
+    if not lost:
+        return ""
+    return f"{_title(row)} is no better than calling every image {evaluations['majority_class']}: {', '.join(lost)}."
+
+
+def _unequal_settings(finished: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return where runs of one backbone were not trained alike, so that their difference is not the strategy's."""
+    records = [record for row in finished for record in row["records"] if record["seed"] in row["seeds"]]
+    unequal = {
+        one["backbone"]
+        for one in records
+        for other in records
+        if (one["backbone"], one["seed"]) == (other["backbone"], other["seed"])
+        and _shared_settings(one) != _shared_settings(other)
+    }
+    return [
+        f"{backbone_title(backbone)}: its runs differ in more than the strategy (see the run records below); "
+        "their difference is not the strategy's alone."
+        for backbone in sorted(unequal)
+    ]
+
+
+def _shared_settings(record: Mapping[str, Any]) -> list[Any]:
+    """Return what all strategies of a backbone should have in common."""
+    parameters = record["parameters"]
+    names = ("split_sha256", "pixel_sha256", "initial_weights_sha256", "backend", "precision", "method_version")
+    return [parameters["backbone"], parameters["training"], *(record.get(name) for name in names)]
