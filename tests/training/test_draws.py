@@ -61,7 +61,7 @@ def test_a_class_that_is_not_there_is_not_drawn():
 def test_each_class_is_gone_through_completely_before_it_repeats_also_across_epochs(label):
     shown = np.concatenate([order().of_epoch(epoch) for epoch in range(1, 12)])
     of_class = shown[LABELS[shown] == label]
-    members = set(np.flatnonzero(LABELS == label))
+    members = set(np.flatnonzero(np.equal(LABELS, label)))
     cycles = [of_class[at : at + len(members)] for at in range(0, len(of_class), len(members))]
     assert len(cycles) > 4
     assert all(set(cycle) == members for cycle in cycles[:-1])
