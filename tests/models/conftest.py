@@ -12,7 +12,10 @@ SMALLEST = {"xception": 75, "inceptionv3": 75}  # pixels; 32 for the others
 
 @pytest.fixture(scope="session")
 def build():
-    """Return a function that builds a classifier: random weights, the smallest size, unless told otherwise."""
+    """Return a function that builds a classifier: random weights, the smallest size, unless told otherwise.
+
+    Its head is not the zeros that every classifier begins with: through those, no image makes a difference.
+    """
     from lung_cxr.models.classifier import build_classifier
 
     def build(architecture, *, dropout=0.0, head="gap", seed=1, **changes):
@@ -24,7 +27,10 @@ def build():
             "options": {},
             **changes,
         }
-        return build_classifier(BackboneParameters(**settings), dropout=dropout, head=head, seed=seed)
+        classifier = build_classifier(BackboneParameters(**settings), dropout=dropout, head=head, seed=seed)
+        kernel = classifier.model.get_layer("logits").kernel
+        kernel.assign(np.random.default_rng(0).normal(0, 0.1, kernel.shape))
+        return classifier
 
     return build
 

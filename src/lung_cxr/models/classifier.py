@@ -67,8 +67,8 @@ def build_classifier(
 ) -> Classifier:
     """Build the classifier of one backbone.
 
-    The head's initial weights depend on the seed only, so that all strategies begin alike; so do random weights of the
-    backbone. Numbers differ between Keras backends.
+    The head begins at zero, so that all strategies begin alike: every class at the same probability. Random weights of
+    the backbone depend on the seed only. Numbers differ between Keras backends.
 
     Args:
         parameters: Backbone, input side, weights and further constructor arguments.
@@ -169,7 +169,7 @@ def _head_on(
         keras.layers.Dropout(dropout, seed=seed, name="head_dropout"),
         keras.layers.Dense(
             len(DISEASES),
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            kernel_initializer="zeros",  # begins at ln 7: no random logits to unlearn first (docs/decisions.md)
             dtype="float32",  # also under mixed precision: the softmax needs it
             name="logits",
         ),
