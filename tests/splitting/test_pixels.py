@@ -1,4 +1,7 @@
 import logging
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -139,6 +142,35 @@ def test_a_killed_run_goes_on_from_its_last_commit(world):
         world.grow(range(10))
     assert open_pixels(world.arrays, 16).shape[0] == 6  # commits come after the rows 3, 6 and 9
     path.write_bytes(content)
+    assert world.grow(range(10)) == 4
+
+
+KILLED_AT_ROW_7 = """
+import os, signal, sys
+from pathlib import Path
+import pandas as pd
+from lung_cxr.splitting import pixels
+from lung_cxr.splitting.stored_images import read_stored
+
+def read_or_die(path, sizes, read=[]):
+    read.append(path)
+    if len(read) == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read_stored(path, sizes)
+
+pixels.read_stored, pixels.COMMIT_EVERY = read_or_die, 3
+folder = Path(sys.argv[1])
+manifest = pd.read_parquet(folder / "manifest.parquet")
+split = manifest[["image_id", "patient_key", "label"]].assign(subset="train")
+pixels.grow_pixel_arrays(split, manifest, folder / "images", folder / "arrays", sizes=[16, 8], workers=1)
+"""
+
+
+def test_a_process_killed_outright_loses_only_what_it_had_not_committed(world, tmp_path):
+    world.manifest.to_parquet(tmp_path / "manifest.parquet")
+    killed = subprocess.run([sys.executable, "-c", KILLED_AT_ROW_7, tmp_path], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert open_pixels(world.arrays, 16).shape[0] == 6
     assert world.grow(range(10)) == 4
 
 
