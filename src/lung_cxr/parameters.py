@@ -76,7 +76,9 @@ class EmrParameters(ParameterGroup):
     """How to read a hospital's EMR tables (DESIGN §4)."""
 
     tables: list[str] = Field(description="file names looked for in an export's folder; all that exist are read")
-    columns: dict[LogicalColumn, str | None] = Field(description="logical column → the hospital's own name; null: it has none")
+    columns: dict[LogicalColumn, str | None] = Field(
+        description="logical column → the hospital's own name; null: it has none"
+    )
     row_filter: dict[str, list[str]] = Field(
         description="the hospital's column → values kept; '' is an empty cell or no such column"
     )

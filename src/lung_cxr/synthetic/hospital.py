@@ -73,11 +73,8 @@ def write_hospital(folder: Path, parameters: SyntheticHospitalParameters) -> pd.
 
 def refuse_real_exports(folder: Path) -> None:
     """Raise FileExistsError where a folder below `folder` lacks the synthetic marker: it may be a hospital's own."""
-    real = (
-        [path for path in folder.iterdir() if path.is_dir() and not (path / MARKER).is_file()]
-        if folder.exists()
-        else []
-    )
+    exports = [path for path in folder.glob("[!.]*") if path.is_dir()]
+    real = [path for path in exports if not (path / MARKER).is_file()]
     if real:
         raise FileExistsError(
             f"{folder} holds {len(real)} export(s) without the marker file {MARKER}, '{sorted(real)[0].name}' first. "

@@ -5,6 +5,7 @@ Lengths are in centimetres, arrays (rows, columns) float32. x runs to the right 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,12 @@ class Detector:
     tilt: float  # sideways lean of the patient, cm per cm of height
     top: float  # height of the upper edge of the film, cm
 
-    @property
+    @cached_property
     def y(self) -> Field:
         """Height of each row, (rows, 1)."""
         return (np.arange(self.rows, dtype=np.float32)[:, None] + 0.5) * np.float32(self.pitch) + np.float32(self.top)
 
-    @property
+    @cached_property
     def x(self) -> Field:
         """Distance from the midline, (rows, columns)."""
         columns = (np.arange(self.columns, dtype=np.float32)[None] + 0.5 - np.float32(self.centre)) * np.float32(

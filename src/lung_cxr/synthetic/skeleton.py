@@ -66,7 +66,8 @@ def spine_thickness(detector: Detector, chest: Chest) -> Field:
     growth = 1 + 0.012 * (y - T1)
     half_width = 1.55 * growth * (0.9 + 0.12 * within**2)
     end_plates = np.exp(-(((within - 0.74) / 0.07) ** 2))
-    body = 0.85 * chord((x / half_width) ** 4) * (0.5 + 0.5 * soft_step(0.82 - within, 0.1) + 0.22 * end_plates)
+    bodies_and_discs = 0.5 + 0.5 * soft_step(0.82 - within, 0.1) + 0.22 * end_plates
+    body = 0.85 * chord(np.square(x / half_width) ** 2) * bodies_and_discs
     up = (offset + 0.14) * VERTEBRA
     rings = chord(((np.abs(x) - 0.98 * growth) / 0.3) ** 2 + (up / 0.46) ** 2)
     process = chord((x / 0.2) ** 2 + ((up - 0.75) / 0.75) ** 2)

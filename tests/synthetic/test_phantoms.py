@@ -1,0 +1,147 @@
+"""What a radiographer would look for, measured: air is dark, and each sign is where it belongs."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.synthetic.anatomy import Chest
+from lung_cxr.synthetic.lateral import draw_lateral
+from lung_cxr.synthetic.projection import Detector, tubes
+from lung_cxr.synthetic.radiograph import draw_radiograph
+from lung_cxr.synthetic.scene import Finding, Scene
+from lung_cxr.synthetic.signs import CHEST_CHANGES, SIGNS
+from lung_cxr.synthetic.skeleton import rib_thickness
+from lung_cxr.synthetic.tissues import lung_thickness, mediastinum_thickness
+
+RIGHT, LEFT = -1, 1  # the patient's
+
+
+def box(field: np.ndarray, detector: Detector, x: tuple[float, float], y: tuple[float, float]) -> np.ndarray:
+    """The part of a field between two x and two y, in cm."""
+    inside = (detector.x >= x[0]) & (detector.x < x[1]) & (detector.y >= y[0]) & (detector.y < y[1])
+    return field[inside]
+
+
+def found(disease: str, detector: Detector, chest: Chest, side: int, seed: int = 0) -> tuple[Finding, Scene]:
+    changed = CHEST_CHANGES[disease](chest, 0.8, side) if disease in CHEST_CHANGES else chest
+    lung = lung_thickness(detector, changed, mediastinum_thickness(detector, changed))
+    scene = Scene(detector, changed, lung, np.random.default_rng(seed), 0.8, side)
+    return SIGNS[disease](scene), scene
+
+
+def share_filled(finding: Finding, scene: Scene, x: tuple[float, float], y: tuple[float, float]) -> float:
+    """Share of the air within a box that fluid has replaced."""
+    lung = box(scene.lung, scene.detector, x, y)
+    return float((box(finding.filled, scene.detector, x, y) * lung).sum() / lung.sum())
+
+
+def test_a_tube_across_the_beam_holds_its_volume(detector):
+    thickness = tubes(detector, [[(-5.0, 10.0), (0.0, 10.0), (5.0, 10.0)]], 0.8, 0.8)
+    volume = thickness.sum() * detector.pitch**2
+    assert volume == pytest.approx(np.pi * 0.8**2 * 10.0, rel=0.05)
+    assert thickness.max() == pytest.approx(1.6, rel=0.08)
+
+
+def test_lungs_are_air_on_either_side_of_the_heart(detector, chest):
+    lung = lung_thickness(detector, chest, mediastinum_thickness(detector, chest))
+    assert box(lung, detector, (-9, -5), (12, 22)).min() > 8
+    assert box(lung, detector, (5, 9), (11, 15)).min() > 8
+    assert box(lung, detector, (-1, 1), (6, 26)).max() < 6  # mediastinum
+    assert box(lung, detector, (-12, 12), (35, 36)).max() < 0.3  # abdomen
+    assert lung[:, :5].max() == 0  # arms
+
+
+def test_the_heart_lies_to_the_patients_left(detector, chest):
+    heart = mediastinum_thickness(detector, chest)
+    assert box(heart, detector, (5, 8), (22, 26)).mean() > 3 * box(heart, detector, (-8, -5), (22, 26)).mean()
+
+
+def test_ribs_are_symmetrical_and_cross_the_lungs(detector, chest):
+    ribs = rib_thickness(detector, chest)
+    assert ribs == pytest.approx(ribs[:, ::-1], abs=1e-3)
+    down_the_lung = box(ribs, detector, (-8.2, -7.8), (6, 28)).reshape(-1, 2).mean(axis=1)
+    crossings = np.sum(np.diff(np.sign(down_the_lung - down_the_lung.mean())) > 0)
+    assert crossings >= 7
+
+
+def test_consolidation_is_one_lobe_with_air_in_its_bronchi(detector, chest):
+    finding, scene = found("Pneumonia", detector, chest, RIGHT)
+    assert share_filled(finding, scene, (-13, -3), (5, 30)) > 0.1
+    assert share_filled(finding, scene, (3, 13), (5, 30)) < 0.01
+    assert finding.filled.max() > 0.6
+    assert finding.extra.min() < -0.3  # air bronchogram
+
+
+def test_ground_glass_is_on_both_sides_peripheral_and_never_solid(detector, chest):
+    finding, scene = found("COVID-19", detector, chest, RIGHT)
+    for outer, inner in (((-12.5, -9.5), (-6, -4)), ((9.5, 12.5), (4, 6))):
+        assert share_filled(finding, scene, outer, (15, 27)) > 2 * share_filled(finding, scene, inner, (15, 27))
+    assert finding.filled.max() <= 0.75
+    assert finding.markings.min() == 1  # vessels are seen through it
+
+
+def test_tuberculosis_is_in_the_upper_zone_with_rings(detector, chest):
+    finding, scene = found("Tuberculosis", detector, chest, LEFT)
+    weight = finding.filled * scene.lung + np.clip(finding.extra, 0, None)
+    heights = (weight * detector.y).sum() / weight.sum()
+    assert heights < 14
+    assert finding.extra.max() > 1  # walls of cavities and nodules
+
+
+def test_effusion_fills_the_base_and_climbs_the_wall(detector, chest):
+    finding, scene = found("Pleural Effusion", detector, chest, LEFT, seed=2)
+    assert share_filled(finding, scene, (6, 12), (25, 29)) > 0.9
+    assert share_filled(finding, scene, (4, 12), (6, 12)) < 0.15
+    # The upper edge of the fluid lies higher at the wall than further in.
+    edge_at = [np.argmax(box(finding.filled, detector, (x, x + 0.2), (0, 36)) > 0.5) for x in (6.0, 11.6)]
+    assert edge_at[1] < edge_at[0] - 3
+
+
+def test_pneumothorax_has_a_line_and_nothing_beyond_it(detector, chest):
+    finding, scene = found("Pneumothorax", detector, chest, RIGHT)
+    beyond = finding.markings == 0
+    assert 0.02 < (scene.lung * beyond).sum() / scene.lung.sum() < 0.4
+    assert (finding.filled[beyond] < 0).all()  # not even the lung's own tissue
+    assert not beyond[:, 90:].any()  # one side only
+    assert finding.extra.max() > 0.8  # the pleural line
+
+
+def test_oedema_is_central_on_both_sides_and_the_heart_is_large(detector, chest):
+    finding, scene = found("Pulmonary Edema", detector, chest, RIGHT)
+    for inner, outer in (((-8, -4), (-12.5, -10.5)), ((4, 8), (10.5, 12.5))):
+        assert share_filled(finding, scene, inner, (14, 22)) > 2 * share_filled(finding, scene, outer, (14, 22))
+    healthy = (mediastinum_thickness(detector, chest) > 2)[:130].any(axis=0).sum()
+    failing = (mediastinum_thickness(detector, scene.chest) > 2)[:130].any(axis=0).sum()
+    assert failing > 1.15 * healthy
+
+
+@pytest.mark.parametrize("side", [RIGHT, LEFT])
+def test_collapse_pulls_mediastinum_and_diaphragm_to_its_side(detector, chest, side):
+    finding, scene = found("Atelectasis", detector, chest, side)
+    assert side * scene.chest.shift > 1.5
+    assert scene.chest.dome(side) < chest.dome(side) - 1.5
+    assert scene.chest.dome(-side) == chest.dome(-side)
+    assert finding.filled.max() > 0.8
+    other = (-13.0, -4.0) if side == LEFT else (4.0, 13.0)
+    assert abs(share_filled(finding, scene, other, (6, 26))) < 0.02
+
+
+@pytest.mark.parametrize("disease", DISEASES)
+def test_a_film_is_the_same_each_time_and_finite(chest, disease):
+    first, second = (draw_radiograph(np.random.default_rng(5), chest, disease, "PA", 128).pixels for _ in range(2))
+    assert first.dtype == np.float32
+    assert max(first.shape) <= 128 < 1.1 * max(first.shape)
+    assert np.isfinite(first).all()
+    assert np.array_equal(first, second)
+    assert np.percentile(first, 99) - np.percentile(first, 1) > 0.6  # uses the grey scale
+
+
+def test_a_lateral_film_is_no_frontal_one(chest):
+    films = [
+        draw_radiograph(np.random.default_rng(1), chest, "COVID-19", "PA", 128),
+        draw_radiograph(np.random.default_rng(2), chest, "Tuberculosis", "PA", 128),
+        draw_lateral(np.random.default_rng(3), chest, 128),
+    ]
+    frontal, another, lateral = (np.asarray(Image.fromarray(film.pixels).resize((64, 64))).ravel() for film in films)
+    assert np.corrcoef(frontal, another)[0, 1] > np.corrcoef(frontal, lateral)[0, 1] + 0.1
