@@ -9,6 +9,11 @@ import pandas as pd
 from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.experiments import RUNS, Run
+from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.comparison import compare_strategies
+from lung_cxr.report.evaluations import evaluate_grid
+from lung_cxr.report.page import Sources
+from lung_cxr.splitting.distribution import tabulate_distribution
 
 SHARES = np.array([0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03])  # a long tail as in Table 1
 LAYER_GROUPS = 14
@@ -87,6 +92,21 @@ def made_up_summary() -> dict[str, Any]:
         "flags": {"inverted": 40},
         "kept_without_record": 0,
     }
+
+
+def made_up_sources(grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, synthetic: bool = True) -> Sources:
+    """Put together what a page is made from."""
+    settings = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
+    evaluations = evaluate_grid(grid, split, settings)
+    return Sources(
+        evaluations,
+        compare_strategies(evaluations, synthetic),
+        tabulate_distribution(split, {"train": 0.8, "validation": 0.1, "test": 0.1}),
+        split,
+        made_up_manifest(split),
+        made_up_exports(synthetic),
+        made_up_summary(),
+    )
 
 
 def made_up_grid(split: pd.DataFrame, runs=RUNS, seeds=(2024,), skill: float = 1.6) -> dict[Run, list[MadeUpRun]]:

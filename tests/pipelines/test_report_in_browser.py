@@ -1,0 +1,80 @@
+"""The page in headless Chromium: quiet console, whole images, nothing fetched, no sideways scrolling."""
+
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+
+from lung_cxr.experiments import RUNS, Run
+from lung_cxr.report.page import render_report
+from made_up_runs import failed_run, made_up_grid, made_up_sources, made_up_split
+
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+
+
+def made_up_page(runs):
+    split = made_up_split(images=300)
+    grid = made_up_grid(split, runs)
+    if runs:
+        grid[Run("vgg16", "dynamic")] = [failed_run(Run("vgg16", "dynamic"))]
+    return render_report(made_up_sources(grid, split), "A report", datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    selenium = pytest.importorskip("selenium", reason="selenium is not installed: the page is not seen in a browser")
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver_path = shutil.which("chromedriver")
+    if not binary or not driver_path:
+        pytest.skip("no Chromium with chromedriver here: the page is not seen in a browser")
+    from selenium.webdriver.chrome.service import Service
+
+    options = selenium.webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = selenium.webdriver.Chrome(options=options, service=Service(driver_path))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module", params=["no run", "one backbone", "the grid"])
+def url(request, tmp_path_factory):
+    runs = {"no run": [], "one backbone": RUNS[8:10], "the grid": RUNS}[request.param]
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(made_up_page(runs), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_is_whole_and_quiet_at_both_widths(browser, url, width):
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get(url)
+    complaints = [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert complaints == []
+    broken = browser.execute_script("return [...document.images].filter(i => !i.complete || !i.naturalWidth).length")
+    assert broken == 0
+    fetched = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [name for name in fetched if not name.startswith("data:")] == []
+    page_width, window_width = browser.execute_script(
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert page_width == window_width
+    assert width - 20 < window_width <= width  # but for the scroll bar
+
+
+def test_at_a_desk_the_answer_is_on_the_first_screen_and_the_comparison_needs_no_scrolling(browser, url):
+    screen = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.get(url)
+    bottom = browser.execute_script("return document.querySelector('.answer').getBoundingClientRect().bottom")
+    assert bottom < 900
+    table_width, room = browser.execute_script(
+        "const box = document.querySelector('#comparison .table .scroll'); return [box.scrollWidth, box.clientWidth]"
+    )
+    assert table_width <= room

@@ -1,0 +1,111 @@
+"""The reporting pipeline through Kedro, over runs that were never trained: files in, files out."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from kedro.framework.project import configure_project
+from kedro.framework.session import KedroSession
+
+from lung_cxr import pipeline_registry
+from lung_cxr.experiments import RUNS, Run
+from lung_cxr.pipelines.reporting import create_pipeline
+from lung_cxr.pipelines.reporting.headline import closing_words, newest
+from lung_cxr.splitting.distribution import tabulate_distribution
+from made_up_runs import made_up_exports, made_up_grid, made_up_manifest, made_up_split, made_up_summary
+
+MADE = {
+    "run_evaluations",
+    "comparison",
+    "table3_traditional",
+    "table4_dynamic",
+    "figure_3_accuracy",
+    "figure_4_macro_f1",
+    "figure_5_confusion",
+    "figure_training_curves",
+    "report",
+}
+
+
+def test_it_reads_every_cell_of_the_grid_and_makes_nothing_else_than_reports():
+    pipeline = create_pipeline()
+    assert {run.results for run in RUNS} <= pipeline.inputs()
+    assert pipeline.all_outputs() == MADE
+
+
+def versioned(root, name):
+    folder = root / "08_reporting" / name / "2026-01-01T00.00.00.000Z"
+    folder.mkdir(parents=True)
+    return folder / name
+
+
+def write_catalogue(root, split):
+    for folder in ("02_intermediate", "03_primary", "05_model_input"):
+        (root / folder).mkdir()
+    split.to_parquet(root / "05_model_input/split.parquet")
+    made_up_exports().to_parquet(root / "02_intermediate/known_exports.parquet")
+    made_up_manifest(split).to_parquet(root / "03_primary/image_manifest.parquet")
+    versioned(root, "ingestion_summary.json").write_text(json.dumps(made_up_summary()))
+    table1 = tabulate_distribution(split, {"train": 0.8, "validation": 0.1, "test": 0.1})
+    table1.to_csv(versioned(root, "table1_distribution.csv"), index=False)
+
+
+def write_runs(root, grid):
+    for run, seeds in grid.items():
+        for one in seeds:
+            folder = root / "07_model_output" / run.backbone / run.strategy / f"seed_{one.record['seed']}"
+            folder.mkdir(parents=True)
+            one.history.to_csv(folder / "history.csv", index=False)
+            one.predictions.to_parquet(folder / "predictions.parquet")
+            (folder / "run_record.json").write_text(json.dumps(one.record))
+
+
+@pytest.fixture
+def reporting(project, tmp_path, monkeypatch):
+    """Write a study and some runs into a folder of the test's own, run reporting there, return its `08_reporting`."""
+    monkeypatch.setenv("LUNG_CXR_WEIGHTS", str(tmp_path))
+    shutil.copytree(project / "conf", tmp_path / "conf", ignore=shutil.ignore_patterns("local"))
+    (tmp_path / "conf" / "test" / "globals.yml").write_text(yaml.safe_dump({"root": str(tmp_path)}))
+    monkeypatch.setattr(pipeline_registry, "register_pipelines", lambda: {"reporting": create_pipeline()})
+    configure_project("lung_cxr")  # forgets pipelines that another test registered
+    split = made_up_split(images=300)
+    write_catalogue(tmp_path, split)
+
+    def run(runs):
+        write_runs(tmp_path, made_up_grid(split, runs))
+        with KedroSession.create(project_path=project, env="test", conf_source=str(tmp_path / "conf")) as session:
+            session.run(pipeline_names=["reporting"])
+        return tmp_path / "08_reporting"
+
+    yield run
+    monkeypatch.undo()
+    configure_project("lung_cxr")
+
+
+def test_without_any_run_everything_is_made_and_says_so(reporting):
+    folder = reporting([])
+    comparison = json.loads(newest(folder, "comparison.json").read_text())
+    assert comparison["headline"].startswith("No run has finished")
+    assert comparison["over_backbones"]["accuracy"]["t"] is None
+    assert "not yet trained" in newest(folder, "report.html").read_text(encoding="utf-8")
+    assert (pd.read_csv(newest(folder, "table3_traditional.csv"))["status"] == "not yet trained").sum() == 7
+
+
+def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, caplog):
+    folder = reporting([Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")])
+    headline = json.loads(newest(folder, "comparison.json").read_text())["headline"]
+    assert headline.startswith("Synthetic data, no real patient. MobileNet reached")
+    assert headline in {record.getMessage() for record in caplog.records}
+    assert closing_words(folder) == f"\n{headline}\n\nReport: {newest(folder, 'report.html')}\n"
+    table = pd.read_csv(newest(folder, "table4_dynamic.csv")).set_index("backbone")
+    assert table.loc["mobilenet", "status"] == "finished"
+    for name in ("3_accuracy", "4_macro_f1", "5_confusion", "training_curves"):
+        picture = newest(folder / "figures", f"figure_{name}.png")
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_report_the_headline_says_how_to_make_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match="kedro run --pipelines reporting"):
+        closing_words(tmp_path)

@@ -1,0 +1,97 @@
+"""The grid of runs as one table of facts: what is finished, what is not, and on which test set."""
+
+import json
+
+import pytest
+
+from lung_cxr.experiments import RUNS, Run
+from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, evaluate_grid
+from made_up_runs import failed_run, made_up_grid, made_up_run, made_up_split
+
+SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
+DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
+
+
+@pytest.fixture(scope="module")
+def split():
+    return made_up_split(images=300)
+
+
+def row_of(evaluations, run):
+    return next(row for row in evaluations["runs"] if (row["backbone"], row["strategy"]) == run)
+
+
+def test_every_cell_of_the_grid_has_a_row_also_where_nothing_was_trained(split):
+    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC]), split, SETTINGS)
+    assert [(row["backbone"], row["strategy"]) for row in evaluations["runs"]] == list(RUNS)
+    assert row_of(evaluations, DYNAMIC)["status"] == FINISHED
+    assert row_of(evaluations, TRADITIONAL)["status"] == NOT_TRAINED
+    assert evaluations["pairs"] == []
+
+
+def test_all_is_strict_json_and_holds_no_row_of_a_patient(split):
+    text = json.dumps(evaluate_grid(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split, SETTINGS), allow_nan=False)
+    for column in ("image_id", "patient_key"):
+        assert column not in text
+        assert split[column].iloc[-1] not in text
+
+
+def test_only_the_test_images_are_judged(split):
+    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC]), split, SETTINGS)
+    row, images = row_of(evaluations, DYNAMIC), int((split["subset"] == "test").sum())
+    assert row["metrics"]["images"] == images == evaluations["images"]["test"]
+    assert sum(map(sum, row["confusion"])) == images
+
+
+def test_a_failed_run_says_why_and_its_finished_sister_seed_still_counts(split):
+    grid = made_up_grid(split, [])
+    grid[DYNAMIC] = [failed_run(DYNAMIC, seed=1)]
+    grid[TRADITIONAL] = [failed_run(TRADITIONAL, seed=1), made_up_run(TRADITIONAL, split, seed=2, skill=1.0)]
+    evaluations = evaluate_grid(grid, split, SETTINGS)
+    failed, finished = row_of(evaluations, DYNAMIC), row_of(evaluations, TRADITIONAL)
+    assert failed["status"] == FAILED
+    assert failed["note"].startswith("seed 1: ValueError")
+    assert (finished["status"], finished["seeds"]) == (FINISHED, [2])
+    assert finished["note"].startswith("seed 1: ValueError")
+
+
+def test_a_run_of_another_split_is_not_compared_with_this_one(split):
+    grid = made_up_grid(split, [TRADITIONAL])
+    grid[DYNAMIC] = [made_up_run(DYNAMIC, made_up_split(images=300, seed=9), seed=1, skill=1.0)]
+    evaluations = evaluate_grid(grid, split, SETTINGS)
+    assert row_of(evaluations, DYNAMIC)["status"] == OTHER_SPLIT
+    assert "metrics" not in row_of(evaluations, DYNAMIC)
+    assert evaluations["pairs"] == []
+
+
+def test_relabelled_test_images_are_another_test_set(split):
+    grid = made_up_grid(split, [DYNAMIC])
+    relabelled = split.assign(label=split["label"].where(split["label"] != "Atelectasis", "Pneumonia"))
+    assert row_of(evaluate_grid(grid, relabelled, SETTINGS), DYNAMIC)["status"] == OTHER_SPLIT
+
+
+def test_seeds_are_averaged_and_paired(split):
+    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2)), split, SETTINGS)
+    row, (pair,) = row_of(evaluations, DYNAMIC), evaluations["pairs"]
+    assert (row["metrics"]["seeds"], pair["seeds"]) == (2, 2)
+    assert row["metrics"]["accuracy_sd"] > 0
+    other = row_of(evaluations, TRADITIONAL)["metrics"]["accuracy"]
+    assert pair["accuracy_difference"] == pytest.approx(row["metrics"]["accuracy"] - other)
+
+
+def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):
+    grid = made_up_grid(split, [DYNAMIC])
+    grid[DYNAMIC][0].record.update(load_time_s=None, load_time_s_reason="not measured: load_time_repeats is 0")
+    row = row_of(evaluate_grid(grid, split, SETTINGS), DYNAMIC)
+    assert row["load_time_s"] is None
+    assert "load_time_repeats" in row["load_time_s_reason"]
+    assert row["size_mb"] == 13.1
+
+
+def test_a_record_without_its_predictions_is_an_error_that_says_what_to_do(split):
+    grid = made_up_grid(split, [])
+    grid[DYNAMIC] = [made_up_run(DYNAMIC, split, seed=1, skill=1.0)]
+    object.__setattr__(grid[DYNAMIC][0], "predictions", None)
+    with pytest.raises(FileNotFoundError, match="train the run again"):
+        evaluate_grid(grid, split, SETTINGS)

@@ -1,0 +1,149 @@
+"""The page: self-contained, escaped, complete in every state of the grid."""
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from lung_cxr.experiments import Run
+from lung_cxr.report.data_tables import ingestion_table, people_table
+from lung_cxr.report.page import render_report
+from made_up_runs import failed_run, made_up_grid, made_up_manifest, made_up_sources, made_up_split, made_up_summary
+
+DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
+
+
+def page(grid, split, synthetic=True):
+    made_at = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    return render_report(made_up_sources(grid, split, synthetic), "A <title> & more", made_at)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return made_up_split(images=300)
+
+
+@pytest.fixture(scope="module")
+def html(split):
+    grid = made_up_grid(split, [DYNAMIC, TRADITIONAL])
+    grid[Run("vgg16", "dynamic")] = [failed_run(Run("vgg16", "dynamic"))]
+    return page(grid, split)
+
+
+class Tags(HTMLParser):
+    """Collects every tag with its attributes, and checks that those opened are closed in order."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_every_tag_is_closed(html):
+    assert Tags(html).open == []
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(html):
+    tags = Tags(html).found
+    assert {tag for tag, _ in tags}.isdisjoint({"script", "iframe", "object", "embed"})
+    sources = [value for _, attrs in tags for name, value in attrs.items() if name in ("src", "srcset", "href")]
+    assert all(value.startswith(("data:", "#")) for value in sources)
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_every_figure_has_words_for_who_cannot_see_it(html):
+    images = [attrs for tag, attrs in Tags(html).found if tag == "img"]
+    assert len(images) == 4
+    assert all(len(attrs["alt"]) > 20 for attrs in images)
+    assert "MobileNet dynamic" in images[0]["alt"]
+
+
+def test_links_lead_to_sections(html):
+    tags = Tags(html).found
+    ids = {attrs["id"] for _, attrs in tags if "id" in attrs}
+    assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} <= ids
+
+
+def test_text_is_escaped(html):
+    assert "A &lt;title&gt; &amp; more" in html
+    assert "ValueError: &lt;no&gt; weights &amp; no luck" in html
+    assert "<no>" not in html
+
+
+def test_the_first_words_are_the_notice_and_the_answer(html):
+    before_data = html[: html.index('<section id="data">')]
+    for words in (
+        "All data are synthetic",
+        "11 of 14 runs not yet trained",
+        "VGG16, dynamic failed",
+        "MobileNet reached",
+    ):
+        assert words in before_data
+
+
+def test_the_published_test_is_shown_as_printed_and_as_recomputed(html):
+    assert "mean 3.18, standard deviation 1.23, t(6) = 3.01, p = 0.02" in html
+    assert "mean 3.186, standard deviation 2.535, t(6) = 3.325, p = 0.0159" in html
+    assert "do not agree" in html
+
+
+def test_an_undefined_test_gives_its_reason_where_the_number_would_stand(html):
+    assert re.search(r'<td class="reason" colspan="\d+">a test over backbones needs at least two', html)
+
+
+def test_rejections_are_counted_and_explained(html):
+    assert "Out of scope: not_frontal" in html
+    assert "not a frontal view" in html
+
+
+def test_run_records_are_in_the_page(html):
+    assert html.count("Run record: ") == 3
+    assert "5" * 64 in html
+
+
+def test_no_patient_is_in_the_page(html, split):
+    for column in ("image_id", "patient_key"):
+        assert not any(key in html for key in split[column])
+
+
+def test_without_any_run_the_page_is_about_the_data(split):
+    html = page(made_up_grid(split, []), split, synthetic=False)
+    assert Tags(html).open == []
+    assert "No run has finished on the present split" in html
+    assert "14 of 14 runs not yet trained" in html
+    assert "Table 1." in html
+    assert "<img" not in html
+
+
+def test_small_counts_of_people_are_suppressed():
+    split = made_up_split(images=60)
+    manifest = made_up_manifest(split).assign(sex="F", view="PA")
+    manifest.loc[manifest["image_id"] == split.loc[split["subset"] == "test", "image_id"].iloc[0], "view"] = "AP"
+    test_row = people_table(split, manifest).rows[2]
+    assert [cell.text for cell in test_row][8] == "< 5"  # one AP image
+    assert [cell.text for cell in test_row][4] == "0"  # none is not few
+
+
+def test_a_fault_fraction_of_no_rows_is_not_shown():
+    empty = {**made_up_summary(), "rows": 0, "fault_fraction": float("nan")}
+    assert "Faults are" not in ingestion_table(empty).caption
+    assert "1.7%" in ingestion_table(made_up_summary()).caption
+
+
+def test_unknown_sex_and_age_are_not_guessed():
+    split = made_up_split(images=60)
+    manifest = made_up_manifest(split).assign(sex="unknown", age_years=pd.NA)
+    assert people_table(split, manifest).rows[0][6].text == "–"

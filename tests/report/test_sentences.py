@@ -1,0 +1,118 @@
+"""The answer in words: every state of the grid has a sentence, and no sentence claims more than its numbers."""
+
+import pytest
+
+from lung_cxr.experiments import RUNS, Run
+from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.comparison import compare_strategies
+from lung_cxr.report.evaluations import evaluate_grid
+from lung_cxr.report.sentences import notices, verdict
+from made_up_runs import failed_run, made_up_exports, made_up_grid, made_up_run, made_up_split
+
+SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
+DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
+
+
+@pytest.fixture(scope="module")
+def split():
+    return made_up_split(images=400)
+
+
+def evaluated(split, runs, **kwargs):
+    return evaluate_grid(made_up_grid(split, runs, **kwargs), split, SETTINGS)
+
+
+def headline_of(evaluations, synthetic=False):
+    return compare_strategies(evaluations, synthetic)["headline"]
+
+
+def test_without_any_run_there_is_nothing_to_compare(split):
+    comparison = compare_strategies(evaluated(split, []), synthetic=True)
+    assert comparison["headline"].startswith("No run has finished")
+    assert comparison["over_backbones"]["accuracy"]["p"] is None
+    assert "none has" in comparison["over_backbones"]["accuracy"]["p_reason"]
+
+
+def test_one_strategy_alone_is_not_compared(split):
+    text = headline_of(evaluated(split, [DYNAMIC]))
+    assert text.startswith("Finished so far: MobileNet, dynamic, with ")
+    assert "no comparison yet" in text
+
+
+def test_one_backbone_gives_both_strategies_and_their_difference_over_patients(split):
+    evaluations = evaluated(split, [DYNAMIC, TRADITIONAL])
+    comparison = compare_strategies(evaluations, synthetic=False)
+    (pair,) = comparison["per_backbone"]
+    assert f"{pair['accuracy_difference']:+.1f} points [" in comparison["headline"]
+    assert "patient bootstrap" in comparison["headline"]
+    assert f"{evaluations['images']['test']} test images of {evaluations['patients']['test']}" in comparison["headline"]
+    assert comparison["over_backbones"]["accuracy"]["mean"] == pair["accuracy_difference"]
+    assert "only one has" in comparison["over_backbones"]["accuracy"]["t_reason"]
+
+
+def test_several_backbones_give_the_papers_test(split):
+    comparison = compare_strategies(evaluated(split, RUNS[:6]), synthetic=False)
+    assert comparison["headline"].startswith("Over 3 backbones, dynamic minus traditional fine-tuning is on average +")
+    assert comparison["over_backbones"]["accuracy"]["df"] == 2
+    adjusted = [(pair["mcnemar_p"], pair["mcnemar_p_holm"]) for pair in comparison["per_backbone"]]
+    assert all(raw <= holm <= 3 * raw for raw, holm in adjusted)
+
+
+def test_synthetic_data_are_called_so_before_anything_else(split):
+    assert headline_of(evaluated(split, [DYNAMIC]), synthetic=True).startswith("Synthetic data, no real patient.")
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.04, "p = 0.040: distinguishable"), (0.05, "not distinguishable"), (None, "undefined")]
+)
+def test_a_verdict_is_no_stronger_than_its_p(p, words):
+    assert words in verdict(p, "paired t-test")
+
+
+def test_the_paper_and_its_own_tables_are_both_kept(split):
+    published = compare_strategies(evaluated(split, []), synthetic=False)["published"]
+    assert published["printed"]["sd"] == 1.23
+    assert published["accuracy"]["sd"] == pytest.approx(2.535, abs=5e-4)
+
+
+def noticed(evaluations, synthetic=False, unchecked=False):
+    return " | ".join(notices(evaluations, made_up_exports(synthetic), unchecked))
+
+
+def test_a_complete_grid_of_real_data_needs_no_notice(split):
+    assert noticed(evaluated(split, RUNS)) == ""
+
+
+def test_what_must_be_read_first_is_noticed(split):
+    grid = made_up_grid(split, [TRADITIONAL])
+    grid[DYNAMIC] = [failed_run(DYNAMIC)]
+    grid[TRADITIONAL][0].record["warnings"].append("mobilenet: the backbone began from random weights")
+    text = noticed(evaluate_grid(grid, split, SETTINGS), synthetic=True, unchecked=True)
+    assert text.startswith("All data are synthetic")
+    for words in ("burned-in text", "12 of 14 runs not yet trained", "MobileNet, dynamic failed", "random weights"):
+        assert words in text
+
+
+def test_a_run_that_loses_to_the_largest_class_is_named(split):
+    text = noticed(evaluated(split, [DYNAMIC], skill=-3.0))
+    assert "MobileNet, dynamic is no better than calling every image Pneumonia: accuracy" in text
+
+
+def test_a_run_of_another_split_is_named(split):
+    grid = made_up_grid(split, [])
+    grid[DYNAMIC] = [made_up_run(DYNAMIC, made_up_split(images=400, seed=5), seed=1, skill=1.0)]
+    assert "another split than the present one: MobileNet, dynamic" in noticed(evaluate_grid(grid, split, SETTINGS))
+
+
+def test_strategies_that_were_not_trained_alike_are_noticed(split):
+    grid = made_up_grid(split, [DYNAMIC, TRADITIONAL])
+    grid[DYNAMIC][0].record["parameters"]["training"]["learning_rate"] = 1e-3
+    assert "differ in more than the strategy" in noticed(evaluate_grid(grid, split, SETTINGS))
+
+
+def test_random_weights_that_differ_between_seeds_are_no_reason_to_complain(split):
+    grid = made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2))
+    for run in (DYNAMIC, TRADITIONAL):
+        for one in grid[run]:
+            one.record["initial_weights_sha256"] = str(one.record["seed"]) * 64
+    assert "differ in more" not in noticed(evaluate_grid(grid, split, SETTINGS))

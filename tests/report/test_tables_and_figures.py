@@ -1,0 +1,135 @@
+"""Tables 3 and 4 and the figures, from made-up runs."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from lung_cxr.experiments import BACKBONES, RUNS, Run
+from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.bar_figure import draw_bars
+from lung_cxr.report.confusion_figure import draw_confusion
+from lung_cxr.report.curve_figure import draw_curves
+from lung_cxr.report.evaluations import evaluate_grid
+from lung_cxr.report.numbers import duration, p_value, percent, plural, points, points_interval, share
+from lung_cxr.report.table_parts import Cell, Table, merged_reasons
+from lung_cxr.report.tables import tabulate_classes, tabulate_strategy
+from made_up_runs import LAYER_GROUPS, made_up_grid, made_up_split
+
+SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
+DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
+
+
+@pytest.fixture(scope="module")
+def split():
+    return made_up_split(images=400)
+
+
+@pytest.fixture(scope="module")
+def one_backbone(split):
+    return evaluate_grid(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def nothing(split):
+    return evaluate_grid(made_up_grid(split, []), split, SETTINGS)
+
+
+def test_table_3_has_every_backbone_its_layers_and_the_papers_numbers(one_backbone):
+    table = tabulate_strategy(one_backbone, "traditional").set_index("backbone")
+    assert list(table.index) == [*BACKBONES, "majority class"]
+    ours = table.loc["mobilenet"]
+    assert (ours["status"], ours["n"], ours["paper_accuracy"], ours["paper_n"]) == ("finished", 29, 81.7, 29)
+    assert 1 < ours["accuracy_low"] <= ours["accuracy"] <= ours["accuracy_high"] <= 100  # percent, as in the paper
+    assert table.loc["vgg16", "status"] == "not yet trained"
+    assert pd.isna(table.loc["vgg16", "accuracy"])
+    assert table.loc["vgg16", "paper_load_time_s"] == 5.35
+
+
+def test_table_4_has_no_number_of_layers(nothing):
+    table = tabulate_strategy(nothing, "dynamic")
+    assert "n" not in table
+    assert (table["status"].iloc[:-1] == "not yet trained").all()
+    assert table["accuracy"].notna().sum() == 1  # the majority class
+
+
+def test_the_majority_class_is_a_row_with_an_interval(one_backbone, split):
+    row = tabulate_strategy(one_backbone, "dynamic").iloc[-1]
+    test = split.loc[split["subset"] == "test", "label"]
+    assert row["accuracy"] == pytest.approx(100 * (test == "Pneumonia").mean(), abs=0.005)
+    assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
+
+
+def test_classes_keep_their_order_and_their_images(one_backbone, split):
+    row = next(row for row in one_backbone["runs"] if row["status"] == "finished")
+    table = tabulate_classes(row)
+    counts = split.loc[split["subset"] == "test", "label"].value_counts()
+    assert table.set_index("class")["images"].to_dict() == counts.reindex(table["class"]).to_dict()
+
+
+def test_bars_stand_where_the_numbers_are_blue_and_orange(one_backbone):
+    (axes,) = draw_bars(one_backbone, "accuracy").axes
+    metrics = {row["strategy"]: row["metrics"]["accuracy"] for row in one_backbone["runs"] if "metrics" in row}
+    heights = sorted((bar.get_x(), bar.get_height()) for bar in axes.patches)
+    assert [height for _, height in heights] == pytest.approx([100 * metrics["traditional"], 100 * metrics["dynamic"]])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["MobileNet"]
+
+
+def test_a_missing_bar_is_a_word(split):
+    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC]), split, SETTINGS)
+    (axes,) = draw_bars(evaluations, "macro_f1").axes
+    assert "not yet trained" in {text.get_text() for text in axes.texts}
+
+
+def test_confusion_panels_show_every_finished_run_normalised_by_row(one_backbone):
+    panels = draw_confusion(one_backbone).axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["MobileNet, dynamic", "MobileNet, traditional"]
+    shares = np.asarray(panels[0].images[0].get_array())
+    assert shares.sum(axis=1) == pytest.approx(np.ones(7))
+
+
+def test_curves_have_every_unfreezing_drawn_in(one_backbone):
+    axes = next(one for one in draw_curves(one_backbone).axes if one.get_title(loc="left") == "MobileNet, dynamic")
+    row = next(row for row in one_backbone["runs"] if row["strategy"] == "dynamic" and "curves" in row)
+    unfreezings = row["curves"][0]["event"].count("unfreeze")
+    vertical = [line for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
+    assert len(vertical) == unfreezings == 4
+    depth = next(one for one in axes.figure.axes if one.get_ylim() == (0, LAYER_GROUPS))
+    assert depth.get_yticklabels()[-1].get_text() == f"m = L = {LAYER_GROUPS}"
+
+
+@pytest.mark.parametrize("draw", [lambda e: draw_bars(e, "accuracy"), draw_confusion, draw_curves])
+def test_without_a_run_a_figure_says_so(nothing, draw):
+    (axes,) = draw(nothing).axes
+    assert axes.texts[0].get_text() == "No run has finished yet."
+
+
+def test_figures_leave_no_pyplot_state(one_backbone):
+    draw_curves(one_backbone)
+    assert plt.get_fignums() == []
+
+
+def test_the_whole_grid_fits(split):
+    evaluations = evaluate_grid(made_up_grid(split), split, SETTINGS)
+    assert len([axes for axes in draw_confusion(evaluations).axes if axes.images]) == len(RUNS)
+
+
+def test_numbers_as_text():
+    assert [percent(0.6123), percent(None)] == ["61.2 %", "–"]
+    assert [points(-1.25), points(3.18)] == ["−1.2", "+3.2"]
+    assert points_interval(-1.2, 7.0) == "[−1.2, 7.0]"
+    assert [p_value(0.0159), p_value(0.0002), p_value(None)] == ["p = 0.016", "p < 0.001", "p undefined"]
+    assert [share(0.375), share(1.0), share(0.0), share(None)] == [".38", "1", ".00", "–"]
+    assert [duration(12.34), duration(95), duration(3725)] == ["12.3 s", "1 min 35 s", "1 h 2 min"]
+    assert [plural(1, "image"), plural(1542, "image")] == ["1 image", "1,542 images"]
+
+
+def test_one_reason_for_several_numbers_is_said_once():
+    reason = Cell("no images", kind="reason")
+    merged = merged_reasons([Cell("1"), reason, reason, Cell("2"), reason])
+    assert [(cell.text, cell.span) for cell in merged] == [("1", 1), ("no images", 2), ("2", 1), ("no images", 1)]
+
+
+def test_titles_stand_as_their_numbers_do():
+    table = Table("", ["Run", "Note", "Epochs"], [[Cell("a", kind="name"), Cell("b", kind=""), Cell("3")]])
+    assert table.head_kinds == ["", "", "number"]
