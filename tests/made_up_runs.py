@@ -131,6 +131,8 @@ def made_up_run(run: Run, split: pd.DataFrame, seed: int, skill: float) -> MadeU
         "unfreezings": int((history["event"] == "unfreeze").sum()),
         "final_unfrozen_groups": int(history["unfrozen_groups"].iloc[-1]),
         "best_epoch": int(history["val_loss"].idxmin()) + 1,
+        "final_train_loss": float(history["train_loss"].iloc[-1]),
+        "constant_prediction_train_loss": 1.8,
         "seconds": 431.5,
         **_weighting(split),
         "metrics": {"test": {}},  # reporting judges anew, by the predictions

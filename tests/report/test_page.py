@@ -114,6 +114,10 @@ def test_run_records_are_in_the_page(html):
     assert "5" * 64 in html
 
 
+def test_the_training_loss_stands_beside_that_of_knowing_no_pixels(html):
+    assert "<small>[1.800]</small>" in html
+
+
 def test_no_patient_is_in_the_page(html, split):
     for column in ("image_id", "patient_key"):
         assert not any(key in html for key in split[column])

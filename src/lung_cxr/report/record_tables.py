@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lung_cxr.experiments import Run
-from lung_cxr.report.numbers import NOTHING, duration
+from lung_cxr.report.numbers import NOTHING, decimal, duration
 from lung_cxr.report.table_parts import Cell, Table, name_cell, text_cell
 from lung_cxr.report.titles import run_title
 
@@ -23,14 +23,19 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
                 name_cell(title, f"seed {record['seed']}"),
                 text_cell(_known(record, "stop_reason") if record["status"] == "finished" else record["failure"]),
                 *map(Cell, [*numbers, depth if "layer_groups" in record else NOTHING]),
+                _final_loss(record),
                 Cell(duration(record.get("seconds"))),
                 text_cell(_known(record, "initial_weights")),
                 text_cell(_known(record, "device")),
             ]
         )
     return Table(
-        caption="How the runs went. m of L: layer groups unfrozen at the end.",
-        head=["Run", "Ended by", "Epochs", "Best epoch", "Unfreezings", "m of L", "Training", "Weights", "Device"],
+        caption="How the runs went. m of L: layer groups unfrozen at the end. Training loss: of the last epoch; in "
+        "brackets the lowest that any constant prediction can reach: above it, nothing was learned from the pixels.",
+        head=[
+            *("Run", "Ended by", "Epochs", "Best epoch", "Unfreezings", "m of L"),
+            *("Training loss", "Training", "Weights", "Device"),
+        ],
         rows=rows,
     )
 
@@ -77,6 +82,11 @@ def record_texts(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def _records(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
     return [(run_title(Run(row["backbone"], row["strategy"])), record) for row in runs for record in row["records"]]
+
+
+def _final_loss(record: Mapping[str, Any]) -> Cell:
+    constant = record.get("constant_prediction_train_loss")
+    return Cell(decimal(record.get("final_train_loss")), "" if constant is None else f"[{decimal(constant)}]")
 
 
 def _known(record: Mapping[str, Any], name: str) -> str:
