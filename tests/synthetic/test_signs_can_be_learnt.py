@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
+from sklearn.svm import SVC
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.synthetic.anatomy import draw_chest
 from lung_cxr.synthetic.radiograph import draw_radiograph
 
-FILMS = 40  # of each disease
+FILMS = 32  # of each disease
 
 
 def film(number: int, disease: str) -> np.ndarray:
@@ -21,14 +21,13 @@ def film(number: int, disease: str) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_a_linear_model_tells_the_diseases_apart_but_not_by_the_corners():
+def test_a_support_vector_machine_tells_the_diseases_apart_but_not_by_the_corners():
     films = np.array([film(number, disease) for disease in DISEASES for number in range(FILMS)])
     labels = np.repeat(np.arange(len(DISEASES)), FILMS)
 
     def accuracy(part: np.ndarray) -> float:
-        model = LogisticRegression(max_iter=500)
-        return float(cross_val_score(model, part.reshape(len(part), -1), labels, cv=4).mean())
+        return float(cross_val_score(SVC(C=10), part.reshape(len(part), -1), labels, cv=4).mean())
 
-    assert accuracy(films) > 0.65  # 0.79 when written; chance is 0.14
+    assert accuracy(films) > 0.65  # 0.83 when written; chance is 0.14
     for edge in (films[:, :5, :5], films[:, :5, -5:], films[:, -4:]):
         assert accuracy(edge) < 0.25

@@ -31,7 +31,7 @@ from lung_cxr.synthetic.schedule import (
 MARKER = "SYNTHETIC"
 """Name of the file that tells a synthetic export from a real one; ingestion accepts the public key only beside it."""
 
-EDITION = 1  # raise with every change of what is written: exports of another edition are written anew
+EDITION = 2  # raise with every change of what is written: exports of another edition are written anew
 
 log = logging.getLogger(__name__)
 

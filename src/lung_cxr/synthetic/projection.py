@@ -102,7 +102,7 @@ def chord(distance_squared: Field) -> Field:
 def bezier(points: ArrayLike, samples: int) -> tuple[Field, Field]:
     """Sample Bézier curves: control points (…, 3 or 4, 2) → x and y, each (…, samples)."""
     points = np.asarray(points, dtype=np.float32)
-    t = np.linspace(0, 1, samples, dtype=np.float32)
+    t = (np.arange(samples, dtype=np.float32) + 0.5) / samples
     weights = {
         3: [(1 - t) ** 2, 2 * t * (1 - t), t**2],
         4: [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3],
@@ -112,7 +112,7 @@ def bezier(points: ArrayLike, samples: int) -> tuple[Field, Field]:
 
 
 def tubes(detector: Detector, control: ArrayLike, start: ArrayLike, end: ArrayLike, hollow: float = 0.0) -> Field:
-    """Thickness of tapering round tubes along Bézier curves.
+    """Thickness of tapering tubes with rounded ends along Bézier curves.
 
     Args:
         detector: Where they are projected.
@@ -121,8 +121,7 @@ def tubes(detector: Detector, control: ArrayLike, start: ArrayLike, end: ArrayLi
         end: Radius at its last point, cm.
         hollow: Share of the radius that is empty (marrow).
     """
-    control = np.atleast_3d(np.asarray(control, dtype=np.float32))
-    control = control[None] if control.ndim == 2 or control.shape[-1] != 2 else control
+    control = np.asarray(control, dtype=np.float32)
     legs = np.linalg.norm(np.diff(control, axis=1), axis=2).sum(axis=1).max()
     x, y = bezier(control, max(4, int(legs / detector.pitch * SAMPLES_PER_PIXEL)))
     taper = np.linspace(0, 1, x.shape[1], dtype=np.float32)
@@ -132,6 +131,9 @@ def tubes(detector: Detector, control: ArrayLike, start: ArrayLike, end: ArrayLi
     step = np.hypot(dx, dy) + np.float32(1e-6)
     across = max(5, int(2 * float(radius.max()) / detector.pitch * SAMPLES_PER_PIXEL))
     v = ((np.arange(across, dtype=np.float32) + 0.5) / across * 2 - 1)[:, None, None]
+    along = np.cumsum(step, axis=1) - step / 2
+    from_end = np.minimum(along, step.sum(axis=1, keepdims=True) - along)
+    rounded = chord((1 - np.minimum(from_end / radius, 1)) ** 2)
     wall = chord(v**2) - hollow * chord((v / max(hollow, 1e-3)) ** 2)
-    volume = 2 * radius * wall * step * (2 * radius / across)
+    volume = 2 * radius * rounded * wall * step * (2 * radius / across)
     return detector.splat(x - v * radius * dy / step, y + v * radius * dx / step, volume)

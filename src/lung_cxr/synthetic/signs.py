@@ -22,11 +22,12 @@ def lobar_consolidation(scene: Scene) -> Finding:
     size = 0.8 + 0.35 * scene.severity
     lobe = str(g.choice(["upper", "middle", "lower"], p=[0.3, 0.25, 0.45]))
     fissure = HILUM + 1.0 + 0.04 * (np.abs(x) - 4) + float(g.normal(0, 0.4))
+    sharpness = 0.12 if side < 0 else 1.6  # only the right lung has a horizontal fissure
     if lobe == "upper":
-        region = blob(scene, side * 7.0, 12.6, 5.6 * size, 5.2 * size) * (1 - soft_step(y - fissure, 0.12))
+        region = blob(scene, side * 7.0, 12.6, 5.6 * size, 5.2 * size) * (1 - soft_step(y - fissure, sharpness))
         bronchi = [(side * (5 + 3.6 * f), HILUM - 3.0 - 4.2 * (1 - f)) for f in (0, 0.4, 0.75, 1.0)]
     elif lobe == "middle":
-        region = blob(scene, side * 6.0, 20.8, 5.4 * size, 4.4 * size) * soft_step(y - fissure, 0.12)
+        region = blob(scene, side * 6.0, 20.8, 5.4 * size, 4.4 * size) * soft_step(y - fissure, sharpness)
         bronchi = [(side * (6.3 + 2.6 * f), 19 + 4.5 * (1 - f)) for f in (0, 0.4, 0.75, 1.0)]
     else:
         region = blob(scene, side * 8.0, 24.2, 5.6 * size, 5.4 * size)

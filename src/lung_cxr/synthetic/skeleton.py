@@ -79,7 +79,7 @@ def shoulder_thickness(detector: Detector, chest: Chest, view: str) -> Field:
     sides = (-1, 1)
     wide = chest.half_width
     clavicles = [[(s * 2.0, 8.6), (s * 5.8, 8.9), (s * 8.6, 5.0), (s * (wide + 2.0), 5.5)] for s in sides]
-    bone = 1.15 * tubes(detector, clavicles, 0.8, 0.62, hollow=0.62)
+    bone = 1.1 * tubes(detector, clavicles, 0.78, 0.62, hollow=0.62)
     # At the bedside the shoulders are not rolled forward, and the shoulder blades lie over the lungs.
     inner = wide - (2.4 if view == "AP" else 0.6)
     spines = [[(s * inner, 8.6), (s * (inner + 2.6), 7.3), (s * (wide + 3.6), 6.4)] for s in sides]
