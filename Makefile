@@ -29,7 +29,6 @@ key: $(READY)  ## a new pseudonymisation key in conf/local (keep it: without it 
 
 demo: $(READY)  ## synthetic hospital → catalogue → two trained models → report
 	@$(BIN)/kedro run --env demo --pipelines demo
-	@$(BIN)/python -m lung_cxr.pipelines.reporting.headline $(DEMO_ROOT)/08_reporting
 
 test: lint  ## lint, types and the quick tests
 	$(BIN)/pytest -n 2 --dist loadfile --durations=10

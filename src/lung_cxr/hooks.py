@@ -1,13 +1,26 @@
 """Hooks: what must be said at the end of a run."""
 
+from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import RUNS
 from lung_cxr.parameters import TrainingParameters
+
+
+class ReportHook:
+    """Ends every command that made a report with its headline and where it is."""
+
+    @hook_impl(tryfirst=True)  # before failed runs end the command
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print both; on lines of their own, so that a terminal makes the path a link."""
+        if {"report", "comparison"} <= pipeline.all_outputs():
+            path = Path(catalog.get("report")._get_load_path()).resolve()
+            click.echo(f"\n{catalog.load('comparison')['headline']}\n\nReport: {path}")
 
 
 class FailedRunsHook:

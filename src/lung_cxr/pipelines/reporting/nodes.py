@@ -1,6 +1,5 @@
 """Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
 
-import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lung_cxr.report.evaluations import RunResults
-
-log = logging.getLogger(__name__)
 
 
 def evaluate_runs(
@@ -68,7 +65,7 @@ def write_report(
     ingestion_summary: dict[str, Any],
     parameters: ReportingParameters,
 ) -> str:
-    """Put everything on one page, and say the answer."""
+    """Put everything on one page."""
     from lung_cxr.report.page import Sources, render_report
 
     sources = Sources(
@@ -80,5 +77,4 @@ def write_report(
         known_exports,
         ingestion_summary,
     )
-    log.info(comparison["headline"])
     return render_report(sources, parameters.title, datetime.now(UTC))
