@@ -44,8 +44,8 @@ class SecretKeyDataset(AbstractDataset[Secret, Secret]):
         text = os.environ.get(VARIABLE) or self._from_file()
         if not text:
             raise DatasetError(
-                f"No pseudonymisation key: neither the variable {VARIABLE} nor `{CREDENTIAL}` in {self._filepath} is set. "
-                "Make one with `make key` and keep it safe: every later export needs the same one"
+                f"No pseudonymisation key: neither the variable {VARIABLE} nor `{CREDENTIAL}` in {self._filepath} is "
+                "set. Make one with `make key` and keep it safe: every later export needs the same one"
             )
         try:
             return Secret(text)

@@ -19,9 +19,14 @@ DATE_FORMATS = {  # how it looks → how to read it; day first, as in Vietnam an
 }
 
 
+def clean_text(value: str) -> str:
+    """NFKC, without invisible characters and outer blanks."""
+    return unicodedata.normalize("NFKC", value.translate(INVISIBLE)).strip()
+
+
 def clean_identifiers(text: "pd.Series[str]", width: int | None = None) -> "pd.Series[str]":
-    """NFKC, without invisible characters and outer blanks; numbers zero-padded to `width` where one is given."""
-    unique = {value: _clean(value) for value in text.unique()}
+    """`clean_text` of each; numbers are zero-padded to `width` where one is given."""
+    unique = {value: clean_text(value) for value in text.unique()}
     if width is not None:
         unique = {value: clean.zfill(width) if clean.isdigit() else clean for value, clean in unique.items()}
     return text.map(unique).astype("str")
@@ -69,13 +74,9 @@ def translate(text: "pd.Series[str]", meanings: Mapping[str, Sequence[str]]) -> 
         text: As the hospital writes it.
         meanings: Meaning → the hospital's words for it.
     """
-    words = {_clean(str(word)).casefold(): meaning for meaning, said in meanings.items() for word in said}
-    unique = {value: words.get(_clean(value).casefold(), "unknown") for value in text.unique()}
+    words = {clean_text(str(word)).casefold(): meaning for meaning, said in meanings.items() for word in said}
+    unique = {value: words.get(clean_text(value).casefold(), "unknown") for value in text.unique()}
     return text.map(unique).astype("str")
-
-
-def _clean(value: str) -> str:
-    return unicodedata.normalize("NFKC", value.translate(INVISIBLE)).strip()
 
 
 def _midnights(text: "pd.Series[str]", date_format: str | None) -> "pd.Series[pd.Timestamp]":

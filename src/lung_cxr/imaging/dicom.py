@@ -107,12 +107,13 @@ def _decoded(header: pydicom.Dataset) -> Values:
 
 
 def _native(header: pydicom.Dataset, syntax: uid.UID) -> Values:
-    samples = header.get("SamplesPerPixel", 1)
-    expected = header.Rows * header.Columns * samples * header.BitsAllocated // 8
-    if samples == 1 and len(header.PixelData) < expected:
+    shape, samples = (header.Rows, header.Columns), header.get("SamplesPerPixel", 1)
+    if samples == 1 and len(header.PixelData) < header.Rows * header.Columns * header.BitsAllocated // 8:
         raise Rejection("truncated")
+    if samples == 1 and header.BitsAllocated == 16:  # pydicom would cut off what HighBit says is the value
+        words = np.dtype("<u2" if syntax.is_little_endian else ">u2")
+        return np.frombuffer(header.PixelData, words, header.Rows * header.Columns).reshape(shape)
     header.file_meta.TransferSyntaxUID = syntax  # absent where the file has no preamble
-    header.pixel_array_options(use_v2_backend=False)
     return header.pixel_array
 
 
@@ -124,7 +125,11 @@ def _run_length_decoded(frame: bytes, header: pydicom.Dataset) -> Values:
     if decoded.size < pixels * samples:
         raise Rejection("truncated")
     planes = decoded.ravel()[: pixels * samples].reshape(samples, header.Rows, header.Columns)
-    return planes[0] if samples == 1 else np.moveaxis(planes, 0, -1)
+    if samples == 1:
+        return planes[0]
+    if header.PhotometricInterpretation.startswith("YBR"):
+        planes = np.repeat(planes[:1], 3, axis=0)  # the luma is what is wanted
+    return np.moveaxis(planes, 0, -1)
 
 
 def _stored_values(raw: Values, header: pydicom.Dataset) -> npt.NDArray[np.int32]:

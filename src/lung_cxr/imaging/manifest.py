@@ -60,8 +60,8 @@ def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.Data
     if previous is None:
         return images
     earlier = previous.loc[~previous["image_id"].isin(records["image_id"]), FROM_RECORDS]
-    reasons = excluded.set_index("image_id")["reason_code"]
-    earlier = earlier.assign(record_reason=earlier["image_id"].map(reasons).fillna("").astype("str"))
+    reasons = dict(zip(excluded["image_id"], excluded["reason_code"], strict=True))
+    earlier = earlier.assign(record_reason=[reasons.get(image_id, "") for image_id in earlier["image_id"]])
     return pd.concat([images, earlier], ignore_index=True)
 
 

@@ -3,8 +3,8 @@
 The rows are checked by Pandera lazily. Of what it finds only the check and the row are kept: its messages quote values.
 """
 
+import posixpath
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from lung_cxr.diseases import DISEASES, class_of_codes, normalise_icd10
 from lung_cxr.imaging.cells import (
     cap_ages,
     clean_identifiers,
+    clean_text,
     completed_years,
     parse_ages,
     parse_dates,
@@ -87,31 +88,36 @@ def clean_records(
 
 def key_paths(paths: pd.DataFrame, secret: Secret) -> pd.DataFrame:
     """Add `file_key` to `export, image_path`: the way back from a key to its file, never saved."""
-    keyed = paths.assign(file_key=_file_keys(paths["image_path"], secret))
+    keyed = paths.assign(file_key=_file_keys(_normalised(paths["image_path"]), secret))
     return keyed.drop_duplicates(["export", "file_key"], ignore_index=True)
 
 
 def normalised_path(text: str) -> str:
     """One spelling for each image path: forward slashes, no "./", NFKC."""
-    clean = clean_identifiers(pd.Series([text]))[0].replace("\\", "/")
-    return str(PurePosixPath(clean)) if clean else ""
+    clean = clean_text(text).replace("\\", "/")
+    return posixpath.normpath(clean) if clean else ""
 
 
-def _file_keys(paths: pd.Series, secret: Secret) -> pd.Series:
-    unique = {path: normalised_path(path) for path in paths.unique()}
-    return paths.map({path: secret.key("file", clean) if clean else "" for path, clean in unique.items()}).astype("str")
+def _normalised(paths: "pd.Series[str]") -> "pd.Series[str]":
+    return paths.map({path: normalised_path(path) for path in paths.unique()}).astype("str")
+
+
+def _file_keys(normalised: "pd.Series[str]", secret: Secret) -> "pd.Series[str]":
+    return normalised.map({path: secret.key("file", path) if path else "" for path in normalised.unique()}).astype(
+        "str"
+    )
 
 
 def _with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:
     patients = clean_identifiers(rows["patient_id"], width)
     studies = clean_identifiers(rows["study_id"])
-    paths = rows["image_path"].map({path: normalised_path(path) for path in rows["image_path"].unique()}).astype("str")
+    paths = _normalised(rows["image_path"])
     together = list(zip(patients, studies, paths, strict=True))
     return rows.assign(
         patient_id=patients,
         study_id=studies,
         clean_path=paths,
-        file_key=_file_keys(rows["image_path"], secret),
+        file_key=_file_keys(paths, secret),
         image_id=[secret.key("image", *filter(None, parts)) for parts in together],
         study_key=[secret.key("study", patient, study or path) for patient, study, path in together],
     )

@@ -19,7 +19,7 @@ from rich.progress import Progress
 from lung_cxr.imaging.journal import Journal
 from lung_cxr.imaging.observe import ABSENT, LEDGER_COLUMNS, Observation, Observer
 
-SERIAL_BELOW = 16  # files: starting processes takes longer than reading these
+SERIAL_BELOW = 64  # files: starting processes takes longer than reading these
 BATCH = 512  # files: at most so many are read again after a kill
 
 Ledger = dict[str, Observation]

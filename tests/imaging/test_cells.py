@@ -1,0 +1,70 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lung_cxr.imaging.cells import cap_ages, clean_identifiers, completed_years, parse_ages, parse_dates, translate
+
+
+def text(*values: str) -> pd.Series:
+    return pd.Series(values, dtype="str")
+
+
+def test_identifiers_are_trimmed_composed_and_without_invisible_characters():
+    decomposed, full_width = "Nguye\u0302\u0303n", "\uff10\uff11"
+    cleaned = clean_identifiers(text(" 00123 ", decomposed, full_width, "\ufeff7\u200b", "a\u00a0"))
+    assert cleaned.tolist() == ["00123", "Nguyễn", "01", "7", "a"]
+
+
+def test_padding_gives_numbers_their_zeros_back_and_leaves_words():
+    assert clean_identifiers(text("123", "00000123", "BN-1", ""), 8).tolist() == ["00000123", "00000123", "BN-1", ""]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-03-31",
+        "2026-03-31 08:15:00",
+        "2026-03-31T08:15:00+07:00",
+        "20260331",
+        "31/03/2026",
+        "31-3-2026",
+        "31.03.2026",
+    ],
+)
+def test_dates_of_all_habits_are_the_same_day(written):
+    assert parse_dates(text(written), None)[0] == pd.Timestamp("2026-03-31")
+
+
+@pytest.mark.parametrize("written", ["", "followup=3", "12", "2026", "31/02/2026", "0026-03-31", "99999999", "March"])
+def test_what_is_no_date_is_an_empty_day(written):
+    assert pd.isna(parse_dates(text(written), None)[0])
+
+
+def test_a_stated_format_is_the_only_one():
+    dates = parse_dates(text("03/31/2026", "31/03/2026"), "%m/%d/%Y")
+    assert dates[0] == pd.Timestamp("2026-03-31")
+    assert pd.isna(dates[1])
+
+
+def test_years_are_completed_on_the_birthday():
+    birth = pd.Series(pd.to_datetime(["1980-06-15", "1980-06-15", "2000-02-29", None]))
+    exam = pd.Series(pd.to_datetime(["2026-06-14", "2026-06-15", "2026-02-28", "2026-01-01"]))
+    assert completed_years(birth, exam).tolist()[:3] == [45, 46, 25]
+    assert np.isnan(completed_years(birth, exam)[3])
+
+
+def test_ages_are_read_as_hospitals_and_dicom_write_them():
+    ages = parse_ages(text("58", "58.0", "058Y", "011M", "030M", "early 40s", "50+", ""))
+    assert ages[:5].tolist() == [58, 58, 58, 0, 2]
+    assert ages[5:].isna().all()
+
+
+def test_the_oldest_are_ninety_and_nobody_is_200_or_unborn():
+    capped = cap_ages(pd.Series([89.0, 90, 104, 200, -1]))
+    assert capped[:3].tolist() == [89, 90, 90]
+    assert capped[3:].isna().all()
+
+
+def test_words_are_translated_whatever_their_case():
+    meanings = {"F": ["F", "Nữ"], "M": ["M", "nam"]}
+    assert translate(text("f", " nữ ", "NAM", "x", ""), meanings).tolist() == ["F", "F", "M", "unknown", "unknown"]

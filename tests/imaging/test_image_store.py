@@ -1,0 +1,55 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lung_cxr.imaging.store import ImageStore
+
+ID = "ab" * 16
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ImageStore(tmp_path)
+
+
+def test_an_image_comes_back_as_it_was_put(store, smooth):
+    image = (smooth() * 255).astype(np.uint8)
+    assert store.put(ID, image) == f"ab/{ID}.png"
+    np.testing.assert_array_equal(store.get(ID), image)
+    assert np.asarray(Image.open(store.folder / "ab" / f"{ID}.png")).dtype == np.uint8
+
+
+def test_the_file_holds_pixels_and_nothing_else(store, smooth):
+    store.put(ID, (smooth() * 255).astype(np.uint8))
+    content = (store.folder / store.path(ID)).read_bytes()
+    chunks, position = [], 8
+    while position < len(content):
+        length = int.from_bytes(content[position : position + 4], "big")
+        chunks.append(content[position + 4 : position + 8])
+        position += 12 + length
+    assert set(chunks) == {b"IHDR", b"IDAT", b"IEND"}
+    assert Image.open(io.BytesIO(content)).info == {}
+
+
+def test_a_broken_write_leaves_the_old_image(store, smooth, monkeypatch):
+    image = (smooth() * 255).astype(np.uint8)
+    store.put(ID, image)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.put(ID, 255 - image)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(store.get(ID), image)
+
+
+def test_removing_twice_is_no_error(store):
+    store.put(ID, np.zeros((4, 4), np.uint8))
+    assert store.has(ID)
+    store.remove(ID)
+    store.remove(ID)
+    assert not store.has(ID)

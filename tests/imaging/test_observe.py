@@ -1,0 +1,114 @@
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lung_cxr.imaging.observe import Observation, Observer
+from lung_cxr.imaging.store import ImageStore
+
+ID = "cd" * 16
+
+
+@pytest.fixture
+def observer(tmp_path, secret, ingestion):
+    return Observer(ImageStore(tmp_path / "images"), secret, ingestion.standardise, accept_unchecked_pixels=True)
+
+
+@pytest.fixture
+def picture(tmp_path, smooth):
+    path = tmp_path / "a.png"
+    Image.fromarray((smooth() * 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_a_good_file_is_stored_and_measured(observer, picture):
+    seen = observer.observe(ID, picture, None)
+    stored = observer.store.get(ID)
+    assert (seen.reason, seen.rows, seen.columns) == ("", 96, 80)
+    assert stored.shape == (64, 64)
+    assert seen.pixel_sha256 == hashlib.sha256(stored.tobytes()).hexdigest()
+    assert len(seen.difference_hash) == 64
+    assert seen.size_bytes == picture.stat().st_size
+    assert seen.qc_sharpness > 0
+    assert not stored[:, :5].any()  # padded at the sides
+
+
+def test_the_source_key_needs_the_secret(observer, picture, secret):
+    key = observer.observe(ID, picture, None).source_key
+    assert key == secret.source_key(hashlib.sha256(picture.read_bytes()).digest())
+    assert key not in hashlib.sha256(picture.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("header", "accept", "reason"),
+    [
+        ({}, True, ""),
+        ({}, False, "unchecked_pixels"),
+        ({"BurnedInAnnotation": "NO"}, False, ""),
+        ({"BurnedInAnnotation": "YES"}, True, "burned_in_annotation"),
+        ({"BurnedInAnnotation": "NO", "ViewPosition": "LL"}, False, "not_frontal"),
+    ],
+)
+def test_the_header_decides_what_may_be_stored(observer, tmp_path, dicom, smooth, header, accept, reason):
+    path = tmp_path / "a.dcm"
+    path.write_bytes(dicom((smooth() * 4095).astype(np.uint16), bits=12, **header))
+    chosen = Observer(observer.store, observer.secret, observer.standardise, accept)
+    assert chosen.observe(ID, path, None).reason == reason
+    assert observer.store.has(ID) == (reason == "")
+
+
+def test_a_broken_file_takes_its_former_image_out_of_the_store(observer, picture):
+    observer.observe(ID, picture, None)
+    picture.write_bytes(picture.read_bytes()[:200])
+    assert observer.observe(ID, picture, None).reason in ("truncated", "unreadable")
+    assert not observer.store.has(ID)
+
+
+def test_the_same_bytes_under_another_time_are_not_decoded(observer, picture, monkeypatch):
+    before = observer.observe(ID, picture, None)
+    monkeypatch.setattr("lung_cxr.imaging.observe.decode_image", lambda _: pytest.fail("decoded"))
+    picture.touch()
+    after = observer.observe(ID, picture, before)
+    assert after.modified_ns == picture.stat().st_mtime_ns
+    assert after.pixel_sha256 == before.pixel_sha256
+
+
+def test_nothing_that_happens_while_reading_ends_the_run(observer, picture, monkeypatch):
+    def exhausted(_):
+        raise MemoryError("Nguyen")
+
+    monkeypatch.setattr("lung_cxr.imaging.observe.decode_image", exhausted)
+    seen = observer.observe(ID, picture, None)
+    assert (seen.reason, seen.detail) == ("unreadable", "MemoryError")
+
+
+def test_a_file_that_no_decoder_survives_is_given_up(observer, picture):
+    observer.observe(ID, picture, None)
+    seen = observer.give_up(ID, picture)
+    assert (seen.reason, seen.detail, seen.size_bytes) == ("unreadable", "the reader died", picture.stat().st_size)
+    assert not observer.store.has(ID)
+    assert observer.is_current(seen)  # and is not tried again
+
+
+def test_settings_that_alter_pixels_have_another_fingerprint(observer, ingestion):
+    def fingerprint(accept=True, **changed):
+        standardise = ingestion.standardise.model_copy(update=changed)
+        return Observer(observer.store, observer.secret, standardise, accept).settings
+
+    others = [
+        fingerprint(side=32),
+        fingerprint(aspect="stretch"),
+        fingerprint(percentiles=(1.0, 99.0)),
+        fingerprint(accept=False),
+    ]
+    assert len({fingerprint(), *others}) == 5
+    assert fingerprint() == observer.settings
+
+
+def test_what_is_current_depends_on_settings_and_store(observer, picture):
+    seen = observer.observe(ID, picture, None)
+    assert observer.is_current(seen)
+    observer.store.remove(ID)
+    assert not observer.is_current(seen)
+    assert observer.is_current(Observation(ID, settings=observer.settings, reason="unreadable"))

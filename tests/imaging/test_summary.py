@@ -1,0 +1,74 @@
+import json
+
+import pandas as pd
+import pytest
+
+from lung_cxr.imaging.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
+from lung_cxr.imaging.summary import IngestionError, check_fault_fraction, check_secret, in_words, summarise
+
+OWN = Secret("x" * 40)
+PUBLIC = Secret(PUBLIC_SECRET, public=True)
+
+
+@pytest.fixture
+def counted():
+    rejected = pd.DataFrame({"reason_code": ["not_one_of_seven", "missing_patient_id"]})
+    images = pd.DataFrame({"reason_code": ["blurred", "exact_duplicate"]})
+    manifest = pd.DataFrame(
+        {
+            "image_id": ["a", "b", "c"],
+            "patient_key": ["p", "p", "q"],
+            "label": ["Pneumonia", "Atelectasis", "Pneumonia"],
+            "qc_status": ["accepted", "accepted", "rejected"],
+            "qc_reasons": ["inverted;enlarged", "inverted", "blurred"],
+        }
+    )
+    return summarise(
+        pd.DataFrame({"export": [1]}), pd.DataFrame({"image_id": ["a", "b", "c"]}), rejected, manifest, images
+    )
+
+
+def test_faults_and_what_is_out_of_scope_are_counted_apart(counted):
+    assert counted["faults"] == {"missing_patient_id": 1, "blurred": 1}
+    assert counted["out_of_scope"] == {"not_one_of_seven": 1, "exact_duplicate": 1}
+    assert counted["flags"] == {"inverted": 2, "enlarged": 1}
+    assert counted["fault_fraction"] == 2 / 5
+    assert (counted["accepted_images"], counted["accepted_patients"]) == (2, 1)
+    assert counted["accepted_by_class"]["Pneumonia"] == 1
+    assert "2 images of 1 patients accepted" in in_words(counted)[0]
+
+
+def test_no_reason_is_of_two_kinds():
+    kinds = [*FAULTS, *OUT_OF_SCOPE, *FLAGS]
+    assert len(kinds) == len(set(kinds))
+
+
+def test_an_export_without_rows_has_no_fault_fraction_and_says_why():
+    empty = pd.DataFrame(
+        {name: [] for name in ("image_id", "patient_key", "label", "qc_status", "qc_reasons", "reason_code")},
+        dtype="str",
+    )
+    counted = summarise(pd.DataFrame(), empty, empty, empty, empty)
+    assert json.loads(json.dumps(counted, allow_nan=False))["fault_fraction"] is None
+    assert "no row" in counted["fault_fraction_reason"]
+    check_fault_fraction(counted, 0.0)
+
+
+def test_too_many_faults_fail_with_their_counts(counted):
+    check_fault_fraction(counted, 0.4)
+    with pytest.raises(IngestionError, match=r"2 of 5 rows are faulty \(40.0%, allowed 39.0%\).*blurred 1.*saved"):
+        check_fault_fraction(counted, 0.39)
+
+
+def test_another_key_than_the_catalogues_stops():
+    check_secret(OWN, None, [False])
+    check_secret(OWN, OWN.fingerprint + "\n", [False])
+    with pytest.raises(IngestionError, match="every patient would become another"):
+        check_secret(Secret("y" * 40), OWN.fingerprint, [False])
+
+
+def test_the_public_key_is_for_nobody_only():
+    check_secret(PUBLIC, None, [True, True])
+    with pytest.raises(IngestionError, match=r"1 of 2 exports lack the file SYNTHETIC.*make key"):
+        check_secret(PUBLIC, None, [True, False])
