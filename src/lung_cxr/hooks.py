@@ -19,7 +19,8 @@ class ReportHook:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print both; on lines of their own, so that a terminal makes the path a link."""
         if {"report", "comparison"} <= pipeline.all_outputs():
-            path = Path(catalog.get("report")._get_load_path()).resolve()
+            report: Any = catalog.get("report")
+            path = Path(report._get_load_path()).resolve()
             click.echo(f"\n{catalog.load('comparison')['headline']}\n\nReport: {path}")
 
 

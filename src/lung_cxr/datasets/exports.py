@@ -1,15 +1,15 @@
 """The hospital's exports: folders, each with an EMR table and the images it names."""
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
 from lung_cxr.imaging.exports import MARKER, Export
 
 
-class ExportsDataset(AbstractDataset[dict[str, Export], dict[str, Export]]):
-    """Lists the export folders; reads none of their files.
+class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
+    """Lists the export folders; reads none of their files, and writes none.
 
     An export is a table in one of three formats beside files of three others, and its parts are read at different times
     (tables first, then only the images that changed), which no dataset of kedro-datasets does.
@@ -47,9 +47,15 @@ class ExportsDataset(AbstractDataset[dict[str, Export], dict[str, Export]]):
         exports = [self._export(folder, root) for folder in folders]
         return {export.export_id: export for export in exports}
 
-    def save(self, data: dict[str, Export]) -> NoReturn:  # noqa: ARG002
-        """Always an error: exports come from the hospital."""
-        raise DatasetError(f"{self._named()} is only read")
+    def save(self, data: list[str]) -> None:
+        """Confirm that the exports of these names are here; who delivers them writes the files.
+
+        Raises:
+            DatasetError: One of them is not here.
+        """
+        missing = set(data) - (set(self.load()) if self._exists() else set())
+        if missing:
+            raise DatasetError(f"{self._named()} lacks {len(missing)} of the {len(data)} exports just delivered to it")
 
     def _export(self, folder: Path, root: Path) -> Export:
         export_id = "." if folder == root else folder.relative_to(root).as_posix()

@@ -13,13 +13,15 @@ from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lung_cxr.report.evaluations import RunResults
 
+def evaluate_runs(split: pd.DataFrame, parameters: ReportingParameters, **results: list[Any]) -> dict[str, Any]:
+    """Judge every run of the grid on the present test set.
 
-def evaluate_runs(
-    split: pd.DataFrame, parameters: ReportingParameters, **results: "list[RunResults]"
-) -> dict[str, Any]:
-    """Judge every run of the grid on the present test set; `results` are named as in `experiments.RUNS`."""
+    Args:
+        split: The present split.
+        parameters: How to resample.
+        results: `RunResults` of every seed, named as in `experiments.RUNS`.
+    """
     from lung_cxr.report.evaluations import evaluate_grid
 
     of_grid = {run: results[run.results] for run in RUNS}

@@ -1,3 +1,5 @@
+"""Nodes of `synthetic_hospital`."""
+
 from pathlib import Path
 
 import pandas as pd
@@ -5,8 +7,9 @@ import pandas as pd
 from lung_cxr.parameters import SyntheticHospitalParameters
 
 
-def write_exports(exports_folder: Path, parameters: SyntheticHospitalParameters) -> pd.DataFrame:
-    """Write the synthetic exports below the folder and return what was planted in them (see `synthetic.hospital`)."""
+def write_exports(exports_folder: Path, parameters: SyntheticHospitalParameters) -> tuple[list[str], pd.DataFrame]:
+    """Write the synthetic exports below the folder; return their names and what was planted in them."""
     from lung_cxr.synthetic.hospital import write_hospital  # SciPy and pydicom: not needed to list pipelines
 
-    return write_hospital(exports_folder, parameters)
+    truth = write_hospital(exports_folder, parameters)
+    return sorted(truth["export"].unique()), truth

@@ -5,15 +5,14 @@ from kedro.pipeline import Node, Pipeline
 from lung_cxr.pipelines.synthetic_hospital.nodes import write_exports
 
 
-def create_pipeline(**kwargs: object) -> Pipeline:
-    """Return the pipeline `synthetic_hospital`."""
-    del kwargs
+def create_pipeline() -> Pipeline:
+    """Return the pipeline; where ingestion runs with it, it waits for the exports."""
     return Pipeline(
         [
             Node(
-                func=write_exports,
-                inputs=["exports_folder", "params:synthetic_hospital"],
-                outputs="planted_truth",
+                write_exports,
+                ["exports_folder", "params:synthetic_hospital"],
+                ["raw_exports", "planted_truth"],
                 name="write_exports",
             ),
         ]
