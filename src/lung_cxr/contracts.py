@@ -4,6 +4,8 @@ None of these tables holds an identifier, so Pandera may quote a failing value. 
 are checked in `imaging/records.py`, whose messages hold no value.
 """
 
+from typing import Any
+
 import pandera.pandas as pa
 from pandera.engines.pandas_engine import BOOL, FLOAT64, INT64
 
@@ -18,11 +20,11 @@ QC_METRICS = ("sharpness", "contrast", "dark_fraction", "bright_fraction")
 HISTORY_EVENTS = ("", "unfreeze", "stop:nan", "stop:plateau", "stop:budget")
 
 
-def _key(**kwargs: object) -> pa.Column:
+def _key(**kwargs: Any) -> pa.Column:
     return pa.Column(str, pa.Check.str_matches(KEY), **kwargs)
 
 
-def _table(columns: dict[str, pa.Column], **kwargs: object) -> pa.DataFrameSchema:
+def _table(columns: dict[str, pa.Column], **kwargs: Any) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, strict=True, coerce=True, ordered=True, **kwargs)
 
 
