@@ -1,0 +1,164 @@
+"""The loop on a tiny network: it obeys the decisions, freezes what is frozen, and restores what is best."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from lung_cxr.models.freezing import trainable_parameters
+from lung_cxr.training import loop
+from lung_cxr.training.checkpoint import CheckpointFolder
+from lung_cxr.training.loop import FineTuning, open_groups
+from lung_cxr.training.strategies import strategy_of
+from lung_cxr.training.validation import Validation
+
+STEP = {"patience": 1, "step": 2}  # of three layer groups: m = 0, 2, 3
+TOP_LAYERS = 4  # group 3 and the dropout before it
+
+
+@pytest.fixture
+def fine_tuning(backbone, tiny_classifier, images, training_parameters, strategy_parameters, tmp_path):
+    """Make a run of the tiny study; its validation losses can be planned."""
+
+    numbers = itertools.count()
+
+    def make(strategy="dynamic", losses=None, monkeypatch=None, **training_changes):
+        training = training_parameters(**training_changes)
+        tuning = FineTuning(
+            classifier=tiny_classifier(dropout=training.dropout),
+            strategy=strategy_of(
+                strategy_parameters(strategy, **(STEP if strategy == "dynamic" else {})).root,
+                backbone.model_copy(update={"top_layers": TOP_LAYERS}),
+            ),
+            images=images,
+            training=training,
+            seed=7,
+            checkpoints=CheckpointFolder(tmp_path / f"checkpoints_{next(numbers)}"),
+            report=lambda rows: None,
+        )
+        if losses:
+            planned = iter(losses)
+            monkeypatch.setattr(loop, "validate", lambda logits, labels: Validation(next(planned), 0.5, 0.5))
+        return tuning
+
+    return make
+
+
+def values_of(variables):
+    return {variable.path: keras.ops.convert_to_numpy(variable).copy() for variable in variables}
+
+
+def changed_between(before, after):
+    return {name for name in before if not np.array_equal(before[name], after[name])}
+
+
+def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning, monkeypatch):
+    tuning = fine_tuning(losses=[1.0, 2.0, 0.5], monkeypatch=monkeypatch, max_epochs=3, learning_rate=1e-2)
+    classifier, stages = tuning.classifier, []
+    train = FineTuning._train_epoch
+
+    def watched(self):
+        before = values_of(classifier.model.weights)
+        loss = train(self)
+        stages.append((open_groups(classifier), changed_between(before, values_of(classifier.model.weights))))
+        return loss
+
+    monkeypatch.setattr(FineTuning, "_train_epoch", watched)
+    tuning.run()
+    assert [depth for depth, _ in stages] == [0, 0, 2]
+    head = {variable.path for layer in classifier.head_layers for variable in layer.weights}
+    normalisation = {
+        variable.path
+        for layer in classifier.backbone_layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for variable in layer.weights
+    }
+    deepest = {v.path for group in classifier.groups[1:] for layer in group for v in layer.weights}
+    assert stages[0][1] == stages[1][1] == head
+    assert stages[2][1] == head | (deepest - normalisation)
+
+
+def test_at_an_unfreezing_the_best_weights_come_back_and_the_optimiser_is_new(fine_tuning, monkeypatch):
+    tuning = fine_tuning(losses=[1.0, 0.8, 2.0, 2.0], monkeypatch=monkeypatch, max_epochs=4, learning_rate=1e-2)
+    seen, train = [], FineTuning._train_epoch
+
+    def watched(self):
+        seen.append((values_of(self.classifier.model.weights), int(self.model.optimizer.iterations)))
+        return train(self)
+
+    monkeypatch.setattr(FineTuning, "_train_epoch", watched)
+    tuning.run()
+    batches = 6  # 48 images, 8 a batch
+    assert [iterations for _, iterations in seen] == [0, batches, 2 * batches, 0]
+    assert not changed_between(seen[2][0], seen[3][0]), "epoch 3 was no improvement: epoch 4 starts where 3 did"
+    assert tuning.history[2]["event"] == "unfreeze"
+    assert not changed_between(seen[2][0], values_of(tuning.classifier.model.weights)), "the best at the end, too"
+
+
+def test_if_nothing_ever_improves_the_initial_weights_are_the_result(fine_tuning, monkeypatch):
+    tuning = fine_tuning(losses=[np.nan] * 3, monkeypatch=monkeypatch, max_epochs=9)
+    before = values_of(tuning.classifier.model.weights)
+    history = tuning.run()
+    assert history[-1]["event"] == "stop:nan"
+    assert np.isnan(history[-1]["best_val_loss"])
+    assert not changed_between(before, values_of(tuning.classifier.model.weights))
+
+
+def test_history_shows_what_was_in_force_during_each_epoch(fine_tuning, monkeypatch):
+    tuning = fine_tuning(losses=[1.0, 2.0, 2.0, 2.0], monkeypatch=monkeypatch, max_epochs=9, learning_rate=1e-3)
+    rows = tuning.run()
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    assert columns["epoch"] == [1, 2, 3, 4]
+    assert columns["stage"] == [0, 0, 1, 2]
+    assert columns["unfrozen_groups"] == [0, 0, 2, 3]
+    assert columns["learning_rate"] == pytest.approx([1e-3, 1e-3, 9e-4, 8.1e-4])
+    assert columns["patience_counter"] == [0, 1, 1, 1]
+    assert columns["event"] == ["", "unfreeze", "unfreeze", "stop:plateau"]
+    assert columns["trainable_parameters"] == sorted(columns["trainable_parameters"])
+    assert columns["trainable_parameters"][-1] == trainable_parameters(tuning.classifier)
+
+
+def test_the_optimiser_has_the_learning_rate_of_its_stage(fine_tuning, monkeypatch):
+    tuning = fine_tuning(losses=[1.0, 2.0, 2.0], monkeypatch=monkeypatch, max_epochs=3)
+    tuning.run()
+    assert float(tuning.model.optimizer.learning_rate) == pytest.approx(tuning.history[-1]["learning_rate"])
+
+
+def test_traditional_opens_its_top_layers_from_the_first_epoch(fine_tuning):
+    tuning = fine_tuning("traditional", max_epochs=1)
+    tuning.run()
+    thawed = [layer.name for layer in tuning.classifier.backbone_layers if layer.trainable_variables]
+    assert thawed == ["convolution_3"]
+    assert [(row["stage"], row["unfrozen_groups"]) for row in tuning.history] == [(0, 1)]
+
+
+def test_any_two_strategies_start_from_the_same_weights_and_see_the_same_first_batch(fine_tuning, monkeypatch):
+    starts, batches = [], []
+    fit = keras.Model.fit
+
+    def watched(self, feed, **kwargs):
+        batches.append(feed[0])
+        return fit(self, feed, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", watched)
+    for strategy in ("dynamic", "traditional"):
+        tuning = fine_tuning(strategy, max_epochs=1)
+        starts.append([value.copy() for value in tuning.classifier.model.get_weights()])
+        tuning.run()
+    for one, other in zip(*starts, strict=True):
+        assert np.array_equal(one, other)
+    ((first, first_draws), *labels), ((second, second_draws), *other_labels) = batches
+    assert np.array_equal(first, second)
+    assert np.array_equal(first_draws, second_draws)
+    assert np.array_equal(labels, other_labels)
+
+
+def test_the_training_loss_is_weighted_and_the_validation_loss_is_not(fine_tuning):
+    weighted = fine_tuning(max_epochs=1, learning_rate=1e-9, dropout=0.0, augmentation={"classes": None})
+    plain = fine_tuning(
+        max_epochs=1, learning_rate=1e-9, dropout=0.0, augmentation={"classes": None}, loss_weights="none"
+    )
+    heavy, light = weighted.run()[0], plain.run()[0]
+    assert heavy["val_loss"] == pytest.approx(light["val_loss"], rel=1e-5)
+    assert heavy["train_loss"] > 1.1 * light["train_loss"]  # mean of Eq. 14 under balanced sampling is above 1
