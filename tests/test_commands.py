@@ -21,7 +21,7 @@ class Project:
         for name in ("pyproject.toml", ".telemetry"):
             shutil.copy(source / name, folder / name)
         shutil.copytree(source / "conf", folder / "conf", ignore=shutil.ignore_patterns("credentials*"))
-        (folder / "src").symlink_to(source / "src")
+        shutil.copytree(source / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
 
     def kedro(self, *arguments: str, succeeds: bool = True, **variables: str) -> str:
         """Run `kedro <arguments>`; return what it printed, as one line without colours."""
@@ -120,13 +120,13 @@ def test_a_second_refresh_does_nothing_and_says_so(catalogue):
 
 def test_one_backbone_trains_alone(trained):
     for strategy in ("dynamic", "traditional"):
-        folder = trained.folder / f"data/test/07_model_output/mobilenet/{strategy}/seed_0"
+        folder = trained.folder / f"data/test/07_model_output/mobilenet/{strategy}/seed_7"
         assert {path.name for path in folder.iterdir()} >= {
             "history.csv",
             "predictions.parquet",
             "run_record.json",
         }
-        assert (trained.folder / f"data/test/06_models/mobilenet/{strategy}/seed_0/model.keras").is_file()
+        assert (trained.folder / f"data/test/06_models/mobilenet/{strategy}/seed_7/model.keras").is_file()
 
 
 def test_one_run_that_is_up_to_date_is_skipped_saying_so(trained):
@@ -140,7 +140,7 @@ def test_a_run_that_fails_says_why_and_the_command_ends_non_zero(trained):
         "--params", "backbones.vgg16.weights=/no/such/file.weights.h5", succeeds=False,
     )  # fmt: skip
     assert "vgg16.dynamic" in printed
-    assert (trained.folder / "data/test/07_model_output/vgg16/dynamic/seed_0/run_record.json").is_file()
+    assert (trained.folder / "data/test/07_model_output/vgg16/dynamic/seed_7/run_record.json").is_file()
 
 
 def test_the_report_names_finished_and_missing_runs(trained):
@@ -157,7 +157,7 @@ def test_the_report_names_finished_and_missing_runs(trained):
 def test_kedro_run_does_everything(catalogue):
     """All seven backbones with both strategies, tiny, then the report."""
     catalogue.kedro("run", "--env", "test")
-    records = catalogue.modified("07_model_output/*/*/seed_0/run_record.json")
+    records = catalogue.modified("07_model_output/*/*/seed_7/run_record.json")
     assert len(records) == 14
     reports = catalogue.modified("08_reporting/report.html/*/report.html")
     assert "not yet trained" not in list(reports)[-1].read_text()

@@ -1,7 +1,7 @@
 """Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -9,9 +9,6 @@ from lung_cxr import contracts
 from lung_cxr.experiments import RUNS
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def evaluate_runs(split: pd.DataFrame, parameters: ReportingParameters, **results: list[Any]) -> dict[str, Any]:
@@ -43,8 +40,8 @@ def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, 
     return tabulate_strategy(run_evaluations, TRADITIONAL), tabulate_strategy(run_evaluations, DYNAMIC)
 
 
-def draw_figures(run_evaluations: dict[str, Any]) -> "tuple[Figure, Figure, Figure, Figure]":
-    """Figs. 3, 4 and 5 from our runs, and the training curves."""
+def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
+    """Matplotlib figures: Figs. 3, 4 and 5 from our runs, and the training curves."""
     from lung_cxr.report.bar_figure import draw_bars
     from lung_cxr.report.confusion_figure import draw_confusion
     from lung_cxr.report.curve_figure import draw_curves
