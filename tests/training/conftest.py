@@ -141,7 +141,7 @@ def experiment(backbone, images, training_parameters, strategy_parameters):
         return Experiment(
             backbone_name="mobilenet",
             strategy_name=strategy,
-            backbone=backbone,
+            backbone=backbone.model_copy(update={"top_layers": 4}),  # the tiny network has ten
             strategy=strategy_parameters(strategy, **(strategy_changes or {})),
             training=training_parameters(**training_changes),
             images=images,

@@ -1,0 +1,39 @@
+"""Training under the other Keras backends: tests of a run's life, once more in a process of their own."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+LIFE = Path(__file__).with_name("test_run_lifecycle.py")
+A_RUN = "test_a_finished_run_leaves_everything_that_is_promised"
+A_KILL = "test_a_killed_run_goes_on_as_if_nothing_had_happened"
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_dynamic_run(backend):
+    pass_there(backend, A_RUN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_killed_run(backend):
+    pass_there(backend, A_KILL)
+
+
+def pass_there(backend, test):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{LIFE}::{test}"],
+        env={**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout[-4000:]
+    assert " passed" in finished.stdout
