@@ -40,8 +40,8 @@ def test_a_namespace_needs_nothing_that_another_node_of_training_makes():
         "split",
         "pixel_arrays",
         "pixel_folder",
-        f"{CELL.namespace}.model_folder",
-        f"{CELL.namespace}.output_folder",
+        "model_folder",
+        "output_folder",
     }
     assert alone.outputs() == {CELL.results}
 

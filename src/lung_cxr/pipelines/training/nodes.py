@@ -23,7 +23,7 @@ def train(
 ) -> Iterator[dict[str, Any]]:
     """Do the runs of one cell of the grid; each seed's record is saved as soon as the run ends.
 
-    The cell is named by its folder, `<backbone>/<strategy>`.
+    The cell is named by its backbone and its strategy; its folders are `<backbone>/<strategy>` below the two given.
     """
     from lung_cxr.splitting.pixels import open_pixels
     from lung_cxr.training.feed import SplitImages
@@ -31,16 +31,17 @@ def train(
     from lung_cxr.training.runs import Experiment, train_seeds
 
     split = contracts.split.validate(split)
+    cell = Path(backbone.architecture, strategy.root.kind)
     experiment = Experiment(
-        backbone_name=output_folder.parent.name,
-        strategy_name=output_folder.name,
+        backbone_name=backbone.architecture,
+        strategy_name=strategy.root.kind,
         backbone=backbone,
         strategy=strategy,
         training=training,
         images=SplitImages(open_pixels(pixel_folder, backbone.size), split),
         data_hashes=hashes_of_data(split, pixel_arrays, backbone.size),
     )
-    yield from train_seeds(experiment, lambda seed: RunFolders(model_folder, output_folder, seed))
+    yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
 
 
 def hashes_of_data(split: pd.DataFrame, pixel_arrays: dict[str, dict[str, Any]], size: int) -> dict[str, str]:

@@ -36,7 +36,7 @@ def training_of(run: Run) -> Pipeline:
     return Pipeline(
         one_run,
         namespace=run.namespace,
-        inputs={"split", "pixel_arrays", "pixel_folder"},
+        inputs={"split", "pixel_arrays", "pixel_folder", "model_folder", "output_folder"},
         outputs={"runs": run.results},
         parameters={
             "params:backbone": f"params:backbones.{run.backbone}",
