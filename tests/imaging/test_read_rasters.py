@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lung_cxr.imaging.read import decode_image, luminance, read_image
+from lung_cxr.imaging.radiograph import luminance
+from lung_cxr.imaging.read import decode_image, read_image
 from lung_cxr.imaging.reasons import Rejection
 
 

@@ -12,7 +12,7 @@ from pydicom import uid
 from pydicom.encaps import get_frame
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-from lung_cxr.imaging.read import Radiograph, View, luminance
+from lung_cxr.imaging.radiograph import Radiograph, View, luminance
 from lung_cxr.imaging.reasons import Rejection
 
 Values = npt.NDArray[Any]

@@ -8,7 +8,8 @@ from typing import Any
 from lung_cxr.imaging.duplicates import difference_hash
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.imaging.quality import measure_quality
-from lung_cxr.imaging.read import Radiograph, decode_image, read_bytes
+from lung_cxr.imaging.radiograph import Radiograph
+from lung_cxr.imaging.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import fit, pad_to_square, window
 from lung_cxr.imaging.store import ImageStore

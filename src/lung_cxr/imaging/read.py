@@ -3,40 +3,18 @@
 import io
 import logging
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from lung_cxr.imaging.radiograph import Radiograph, luminance
 from lung_cxr.imaging.reasons import Rejection
 
-LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
 
-View = Literal["PA", "AP", "lateral", "unknown"]
-
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quote header values
-
-
-@dataclass(frozen=True)
-class Radiograph:
-    """One decoded radiograph.
-
-    Attributes:
-        values: (H, W) float32, larger is whiter; modality and VOI transforms applied, MONOCHROME1 inverted.
-        view: What the header says.
-        burned_in: The header's BurnedInAnnotation; "" where it says nothing (always so for PNG and JPEG).
-        inverted: Whether black and white were exchanged to get here.
-    """
-
-    values: npt.NDArray[np.float32]
-    view: View = "unknown"
-    burned_in: Literal["YES", "NO", ""] = ""
-    inverted: bool = False
 
 
 def read_image(path: Path) -> Radiograph:
@@ -80,11 +58,6 @@ def decode_image(data: bytes) -> Radiograph:
         except Exception as error:
             reason = "truncated" if "truncated" in str(error) else "unreadable"
             raise Rejection(reason, type(error).__name__) from None
-
-
-def luminance(colour: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    """Grey values of (H, W, 3) RGB, as ITU-R BT.601 weighs them."""
-    return (colour[..., :3].astype(np.float32) @ LUMINANCE.astype(np.float32)).astype(np.float32)
 
 
 def _decode_raster(data: bytes) -> Radiograph:
