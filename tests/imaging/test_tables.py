@@ -45,6 +45,39 @@ def test_rows_of_another_length_are_named_and_blank_rows_only_counted(tmp_path):
     assert cells.loc[[4, 5]].eq("").all(axis=None)
 
 
+@pytest.mark.parametrize("stray", ['"ho khan', '"ho" khan'])
+def test_a_quote_that_is_not_closed_is_an_error_that_says_where(tmp_path, stray):
+    path = tmp_path / "emr.csv"
+    rows = [f"{number},J18.9,{stray if number == 60 else 'ho'}" for number in range(1, 101)]
+    path.write_text("\n".join(["id,code,note", *rows, ""]))
+    with pytest.raises(TableError, match=r"stray quote in the row that begins in line 61;") as error:
+        read_text_table(path)
+    assert "khan" not in str(error.value)
+
+
+def test_rows_between_two_stray_quotes_are_malformed_not_one_note(tmp_path):
+    path = tmp_path / "emr.csv"
+    notes = {20: '"ho', 40: 'khan"'}
+    path.write_text("id,code,note\n" + "".join(f"{n},J18.9,{notes.get(n, 'ho')}\n" for n in range(1, 61)))
+    cells, malformed = read_text_table(path)
+    assert malformed == [20]
+    assert cells["id"].tolist()[18:21] == ["19", "", "41"]
+
+
+def test_a_note_of_several_lines_is_one_cell(tmp_path):
+    path = tmp_path / "emr.csv"
+    path.write_text('id,code,note\n1,J18.9,"ho, sốt,\nđau ngực, mệt"\n2,J90,""\n', encoding="utf-8")
+    cells, malformed = read_text_table(path)
+    assert (malformed, cells["note"].tolist()) == ([], ["ho, sốt,\nđau ngực, mệt", ""])
+
+
+def test_blank_lines_above_the_header_do_not_matter(tmp_path):
+    (tmp_path / "emr.csv").write_text("\n ; \na;b\n1;2\n")
+    write_excel(tmp_path / "emr.xlsx", [[None, None], ["a", "b"], ["1", "2"]])
+    for name in ("emr.csv", "emr.xlsx"):
+        assert read_text_table(tmp_path / name).cells.to_dict() == {"a": {1: "1"}, "b": {1: "2"}}
+
+
 def test_excel_numbers_have_no_point_and_dates_are_iso(tmp_path):
     path = tmp_path / "emr.xlsx"
     rows = [

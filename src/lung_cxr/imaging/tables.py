@@ -7,7 +7,8 @@ import csv
 import datetime
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,8 @@ class TextTable(NamedTuple):
 
     Attributes:
         cells: One str column per column of the file, "" for an empty cell; index: row number, 1 below the header.
-        malformed: Numbers of rows with another number of cells than the header (CSV only); their cells are "".
+        malformed: Numbers of rows with another number of cells than the header, or with rows swallowed by a stray
+            quote (CSV only); their cells are "".
     """
 
     cells: pd.DataFrame
@@ -77,8 +79,23 @@ def _read_csv(path: Path) -> TextTable:
         text = content.decode("cp1258")
     first_line = text.lstrip().partition("\n")[0]
     separator = max(SEPARATORS, key=first_line.count)
+    return _table(path, _csv_rows(path, text, separator), separator)
+
+
+def _csv_rows(path: Path, text: str, separator: str) -> Iterator[list[str]]:
+    """Yield rows; a quote that is not closed is an error, since all rows up to the next quote would go with it."""
     csv.field_size_limit(10_000_000)  # a note may be long
-    return _table(path, csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    begins = 1
+    try:
+        for row in reader:
+            yield row
+            begins = reader.line_num + 1
+    except csv.Error:  # its message quotes nothing, but says nothing of where the quote stands either
+        raise TableError(
+            f"{path.name} has a stray quote in the row that begins in line {begins}; expected a cell that "
+            "holds a quote to be quoted as a whole, its own quotes doubled: mend the line, or export the table anew"
+        ) from None
 
 
 def _read_excel(path: Path) -> TextTable:
@@ -91,6 +108,7 @@ def _read_excel(path: Path) -> TextTable:
         rows = [[cell_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
     finally:
         book.close()
+    rows = list(dropwhile(_is_blank, rows))
     width = max((_used(row) for row in rows[:1]), default=0)  # cells right of the header are no columns
     return _table(path, [(row + [""] * width)[:width] for row in rows])
 
@@ -105,23 +123,36 @@ def _read_parquet(path: Path) -> TextTable:
     return TextTable(cells, [])
 
 
-def _table(path: Path, rows: Iterable[Sequence[str]]) -> TextTable:
+def _table(path: Path, rows: Iterable[Sequence[str]], separator: str | None = None) -> TextTable:
     """Header and rows → table; wholly empty rows are left out but counted, so that numbers match the file."""
-    lines = iter(rows)
+    lines = iter(dropwhile(_is_blank, rows))
     header = [name.strip() for name in next(lines, [])]
-    if not any(header):
+    if not header:
         raise TableError(f"{path.name} is empty; expected a header row and one row per image")
     kept, numbers, malformed = [], [], []
     for number, line in enumerate(lines, start=1):
-        if not any(cell.strip() for cell in line):
+        if _is_blank(line):
             continue
         numbers.append(number)
-        if len(line) == len(header):
+        if len(line) == len(header) and not (separator and _swallowed_rows(line, separator)):
             kept.append(line)
         else:
             malformed.append(number)
             kept.append([""] * len(header))
     return TextTable(pd.DataFrame(kept, columns=pd.Index(header), index=numbers, dtype="str"), malformed)
+
+
+def _swallowed_rows(line: Sequence[str], separator: str) -> bool:
+    """Whether a cell looks like the rows between two stray quotes: a further line with a row's separators in it.
+
+    The first and the last of the swallowed rows are cut by the quotes, so one separator may be missing.
+    """
+    wanted = max(len(line) - 2, 2)
+    return any(part.count(separator) >= wanted for cell in line if "\n" in cell for part in cell.split("\n")[1:])
+
+
+def _is_blank(line: Sequence[str]) -> bool:
+    return not any(cell.strip() for cell in line)
 
 
 def _used(row: Sequence[str]) -> int:
