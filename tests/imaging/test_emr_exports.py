@@ -13,7 +13,10 @@ from lung_cxr.imaging.exports import (
     read_image_paths,
     stays_inside,
 )
+from lung_cxr.imaging.observe import Observer
 from lung_cxr.imaging.records import key_paths
+from lung_cxr.imaging.refresh import plan_refresh
+from lung_cxr.imaging.store import ImageStore
 from lung_cxr.imaging.tables import TableError
 
 NAME = "Nguyễn Văn Bí Mật"
@@ -126,6 +129,22 @@ def test_a_link_out_of_the_export_is_not_followed(tmp_path):
     export = Export("e", tmp_path / "e", False)
     assert export.locate("a.png") is None
     assert export.locate("up/outside.png") is None
+
+
+@pytest.mark.parametrize("path", [NAME + "a" * 300 + ".png", f"{NAME}\0.png", "loop/x.png", "\ud800.png"])
+def test_names_that_the_system_refuses_are_files_that_are_not_there(tmp_path, path, ingestion, secret):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    observer = Observer(ImageStore(tmp_path / "store"), secret, ingestion.standardise, True)
+    plan = plan_refresh({"x": Export("e", tmp_path, False).locate(path)}, {}, observer)
+    assert plan.absent == {"x": "missing_file"}
+
+
+def test_a_folder_without_permission_is_as_if_it_were_empty(tmp_path, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "denied", NAME)
+
+    monkeypatch.setattr(Path, "exists", denied)
+    assert Export("e", tmp_path, False).locate("a.png") == tmp_path / "a.png"
 
 
 def test_an_export_behind_a_link_is_inside_itself(tmp_path):

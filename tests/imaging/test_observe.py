@@ -74,21 +74,53 @@ def test_the_same_bytes_under_another_time_are_not_decoded(observer, picture, mo
     assert after.pixel_sha256 == before.pixel_sha256
 
 
-def test_nothing_that_happens_while_reading_ends_the_run(observer, picture, monkeypatch):
-    def exhausted(_):
-        raise MemoryError("Nguyen")
+PASSING = {
+    "pathlib.Path.read_bytes": OSError(5, "input/output error"),
+    "pathlib.Path.stat": PermissionError(13, "denied"),
+    "lung_cxr.imaging.read._decode_raster": MemoryError("Nguyen"),
+    "lung_cxr.imaging.observe.fit": MemoryError("Nguyen"),
+    "lung_cxr.imaging.store.ImageStore.put": OSError(28, "no space left"),
+}
 
-    monkeypatch.setattr("lung_cxr.imaging.observe.decode_image", exhausted)
+
+@pytest.mark.parametrize("place", PASSING)
+def test_a_passing_failure_is_neither_remembered_nor_held_against_the_image(observer, picture, monkeypatch, place):
+    before = observer.observe(ID, picture, None)
+    picture.write_bytes(picture.read_bytes() + b"changed")
+    with monkeypatch.context() as patch:
+        patch.setattr(place, raising(PASSING[place]))
+        seen = observer.observe(ID, picture, before)
+    assert (seen.reason, seen.detail) == ("unreadable", type(PASSING[place]).__name__)
+    assert not observer.is_current(seen)
+    assert observer.store.has(ID)
+    assert observer.observe(ID, picture, seen).reason == ""
+
+
+def raising(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+def test_what_the_bytes_decide_is_remembered(observer, picture, monkeypatch):
+    monkeypatch.setattr("lung_cxr.imaging.observe.fit", raising(ValueError("Nguyen")))
     seen = observer.observe(ID, picture, None)
-    assert (seen.reason, seen.detail) == ("unreadable", "MemoryError")
+    assert (seen.reason, seen.detail) == ("unreadable", "ValueError")
+    assert observer.is_current(seen)
 
 
-def test_a_file_that_no_decoder_survives_is_given_up(observer, picture):
-    observer.observe(ID, picture, None)
-    seen = observer.give_up(ID, picture)
-    assert (seen.reason, seen.detail, seen.size_bytes) == ("unreadable", "the reader died", picture.stat().st_size)
-    assert not observer.store.has(ID)
-    assert observer.is_current(seen)  # and is not tried again
+def test_a_file_that_is_gone_since_it_was_listed_is_looked_for_again(observer, tmp_path):
+    seen = observer.observe(ID, tmp_path / "none.png", None)
+    assert not observer.is_current(seen)
+
+
+def test_a_dead_reader_leaves_what_was_stored(observer, picture):
+    before = observer.observe(ID, picture, None)
+    seen = observer.failed(ID, "unreadable", "the reader died", before)
+    assert (seen.reason, seen.pixel_sha256) == ("unreadable", before.pixel_sha256)
+    assert observer.store.has(ID)
+    assert not observer.is_current(seen)
 
 
 def test_settings_that_alter_pixels_have_another_fingerprint(observer, ingestion):

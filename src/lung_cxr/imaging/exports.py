@@ -63,14 +63,19 @@ class Export:
     def locate(self, image_path: str) -> Path | None:
         """Return the file that an EMR cell names, None where that leads out of the folder, also through a link.
 
-        Unicode spellings of the name are tried in turn: file systems differ in them.
+        Unicode spellings of the name are tried in turn: file systems differ in them. A name that the system refuses (too
+        long, a NUL, links in a circle, no permission) is returned as it is: a file that is not there.
         """
         if not stays_inside(image_path):
             return None
         relative = image_path.strip().replace("\\", "/")
         spellings = (relative, *(unicodedata.normalize(form, relative) for form in ("NFC", "NFD", "NFKC")))
-        path = next((path for text in spellings if (path := self.folder / text).exists()), self.folder / relative)
-        return path if path.resolve().is_relative_to(self.folder.resolve()) else None
+        path = self.folder / relative
+        try:
+            path = next((path for text in spellings if (path := self.folder / text).exists()), path)
+            return path if path.resolve().is_relative_to(self.folder.resolve()) else None
+        except (OSError, RuntimeError, ValueError):  # their messages quote the name
+            return path
 
 
 def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> pd.DataFrame:

@@ -28,9 +28,9 @@ class Observation:
         image_id: Its key.
         size_bytes: Of the file, -1 where there was none.
         modified_ns: When the file was last written.
-        settings: Fingerprint of the settings it was read under.
+        settings: Fingerprint of the settings it was read under; empty where it must be read again next time.
         source_key: Keyed hash of the file's bytes.
-        reason: Why nothing is stored; empty where the image is in the store and what follows was measured.
+        reason: Why it is not accepted; empty where the image is in the store and what follows was measured.
         detail: More of the reason.
         header_view: The view that the file's header states.
         inverted: Whether black and white were exchanged.
@@ -109,15 +109,20 @@ class Observer:
             self._check_header(radiograph)
             return self._stored(seen, radiograph)
         except Rejection as rejection:
+            if rejection.passing:
+                return self.failed(image_id, rejection.reason, rejection.detail, previous)
             return self._rejected(seen, rejection.reason, rejection.detail)
-        except Exception as error:  # out of memory, a full disk …: this file only, the others go on
+        except (OSError, MemoryError, ImportError) as error:  # a full disk …: this file only, the others go on
+            return self.failed(image_id, "unreadable", type(error).__name__, previous)
+        except Exception as error:
             return self._rejected(seen, "unreadable", type(error).__name__)
 
-    def give_up(self, image_id: str, path: Path) -> Observation:
-        """Return what is seen of a file that no decoder survives."""
-        status = path.stat()
-        seen = Observation(image_id, status.st_size, status.st_mtime_ns, self.settings)
-        return self._rejected(seen, "unreadable", "the reader died")
+    def failed(self, image_id: str, reason: str, detail: str, previous: Observation | None) -> Observation:
+        """Return what is seen of a file that could not be judged: not accepted now, read again next time.
+
+        What an earlier run stored and measured stays: nothing was found against it.
+        """
+        return replace(previous or Observation(image_id), settings="", reason=reason, detail=detail)
 
     def is_current(self, previous: Observation) -> bool:
         """Whether what an earlier run saw still holds under the present settings, its image still there."""

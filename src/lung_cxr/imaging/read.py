@@ -35,9 +35,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise Rejection("missing_file") from None
+        raise Rejection("missing_file", passing=True) from None
     except OSError as error:
-        raise Rejection("unreadable", type(error).__name__) from None
+        raise Rejection("unreadable", type(error).__name__, passing=True) from None
 
 
 def decode_image(data: bytes) -> Radiograph:
@@ -55,6 +55,8 @@ def decode_image(data: bytes) -> Radiograph:
             return _decode_raster(data) if is_raster else decode_dicom(data)
         except Rejection:
             raise
+        except MemoryError:
+            raise Rejection("unreadable", "MemoryError", passing=True) from None
         except Exception as error:
             reason = "truncated" if "truncated" in str(error) else "unreadable"
             raise Rejection(reason, type(error).__name__) from None

@@ -54,9 +54,11 @@ class Rejection(Exception):  # noqa: N818  (an outcome of reading an image, name
     Args:
         reason: A code of `IMAGE_FAULTS` or `OUT_OF_SCOPE`.
         detail: Fixed words and numbers only.
+        passing: Whether it was not decided on the file's bytes, so that the next run may find otherwise.
     """
 
-    def __init__(self, reason: str, detail: str = ""):
-        super().__init__(reason, detail)
+    def __init__(self, reason: str, detail: str = "", passing: bool = False):
+        super().__init__(reason, detail, passing)
         self.reason = reason
         self.detail = detail
+        self.passing = passing

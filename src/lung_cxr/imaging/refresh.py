@@ -130,7 +130,7 @@ def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
 def _status(path: Path | None) -> os.stat_result | None:
     try:
         return None if path is None else path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the name
         return None
 
 
@@ -158,7 +158,7 @@ def _observe_one_by_one(jobs: Sequence[Job], ledger: Ledger, observer: Observer)
         try:
             yield process.submit(observer.observe, image_id, path, ledger.get(image_id)).result()
         except BrokenProcessPool:
-            yield observer.give_up(image_id, path)
+            yield observer.failed(image_id, "unreadable", "the reader died", ledger.get(image_id))
             process = _one_process()
     process.shutdown()
 
