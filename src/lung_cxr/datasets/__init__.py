@@ -5,5 +5,14 @@ from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.runs import RunResult, RunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
+from lung_cxr.datasets.whole_parquet import WholeParquetDataset
 
-__all__ = ["ExportsDataset", "FolderDataset", "OptionalDataset", "RunResult", "RunsDataset", "SecretKeyDataset"]
+__all__ = [
+    "ExportsDataset",
+    "FolderDataset",
+    "OptionalDataset",
+    "RunResult",
+    "RunsDataset",
+    "SecretKeyDataset",
+    "WholeParquetDataset",
+]
