@@ -1,5 +1,8 @@
 import io
 import logging
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -212,3 +215,23 @@ def test_real_radiographs_are_upright_chests(public_cxr, name):
     lungs = [band[:, int(width * start) : int(width * end)].mean() for start, end in ((0.2, 0.35), (0.7, 0.85))]
     assert band[:, int(width * 0.45) : int(width * 0.55)].mean() > max(lungs)
     assert radiograph.burned_in == ""
+
+
+READ_ONE = """
+import logging, sys, warnings
+logging.basicConfig(level=logging.DEBUG)
+warnings.simplefilter("always")
+from pathlib import Path
+from lung_cxr.imaging.read import read_image
+read_image(Path(sys.argv[1]))
+"""
+
+
+def test_a_name_in_the_header_reaches_no_log_of_a_process_that_reads_its_first_file(dicom, tmp_path, project):
+    content = dicom(np.ones((8, 8), np.uint16), SpecificCharacterSet="ISO_IR 100", PatientName="Bi Mat")
+    assert content.count(b"ISO_IR 100") == 1
+    (tmp_path / "a.dcm").write_bytes(content.replace(b"ISO_IR 100", b"NGUYEN_BI "))
+    environment = {**os.environ, "PYTHONPATH": str(project / "src")}
+    command = [sys.executable, "-c", READ_ONE, str(tmp_path / "a.dcm")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+    assert "NGUYEN" not in done.stdout + done.stderr

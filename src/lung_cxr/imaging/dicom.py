@@ -1,6 +1,7 @@
 """DICOM → grey values: any common transfer syntax, 8 to 16 bit, signed or not, modality and VOI transforms applied."""
 
 import io
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from lung_cxr.imaging.radiograph import Radiograph, View, luminance
 from lung_cxr.imaging.reasons import Rejection
+
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quote header values; importing it resets this
 
 Values = npt.NDArray[Any]
 

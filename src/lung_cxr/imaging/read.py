@@ -1,7 +1,6 @@
 """Any file of an export → one grey radiograph in memory: DICOM, PNG or JPEG, told apart by content, not by name."""
 
 import io
-import logging
 import warnings
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from lung_cxr.imaging.reasons import Rejection
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quote header values
 
 
 def read_image(path: Path) -> Radiograph:
