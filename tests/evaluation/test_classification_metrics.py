@@ -46,6 +46,16 @@ def test_all_metrics_agree_with_scikit_learn(predictions):
     assert set(ours) == set(METRICS)  # everything defined: no reason beside any number
 
 
+def test_counts_of_no_images_are_zero():
+    nothing = np.array([], dtype=np.int64)
+    assert count_matrix(nothing, nothing).tolist() == np.zeros((7, 7)).tolist()
+    truth, predicted = np.array([0, 6, 6]), np.array([0, 6, 2])
+    assert (
+        count_matrix(truth, predicted).tolist()
+        == reference.confusion_matrix(truth, predicted, labels=range(7)).tolist()
+    )
+
+
 def test_an_absent_class_is_undefined_and_leaves_the_means_alone():
     labels = ["Pneumonia", "Pneumonia", "COVID-19", "COVID-19"]
     ours = classification_metrics(labels, one_hot(0, 0, 1, 2))  # one COVID-19 is called tuberculosis

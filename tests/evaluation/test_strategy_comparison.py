@@ -46,6 +46,20 @@ def test_equal_differences_have_no_t_but_a_mean_and_a_spread_of_zero():
     assert set(TEST_NUMBERS) <= set(ours)
 
 
+def test_the_same_gain_from_different_bases_is_no_evidence_made_of_rounding():
+    """3 of 120 images on each of three backbones: the differences disagree in their last digits only."""
+    gains = [100 * ((right + 3) / 120 - right / 120) for right in (61, 70, 83)]
+    assert len(set(gains)) > 1
+    ours = paired_test(gains)
+    assert ours["mean"] == pytest.approx(2.5)
+    assert math.isnan(ours["p"])
+    assert "spread is zero" in ours["p_reason"]
+
+
+def test_one_image_of_difference_is_a_difference():
+    assert 0 < paired_test([100 * 3 / 120, 100 * 3 / 120, 100 * 4 / 120])["p"] < 0.05
+
+
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (5, 0), (12, 4), (7, 7)])
 def test_mcnemar_agrees_with_statsmodels(only_a, only_b):
     a = np.array([True] * only_a + [False] * only_b + [True] * 10)

@@ -15,6 +15,7 @@ from lung_cxr.evaluation.intervals import BOOTSTRAPPED, TOO_FEW, percentile_inte
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 TEST_NUMBERS = ("mean", "sd", "t", "df", "p", "ci_low", "ci_high", "wilcoxon", "wilcoxon_p", "dz")
+EQUAL_WITHIN = 1e-9  # points: one image more or less is 1e-4 and more, what rounding leaves 1e-13 and less
 BOOTSTRAP_NUMBERS = tuple(
     f"{metric}_{number}" for metric in BOOTSTRAPPED for number in ("difference_low", "difference_high", "bootstrap_p")
 )
@@ -61,8 +62,9 @@ def _untestable(values: np.ndarray) -> str | None:
     """Return why a test over these differences is undefined, if it is."""
     if values.size < 2:
         have = "only one has" if values.size else "none has"
-        return f"a test over backbones needs at least two with both strategies finished; {have}"
-    return "all differences are equal: their spread is zero" if np.ptp(values) == 0 else None
+        return f"a test over backbones needs at least two with comparable runs of both strategies; {have}"
+    rounding = EQUAL_WITHIN * max(1.0, float(np.abs(values).max()))
+    return "all differences are equal: their spread is zero" if np.ptp(values) <= rounding else None
 
 
 def mcnemar_exact(correct_a: np.ndarray, correct_b: np.ndarray) -> Numbers:
