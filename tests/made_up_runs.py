@@ -1,6 +1,7 @@
 """Made-up studies and runs, small and always the same: what reporting reads, without an image or a model behind it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.page import Sources
 from lung_cxr.splitting.distribution import tabulate_distribution
+from lung_cxr.splitting.images import split_sha256
 
 SHARES = np.array([0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03])  # a long tail as in Table 1
 LAYER_GROUPS = 14
@@ -24,6 +26,7 @@ class MadeUpRun:
     """One seed's results, as `RunsDataset` gives them."""
 
     record: dict[str, Any]
+    folder: Path = Path("nowhere")
     history: pd.DataFrame | None = None
     predictions: pd.DataFrame | None = None
 
@@ -124,6 +127,7 @@ def made_up_run(run: Run, split: pd.DataFrame, seed: int, skill: float) -> MadeU
     predictions, history = made_up_predictions(split, RUNS.index(run) + 100 * seed, skill), made_up_history(run)
     record = {
         **_identity(run, seed),
+        "split_sha256": split_sha256(split),
         "status": "finished",
         "stop_reason": "plateau",
         "layer_groups": LAYER_GROUPS,
@@ -144,7 +148,7 @@ def made_up_run(run: Run, split: pd.DataFrame, seed: int, skill: float) -> MadeU
         "weights_mb": 12.9,
         "warnings": [],
     }
-    return MadeUpRun(record, history, predictions)
+    return MadeUpRun(record, history=history, predictions=predictions)
 
 
 def failed_run(run: Run, seed: int = 2024) -> MadeUpRun:

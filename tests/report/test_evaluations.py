@@ -1,11 +1,14 @@
 """The grid of runs as one table of facts: what is finished, what is not, and on which test set."""
 
+import dataclasses
 import json
+import os
 
 import pytest
 
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.alike import judged_record
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, evaluate_grid
 from made_up_runs import failed_run, made_up_grid, made_up_run, made_up_split
 
@@ -95,3 +98,37 @@ def test_a_record_without_its_predictions_is_an_error_that_says_what_to_do(split
     object.__setattr__(grid[DYNAMIC][0], "predictions", None)
     with pytest.raises(FileNotFoundError, match="train the run again"):
         evaluate_grid(grid, split, SETTINGS)
+
+
+def recorded(run, split, seed, folder, at, **changes):
+    """Return a finished run whose record was written at a time."""
+    one = made_up_run(run, split, seed=seed, skill=1.0)
+    one.record.update(changes)
+    place = folder / f"seed_{seed}"
+    place.mkdir()
+    (place / "run_record.json").write_text("{}")
+    os.utime(place / "run_record.json", (at, at))
+    return dataclasses.replace(one, folder=place)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"pixel_sha256": "b" * 64}, {"method_version": 0}, {"parameters": {"training": {}}}]
+)
+def test_only_seeds_that_were_trained_as_the_newest_are_averaged(split, tmp_path, changes):
+    grid = made_up_grid(split, [])
+    grid[DYNAMIC] = [
+        recorded(DYNAMIC, split, 1, tmp_path, at=1000, **changes),
+        recorded(DYNAMIC, split, 2, tmp_path, at=3000),
+        recorded(DYNAMIC, split, 3, tmp_path, at=2000),
+    ]
+    row = row_of(evaluate_grid(grid, split, SETTINGS), DYNAMIC)
+    assert (row["seeds"], row["trained_otherwise"], row["other_split"]) == ([2, 3], [1], [])
+    assert row["metrics"]["seeds"] == 2
+    assert judged_record(row)["seed"] == 2
+
+
+def test_a_run_trained_on_another_split_with_the_same_test_images_is_judged_and_named(split):
+    grid = made_up_grid(split, [DYNAMIC])
+    grown = split.assign(subset=split["subset"].replace("validation", "train"))
+    row = row_of(evaluate_grid(grid, grown, SETTINGS), DYNAMIC)
+    assert (row["status"], row["other_split"], row["trained_otherwise"]) == (FINISHED, [2024], [])

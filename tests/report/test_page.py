@@ -7,10 +7,21 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lung_cxr.experiments import Run
+from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.data_tables import ingestion_table, people_table
-from lung_cxr.report.page import render_report
-from made_up_runs import failed_run, made_up_grid, made_up_manifest, made_up_sources, made_up_split, made_up_summary
+from lung_cxr.report.limits import limits
+from lung_cxr.report.page import load_time_starts, render_report
+from lung_cxr.report.tables import tabulate_strategy
+from made_up_runs import (
+    failed_run,
+    made_up_exports,
+    made_up_grid,
+    made_up_manifest,
+    made_up_run,
+    made_up_sources,
+    made_up_split,
+    made_up_summary,
+)
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
@@ -111,7 +122,7 @@ def test_rejections_are_counted_and_explained(html):
 
 def test_run_records_are_in_the_page(html):
     assert html.count("Run record: ") == 3
-    assert "5" * 64 in html
+    assert "a" * 64 in html
 
 
 def test_the_training_loss_stands_beside_that_of_knowing_no_pixels(html):
@@ -151,3 +162,54 @@ def test_unknown_sex_and_age_are_not_guessed():
     split = made_up_split(images=60)
     manifest = made_up_manifest(split).assign(sex="unknown", age_years=pd.NA)
     assert people_table(split, manifest).rows[0][6].text == "–"
+
+
+def test_a_failed_or_left_out_first_seed_gives_the_page_none_of_its_settings(split):
+    grid = made_up_grid(split, [])
+    failed = failed_run(TRADITIONAL, seed=1)
+    failed.record["parameters"]["backbone"]["top_layers"] = 3
+    left_out = made_up_run(TRADITIONAL, split, seed=2, skill=1.0)
+    left_out.record.update(parameters={"backbone": {"top_layers": 5}, "training": {}}, method_version=0)
+    judged = made_up_run(TRADITIONAL, split, seed=3, skill=1.0)
+    grid[TRADITIONAL] = [failed, judged, left_out]
+    sources = made_up_sources(grid, split)
+    html = render_report(sources, "A report", datetime(2026, 1, 2, tzinfo=UTC))
+    assert "What each class weighs in training" in html
+    assert tabulate_strategy(sources.evaluations, "traditional").set_index("backbone").loc["mobilenet", "n"] == 29
+    assert '<td class="number">29</td>' in html
+    assert "seed 2 left out, because trained with other settings" in html
+
+
+@pytest.mark.parametrize(
+    ("repeats", "words"),
+    [
+        ([None, None], "in memory. Size"),
+        ([0, None], "in memory. Size"),
+        ([1, 1], "in memory, measured once. Size"),
+        ([3, 3], "in memory, the median of 3 starts. Size"),
+        ([1, 3], "in memory, the median of 1 or 3 starts. Size"),
+    ],
+)
+def test_load_times_say_of_how_many_starts_they_are(repeats, words):
+    records = [{"seed": 1, "load_time_repeats": number} for number in repeats]
+    rows = [{"seeds": [1], "records": [record]} for record in records]
+    assert words in f"in memory{load_time_starts(rows)}. Size"
+
+
+def test_limits_are_those_of_what_was_trained(split):
+    def said(runs, of=split):
+        return " ".join(limits(made_up_sources(made_up_grid(of, runs), of).evaluations, made_up_exports(False)))
+
+    assert "backbone" not in said([])
+    assert "One backbone on one test set" in said([DYNAMIC, TRADITIONAL])
+    assert "3 backbones are not 3 independent" in said(RUNS[:6])
+    without = split[(split["subset"] != "test") | (split["label"] != "Pulmonary Edema")]
+    text = said([DYNAMIC], without)
+    assert "No test image is Pulmonary Edema" in text
+    assert "has 0 images" not in text
+    assert "the other 6 classes" in text
+
+
+def test_mcnemar_says_that_it_looks_at_one_seed(split):
+    html = page(made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2)), split)
+    assert "looks at the first training seed that both strategies have" in html

@@ -1,9 +1,12 @@
 """The answer in words: every state of the grid has a sentence, and no sentence claims more than its numbers."""
 
+import re
+
 import pytest
 
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.against_majority import against_majority
 from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.sentences import notices, verdict
@@ -116,3 +119,72 @@ def test_random_weights_that_differ_between_seeds_are_no_reason_to_complain(spli
         for one in grid[run]:
             one.record["initial_weights_sha256"] = str(one.record["seed"]) * 64
     assert "differ in more" not in noticed(evaluate_grid(grid, split, SETTINGS))
+
+
+def test_both_strategies_on_different_seeds_are_not_compared_for_that_reason(split):
+    grid = made_up_grid(split, [TRADITIONAL], seeds=(1,))
+    grid[DYNAMIC] = made_up_grid(split, [DYNAMIC], seeds=(2,))[DYNAMIC]
+    comparison = compare_strategies(evaluate_grid(grid, split, SETTINGS), synthetic=False)
+    assert "MobileNet: the two runs have no training seed in common." in comparison["headline"]
+    assert "No backbone has both" not in comparison["headline"]
+    (pair,) = comparison["per_backbone"]
+    assert pair["mcnemar_p_holm"] is None
+    assert "no training seed in common" in pair["mcnemar_p_holm_reason"]
+
+
+def test_only_comparable_backbones_are_counted(split):
+    grid = made_up_grid(split, RUNS[:6], seeds=(1,))
+    grid[RUNS[0]] = made_up_grid(split, [RUNS[0]], seeds=(2,))[RUNS[0]]
+    comparison = compare_strategies(evaluate_grid(grid, split, SETTINGS), synthetic=False)
+    assert comparison["headline"].startswith("Over 2 backbones, ")
+    assert comparison["over_backbones"]["accuracy"]["n"] == 2
+
+
+def test_a_difference_over_fewer_seeds_than_the_means_says_so(split):
+    grid = made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2))
+    assert "that both have" not in headline_of(evaluate_grid(grid, split, SETTINGS))
+    del grid[TRADITIONAL][1]
+    assert ", over the 1 training seed that both have." in headline_of(evaluate_grid(grid, split, SETTINGS))
+
+
+def judged(backbone, strategy, accuracy, low):
+    return {"backbone": backbone, "strategy": strategy, "metrics": {"accuracy": accuracy, "accuracy_low": low}}
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "traditional", "words"),
+    [
+        ((0.70, 0.60), (0.71, 0.62), ""),
+        (
+            (0.70, 0.60),
+            (0.60, 0.50),
+            "Only dynamic fine-tuning is clearly better than always saying Pneumonia (56.7 %).",
+        ),
+        ((0.50, None), (0.70, None), "Only traditional fine-tuning is clearly"),
+        ((0.60, 0.50), (0.50, 0.40), "Neither strategy is clearly better than always saying Pneumonia (56.7 %)."),
+    ],
+)
+def test_the_headline_says_which_strategy_beats_the_largest_class(dynamic, traditional, words):
+    rows = [judged("vgg16", "dynamic", *dynamic), judged("vgg16", "traditional", *traditional)]
+    said = against_majority(rows, {"majority_class": "Pneumonia", "majority": {"accuracy": 0.567}})
+    assert said.startswith(words) if words else said == ""
+
+
+def test_one_run_and_many_runs_against_the_largest_class():
+    majority = {"majority_class": "Pneumonia", "majority": {"accuracy": 0.567}}
+    one = judged("vgg16", "dynamic", 0.5, 0.4)
+    assert against_majority([one], majority).startswith("VGG16, dynamic, is not clearly better")
+    many = [one, judged("resnet50", "dynamic", 0.7, 0.6), judged("xception", "dynamic", 0.7, 0.6)]
+    assert against_majority(many, majority).startswith("2 of 3 runs are clearly better than always saying")
+    assert against_majority([one, one | {"backbone": "xception"}], majority).startswith("None of 2 runs is clearly")
+
+
+def test_a_headline_of_runs_no_better_than_the_largest_class_ends_with_it(split):
+    text = headline_of(evaluated(split, [DYNAMIC, TRADITIONAL], skill=-3.0))
+    assert re.search(r"Neither strategy is clearly better than always saying Pneumonia \(\d+\.\d %\)\.$", text)
+
+
+def test_a_run_trained_on_another_split_is_noticed_though_its_test_images_are_the_same(split):
+    grown = split.assign(subset=split["subset"].replace("validation", "train"))
+    text = noticed(evaluate_grid(made_up_grid(split, [DYNAMIC]), grown, SETTINGS))
+    assert "MobileNet, dynamic was trained on another split than the present one; the test images are the same" in text

@@ -1,11 +1,12 @@
 """Dynamic against traditional fine-tuning, over backbones and on each, and what the paper's own tables give."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from lung_cxr.evaluation.comparison import holm, paired_test
 from lung_cxr.evaluation.published import PRINTED_TEST, published_test
-from lung_cxr.evaluation.undefined import Numbers, json_ready
+from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
 from lung_cxr.report.sentences import headline
 
 COMPARED = ("accuracy", "macro_f1")
@@ -22,7 +23,8 @@ def compare_strategies(evaluations: Mapping[str, Any], synthetic: bool) -> dict[
     Returns:
         Ready for JSON: `headline`, a sentence or two; `over_backbones`, the paired test of accuracy and of
         macro-F1; `per_backbone` with differences, intervals, p-values and, as `<name>_holm`, these adjusted over the
-        backbones; `published`: the test that the paper prints, and the same test repeated on its tables.
+        backbones (null with `<name>_holm_reason` where there is no test); `published`: the test that the paper prints,
+        and the same test repeated on its tables.
     """
     confidence = evaluations["confidence"]
     pairs = _adjusted([_in_points(pair) for pair in evaluations["pairs"]])
@@ -61,5 +63,6 @@ def _adjusted(pairs: list[Numbers]) -> list[Numbers]:
     for name in TESTS_PER_BACKBONE:
         raw = [float("nan") if pair[name] is None else pair[name] for pair in pairs]
         for pair, p in zip(adjusted, holm(raw), strict=True):
-            pair[f"{name}_holm"] = p
+            holm_name = f"{name}_holm"
+            pair.update(undefined(holm_name, pair[f"{name}_reason"]) if math.isnan(p) else {holm_name: p})
     return adjusted

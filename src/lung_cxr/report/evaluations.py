@@ -1,8 +1,8 @@
 """Every run of the grid, judged on the present test set: the one source of all tables, figures and sentences."""
 
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -13,25 +13,13 @@ from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predic
 from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.alike import RunResults, trained_alike
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
+from lung_cxr.splitting.images import split_sha256
 
 FINISHED, FAILED, NOT_TRAINED, OTHER_SPLIT = "finished", "failed", "not yet trained", "tested on another split"
 COSTS = ("load_time_s", "import_s", "load_s", "first_prediction_s", "size_mb", "weights_mb")
 CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")
-
-
-class RunResults(Protocol):
-    """What is read of one seed's run."""
-
-    record: Any
-
-    @property
-    def history(self) -> pd.DataFrame | None:
-        """`contracts.history`."""
-
-    @property
-    def predictions(self) -> pd.DataFrame | None:
-        """`contracts.predictions`."""
 
 
 def evaluate_grid(
@@ -46,10 +34,13 @@ def evaluate_grid(
 
     Returns:
         Ready for JSON: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; `runs`
-        in the order of the grid (see `evaluate_run`); `pairs`, dynamic against traditional by backbone.
+        in the order of the grid (see `evaluate_run`), each with `trained_otherwise` (seeds left out because the newest
+        was trained with other settings or data) and `other_split` (seeds judged although trained on another split,
+        with the same test images); `pairs`, dynamic against traditional by backbone.
     """
-    judged = split[split["subset"] == "test"]
-    current = {run: _on_this_test_set(seeds, judged) for run, seeds in results.items()}
+    judged, present_split = split[split["subset"] == "test"], split_sha256(split)
+    tested = {run: _on_this_test_set(seeds, judged) for run, seeds in results.items()}
+    current = {run: {one.record["seed"]: one for one in trained_alike(seeds)} for run, seeds in tested.items()}
     baseline = majority_predictions(split)
     draws = _bootstrap(settings)
     shares = class_shares(split.loc[split["subset"] == "train", "label"])
@@ -60,7 +51,11 @@ def evaluate_grid(
         **draws,
         "majority_class": DISEASES[int(shares.argmax())],
         "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **draws),
-        "runs": [evaluate_run(run, results[run], current[run], draws) for run in results],
+        "runs": [
+            evaluate_run(run, results[run], current[run], draws)
+            | _unlike(tested[run], current[run].values(), present_split)
+            for run in results
+        ],
         "pairs": _pairs(current, draws),
     }
     return json_ready(evaluations)
@@ -74,7 +69,7 @@ def evaluate_run(
     Args:
         run: The cell of the grid.
         seeds: All its seeds, finished or failed.
-        current: Training seed → results on the present test set.
+        current: Training seed → results on the present test set, all trained alike.
         draws: Settings of the bootstrap.
 
     Returns:
@@ -129,13 +124,21 @@ def _failed(one: RunResults) -> bool:
     return one.record["status"] == "failed"
 
 
-def _on_this_test_set(seeds: Sequence[RunResults], judged: pd.DataFrame) -> dict[int, RunResults]:
+def _on_this_test_set(seeds: Sequence[RunResults], judged: pd.DataFrame) -> list[RunResults]:
     """Return the finished seeds whose test images and labels are those of the present split."""
     expected = _images_and_labels(judged)
+    return [
+        one for one in seeds if one.record["status"] == "finished" and _images_and_labels(_test_rows(one)) == expected
+    ]
+
+
+def _unlike(tested: Sequence[RunResults], judged: Iterable[RunResults], present_split: str) -> dict[str, list[int]]:
+    """Return the seeds that were left out beside the judged ones, and those judged of another split."""
+    records = [one.record for one in judged]
+    seeds = {record["seed"] for record in records}
     return {
-        one.record["seed"]: one
-        for one in seeds
-        if one.record["status"] == "finished" and _images_and_labels(_test_rows(one)) == expected
+        "trained_otherwise": [one.record["seed"] for one in tested if one.record["seed"] not in seeds],
+        "other_split": [record["seed"] for record in records if record["split_sha256"] != present_split],
     }
 
 

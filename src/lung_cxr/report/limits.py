@@ -7,6 +7,7 @@ import pandas as pd
 
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.tables import tabulate_classes
 
 FEW_IMAGES = 30  # test images of a class: one image more or less moves its recall by over three points
 
@@ -23,9 +24,7 @@ def limits(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
         *_of_synthetic_data(known_exports),
         *_of_small_classes(finished),
         *_of_single_seeds(finished),
-        "All runs share one test set: seven backbones are not seven independent experiments, and a test over backbones "
-        "says nothing about other patients. The intervals over patients do, as far as these patients are like others.",
-        "The best of several runs on one test set flatters itself; its interval does not know that it was chosen.",
+        *_of_one_test_set(finished),
         "McNemar's test takes images of one patient as independent; where patients have several, believe the "
         "bootstrap.",
         "A class is what the hospital's consensus or ICD-10 code says, one per image; a chest with two diseases counts "
@@ -45,17 +44,42 @@ def _of_synthetic_data(known_exports: pd.DataFrame) -> list[str]:
 
 
 def _of_small_classes(finished: list[dict[str, Any]]) -> list[str]:
-    """Return how few test images there are of the smallest class, where they are few."""
+    """Return of which class there are few test images, and of which there are none."""
     if not finished:
         return []
-    row = finished[0]
-    smallest = min(sum(counts) // len(row["seeds"]) for counts in row["confusion"])
-    if smallest >= FEW_IMAGES:
-        return []
-    return [
-        f"The smallest class has {plural(smallest, 'test image')}: its recall, and with it macro-F1, hangs on few "
-        "images."
-    ]
+    images = tabulate_classes(finished[0]).set_index("class")["images"]
+    absent, present = images.index[images == 0], images[images > 0]
+    said = []
+    if present.min() < FEW_IMAGES:
+        said.append(
+            f"The smallest class of the test set, {present.idxmin()}, has {plural(int(present.min()), 'image')}: its "
+            "recall, and with it macro-F1, hangs on few images."
+        )
+    if len(absent):
+        said.append(
+            f"No test image is {' or '.join(absent)}: nothing is known of how well that is found, and macro-F1 is the "
+            f"mean over the other {plural(len(present), 'class', 'classes')}."
+        )
+    return said
+
+
+def _of_one_test_set(finished: list[dict[str, Any]]) -> list[str]:
+    """Return what runs that share their test images cannot show."""
+    backbones = len({row["backbone"] for row in finished})
+    said = []
+    if backbones == 1:
+        said.append("One backbone on one test set: other networks and other patients may give another answer.")
+    if backbones > 1:
+        said.append(
+            f"All runs share one test set: {backbones} backbones are not {backbones} independent experiments, and a "
+            "test over backbones says nothing about other patients. The intervals over patients do, as far as these "
+            "patients are like others."
+        )
+    if len(finished) > 1:
+        said.append(
+            "The best of several runs on one test set flatters itself; its interval does not know it was chosen."
+        )
+    return said
 
 
 def _of_single_seeds(finished: list[dict[str, Any]]) -> list[str]:

@@ -1,7 +1,7 @@
 """The report as one HTML page: no script, no network, figures and style inside it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from lung_cxr.experiments import Run
 from lung_cxr.report import data_tables, record_tables, result_tables
+from lung_cxr.report.alike import judged_record
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_curves
@@ -97,7 +98,8 @@ def _content(sources: Sources) -> dict[str, Any]:
         "table1": data_tables.distribution_table(sources.table1),
         "people": data_tables.people_table(sources.split, sources.image_manifest),
         "ingestion": data_tables.ingestion_table(sources.ingestion_summary),
-        "weights": data_tables.weight_table(best["records"][0]) if best else None,
+        "weights": data_tables.weight_table(judged_record(best)) if best else None,
+        "load_time_starts": load_time_starts(finished),
         "table3": result_tables.strategy_table(evaluations, TRADITIONAL),
         "table4": result_tables.strategy_table(evaluations, DYNAMIC),
         "class_tables": [
@@ -168,6 +170,17 @@ def _test_in_words(test: Mapping[str, Any]) -> str:
 
 def _picture(figure: Figure, caption: str, alt: str) -> Picture:
     return Picture(as_data_uri(figure), width_in_pixels(figure), caption, alt)
+
+
+def load_time_starts(finished: Sequence[Mapping[str, Any]]) -> str:
+    """Return of how many starts a load time is the median, as far as the records tell; a timed run has at least one."""
+    records = [record for row in finished for record in row["records"] if record["seed"] in row["seeds"]]
+    repeats = sorted({record["load_time_repeats"] for record in records if record.get("load_time_repeats")})
+    if not repeats:
+        return ""
+    if repeats == [1]:
+        return ", measured once"
+    return f", the median of {' or '.join(map(str, repeats))} starts"
 
 
 def _several_seeds(evaluations: Mapping[str, Any]) -> bool:

@@ -31,7 +31,8 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
         )
     return Table(
         caption="How the runs went. m of L: layer groups unfrozen at the end. Training loss: of the last epoch; in "
-        "brackets the lowest that any constant prediction can reach: above it, nothing was learned from the pixels.",
+        "brackets the lowest that any constant prediction can reach: a last epoch above it is no better than a "
+        "constant prediction.",
         head=[
             *("Run", "Ended by", "Epochs", "Best epoch", "Unfreezings", "m of L"),
             *("Training loss", "Training", "Weights", "Device"),
@@ -41,7 +42,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def identity_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what names each run: the same hashes, code and settings give the same numbers."""
+    """Return what names each run: its inputs, its code, and what computed."""
     hashes = ("split_sha256", "pixel_sha256", "initial_weights_sha256", "git_commit")
     rows = [
         [

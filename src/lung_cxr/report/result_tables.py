@@ -9,6 +9,7 @@ import pandas as pd
 from lung_cxr.evaluation.comparison import TEST_NUMBERS
 from lung_cxr.evaluation.metrics import PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
+from lung_cxr.report.alike import judged_record
 from lung_cxr.report.numbers import NOTHING, decimal, p_value, plural, points, points_interval, share
 from lung_cxr.report.sentences import METRIC_TITLES
 from lung_cxr.report.table_parts import (
@@ -137,14 +138,16 @@ def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
     rows = []
     for pair in comparison["per_backbone"]:
         adjusted = [
-            number_cell({**pair, f"{name}_holm_reason": pair.get(f"{name}_reason")}, f"{name}_holm", p_value)
+            number_cell(pair, f"{name}_holm", p_value)
             for name in ("accuracy_bootstrap_p", "macro_f1_bootstrap_p", "mcnemar_p")
         ]
         counts = [number_cell(pair, name, str) for name in ("only_a", "only_b")]
         cells = [_gain(pair, "accuracy"), adjusted[0], _gain(pair, "macro_f1"), adjusted[1], *counts, adjusted[2]]
         rows.append([name_cell(backbone_title(pair["backbone"])), *merged_reasons(cells)])
+    several = any(pair["seeds"] > 1 for pair in comparison["per_backbone"])
+    first = " McNemar's test looks at the first training seed that both strategies have." if several else ""
     return Table(
-        caption="Each backbone by itself. p-values are adjusted over the backbones (Holm).",
+        caption=f"Each backbone by itself. p-values are adjusted over the backbones (Holm).{first}",
         head=["Backbone", "Points", "p", "Points", "p", "Only dynamic right", "Only traditional right", "p"],
         groups=[("", 1), ("Accuracy, patient bootstrap", 2), ("Macro-F1, patient bootstrap", 2), ("McNemar, exact", 3)],
         rows=rows,
@@ -167,7 +170,7 @@ def _ours(row: Mapping[str, Any], with_layers: bool) -> list[Cell]:
     """Return a run's cells of Table 3 or 4, or one cell that says what became of it."""
     if "metrics" not in row:
         return [Cell(row["status"], kind="status", span=5 if with_layers else 4)]
-    layers = [Cell(str(row["records"][0]["parameters"]["backbone"]["top_layers"]))] if with_layers else []
+    layers = [Cell(str(judged_record(row)["parameters"]["backbone"]["top_layers"]))] if with_layers else []
     costs = [number_cell(row, name, partial(decimal, digits=2)) for name in ("load_time_s", "size_mb")]
     return [*_judged(row), *layers, *costs]
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.experiments import Run
+from lung_cxr.report.against_majority import against_majority
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title, run_title
@@ -32,13 +33,16 @@ def headline(
     finished = finished_runs(evaluations)
     if not finished:
         return "No run has finished on the present split: there is nothing to compare yet."
-    if len(pairs) > 1:
-        answer = f"{_over_backbones(over_backbones, len(pairs))} {_best(finished)}"
-    elif pairs and pairs[0]["accuracy_difference"] is not None:
-        answer = _one_backbone(finished, pairs[0])
+    comparable = [pair for pair in pairs if pair["accuracy_difference"] is not None]
+    if len(comparable) > 1:
+        answer = f"{_over_backbones(over_backbones)} {_best(finished)}"
+    elif comparable:
+        answer = _one_backbone(finished, comparable[0])
     else:
-        answer = f"{_best(finished)} No backbone has both strategies finished, so there is no comparison yet."
-    return f"Synthetic data, no real patient. {answer}" if synthetic else answer
+        answer = f"{_best(finished)} {_no_comparison(pairs)}"
+    judged = [row for row in finished if len(comparable) != 1 or row["backbone"] == comparable[0]["backbone"]]
+    said = ["Synthetic data, no real patient." if synthetic else "", answer, against_majority(judged, evaluations)]
+    return " ".join(text for text in said if text)
 
 
 def finished_runs(evaluations: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -65,6 +69,7 @@ def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, uncheck
         *(f"{_title(row)} failed: {row['note']}" for row in runs if row["status"] == FAILED),
         *(f"{_title(row)}: {row['note']}" for row in runs if row["status"] == FINISHED and row["note"]),
         _other_split(runs),
+        *(text for row in finished_runs(evaluations) for text in (_trained_otherwise(row), _trained_elsewhere(row))),
         *warnings,
         *(_loses_to_majority(row, evaluations) for row in finished_runs(evaluations)),
         *_unequal_settings(finished_runs(evaluations)),
@@ -97,12 +102,20 @@ def _best(finished: Sequence[Mapping[str, Any]]) -> str:
 def _one_backbone(finished: Sequence[Mapping[str, Any]], pair: Mapping[str, Any]) -> str:
     rows = {row["strategy"]: row["metrics"] for row in finished if row["backbone"] == pair["backbone"]}
     dynamic, traditional = rows[DYNAMIC], rows[TRADITIONAL]
+    seeds = _common_seeds(pair, dynamic, traditional)
     return (
         f"{backbone_title(pair['backbone'])} reached {_with_interval(dynamic, 'accuracy')} accuracy with dynamic "
         f"fine-tuning against {_with_interval(traditional, 'accuracy')} with traditional fine-tuning, "
-        f"{_test_set(dynamic)}: {_gain(pair, 'accuracy')}. Macro-F1: {percent(dynamic['macro_f1'])} against "
+        f"{_test_set(dynamic)}: {_gain(pair, 'accuracy')}{seeds}. Macro-F1: {percent(dynamic['macro_f1'])} against "
         f"{percent(traditional['macro_f1'])}, {_gain(pair, 'macro_f1')}."
     )
+
+
+def _common_seeds(pair: Mapping[str, Any], dynamic: Numbers, traditional: Numbers) -> str:
+    """Return over which seeds a difference is taken, where each strategy's own mean is over others too."""
+    if pair["seeds"] == dynamic["seeds"] == traditional["seeds"]:
+        return ""
+    return f", over the {plural(pair['seeds'], 'training seed')} that both have"
 
 
 def _gain(pair: Mapping[str, Any], metric: str) -> str:
@@ -112,17 +125,23 @@ def _gain(pair: Mapping[str, Any], metric: str) -> str:
     return f"{amount} ({verdict(pair[f'{metric}_bootstrap_p'], 'patient bootstrap')})"
 
 
-def _over_backbones(tests: Mapping[str, Numbers], backbones: int) -> str:
+def _no_comparison(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Return why no backbone has a comparison."""
+    if not pairs:
+        return "No backbone has both strategies finished, so there is no comparison yet."
+    reasons = [f"{backbone_title(pair['backbone'])}: {pair['accuracy_difference_reason']}" for pair in pairs]
+    return f"There is no comparison yet. {'; '.join(reasons)}."
+
+
+def _over_backbones(tests: Mapping[str, Numbers]) -> str:
     accuracy, macro_f1 = tests["accuracy"], tests["macro_f1"]
     return (
-        f"Over {backbones} backbones, dynamic minus traditional fine-tuning is on average "
+        f"Over {accuracy['n']} backbones, dynamic minus traditional fine-tuning is on average "
         f"{_mean_gain(accuracy, 'accuracy')} and {_mean_gain(macro_f1, 'macro-F1')}."
     )
 
 
 def _mean_gain(test: Numbers, metric: str) -> str:
-    if test["n"] < 2:
-        return f"undefined in {metric} ({test['p_reason']})"
     amount = f"{points(test['mean'])} points of {metric} {points_interval(test['ci_low'], test['ci_high'])}".strip()
     return f"{amount} ({verdict(test['p'], 'paired t-test')})"
 
@@ -155,6 +174,28 @@ def _other_split(runs: Sequence[Mapping[str, Any]]) -> str:
     if not stale:
         return ""
     return f"Left out, because tested on another split than the present one: {'; '.join(stale)}. Train again."
+
+
+def _trained_otherwise(row: Mapping[str, Any]) -> str:
+    if not row["trained_otherwise"]:
+        return ""
+    return (
+        f"{_title(row)}: {_seeds(row['trained_otherwise'])} left out, because trained with other settings, data or "
+        f"code than the newest; judged: {_seeds(row['seeds'])}. Train again."
+    )
+
+
+def _trained_elsewhere(row: Mapping[str, Any]) -> str:
+    if not row["other_split"]:
+        return ""
+    return (
+        f"{_title(row)} was trained on another split than the present one; the test images are the same. "
+        "Train again to judge what the present split gives."
+    )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _loses_to_majority(row: Mapping[str, Any], evaluations: Mapping[str, Any]) -> str:

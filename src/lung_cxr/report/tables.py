@@ -8,6 +8,7 @@ import pandas as pd
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
+from lung_cxr.report.alike import judged_record
 from lung_cxr.report.titles import TRADITIONAL
 
 MAJORITY = "majority class"
@@ -58,7 +59,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     known = {"backbone": row["backbone"], "status": row["status"], "note": row["note"]}
     if "metrics" not in row:
         return known
-    settings = row["records"][0]["parameters"]["backbone"]
+    settings = judged_record(row)["parameters"]["backbone"]
     return known | {
         **_judged(row["metrics"]),
         "n": settings["top_layers"],
