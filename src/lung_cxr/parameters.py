@@ -194,11 +194,26 @@ class AugmentationParameters(ParameterGroup):
         ge=1, description="K copies of each minority image per stage; null: drawn afresh each time"
     )
 
+    @model_validator(mode="after")
+    def _possible(self) -> "AugmentationParameters":
+        unknown = set(self.classes) - set(DISEASES) if isinstance(self.classes, list) else set()
+        if unknown:
+            raise ValueError(
+                f"augmentation.classes: {', '.join(sorted(unknown))} unknown; the classes are {', '.join(DISEASES)}"
+            )
+        for name in ("brightness", "contrast"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise ValueError(
+                    f"augmentation.{name}: found [{low}, {high}], expected two factors, the smaller one first"
+                )
+        return self
+
 
 class TrainingParameters(ParameterGroup):
     """What every strategy shares (sections III.D, III.F)."""
 
-    seeds: list[int] = Field(min_length=1, description="one run each, one after the other")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="one run each, one after the other")
     max_epochs: int = Field(ge=1, description="n, over the whole run (III.F: 100)")
     batch_size: int = Field(ge=1, description="images")
     learning_rate: float = Field(gt=0, description="η at the start; the paper does not give it")

@@ -124,6 +124,12 @@ def test_augmented_classes(classes, expected):
     assert list(augmented_classes(classes, LABELS)) == expected
 
 
+@pytest.mark.parametrize("changes", [{"classes": ["Pneumonitis"]}, {"brightness": (1.2, 0.8)}, {"contrast": (-0.1, 1)}])
+def test_impossible_settings_are_refused_before_anything_runs(changes):
+    with pytest.raises(ValueError, match="augmentation"):
+        augmentation(**changes)
+
+
 def test_the_largest_class_is_counted_in_training_not_by_name():
     labels = np.array([DISEASES.index("Tuberculosis")] * 3 + [0, 1])
     assert list(augmented_classes("all_but_largest", labels)) == [0, 1, 3, 4, 5, 6]

@@ -79,7 +79,6 @@ class FineTuning:
                 self._note(row, train_loss, validation, decision, time.perf_counter() - started)
                 self._save(fresh_optimizer=bool(decision.event))
                 event = decision.event
-        self._put_back_best()
         return self.history
 
     def _open_stage(self) -> None:
