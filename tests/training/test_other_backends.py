@@ -28,7 +28,7 @@ def pass_there(backend, test):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{LIFE}::{test}"],
+        [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", f"{LIFE}::{test}"],
         env={**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,

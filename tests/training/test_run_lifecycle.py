@@ -153,13 +153,13 @@ def test_what_is_up_to_date_is_skipped_and_said(finish, folders, caplog):
 
 @pytest.mark.parametrize("changes", [{"load_time_repeats": 0, "seeds": [7]}, {"force": False}])
 def test_settings_that_change_no_number_leave_a_run_up_to_date(finish, changes):
-    finish()
-    assert finish(**changes) == []
+    finish(max_epochs=1)
+    assert finish(max_epochs=1, **changes) == []
 
 
 def test_another_setting_starts_afresh_and_keeps_the_old_run(finish, folders, tmp_path):
-    (old,) = finish()
-    (new,) = finish(learning_rate=5e-4)
+    (old,) = finish(max_epochs=1)
+    (new,) = finish(max_epochs=1, learning_rate=5e-4)
     assert new["learning_rate"] == 5e-4
     for parent, file in ((tmp_path / "outputs", "run_record.json"), (tmp_path / "models", "model.keras")):
         (kept,) = parent.glob(f"superseded/*/seed_{SEED}/{file}")
@@ -168,19 +168,21 @@ def test_another_setting_starts_afresh_and_keeps_the_old_run(finish, folders, tm
             assert json.loads(kept.read_text()) == old
 
 
-@pytest.mark.parametrize("field", [name for name in IDENTITY if name != "parameters"])
-def test_every_part_of_the_identity_counts(finish, folders, field):
-    finish()
-    path = folders(SEED).record
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, field: "another"}))
-    assert folders(SEED).outlook({name: record[name] for name in IDENTITY}, force=False) != "up to date"
+@pytest.mark.parametrize("field", IDENTITY)
+def test_every_part_of_the_identity_counts(experiment, folders, field):
+    identity, place = experiment().identity(SEED), folders(SEED)
+    place.start(identity)
+    place.record.parent.mkdir(parents=True)
+    place.record.write_text(json.dumps({**identity, "status": "finished"}))
+    assert place.outlook(identity, force=False) == "up to date"
+    assert place.outlook(identity, force=True) == "new"
+    assert place.outlook({**identity, field: "another"}, force=False) == "new"
 
 
 def test_force_runs_again_and_gives_the_same_numbers(finish, folders, tmp_path):
-    finish()
+    finish(max_epochs=2)
     first = without_seconds(folders)
-    assert len(finish(force=True)) == 1
+    assert len(finish(max_epochs=2, force=True)) == 1
     pd.testing.assert_frame_equal(without_seconds(folders), first, rtol=1e-6)
     assert len(list(tmp_path.glob(f"outputs/superseded/*/seed_{SEED}/run_record.json"))) == 1
 
@@ -189,8 +191,8 @@ def test_force_runs_again_and_gives_the_same_numbers(finish, folders, tmp_path):
     "epochs",
     [
         2,  # within a stage: optimiser, dropout, counter and best weights go on
-        3,  # right after an unfreezing
-        5,  # after the last epoch: only what comes after training is left
+        pytest.param(3, marks=pytest.mark.slow),  # right after an unfreezing
+        pytest.param(5, marks=pytest.mark.slow),  # after the last epoch: only what comes after training is left
     ],
 )
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(finish, folders, killed_after, planned_losses, epochs, caplog):
@@ -218,16 +220,14 @@ def weights_of(folders):
 
 
 def test_a_damaged_checkpoint_costs_an_epoch_not_the_run(finish, folders, killed_after, caplog):
-    finish()
-    undisturbed = without_seconds(folders)
     with killed_after(2):
-        finish(force=True)
+        finish()
     (folders(SEED).checkpoints.folder / "epoch_00002.npz").write_bytes(b"half a file")
     with caplog.at_level(logging.INFO):
         finish()
     assert "epoch_00002.npz is damaged" in caplog.text
     assert "Continuing after epoch 1" in caplog.text
-    pd.testing.assert_frame_equal(without_seconds(folders), undisturbed, rtol=1e-6)
+    assert list(read_history(folders(SEED).history)["epoch"]) == [1, 2, 3]
 
 
 def test_an_unfinished_run_with_other_settings_is_not_continued(finish, folders, killed_after, caplog):
@@ -246,7 +246,7 @@ def test_a_failing_seed_leaves_its_reason_and_the_next_one_runs(finish, folders,
         return tiny_classifier(seed=seed, **kwargs)
 
     monkeypatch.setattr(runs, "build_classifier", fails_for_7)
-    failed, finished = finish(seeds=[7, 8])
+    failed, finished = finish(max_epochs=1, seeds=[7, 8])
     assert failed["status"] == "failed"
     assert failed["failure"].startswith("MemoryError: the network does not fit")
     assert len(failed["failure"]) < 1000
@@ -267,7 +267,7 @@ def test_a_failed_run_is_tried_again_from_where_it_stopped(finish, monkeypatch, 
 
 
 def test_a_failure_before_training_does_not_cover_the_results_of_another_run(finish, monkeypatch, tmp_path):
-    (good,) = finish()
+    (good,) = finish(max_epochs=1)
 
     def missing(*args, **kwargs):
         raise FileNotFoundError("no weights file mobilenet.h5")
