@@ -11,6 +11,7 @@ from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.data_tables import ingestion_table, people_table
 from lung_cxr.report.limits import limits
 from lung_cxr.report.page import load_time_starts, render_report
+from lung_cxr.report.record_tables import settings_table
 from lung_cxr.report.tables import tabulate_strategy
 from made_up_runs import (
     failed_run,
@@ -125,6 +126,23 @@ def test_run_records_are_in_the_page(html):
     assert "a" * 64 in html
 
 
+def test_a_setting_that_not_every_run_has_names_its_runs():
+    parameters = {
+        "strategy": {"kind": "dynamic", "patience": 5},
+        "training": {"batch_size": 32},
+        "backbone": {"options": {}},
+    }
+    dynamic = {"backbone": "vgg16", "strategy": "dynamic", "records": [{"parameters": parameters}]}
+    other = parameters | {"strategy": {"kind": "traditional", "stop_patience": 10}}
+    traditional = {"backbone": "vgg16", "strategy": "traditional", "records": [{"parameters": other}]}
+    rows = {row[0].text: row[1].text for row in settings_table([dynamic, traditional]).rows}
+    assert rows["training.batch_size"] == "32"
+    assert rows["strategy.patience"] == "5 (VGG16, dynamic)"
+    assert list(rows)[:1] + list(rows)[-3:] == [
+        "backbone.options", "strategy.patience", "strategy.stop_patience", "training.batch_size"
+    ]  # fmt: skip
+
+
 def test_the_training_loss_stands_beside_that_of_knowing_no_pixels(html):
     assert "<small>[1.800]</small>" in html
 
@@ -155,7 +173,7 @@ def test_small_counts_of_people_are_suppressed():
 def test_a_fault_fraction_of_no_rows_is_not_shown():
     empty = {**made_up_summary(), "rows": 0, "fault_fraction": float("nan")}
     assert "Faults are" not in ingestion_table(empty).caption
-    assert "1.7%" in ingestion_table(made_up_summary()).caption
+    assert "1.7 %" in ingestion_table(made_up_summary()).caption
 
 
 def test_unknown_sex_and_age_are_not_guessed():
@@ -183,17 +201,17 @@ def test_a_failed_or_left_out_first_seed_gives_the_page_none_of_its_settings(spl
 @pytest.mark.parametrize(
     ("repeats", "words"),
     [
-        ([None, None], "in memory. Size"),
-        ([0, None], "in memory. Size"),
-        ([1, 1], "in memory, measured once. Size"),
-        ([3, 3], "in memory, the median of 3 starts. Size"),
-        ([1, 3], "in memory, the median of 1 or 3 starts. Size"),
+        ([None, None], "on the CPU. Size"),
+        ([0, None], "on the CPU. Size"),
+        ([1, 1], "on the CPU, measured once. Size"),
+        ([3, 3], "on the CPU, the median of 3 starts. Size"),
+        ([1, 3], "on the CPU, the median of 1 or 3 starts. Size"),
     ],
 )
 def test_load_times_say_of_how_many_starts_they_are(repeats, words):
     records = [{"seed": 1, "load_time_repeats": number} for number in repeats]
     rows = [{"seeds": [1], "records": [record]} for record in records]
-    assert words in f"in memory{load_time_starts(rows)}. Size"
+    assert words in f"on the CPU{load_time_starts(rows)}. Size"
 
 
 def test_limits_are_those_of_what_was_trained(split):

@@ -116,7 +116,7 @@ def test_the_whole_grid_fits(split):
 
 def test_numbers_as_text():
     assert [percent(0.6123), percent(None)] == ["61.2 %", "–"]
-    assert [points(-1.25), points(3.18)] == ["−1.2", "+3.2"]
+    assert [points(-1.25), points(3.18), points(0.0), points(-0.04)] == ["−1.2", "+3.2", "0.0", "0.0"]
     assert points_interval(-1.2, 7.0) == "[−1.2, 7.0]"
     assert [p_value(0.0159), p_value(0.0002), p_value(None)] == ["p = 0.016", "p < 0.001", "p undefined"]
     assert [share(0.375), share(1.0), share(0.0), share(None)] == [".38", "1", ".00", "–"]

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lung_cxr.report.alike import judged_record
 from lung_cxr.report.figure_style import FAINT, INK, NO_RUN, message_figure, styled
 from lung_cxr.report.panels import panel_grid
 from lung_cxr.report.sentences import finished_runs
@@ -24,34 +25,36 @@ def draw_curves(evaluations: Mapping[str, Any]) -> Figure:
     if not finished:
         return message_figure(NO_RUN)
     figure, panels = panel_grid(evaluations, finished, width=4.6, height=2.7)
-    for number, (row, axes) in enumerate(panels):
-        record = next(one for one in row["records"] if one["seed"] == row["seeds"][0])
-        _panel(axes, row["curves"][0], record, STRATEGY_COLOURS.get(row["strategy"], INK), labelled=number == 0)
-    handles = [handle for axes in figure.axes for handle in axes.get_legend_handles_labels()[0]]
-    figure.legend(handles=handles, loc="outside upper left", ncols=5, fontsize=8, handlelength=1.6, columnspacing=1.2)
+    for row, axes in panels:
+        _panel(axes, row["curves"][0], judged_record(row)["layer_groups"], row["strategy"])
+    labelled = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
+    handles = {label: handle for pairs in labelled for handle, label in pairs}  # each once
+    figure.legend(
+        handles=list(handles.values()),
+        loc="outside upper left",
+        ncols=3,
+        fontsize=8,
+        handlelength=1.6,
+        columnspacing=1.2,
+    )
     return figure
 
 
-def _panel(
-    axes: Axes, curves: Mapping[str, list[Any]], record: Mapping[str, Any], colour: str, *, labelled: bool
-) -> None:
+def _panel(axes: Axes, curves: Mapping[str, list[Any]], groups: int, strategy: str) -> None:
     """Draw one run: training and validation loss, the best epoch, m of L as a background, unfreezings as lines."""
-
-    def label(text: str) -> str:
-        return text if labelled else "_nolegend_"
-
+    colour, validation = STRATEGY_COLOURS.get(strategy, INK), f"validation loss, {strategy}"
     epochs = np.array(curves["epoch"])
     losses = {name: np.array(curves[name], dtype=float) for name in ("train_loss", "val_loss")}
-    _depth(axes, epochs, np.array(curves["unfrozen_groups"]), record["layer_groups"], label("unfrozen groups m"))
-    axes.plot(epochs, losses["train_loss"], color=TRAINING_COLOUR, linewidth=1.2, label=label("training loss"))
-    axes.plot(epochs, losses["val_loss"], color=colour, linewidth=1.6, label=label("validation loss"))
+    _depth(axes, epochs, np.array(curves["unfrozen_groups"]), groups, "unfrozen groups m")
+    axes.plot(epochs, losses["train_loss"], color=TRAINING_COLOUR, linewidth=1.2, label="training loss")
+    axes.plot(epochs, losses["val_loss"], color=colour, linewidth=1.6, label=validation)
     unfreezings = epochs[np.array(curves["event"]) == "unfreeze"]
     for position, epoch in enumerate(unfreezings):
-        text = label("unfreezing") if position == 0 else "_nolegend_"
+        text = "unfreezing" if position == 0 else "_nolegend_"
         axes.axvline(epoch + 0.5, color=EVENT_COLOUR, linewidth=1, linestyle=(0, (4, 2)), label=text)
     if np.isfinite(losses["val_loss"]).any():
         best = int(np.nanargmin(losses["val_loss"]))
-        axes.plot(epochs[best], losses["val_loss"][best], "o", color=INK, markersize=4.5, label=label("best epoch"))
+        axes.plot(epochs[best], losses["val_loss"][best], "o", color=INK, markersize=4.5, label="best epoch")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0.5, max(epochs, default=1) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -8,7 +8,7 @@ import pandas as pd
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
-from lung_cxr.report.numbers import NOTHING, decimal, plural, points
+from lung_cxr.report.numbers import NOTHING, decimal, percent, plural, points
 from lung_cxr.report.table_parts import Cell, Table, name_cell, text_cell
 
 SMALLEST_COUNT = 5  # smaller cells about people are suppressed
@@ -85,7 +85,7 @@ def ingestion_table(summary: Mapping[str, Any]) -> Table:
         for code, count in sorted(summary[key].items(), key=lambda item: -item[1]):
             rows.append([name_cell(f"{title}: {code}"), Cell(f"{count:,}"), text_cell(meanings.get(code, ""))])
     fraction = summary["fault_fraction"]
-    faulty = "" if pd.isna(fraction) else f" Faults are {fraction:.1%} of all rows."
+    faulty = "" if pd.isna(fraction) else f" Faults are {percent(fraction)} of all rows."
     return Table(
         caption=f"From the exports to the catalogue.{faulty} Nothing is dropped silently: every rejected row and image "
         "is listed with its reason in 02_intermediate.",

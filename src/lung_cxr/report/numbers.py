@@ -12,8 +12,11 @@ def percent(fraction: float | None) -> str:
 
 
 def points(value: float | None) -> str:
-    """2.94 → "+2.9": percentage points, always with a sign (a true minus)."""
-    return NOTHING if value is None else f"{value:+.1f}".replace("-", "−")
+    """2.94 → "+2.9": percentage points, with a sign (a true minus) unless they round to nothing: "0.0"."""
+    if value is None:
+        return NOTHING
+    text = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def percent_interval(low: float | None, high: float | None) -> str:

@@ -26,7 +26,6 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
                 _final_loss(record),
                 Cell(duration(record.get("seconds"))),
                 text_cell(_known(record, "initial_weights")),
-                text_cell(_known(record, "device")),
             ]
         )
     return Table(
@@ -35,7 +34,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
         "constant prediction.",
         head=[
             *("Run", "Ended by", "Epochs", "Best epoch", "Unfreezings", "m of L"),
-            *("Training loss", "Training", "Weights", "Device"),
+            *("Training loss", "Training", "Weights"),
         ],
         rows=rows,
     )
@@ -48,26 +47,29 @@ def identity_table(runs: Sequence[Mapping[str, Any]]) -> Table:
         [
             name_cell(title, f"seed {record['seed']}"),
             *(Cell(_known(record, name)[:HASH_SHOWN], kind="hash") for name in hashes),
-            *(text_cell(_known(record, name)) for name in ("backend", "precision", "method_version")),
+            *(text_cell(_known(record, name)) for name in ("backend", "precision", "method_version", "device")),
         ]
         for title, record in _records(runs)
     ]
     return Table(
-        caption="From a number in this report to its source: the run, its split, its pixels, its weights, its code.",
-        head=["Run", "Split", "Pixels", "Initial weights", "Commit", "Backend", "Precision", "Method"],
+        caption="From a number in this report to its source: the run, its split, its pixels, its weights, its code, "
+        "and what computed it.",
+        head=["Run", "Split", "Pixels", "Initial weights", "Commit", "Backend", "Precision", "Method", "Device"],
         rows=rows,
     )
 
 
 def settings_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    """Return every setting of the runs; where they differ, each value with its runs."""
+    """Return every setting of the runs; where not all have it or they differ, each value with its runs."""
+    records = _records(runs)
     values: dict[str, dict[str, list[str]]] = {}
-    for title, record in _records(runs):
+    for title, record in records:
         for name, value in _flat(record["parameters"]):
             values.setdefault(name, {}).setdefault(value, []).append(title)
     rows = []
-    for name, by_value in values.items():
-        everywhere = len(by_value) == 1
+    for name in sorted(values, key=lambda name: name.partition(".")[0]):  # stable: a group's settings stay in order
+        by_value = values[name]
+        everywhere = [len(of) for of in by_value.values()] == [len(records)]
         texts = [value if everywhere else f"{value} ({'; '.join(dict.fromkeys(of))})" for value, of in by_value.items()]
         rows.append([name_cell(name), text_cell(" · ".join(texts))])
     return Table(caption="Settings of the runs.", head=["Setting", "Value"], rows=rows)
@@ -100,5 +102,5 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]
     flat: list[tuple[str, str]] = []
     for name, value in settings.items():
         path = f"{above}{name}"
-        flat += _flat(value, f"{path}.") if isinstance(value, Mapping) else [(path, json.dumps(value))]
+        flat += _flat(value, f"{path}.") if value and isinstance(value, Mapping) else [(path, json.dumps(value))]
     return flat

@@ -50,7 +50,7 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
         rows.append([name_cell(backbone_title(backbone)), *sides[0], *sides[1], *gains])
     baseline = [metric_cell(evaluations["majority"], metric) for metric in METRIC_TITLES]
     title = f"every image called {evaluations['majority_class']}"
-    rows.append([name_cell("Majority class", title), *baseline, Cell("", span=4)])
+    rows.append([name_cell("Majority class", title), *baseline, *baseline, Cell("", span=2)])
     return Table(
         caption=f"Test set: {plural(evaluations['images']['test'], 'image')} of "
         f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
@@ -138,7 +138,7 @@ def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
     rows = []
     for pair in comparison["per_backbone"]:
         adjusted = [
-            number_cell(pair, f"{name}_holm", p_value)
+            number_cell(pair, f"{name}_holm", lambda p: p_value(p).removeprefix("p = ").removeprefix("p "))
             for name in ("accuracy_bootstrap_p", "macro_f1_bootstrap_p", "mcnemar_p")
         ]
         counts = [number_cell(pair, name, str) for name in ("only_a", "only_b")]
