@@ -47,7 +47,7 @@ def html(split):
 class Tags(HTMLParser):
     """Collects every tag with its attributes, and checks that those opened are closed in order."""
 
-    VOID = frozenset({"meta", "link", "img", "br"})
+    VOID = frozenset({"meta", "link", "img", "wbr"})
 
     def __init__(self, html):
         super().__init__()
