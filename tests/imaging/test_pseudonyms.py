@@ -39,7 +39,8 @@ def test_all_shifts_occur():
 def test_the_secret_never_shows():
     secret = Secret(TEXT)
     assert TEXT not in f"{secret!r} {secret} {[secret]} {vars(Secret)}"
-    assert Secret(PUBLIC_SECRET, public=True).public
+    assert Secret(PUBLIC_SECRET).public
+    assert not secret.public
     with pytest.raises(ValueError, match="make key") as error:
         Secret("too short")
     assert "too short" not in str(error.value)

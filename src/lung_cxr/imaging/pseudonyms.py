@@ -33,7 +33,7 @@ class Secret:
         if len(text) < MIN_SECRET:
             raise ValueError(f"The secret has {len(text)} characters; expected at least {MIN_SECRET}: run `make key`")
         self._bytes = text.encode()
-        self.public = public
+        self.public = public or text == PUBLIC_SECRET  # also where it was put into a credentials file
 
     def __repr__(self) -> str:
         return f"Secret({'public' if self.public else 'hidden'})"
