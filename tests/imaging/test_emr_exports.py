@@ -33,7 +33,7 @@ def needed(**more):
 
 
 def test_rows_have_every_logical_column_as_text(tmp_path, emr):
-    rows = write(tmp_path / "e", **needed(sex=["F"])).read_rows(emr)
+    rows = write(tmp_path / "e", **needed(sex=["F"])).read_rows(emr, 1)
     assert set(rows.columns) == {"table", "row", "malformed", *LOGICAL_COLUMNS}
     assert rows.loc[0, ["patient_id", "sex", "view", "row"]].tolist() == ["007", "F", "", 1]
 
@@ -41,14 +41,14 @@ def test_rows_have_every_logical_column_as_text(tmp_path, emr):
 def test_the_hospitals_own_names_are_mapped(tmp_path, emr):
     columns = {**emr.columns, "patient_id": "Mã BN", "image_path": "Ảnh", "diagnosis": None}
     export = write(tmp_path / "e", **{"Mã BN": ["1"], "Ảnh": ["a.png"], "icd10_primary": ["J90"], "diagnosis": ["x"]})
-    rows = export.read_rows(emr.model_copy(update={"columns": columns}))
+    rows = export.read_rows(emr.model_copy(update={"columns": columns}), 1)
     assert rows.loc[0, ["patient_id", "image_path", "diagnosis"]].tolist() == ["1", "a.png", ""]
 
 
 def test_all_tables_that_are_there_are_read(tmp_path, emr):
     export = write(tmp_path / "e", **needed())
     pd.DataFrame(needed(patient_id=["8"])).to_parquet(tmp_path / "e/emr.parquet")
-    rows = export.read_rows(emr)
+    rows = export.read_rows(emr, 1)
     assert rows[["table", "row", "patient_id"]].to_numpy().tolist() == [[1, 1, "007"], [3, 1, "8"]]
 
 
@@ -60,16 +60,31 @@ def test_a_row_filter_keeps_listed_values_and_tables_without_the_column(tmp_path
         diagnosis=["", "", ""],
         tier=["", "x", "lowres"],
     )
-    kept = export.read_rows(emr.model_copy(update={"row_filter": {"tier": ["", "x"]}}))
+    kept = export.read_rows(emr.model_copy(update={"row_filter": {"tier": ["", "x"]}}), 1)
     assert kept["row"].tolist() == [1, 2]
-    untouched = export.read_rows(emr.model_copy(update={"row_filter": {"no_such": [""]}}))
+    untouched = export.read_rows(emr.model_copy(update={"row_filter": {"no_such": [""]}}), 1)
     assert len(untouched) == 3
+
+
+def test_a_filter_on_a_column_that_nobody_has_is_an_error(tmp_path, emr):
+    export = write(tmp_path / "e", **needed())
+    with pytest.raises(TableError, match=r"Export 3 .*'teir' of emr\.row_filter"):
+        export.read_rows(emr.model_copy(update={"row_filter": {"teir": ["x"]}}), 3)
+
+
+def test_what_a_filter_leaves_out_is_a_log_line(tmp_path, emr, caplog):
+    export = write(tmp_path / "2026-03", **needed(tier=["low"]))
+    with caplog.at_level(logging.INFO):
+        export.read_rows(emr.model_copy(update={"row_filter": {"tier": ["x"]}}), 3)
+    assert "Export 3: emr.row_filter leaves out 1 of 1 rows of emr.csv" in caplog.text
+    assert "2026-03" not in caplog.text
 
 
 def test_without_a_table_the_error_names_those_expected(tmp_path, emr):
     (tmp_path / "2026-03").mkdir()
-    with pytest.raises(TableError, match=r"2026-03.*emr\.csv, emr\.xlsx, emr\.parquet.*emr\.tables"):
-        Export("2026-03", tmp_path / "2026-03", False).read_rows(emr)
+    with pytest.raises(TableError, match=r"Export 7 .*emr\.csv, emr\.xlsx, emr\.parquet.*emr\.tables") as error:
+        Export("2026-03", tmp_path / "2026-03", False).read_rows(emr, 7)
+    assert "2026-03" not in str(error.value)
 
 
 def test_a_missing_required_column_is_an_error_that_quotes_no_cell(tmp_path, emr):
@@ -77,15 +92,15 @@ def test_a_missing_required_column_is_an_error_that_quotes_no_cell(tmp_path, emr
     folder.mkdir()
     (folder / "emr.csv").write_text(f"{NAME},a.dcm\n007,b.dcm\n")  # no header: a patient stands in its place
     with pytest.raises(TableError, match=r"'patient_id'.*'image_path'.*found 2 columns.*header row") as error:
-        Export("e", folder, False).read_rows(emr)
+        Export("e", folder, False).read_rows(emr, 1)
     assert NAME not in str(error.value)
     with pytest.raises(TableError, match="'diagnosis' or 'icd10_primary'"):
-        write(folder, patient_id=["1"], image_path=["a"]).read_rows(emr)
+        write(folder, patient_id=["1"], image_path=["a"]).read_rows(emr, 1)
 
 
 def test_a_missing_optional_column_is_a_log_line(tmp_path, emr, caplog):
     with caplog.at_level(logging.WARNING):
-        write(tmp_path / "e", **needed()).read_rows(emr)
+        write(tmp_path / "e", **needed()).read_rows(emr, 1)
     assert "no column for" in caplog.text
     assert "sex" in caplog.text
 
@@ -93,7 +108,7 @@ def test_a_missing_optional_column_is_a_log_line(tmp_path, emr, caplog):
 def test_a_column_that_occurs_twice_is_an_error(tmp_path, emr):
     (tmp_path / "emr.csv").write_text("patient_id,patient_id,image_path,diagnosis\n1,2,a,b\n")
     with pytest.raises(TableError, match="'patient_id' occur twice"):
-        Export("e", tmp_path, False).read_rows(emr)
+        Export("e", tmp_path, False).read_rows(emr, 1)
 
 
 @pytest.mark.parametrize(

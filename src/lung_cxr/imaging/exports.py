@@ -9,7 +9,7 @@ from typing import get_args
 
 import pandas as pd
 
-from lung_cxr.imaging.tables import TableError, read_text_table
+from lung_cxr.imaging.tables import TableError, TextTable, read_text_table
 from lung_cxr.parameters import EmrParameters, LogicalColumn
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists
@@ -37,23 +37,33 @@ class Export:
     folder: Path
     synthetic: bool
 
-    def read_rows(self, emr: EmrParameters) -> pd.DataFrame:
+    def read_rows(self, emr: EmrParameters, ordinal: int) -> pd.DataFrame:
         """Read all EMR tables of the export, as text.
+
+        Args:
+            emr: What the hospital's tables look like.
+            ordinal: What the log and errors call the export; its name stays in 01_raw and 02_intermediate.
 
         Returns:
             `table` (position in `emr.tables`, from 1), `row` (1 is the first below the header), `malformed` and
             every column of `LOGICAL_COLUMNS`, "" where the table has none; rows that `emr.row_filter` keeps.
 
         Raises:
-            TableError: No table, one that cannot be read, or a required column that is not there.
+            TableError: No table, one that cannot be read, or a column that must be there and is not.
         """
-        found = self.tables(emr)
-        if not found:
-            raise TableError(
-                f"Export {self.export_id!r} has none of the tables {', '.join(emr.tables)}: name its EMR table in "
-                "emr.tables (conf/<env>/parameters_ingestion.yml), or move the folder out of the exports"
-            )
-        return pd.concat([_logical_rows(path, number, emr) for number, path in found], ignore_index=True)
+        try:
+            found = self.tables(emr)
+            if not found:
+                raise TableError(
+                    f"it has none of the tables {', '.join(emr.tables)}. Name its EMR table in emr.tables "
+                    "(conf/<env>/parameters_ingestion.yml), or move the folder out of the exports"
+                )
+            texts = [(number, path, read_text_table(path)) for number, path in found]
+            _check_filter([text.cells.columns for _, _, text in texts], emr.row_filter)
+            frames = [_logical_rows(text, number, emr, f"Export {ordinal}", path.name) for number, path, text in texts]
+        except TableError as error:
+            raise TableError(f"Export {ordinal} (known_exports in 02_intermediate has its name): {error}") from None
+        return pd.concat(frames, ignore_index=True)
 
     def tables(self, emr: EmrParameters) -> list[tuple[int, Path]]:
         """Return position in `emr.tables` and path of the tables that are there."""
@@ -96,7 +106,7 @@ def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> 
 def read_all_rows(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrParameters) -> pd.DataFrame:
     """Return the rows of all exports, as `Export.read_rows`, with the ordinal `export` before them."""
     ordinals = dict(zip(known["export_id"], known["export"], strict=True))
-    frames = [export.read_rows(emr).assign(export=ordinals[name]) for name, export in exports.items()]
+    frames = [export.read_rows(emr, ordinals[name]).assign(export=ordinals[name]) for name, export in exports.items()]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -138,10 +148,10 @@ def stays_inside(image_path: str) -> bool:
     return not (windows.drive or windows.root or PurePosixPath(text).is_absolute() or ".." in windows.parts)
 
 
-def _logical_rows(path: Path, number: int, emr: EmrParameters) -> pd.DataFrame:
-    cells, malformed = read_text_table(path)
+def _logical_rows(text: TextTable, number: int, emr: EmrParameters, export: str, table: str) -> pd.DataFrame:
+    cells, malformed = text
     columns = {logical: name for logical, name in emr.columns.items() if name is not None}
-    _check_columns(path.name, cells.columns, columns)
+    _check_columns(export, table, cells.columns, columns)
     rows = pd.DataFrame(
         {name: cells[columns[name]] if columns.get(name) in cells.columns else "" for name in LOGICAL_COLUMNS},
         index=cells.index,
@@ -150,17 +160,30 @@ def _logical_rows(path: Path, number: int, emr: EmrParameters) -> pd.DataFrame:
     rows.insert(0, "table", number)
     rows.insert(1, "row", cells.index)
     rows.insert(2, "malformed", cells.index.isin(malformed))
-    return rows[_kept(cells, emr.row_filter) | rows["malformed"]]
+    kept = _kept(cells, emr.row_filter) | rows["malformed"]
+    if emr.row_filter:
+        logger.info("%s: emr.row_filter leaves out %d of %d rows of %s", export, (~kept).sum(), len(kept), table)
+    return rows[kept]
 
 
-def _check_columns(table: str, found: pd.Index, columns: Mapping[LogicalColumn, str]) -> None:
+def _check_filter(found: Sequence[pd.Index], row_filter: Mapping[str, Sequence[str]]) -> None:
+    """A column that no table has is empty; where empty is not kept, a slip of the pen would drop the whole export."""
+    for column, values in row_filter.items():
+        if "" not in values and not any(column in columns for columns in found):
+            raise TableError(
+                f"no table has the column {column!r} of emr.row_filter; expected it in one of them. Mend its name in "
+                'conf/<env>/parameters_ingestion.yml, or add "" to the values kept'
+            )
+
+
+def _check_columns(export: str, table: str, found: pd.Index, columns: Mapping[LogicalColumn, str]) -> None:
     missing = sorted(logical for logical, name in columns.items() if name not in found)
     lacking = [group for group in REQUIRED if all(name in missing or name not in columns for name in group)]
     known = [columns[name] for name in columns if name not in missing]
     if lacking:
         wanted = ", ".join(" or ".join(repr(columns.get(name) or name) for name in group) for group in lacking)
         raise TableError(
-            f"{table}: no column {wanted}; found {len(found)} columns, of which expected: "
+            f"no column {wanted} in {table}; found {len(found)} columns, of which expected: "
             f"{', '.join(map(repr, known)) or 'none (is there a header row?)'}. Map the hospital's names in "
             "emr.columns (conf/<env>/parameters_ingestion.yml)"
         )
@@ -168,7 +191,9 @@ def _check_columns(table: str, found: pd.Index, columns: Mapping[LogicalColumn, 
         raise TableError(f"{table}: the columns {', '.join(map(repr, repeated))} occur twice; expected each once")
     if missing:
         names = ", ".join(missing)
-        logger.warning("%s has no column for %s: taken as empty (null in emr.columns says it is so)", table, names)
+        logger.warning(
+            "%s: %s has no column for %s: taken as empty (null in emr.columns says it is so)", export, table, names
+        )
 
 
 def _kept(cells: pd.DataFrame, row_filter: Mapping[str, Sequence[str]]) -> "pd.Series[bool]":
