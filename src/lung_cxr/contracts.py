@@ -47,8 +47,10 @@ records = _table(
         "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
         "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),
         "exam_day": pa.Column("datetime64[us]", nullable=True),  # shifted per patient
+        "exam_day_reason": pa.Column(str, pa.Check.isin(["", "not_given", "not_understood"])),  # why there is none
         "export": pa.Column(INT64, pa.Check.ge(1)),  # the first that named the image
         "source_export": pa.Column(INT64, pa.Check.ge(1)),  # the latest: where its row and file are
+        "table": pa.Column(INT64, pa.Check.ge(1)),  # position in emr.tables
         "row": pa.Column(INT64, pa.Check.ge(1)),
     }
 )

@@ -29,13 +29,20 @@ def test_padding_gives_numbers_their_zeros_back_and_leaves_words():
         "31/03/2026",
         "31-3-2026",
         "31.03.2026",
+        "31/03/2026 08:15",
+        "31/3/2026, 8h15",
+        "31-03-2026 08:15:00",
+        "31.03.2026 8.15",
+        "20260331081500",
+        "20260331081500.123456+0700",
+        "202603310815",
     ],
 )
 def test_dates_of_all_habits_are_the_same_day(written):
     assert parse_dates(text(written), None)[0] == pd.Timestamp("2026-03-31")
 
 
-@pytest.mark.parametrize("written", ["", "followup=3", "12", "2026", "31/02/2026", "0026-03-31", "99999999", "March"])
+@pytest.mark.parametrize("written", ["", "followup=3", "12", "2026", "31/02/2026", "0026-03-31", "99999999", "March", "31/03/2026 x", "2026033108"])
 def test_what_is_no_date_is_an_empty_day(written):
     assert pd.isna(parse_dates(text(written), None)[0])
 

@@ -107,6 +107,10 @@ def test_order_and_intervals_of_a_patients_studies_are_kept(clean):
 def test_an_unparsable_date_is_an_empty_day_not_a_rejection(clean):
     records = clean(row(exam_date="31 tháng 3", age="93")).records
     assert records["exam_day"].isna().all()
+    assert records["exam_day_reason"].tolist() == ["not_understood"]
+    assert clean(row(exam_date=" "), row(image_path="b")).records.set_index("row")["exam_day_reason"].to_dict() == {
+        1: "not_given", 2: "",
+    }  # fmt: skip
     assert records["age_years"].tolist() == [90]
 
 

@@ -13,8 +13,8 @@ PUBLIC = Secret(PUBLIC_SECRET, public=True)
 
 @pytest.fixture
 def counted():
-    rejected = pd.DataFrame({"reason_code": ["not_one_of_seven", "missing_patient_id"]})
-    images = pd.DataFrame({"reason_code": ["blurred", "exact_duplicate"]})
+    rejected = pd.DataFrame({"export": [1, 1], "reason_code": ["not_one_of_seven", "missing_patient_id"]})
+    images = pd.DataFrame({"export": [1, 1], "reason_code": ["blurred", "exact_duplicate"]})
     manifest = pd.DataFrame(
         {
             "image_id": ["a", "b", "c"],
@@ -24,9 +24,8 @@ def counted():
             "qc_reasons": ["inverted;enlarged", "inverted", "blurred"],
         }
     )
-    return summarise(
-        pd.DataFrame({"export": [1]}), pd.DataFrame({"image_id": ["a", "b", "c"]}), rejected, manifest, images
-    )
+    records = pd.DataFrame({"image_id": ["a", "b", "c"], "source_export": 1, "exam_day_reason": ["", "not_given", "not_understood"]})
+    return summarise(pd.DataFrame({"export": [1]}), records, rejected, manifest, images)
 
 
 def test_faults_and_what_is_out_of_scope_are_counted_apart(counted):
@@ -37,6 +36,7 @@ def test_faults_and_what_is_out_of_scope_are_counted_apart(counted):
     assert (counted["accepted_images"], counted["accepted_patients"]) == (2, 1)
     assert counted["accepted_by_class"]["Pneumonia"] == 1
     assert "2 images of 1 patients accepted" in in_words(counted)[0]
+    assert "Exam days not understood, left empty (emr.date_format): 1" in in_words(counted)
 
 
 def test_no_reason_is_of_two_kinds():
@@ -46,9 +46,15 @@ def test_no_reason_is_of_two_kinds():
 
 def test_an_export_without_rows_has_no_fault_fraction_and_says_why():
     empty = pd.DataFrame(
-        {name: [] for name in ("image_id", "patient_key", "label", "qc_status", "qc_reasons", "reason_code")},
+        {
+            name: []
+            for name in (
+                "image_id", "patient_key", "label", "qc_status", "qc_reasons", "reason_code", "export", "source_export",
+                "exam_day_reason",
+            )
+        },
         dtype="str",
-    )
+    )  # fmt: skip
     counted = summarise(pd.DataFrame(), empty, empty, empty, empty)
     assert json.loads(json.dumps(counted, allow_nan=False))["fault_fraction"] is None
     assert "no row" in counted["fault_fraction_reason"]
@@ -59,6 +65,19 @@ def test_too_many_faults_fail_with_their_counts(counted):
     check_fault_fraction(counted, 0.4)
     with pytest.raises(IngestionError, match=r"2 of 5 rows are faulty \(40.0%, allowed 39.0%\).*blurred 1.*saved"):
         check_fault_fraction(counted, 0.39)
+
+
+def test_a_broken_export_does_not_hide_behind_good_ones():
+    records = pd.DataFrame({"image_id": list("abcdefgh"), "source_export": [1] * 7 + [2], "exam_day_reason": ""})
+    rejected = pd.DataFrame({"export": [2, 1], "reason_code": ["missing_patient_id", "not_one_of_seven"]})
+    manifest = pd.DataFrame({name: [] for name in ("image_id", "patient_key", "label", "qc_status", "qc_reasons")}, dtype="str")
+    none = pd.DataFrame({"export": [], "reason_code": []})
+    counted = summarise(pd.DataFrame({"export": [1, 2]}), records, rejected, manifest, none)
+    assert counted["fault_fraction"] == 0.1
+    assert counted["by_export"]["1"] == {"rows": 8, "faults": {}, "fault_fraction": 0.0}
+    assert json.loads(json.dumps(counted)) == counted
+    with pytest.raises(IngestionError, match=r"export 2: 1 of 2 rows are faulty \(50.0%.*missing_patient_id 1"):
+        check_fault_fraction(counted, 0.2)
 
 
 def test_another_key_than_the_catalogues_stops():

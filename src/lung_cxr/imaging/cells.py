@@ -10,12 +10,13 @@ INVISIBLE = str.maketrans("", "", "\0\u200b\u200c\u200d\u2060\ufeff")
 OLDEST = 90  # years: DESIGN §6, ages above 89 become 90
 IMPLAUSIBLE = 120  # years
 EARLIEST, LATEST = pd.Timestamp("1850-01-01"), pd.Timestamp("2150-01-01")  # outside: a typing error, not a date
-DATE_FORMATS = {  # how it looks → how to read it; day first, as in Vietnam and most of the world
-    r"\d{4}-\d{2}-\d{2}([T ].*)?": None,  # ISO 8601
-    r"\d{8}": "%Y%m%d",  # DICOM DA
-    r"\d{1,2}/\d{1,2}/\d{4}": "%d/%m/%Y",
-    r"\d{1,2}-\d{1,2}-\d{4}": "%d-%m-%Y",
-    r"\d{1,2}\.\d{1,2}\.\d{4}": "%d.%m.%Y",
+TIME = r"(?:,?[T ]\s*\d{1,2}[:.h].*)?"  # 08:15, 8h15, 08:15:00 SA
+DATE_FORMATS = {  # how it looks → how to read its first group; day first, as in Vietnam and most of the world
+    r"(\d{4}-\d{2}-\d{2})([T ].*)?": "%Y-%m-%d",  # ISO 8601
+    r"(\d{8})(\d{4}|\d{6})?(\.\d{1,6})?([+-]\d{4})?": "%Y%m%d",  # DICOM DA and DT
+    rf"(\d{{1,2}}/\d{{1,2}}/\d{{4}}){TIME}": "%d/%m/%Y",
+    rf"(\d{{1,2}}-\d{{1,2}}-\d{{4}}){TIME}": "%d-%m-%Y",
+    rf"(\d{{1,2}}\.\d{{1,2}}\.\d{{4}}){TIME}": "%d.%m.%Y",
 }
 
 
@@ -37,15 +38,15 @@ def parse_dates(text: "pd.Series[str]", date_format: str | None) -> "pd.Series[p
 
     Args:
         text: As the hospital writes it.
-        date_format: strptime format; None: ISO, DICOM or day first.
+        date_format: strptime format; None: ISO, DICOM or day first, each with or without a time.
     """
     clean = clean_identifiers(text)
     dates = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
-    formats = DATE_FORMATS if date_format is None else {r".+": date_format}
+    formats = DATE_FORMATS if date_format is None else {r"(.+)": date_format}
     for looks, how in formats.items():
         fits = clean.str.fullmatch(looks)
         if fits.any():
-            dates[fits] = _midnights(clean[fits], how)
+            dates[fits] = _midnights(clean[fits].str.extract(f"^{looks}$")[0], how)
     return dates.where(dates.between(EARLIEST, LATEST))
 
 
@@ -79,7 +80,5 @@ def translate(text: "pd.Series[str]", meanings: Mapping[str, Sequence[str]]) -> 
     return text.map(unique).astype("str")
 
 
-def _midnights(text: "pd.Series[str]", date_format: str | None) -> "pd.Series[pd.Timestamp]":
-    if date_format is None:
-        text, date_format = text.str[:10], "%Y-%m-%d"
+def _midnights(text: "pd.Series[str]", date_format: str) -> "pd.Series[pd.Timestamp]":
     return pd.to_datetime(text, format=date_format, errors="coerce").dt.normalize().astype("datetime64[us]")

@@ -37,8 +37,10 @@ RECORD_COLUMNS = (
     "sex",
     "age_years",
     "exam_day",
+    "exam_day_reason",
     "export",
     "source_export",
+    "table",
     "row",
 )
 
@@ -185,14 +187,16 @@ def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataF
     patients = rows["patient_id"].unique()
     keys = {patient: secret.key("patient", patient) for patient in patients}
     shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
-    return rows[["image_id", "study_key", "file_key", "row"]].assign(
+    given = rows["exam_date"].str.strip() != ""
+    return rows[["image_id", "study_key", "file_key", "table", "row"]].assign(
         patient_key=rows["patient_id"].map(keys).astype("str"),
         view=translate(rows["view"], emr.views),
         sex=translate(rows["sex"], emr.sexes),
         age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),
         exam_day=exam + pd.to_timedelta(shifts.astype("int64"), unit="D"),
+        exam_day_reason=np.select([exam.notna(), given], ["", "not_understood"], "not_given"),
         source_export=rows["export"],
-    )
+    ).astype({"exam_day_reason": "str"})
 
 
 def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """What a run of ingestion came to, in counts only, and when it must not go on."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -50,11 +51,13 @@ def summarise(
     """Count; no key and no value of the input is in the result.
 
     Returns:
-        `fault_fraction` is faults over all rows of the exports; None, and why, where there is no row.
+        `fault_fraction` is faults over all rows of the exports; None, and why, where there is no row. `by_export` has
+        the same by ordinal, so that a broken export does not hide behind years of good ones.
     """
     rows = len(records) + len(rejected_records)
-    reasons = pd.concat([rejected_records["reason_code"], rejected_images["reason_code"]]).value_counts()
-    faults = {code: int(reasons[code]) for code in FAULTS if code in reasons}
+    rejected = pd.concat([rejected_records[["export", "reason_code"]], rejected_images[["export", "reason_code"]]])
+    reasons = rejected["reason_code"].value_counts()
+    faults = _faults(rejected["reason_code"])
     accepted = manifest[manifest["qc_status"] == "accepted"]
     flags = accepted["qc_reasons"].str.split(";").explode().value_counts()
     return {
@@ -66,8 +69,10 @@ def summarise(
         "faults": faults,
         "fault_fraction": sum(faults.values()) / rows if rows else None,
         **({} if rows else {"fault_fraction_reason": "no row in any export"}),
+        "by_export": _by_export(pd.concat([records["source_export"], rejected_records["export"]]), rejected),
         "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
         "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
+        "exam_days_not_understood": int((records["exam_day_reason"] == "not_understood").sum()),
         "kept_without_record": int((~manifest["image_id"].isin(records["image_id"])).sum()),
     }
 
@@ -79,22 +84,43 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
         f"{summary['accepted_patients']} patients accepted"
     ]
     lines += [f"{title}: {_listed(summary[key])}" for title, key in _PARTS.items() if summary[key]]
+    if summary["exam_days_not_understood"]:
+        lines.append(f"Exam days not understood, left empty (emr.date_format): {summary['exam_days_not_understood']}")
     return lines
 
 
 def check_fault_fraction(summary: Mapping[str, Any], allowed: float) -> None:
-    """Fail if too many rows or images are faulty.
+    """Fail if too many rows or images of any one export are faulty.
 
     Raises:
-        IngestionError: With the counts by reason.
+        IngestionError: With the numbers of those exports and the counts by reason.
     """
-    if summary["fault_fraction"] is not None and summary["fault_fraction"] > allowed:
+    broken = [
+        f"export {number}: {sum(counted['faults'].values())} of {counted['rows']} rows are faulty "
+        f"({counted['fault_fraction']:.1%}, allowed {allowed:.1%}): {_listed(counted['faults'])}"
+        for number, counted in summary["by_export"].items()
+        if counted["fault_fraction"] > allowed
+    ]
+    if broken:
         raise IngestionError(
-            f"{sum(summary['faults'].values())} of {summary['rows']} rows are faulty ({summary['fault_fraction']:.1%}, "
-            f"allowed {allowed:.1%}): {_listed(summary['faults'])}. Everything good was saved; the rows are listed in "
+            f"Too many faults. {'; '.join(broken)}. Everything good was saved; the rows are listed in "
             "02_intermediate/rejected_records.parquet and rejected_images.parquet. Mend the export, or raise "
             "ingestion.max_fault_fraction"
         )
+
+
+def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Ordinal, as text for JSON → rows, faults by reason, fault fraction; only exports that are there."""
+    counted = {}
+    for number, rows in row_exports.value_counts().sort_index().items():
+        faults = _faults(rejected.loc[rejected["export"] == number, "reason_code"])
+        counted[str(number)] = {"rows": int(rows), "faults": faults, "fault_fraction": sum(faults.values()) / int(rows)}
+    return counted
+
+
+def _faults(reasons: Iterable[str]) -> dict[str, int]:
+    counts = Counter(reasons)
+    return {code: counts[code] for code in FAULTS if code in counts}
 
 
 _PARTS = {"Faults": "faults", "Out of scope": "out_of_scope", "Flagged": "flags"}
