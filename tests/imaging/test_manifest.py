@@ -21,14 +21,14 @@ def record(number: int, **changed):
     sound = {
         "image_id": key(number), "patient_key": key(100 + number), "study_key": key(200 + number),
         "file_key": key(300 + number), "label": "Pneumonia", "view": "PA", "sex": "F", "age_years": 50.0,
-        "exam_day": pd.NaT, "export": 1, "source_export": 1, "row": number,
+        "exam_day": pd.NaT, "export": 1, "source_export": 1, "table": 1, "row": number,
     }  # fmt: skip
     return {**sound, **changed}
 
 
 def seen(number: int, **changed) -> Observation:
     good = {
-        "size_bytes": 1, "modified_ns": 1, "settings": "s", "source_key": key(400 + number), "rows": 1024,
+        "size_bytes": 1, "modified_ns": 1, "settings": "s", "burned_in": "NO", "source_key": key(400 + number), "rows": 1024,
         "columns": 900, "pixel_sha256": f"{number:064x}", "difference_hash": f"{(1 << (8 * number)) * 255:064x}",
         "qc_sharpness": 9.0, "qc_contrast": 200.0, "qc_dark_fraction": 0.01, "qc_bright_fraction": 0.01,
     }  # fmt: skip
@@ -43,7 +43,15 @@ def tables(records, observations):
 @pytest.fixture
 def judged(tmp_path, ingestion):
     def run(
-        records, observations, *, excluded=NO_EXCLUSION, previous=None, compared=None, accept_unknown=False, **limits
+        records,
+        observations,
+        *,
+        excluded=NO_EXCLUSION,
+        previous=None,
+        compared=None,
+        accept_unknown=False,
+        accept_unchecked=False,
+        **limits,
     ):
         frame, ledger = tables(records, observations)
         judgement = judge(
@@ -51,6 +59,7 @@ def judged(tmp_path, ingestion):
             ledger,
             ingestion.quality.model_copy(update=limits),
             accept_unknown,
+            accept_unchecked,
             1024,
             ImageStore(tmp_path),
             compared,
@@ -88,10 +97,11 @@ def test_a_good_image_is_accepted_with_all_that_was_measured(judged):
 )
 def test_every_rejected_image_is_one_line_with_its_first_reason(judged, of_record, of_file, reasons):
     observations = [] if of_file is None else [seen(1, **of_file)]
-    judgement = judged([record(1, row=7, source_export=3, **of_record)], observations)
+    judgement = judged([record(1, row=7, source_export=3, table=2, **of_record)], observations)
     assert verdicts(judgement) == {key(1): ("rejected", reasons)}
     line = judgement.rejected.iloc[0]
     assert line[["export", "row", "file_key", "reason_code"]].tolist() == [3, 7, key(301), reasons.split(";")[0]]
+    assert line["detail"].split("; ") == ["table 2", *["blurred"] * (reasons == "nearly_blank;blurred")]
 
 
 def test_the_header_knows_the_view_where_the_record_does_not(judged):
@@ -184,6 +194,19 @@ def test_an_image_whose_record_is_now_rejected_leaves_with_that_reason(judged):
     assert after.rejected.empty  # its line is among the rejected records
     back = judged([record(1), record(2)], [seen(1), seen(2)], previous=after.manifest)
     assert verdicts(back)[key(1)] == ("accepted", "")
+
+
+def test_an_image_keeps_its_export_when_that_is_archived(judged):
+    before = judged([record(1, export=1, source_export=2), record(2, export=2)], [seen(1), seen(2)])
+    after = judged([record(number, export=2) for number in (1, 2, 3)], map(seen, (1, 2, 3)), previous=before.manifest)
+    assert after.manifest.set_index("image_id")["export"].to_dict() == {key(1): 1, key(2): 2, key(3): 2}
+
+
+def test_the_policy_on_unchecked_pixels_reaches_images_whose_files_are_gone(judged):
+    images = [record(1), record(2)], [seen(1, burned_in=""), seen(2)]
+    assert verdicts(judged(*images, accept_unchecked=True)) == {key(1): ("accepted", ""), key(2): ("accepted", "")}
+    after = verdicts(judged(*images, accept_unchecked=False))
+    assert after == {key(1): ("rejected", "unchecked_pixels"), key(2): ("accepted", "")}
 
 
 def test_a_new_label_is_taken_over_without_a_file(judged):

@@ -64,6 +64,12 @@ def test_the_ledger_survives_parquet(files, observer, journal, tmp_path):
     assert not plan_refresh(files, read_ledger(pd.read_parquet(tmp_path / "ledger.parquet"), journal), observer).to_read
 
 
+def test_a_ledger_of_a_version_that_measured_less_is_read(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    journal.clear()
+    assert set(read_ledger(ledger.drop(columns="burned_in"), journal)) == set(IDS)
+
+
 def test_a_changed_file_and_it_alone_is_made_again(files, observer, journal, smooth):
     _, ledger = run(files, observer, journal)
     Image.fromarray((smooth(99) * 255).astype(np.uint8)).save(files[IDS[2]])

@@ -49,7 +49,8 @@ class Judgement(NamedTuple):
 def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.DataFrame | None) -> pd.DataFrame:
     """Return one row per image of this and earlier runs, what the records say and why they exclude it.
 
-    Images that no export names any more are kept as the last manifest had them.
+    Images that no export names any more are kept as the last manifest had them. An image keeps the number of the export
+    that first named it, also when that export is archived.
 
     Args:
         records: As `contracts.records`.
@@ -59,6 +60,8 @@ def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.Data
     images = records.assign(record_reason="")
     if previous is None:
         return images
+    first = images["image_id"].map(previous.set_index("image_id")["export"]).fillna(images["export"])
+    images = images.assign(export=np.minimum(images["export"], first.astype(np.int64)))
     earlier = previous.loc[~previous["image_id"].isin(records["image_id"]), FROM_RECORDS]
     reasons = dict(zip(excluded["image_id"], excluded["reason_code"], strict=True))
     earlier = earlier.assign(record_reason=[reasons.get(image_id, "") for image_id in earlier["image_id"]])
@@ -70,6 +73,7 @@ def judge(
     ledger: pd.DataFrame,
     limits: QualityParameters,
     accept_unknown_view: bool,
+    accept_unchecked_pixels: bool,
     side: int,
     store: ImageStore,
     compared: pd.DataFrame | None,
@@ -81,6 +85,8 @@ def judge(
         ledger: What was seen in their files.
         limits: All thresholds.
         accept_unknown_view: Keep images whose view nobody wrote down.
+        accept_unchecked_pixels: Keep images whose header does not say that no text is burned in. Where it does not hold
+            any more, images whose files are gone, and cannot be read again, leave the catalogue too.
         side: Pixels of a stored image; a smaller source is flagged.
         store: Read only to confirm near duplicates.
         compared: Candidates compared in earlier runs, if any; used again while both images are the same.
@@ -88,7 +94,8 @@ def judge(
     table = images.merge(ledger, on="image_id", how="left").fillna(NOTHING_SEEN)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
-    reasons = [_own_reasons(row, limits, accept_unknown_view) for row in table.itertuples(index=False)]
+    accept = (accept_unknown_view, accept_unchecked_pixels)
+    reasons = [_own_reasons(row, limits, *accept) for row in table.itertuples(index=False)]
     flags = [_own_flags(row, side) for row in table.itertuples(index=False)]
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
@@ -101,7 +108,9 @@ def judge(
     return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
 
 
-def _own_reasons(row: Any, limits: QualityParameters, accept_unknown_view: bool) -> list[str]:
+def _own_reasons(
+    row: Any, limits: QualityParameters, accept_unknown_view: bool, accept_unchecked_pixels: bool
+) -> list[str]:
     """What is wrong with one image by itself, the weightiest first."""
     if row.record_reason:
         return [row.record_reason]
@@ -109,6 +118,8 @@ def _own_reasons(row: Any, limits: QualityParameters, accept_unknown_view: bool)
         return ["not_frontal"]
     if row.reason:
         return [row.reason]
+    if row.burned_in != "NO" and row.pixel_sha256 and not accept_unchecked_pixels:
+        return ["unchecked_pixels"]
     metrics = {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
     found = quality_faults(row.rows, row.columns, metrics, limits)
     return found + ["unknown_view"] * (row.view == "unknown" and not accept_unknown_view)
@@ -183,8 +194,9 @@ def _rejections(table: pd.DataFrame) -> pd.DataFrame:
             "row": rejected["row"].astype(np.int64),
             "file_key": rejected["file_key"],
             "reason_code": codes.str[0].astype("str"),
-            "detail": rejected["detail"].where(
-                rejected["detail"] != "", pd.Series(others, rejected.index, dtype="str")
-            ),
+            "detail": [
+                "; ".join(filter(None, (f"table {int(table)}", detail or other)))
+                for table, detail, other in zip(rejected["table"], rejected["detail"], others, strict=True)
+            ],
         }
     ).sort_values(["export", "row"], ignore_index=True)

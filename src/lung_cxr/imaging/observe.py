@@ -15,7 +15,7 @@ from lung_cxr.imaging.standardise import fit, pad_to_square, window
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import StandardiseParameters
 
-METHOD_VERSION = 1  # raise it with every change that alters a stored pixel: all images are then made again
+METHOD_VERSION = 2  # raise it with every change of a stored pixel or of the ledger: all images are then made again
 ABSENT = -1  # bytes: the size of a file that is not there
 NAN = float("nan")
 
@@ -33,6 +33,7 @@ class Observation:
         reason: Why it is not accepted; empty where the image is in the store and what follows was measured.
         detail: More of the reason.
         header_view: The view that the file's header states.
+        burned_in: What the header says of text in the pixels: "YES", "NO" or "".
         inverted: Whether black and white were exchanged.
         rows: Of the source image.
         columns: Of the source image.
@@ -49,6 +50,7 @@ class Observation:
     reason: str = ""
     detail: str = ""
     header_view: str = "unknown"
+    burned_in: str = ""
     inverted: bool = False
     rows: int = 0
     columns: int = 0
@@ -105,7 +107,8 @@ class Observer:
                 return replace(previous, size_bytes=seen.size_bytes, modified_ns=seen.modified_ns)
             radiograph = decode_image(data)
             height, width = radiograph.values.shape
-            seen = replace(seen, header_view=radiograph.view, inverted=radiograph.inverted, rows=height, columns=width)
+            seen = replace(seen, header_view=radiograph.view, burned_in=radiograph.burned_in)
+            seen = replace(seen, inverted=radiograph.inverted, rows=height, columns=width)
             self._check_header(radiograph)
             return self._stored(seen, radiograph)
         except Rejection as rejection:

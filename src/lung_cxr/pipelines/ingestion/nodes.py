@@ -84,6 +84,7 @@ def judge_images(
         source_files,
         parameters.quality,
         parameters.accept_unknown_view,
+        parameters.accept_unchecked_pixels,
         parameters.standardise.side,
         ImageStore(image_folder),
         previously_compared,
