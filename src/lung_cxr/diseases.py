@@ -1,6 +1,7 @@
 """The seven classes and their one fixed order (Table 1 of the paper), and how an ICD-10 code finds its class."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 DISEASES = (
@@ -17,7 +18,7 @@ DISEASES = (
 PROBABILITY_COLUMNS = tuple(f"p_{re.sub('[^a-z0-9]+', '_', name.lower())}" for name in DISEASES)
 """Columns of `predictions.parquet`, in class order: `p_pneumonia` … `p_atelectasis`."""
 
-NOT_IN_CODE = re.compile(r"[\s.†*]")
+NOT_IN_CODE = re.compile(r"[\s.†‡*+\x00\u00ad\u200b-\u200f\u2060\ufeff]")  # marks, and what nobody sees
 COVID_19 = "COVID-19"
 PNEUMONIA = "Pneumonia"
 
@@ -28,8 +29,8 @@ def class_index(label: str) -> int:
 
 
 def normalise_icd10(code: str) -> str:
-    """Upper case, without dots, spaces, dagger and asterisk: "j18.9†" → "J189"."""
-    return NOT_IN_CODE.sub("", code).upper()
+    """NFKC, upper case, without dots, spaces, invisible characters, † ‡ * and +: "j18.9†" → "J189"."""
+    return NOT_IN_CODE.sub("", unicodedata.normalize("NFKC", code)).upper()
 
 
 def class_of_code(code: str, prefixes: Mapping[str, Iterable[str]]) -> str | None:

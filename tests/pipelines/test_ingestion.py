@@ -201,7 +201,7 @@ def everything_written(folder: Path) -> str:
 
 def test_a_name_in_any_column_reaches_no_table_log_warning_or_output(workplace, caplog, capfd):
     """Every column in turn holds a name, and so do file names, a row too long and the bytes of broken files."""
-    sound = workplace.sound_rows("a", [f"PAT-{number}" for number in range(len(LOGICAL_COLUMNS) + 3)])
+    sound = workplace.sound_rows("a", [f"PAT-{number}" for number in range(len(LOGICAL_COLUMNS) + 4)])
     rows = sound.reindex(columns=list(LOGICAL_COLUMNS), fill_value="").drop(columns="age").astype("str")
     for number, column in enumerate(rows.columns):
         rows.loc[number, column] = f"{NAME} {column}"
@@ -209,6 +209,7 @@ def test_a_name_in_any_column_reaches_no_table_log_warning_or_output(workplace, 
     (workplace.exports / "a" / f"{NAME}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + NAME.encode() * 9)
     rows.loc[14, "image_path"] = f"../{NAME}.dcm"
     (workplace.exports / "a/a-PAT-15.png").write_bytes(b"\0" * 128 + b"DICM" + NAME.encode() * 99)
+    rows.loc[16, "image_path"] = NAME * 30  # longer than a file system takes
     table = rows.to_csv(index=False) + f"{NAME},one,two,three,{','.join('x' * 12)}\n"
     (workplace.exports / "a/emr.csv").write_text(table, encoding="utf-8")
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings(record=True) as caught:

@@ -13,6 +13,7 @@ from lung_cxr.imaging.tables import TableError, TextTable, read_text_table
 from lung_cxr.parameters import EmrParameters, LogicalColumn
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists
+NOT_HONOURED = ("withdrawn.csv", "patient_aliases.csv")  # beside the exports: withdrawals and merged numbers
 LOGICAL_COLUMNS: tuple[LogicalColumn, ...] = get_args(LogicalColumn)
 REQUIRED: tuple[tuple[LogicalColumn, ...], ...] = (
     ("patient_id",),
