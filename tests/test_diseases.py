@@ -37,7 +37,23 @@ def test_probability_columns_are_in_class_order():
     )
 
 
-@pytest.mark.parametrize("written", ["j18.9", " J18.9 ", "J18.9†", "J 18.9*", "J189", "J18.9\n", "J18.9+", "J18.9‡", "\ufeffJ18.9\u200b", "Ｊ１８．９", "J18\u00a0.9", "J18.9＊"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "j18.9",
+        " J18.9 ",
+        "J18.9†",
+        "J 18.9*",
+        "J189",
+        "J18.9\n",
+        "J18.9+",
+        "J18.9‡",
+        "\ufeffJ18.9\u200b",
+        "Ｊ１８．９",
+        "J18\u00a0.9",
+        "J18.9＊",
+    ],
+)
 def test_a_code_is_the_same_however_it_is_written(written):
     assert normalise_icd10(written) == "J189"
     assert class_of_code(written, PREFIXES) == "Pneumonia"

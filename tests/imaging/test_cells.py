@@ -42,7 +42,10 @@ def test_dates_of_all_habits_are_the_same_day(written):
     assert parse_dates(text(written), None)[0] == pd.Timestamp("2026-03-31")
 
 
-@pytest.mark.parametrize("written", ["", "followup=3", "12", "2026", "31/02/2026", "0026-03-31", "99999999", "March", "31/03/2026 x", "2026033108"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "followup=3", "12", "2026", "31/02/2026", "0026-03-31", "99999999", "March", "31/03/2026 x", "2026033108"],
+)
 def test_what_is_no_date_is_an_empty_day(written):
     assert pd.isna(parse_dates(text(written), None)[0])
 

@@ -233,5 +233,5 @@ def test_a_name_in_the_header_reaches_no_log_of_a_process_that_reads_its_first_f
     (tmp_path / "a.dcm").write_bytes(content.replace(b"ISO_IR 100", b"NGUYEN_BI "))
     environment = {**os.environ, "PYTHONPATH": str(project / "src")}
     command = [sys.executable, "-c", READ_ONE, str(tmp_path / "a.dcm")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     assert "NGUYEN" not in done.stdout + done.stderr

@@ -24,7 +24,9 @@ def counted():
             "qc_reasons": ["inverted;enlarged", "inverted", "blurred"],
         }
     )
-    records = pd.DataFrame({"image_id": ["a", "b", "c"], "source_export": 1, "exam_day_reason": ["", "not_given", "not_understood"]})
+    records = pd.DataFrame(
+        {"image_id": ["a", "b", "c"], "source_export": 1, "exam_day_reason": ["", "not_given", "not_understood"]}
+    )
     return summarise(pd.DataFrame({"export": [1]}), records, rejected, manifest, images)
 
 
@@ -70,7 +72,9 @@ def test_too_many_faults_fail_with_their_counts(counted):
 def test_a_broken_export_does_not_hide_behind_good_ones():
     records = pd.DataFrame({"image_id": list("abcdefgh"), "source_export": [1] * 7 + [2], "exam_day_reason": ""})
     rejected = pd.DataFrame({"export": [2, 1], "reason_code": ["missing_patient_id", "not_one_of_seven"]})
-    manifest = pd.DataFrame({name: [] for name in ("image_id", "patient_key", "label", "qc_status", "qc_reasons")}, dtype="str")
+    manifest = pd.DataFrame(
+        {name: [] for name in ("image_id", "patient_key", "label", "qc_status", "qc_reasons")}, dtype="str"
+    )
     none = pd.DataFrame({"export": [], "reason_code": []})
     counted = summarise(pd.DataFrame({"export": [1, 2]}), records, rejected, manifest, none)
     assert counted["fault_fraction"] == 0.1

@@ -16,7 +16,8 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from lung_cxr.imaging.radiograph import Radiograph, View, luminance
 from lung_cxr.imaging.reasons import Rejection
 
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quote header values; importing it resets this
+# after the import, which sets the level back
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quote header values
 
 Values = npt.NDArray[Any]
 

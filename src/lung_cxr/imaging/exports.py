@@ -74,8 +74,8 @@ class Export:
     def locate(self, image_path: str) -> Path | None:
         """Return the file that an EMR cell names, None where that leads out of the folder, also through a link.
 
-        Unicode spellings of the name are tried in turn: file systems differ in them. A name that the system refuses (too
-        long, a NUL, links in a circle, no permission) is returned as it is: a file that is not there.
+        Unicode spellings of the name are tried in turn: file systems differ in them. A name that the system refuses
+        (too long, a NUL, links in a circle, no permission) is returned as it is: a file that is not there.
         """
         if not stays_inside(image_path):
             return None

@@ -188,15 +188,19 @@ def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataF
     keys = {patient: secret.key("patient", patient) for patient in patients}
     shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
     given = rows["exam_date"].str.strip() != ""
-    return rows[["image_id", "study_key", "file_key", "table", "row"]].assign(
-        patient_key=rows["patient_id"].map(keys).astype("str"),
-        view=translate(rows["view"], emr.views),
-        sex=translate(rows["sex"], emr.sexes),
-        age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),
-        exam_day=exam + pd.to_timedelta(shifts.astype("int64"), unit="D"),
-        exam_day_reason=np.select([exam.notna(), given], ["", "not_understood"], "not_given"),
-        source_export=rows["export"],
-    ).astype({"exam_day_reason": "str"})
+    return (
+        rows[["image_id", "study_key", "file_key", "table", "row"]]
+        .assign(
+            patient_key=rows["patient_id"].map(keys).astype("str"),
+            view=translate(rows["view"], emr.views),
+            sex=translate(rows["sex"], emr.sexes),
+            age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),
+            exam_day=exam + pd.to_timedelta(shifts.astype("int64"), unit="D"),
+            exam_day_reason=np.select([exam.notna(), given], ["", "not_understood"], "not_given"),
+            source_export=rows["export"],
+        )
+        .astype({"exam_day_reason": "str"})
+    )
 
 
 def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:

@@ -118,7 +118,7 @@ def carry_out(plan: RefreshPlan, ledger: Ledger, observer: Observer, journal: Jo
 
 def read_ledger(table: pd.DataFrame | None, journal: Journal) -> Ledger:
     """Return image_id → the last observation: of the saved ledger, if there is one, and of a run that was killed."""
-    rows = [] if table is None else table.to_dict("records")  # a column that an older version did not write: its default
+    rows = [] if table is None else table.to_dict("records")  # a column that an older version lacked: its default
     observations = [*(Observation(**row) for row in rows), *journal.read()]
     return {observation.image_id: observation for observation in observations}
 
