@@ -1,8 +1,12 @@
 """Load time and size of a model of a few hundred bytes. One cold process: seconds, most of them Keras's import."""
 
+import logging
 import math
+import subprocess
 
 import pytest
+
+from lung_cxr.evaluation import timing
 
 from lung_cxr.evaluation.timing import artefact_sizes, measure_load_time
 
@@ -33,6 +37,20 @@ def test_no_repeats_no_times_but_sizes(tiny_model):
     assert math.isnan(cost["load_time_s"])
     assert "load_time_repeats is 0" in cost["load_time_s_reason"]
     assert cost["size_mb"] > 0
+
+
+def test_the_reason_for_no_time_names_no_folder(tiny_model, monkeypatch, caplog):
+    def fails(path):
+        raise subprocess.CalledProcessError(
+            1, "python", stderr=f"Traceback …\nValueError: not found: filepath={path}\n"
+        )
+
+    monkeypatch.setattr(timing, "_cold_start", fails)
+    with caplog.at_level(logging.WARNING):
+        cost = measure_load_time(tiny_model, repeats=1)
+    expected = "a cold process ended with code 1: ValueError: not found: filepath=model.keras"
+    assert cost["load_time_s_reason"] == expected
+    assert str(tiny_model) in caplog.text
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What a trained model costs to deploy: how long until it is in memory, and how large it is (Tables 3, 4)."""
 
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lung_cxr.evaluation.undefined import Numbers, undefined
+from lung_cxr.messages import without_folders
 
 COLD_START = Path(__file__).with_name("cold_start.py")
 PARTS = ("import_s", "load_s", "first_prediction_s")
 DURATIONS = ("load_time_s", *PARTS)
 LONGEST_START = 900  # seconds; the paper's slowest model took 78
 MEGABYTE = 1e6  # bytes; the paper does not say which megabyte it means
+
+log = logging.getLogger(__name__)
 
 
 def measure_load_time(model_path: Path, repeats: int) -> Numbers:
@@ -43,7 +47,9 @@ def measure_load_time(model_path: Path, repeats: int) -> Numbers:
         return {**_no_durations(f"a cold process took longer than {LONGEST_START} s"), **sizes}
     except subprocess.CalledProcessError as error:
         lines = (error.stderr or "").strip().splitlines() or ["no message"]
-        return {**_no_durations(f"a cold process ended with code {error.returncode}: {lines[-1]}"), **sizes}
+        reason = f"a cold process ended with code {error.returncode}: {lines[-1]}"
+        log.warning("No load time: %s", reason)
+        return {**_no_durations(without_folders(reason)), **sizes}
     totals = [start["import_s"] + start["load_s"] for start in starts]
     parts = {part: statistics.median(start[part] for start in starts) for part in PARTS}
     return {"load_time_s": statistics.median(totals), **parts, **sizes}

@@ -65,8 +65,8 @@ def places_to_try(weights: str | None, architecture: str) -> list[InitialWeights
 def _from_file(path: Path) -> InitialWeights:
     if not path.is_file():
         raise FileNotFoundError(
-            f"no weights file {path}: give the path of a Keras weights file (include_top=False), set {WEIGHTS_FOLDER} "
-            "where the path begins with it, or write `weights: imagenet` to download"
+            f"no weights file '{path}': give the path of a Keras weights file (include_top=False), "
+            f"set {WEIGHTS_FOLDER} where the path begins with it, or write `weights: imagenet` to download"
         )
     return InitialWeights(path.name, path)
 
