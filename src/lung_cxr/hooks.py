@@ -1,7 +1,9 @@
 """Hooks: what must be said at the end of a run."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.hooks import hook_impl
@@ -10,6 +12,9 @@ from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import RUNS
 from lung_cxr.parameters import TrainingParameters
+
+if TYPE_CHECKING:
+    from lung_cxr.datasets import RunResult
 
 
 class ReportHook:
@@ -27,31 +32,32 @@ class ReportHook:
 class FailedRunsHook:
     """Ends a command non-zero when a training run failed.
 
-    A run that fails leaves its reason in its record, and the others go on; without this, the command would seem to have
-    succeeded. Only records tell: the hook keeps no state, so any runner will do.
+    A run that fails leaves its reason in its record, or beside the record of results that still hold, and the others go
+    on; without this, the command would seem to have succeeded. Only files tell: the hook keeps no state, so any runner
+    will do.
     """
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Look at the records of the runs that the pipeline just did.
+        """Look at what the runs that the pipeline just did have left.
 
         Raises:
             RuntimeError: At least one of them failed.
         """
         made = pipeline.all_outputs()
         failures = [
-            f"{run.namespace}, seed {record['seed']}: {record['failure']}"
+            f"{run.namespace}, seed {one.record['seed']}: {one.failure}"
             for run in RUNS
             if run.results in made
-            for record in _records(catalog, run.results)
-            if record["status"] == "failed"
+            for one in _results(catalog, run.results)
+            if one.failure is not None
         ]
         if failures:
             listed = "\n  ".join(failures)
             raise RuntimeError(f"{len(failures)} training run(s) failed; all others went on:\n  {listed}")
 
 
-def _records(catalog: DataCatalog, name: str) -> list[dict[str, Any]]:
-    """Return the records of the seeds that the parameters ask for."""
+def _results(catalog: DataCatalog, name: str) -> list[RunResult]:
+    """Return the runs of the seeds that the parameters ask for."""
     seeds = TrainingParameters.model_validate(catalog.load("params:training")).seeds
-    return [run.record for run in catalog.load(name) if run.record["seed"] in seeds]
+    return [run for run in catalog.load(name) if run.record["seed"] in seeds]

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, MemoryDataset
 
 from lung_cxr import pipeline_registry
-from lung_cxr.datasets import RunsDataset
+from lung_cxr.datasets import RunResult, RunsDataset
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import BACKBONES, RUNS, Run
 from lung_cxr.hooks import FailedRunsHook
@@ -121,11 +120,18 @@ def test_a_failing_run_leaves_its_reason_the_others_go_on_and_the_command_fails(
     assert finished.finished
 
 
-def records(*statuses):
-    return [
-        SimpleNamespace(record={"seed": seed, "status": status, "failure": "ValueError: …"})
-        for seed, status in statuses
-    ]
+def runs_left_in(folder, *statuses):
+    """Return one run a seed: finished, failed, or finished with the reason why it could not be done again."""
+    made = []
+    for seed, status in statuses:
+        place = folder / f"seed_{seed}"
+        place.mkdir()
+        if status == "not again":
+            (place / "failure.json").write_text('{"failure": "OSError: …"}')
+            made.append(RunResult(place, {"seed": seed, "status": "finished"}))
+        else:
+            made.append(RunResult(place, {"seed": seed, "status": status, "failure": "ValueError: …"}))
+    return made
 
 
 @pytest.mark.parametrize(
@@ -133,22 +139,23 @@ def records(*statuses):
     [
         ([(7, "finished")], False),
         ([(7, "finished"), (8, "failed")], True),
+        ([(7, "finished"), (8, "not again")], True),
         ([(7, "finished"), (9, "failed")], False),  # a seed that nobody asked for any more
         ([], False),
     ],
 )
-def test_the_hook_looks_at_the_seeds_that_were_asked_for(statuses, fails, project):
+def test_the_hook_looks_at_the_seeds_that_were_asked_for(statuses, fails, project, tmp_path):
     config = OmegaConfigLoader(conf_source=str(project / "conf"), env="test", **CONFIG_LOADER_ARGS)
     asked_for = config["parameters"]["training"] | {"seeds": [7, 8]}
     pipeline = create_pipeline().only_nodes_with_namespaces([CELL.namespace])
     catalogue = DataCatalog(
         {
-            CELL.results: MemoryDataset(records(*statuses), copy_mode="assign"),
+            CELL.results: MemoryDataset(runs_left_in(tmp_path, *statuses), copy_mode="assign"),
             "params:training": MemoryDataset(asked_for),
         }
     )
     if fails:
-        with pytest.raises(RuntimeError, match="seed 8"):
+        with pytest.raises(RuntimeError, match=r"seed 8: (ValueError|OSError)"):
             FailedRunsHook().after_pipeline_run(pipeline=pipeline, catalog=catalogue)
     else:
         FailedRunsHook().after_pipeline_run(pipeline=pipeline, catalog=catalogue)

@@ -56,7 +56,7 @@ def pixels(split) -> np.ndarray:
     return images
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_classifier():
     """Make a classifier of three layer groups, each a convolution with batch normalisation; dropout in the second."""
     return build_tiny_classifier
@@ -105,34 +105,34 @@ def build_tiny_classifier(parameters=None, *, dropout=0.2, head="gap", seed=7):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def images(pixels, split):
     from lung_cxr.training.feed import SplitImages
 
     return SplitImages(pixels, split)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def backbone() -> BackboneParameters:
     blocks = parameters_of_test_environment("parameters_backbones.yml")["backbones"]
     return BackboneParameters(**blocks["mobilenet"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def training_parameters():
     """Make `training:` of the test environment, with changes."""
     values = parameters_of_test_environment("parameters_training.yml")["training"]
     return lambda **changes: TrainingParameters(**merged(values, changes))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def strategy_parameters():
     """Make a block of `strategies:` of the test environment, with changes."""
     blocks = parameters_of_test_environment("parameters_training.yml")["strategies"]
     return lambda name, **changes: StrategyParameters(merged(blocks[name], changes))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def experiment(backbone, images, training_parameters, strategy_parameters):
     """Make one cell of the grid over the tiny study."""
     from lung_cxr.training.runs import Experiment

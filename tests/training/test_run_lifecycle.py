@@ -3,6 +3,7 @@
 import itertools
 import json
 import logging
+import shutil
 from contextlib import contextmanager
 
 import keras
@@ -14,8 +15,8 @@ from lung_cxr import contracts
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.training import loop, runs
+from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.history import read_history
-from lung_cxr.training.identity import IDENTITY
 from lung_cxr.training.runs import train_seeds
 
 SEED = 7
@@ -42,6 +43,25 @@ def finish(experiment, folders, tmp_path):
         return made
 
     return do
+
+
+@pytest.fixture(scope="module")
+def finished_once(experiment, tiny_classifier, tmp_path_factory):
+    """A folder with one finished run of three epochs, for all tests that begin with one."""
+    root = tmp_path_factory.mktemp("finished")
+    dataset = RunsDataset(filepath=str(root / "outputs"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "build_classifier", tiny_classifier)
+        for record in train_seeds(experiment(), lambda seed: RunFolders(root / "models", root / "outputs", seed)):
+            dataset.save(record)
+    return root
+
+
+@pytest.fixture
+def finished(finished_once, folders, tmp_path):
+    """The finished run, in this test's own folders; returns its record."""
+    shutil.copytree(finished_once, tmp_path, dirs_exist_ok=True)
+    return json.loads(folders(SEED).record.read_text())
 
 
 @pytest.fixture
@@ -83,11 +103,12 @@ def without_seconds(folders):
     return read_history(folders(SEED).history).drop(columns="seconds")
 
 
-def test_a_finished_run_leaves_everything_that_is_promised(finish, folders, images):
-    (record,) = finish()
+def test_a_run_leaves_everything_that_is_promised(finish, folders, images, planned_losses):
+    planned_losses(np.nan, 1.0)  # one epoch a stage
+    (record,) = finish(max_epochs=2, strategy_changes={"patience": 1, "step": 2})
     place = folders(SEED)
-    history = contracts.history.validate(pd.read_csv(place.history, keep_default_na=False))
-    assert record["epochs"] == len(history) == 3
+    history = read_history(place.history)
+    assert list(history["event"]) == ["unfreeze", "stop:budget"]
     predictions = contracts.predictions.validate(pd.read_parquet(place.predictions))
     expected = images.split[images.split["subset"] != "train"].reset_index(drop=True)
     pd.testing.assert_frame_equal(predictions[list(expected.columns)], expected, check_like=True)
@@ -95,9 +116,22 @@ def test_a_finished_run_leaves_everything_that_is_promised(finish, folders, imag
     assert json.loads(place.identity.read_text()).items() <= record.items()
     assert not place.checkpoints.folder.exists(), "the record makes them superfluous"
 
+    assert (record["backbone"], record["strategy"], record["seed"]) == ("mobilenet", "dynamic", SEED)
+    assert (record["patience"], record["step"], record["decay"], record["layer_groups"]) == (1, 2, 0.1, 3)
+    assert (record["status"], record["stop_reason"], record["max_epochs"]) == ("finished", "budget", 2)
+    assert (record["epochs"], record["unfreezings"], record["final_unfrozen_groups"]) == (2, 1, 2)
+    assert (record["backend"], record["precision"]) == (keras.backend.backend(), "float32")
+    assert (record["initial_weights"], record["load_time_repeats"]) == ("random", 0)
+    assert record["batch_normalisation_images"] == 48
+    assert record["effective_class_weights"].keys() == set(contracts.DISEASES)
+    assert sum(record["effective_class_weights"].values()) == pytest.approx(1)
+    assert record["metrics"].keys() == {"validation", "test"}
+    assert record["package_versions"]["keras"] == keras.__version__
+    assert record["size_mb"] > record["weights_mb"] > 0
 
-def test_the_saved_model_alone_gives_the_predictions(finish, folders, images):
-    finish()
+
+@pytest.mark.usefixtures("finished")
+def test_the_saved_model_alone_gives_the_predictions(folders, images):
     model = keras.saving.load_model(folders(SEED).model)
     test = images.rows("test")
     logits = model.predict(images.batch(test), verbose=0)
@@ -108,23 +142,24 @@ def test_the_saved_model_alone_gives_the_predictions(finish, folders, images):
     assert model.get_layer("dropout_2").rate == 0.1, "frozen or not, the saved model has the architecture's rate"
 
 
-def test_the_record_says_what_was_done(finish):
-    (record,) = finish(strategy_changes={"patience": 1, "step": 2})
-    assert (record["backbone"], record["strategy"], record["seed"]) == ("mobilenet", "dynamic", SEED)
-    assert (record["patience"], record["step"], record["decay"], record["layer_groups"]) == (1, 2, 0.1, 3)
-    assert (record["status"], record["stop_reason"], record["max_epochs"]) == ("finished", "budget", 3)
-    assert (record["backend"], record["precision"]) == (keras.backend.backend(), "float32")
-    assert record["initial_weights"] == "random"
-    assert record["batch_normalisation_images"] == 48
-    assert record["effective_class_weights"].keys() == set(contracts.DISEASES)
-    assert sum(record["effective_class_weights"].values()) == pytest.approx(1)
-    assert record["metrics"].keys() == {"validation", "test"}
-    assert record["package_versions"]["keras"] == keras.__version__
-    assert record["size_mb"] > record["weights_mb"] > 0
+@pytest.fixture(scope="module")
+def mixed(experiment, tiny_classifier, tmp_path_factory):
+    """The record of one traditional epoch in mixed precision, and the global precision after it."""
+    root, study = tmp_path_factory.mktemp("mixed"), experiment("traditional", max_epochs=1, precision="mixed_bfloat16")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "build_classifier", tiny_classifier)
+        (record,) = train_seeds(study, lambda seed: RunFolders(root / "models", root / "outputs", seed))
+    return record, keras.config.dtype_policy().name
 
 
-def test_what_is_undefined_is_null_with_a_reason(finish):
-    (record,) = finish(strategy="traditional")
+def test_the_global_precision_is_left_as_it_was(mixed):
+    record, precision_after = mixed
+    assert (record["status"], record["precision"]) == ("finished", "mixed_bfloat16")
+    assert precision_after == "float32"
+
+
+def test_what_is_undefined_is_null_with_a_reason(mixed):
+    record, _ = mixed
     assert record["step"] is None
     assert record["step_reason"] == "traditional fine-tuning has no such setting"
     assert record["load_time_s"] is None
@@ -135,15 +170,8 @@ def test_what_is_undefined_is_null_with_a_reason(finish):
     json.dumps(record, allow_nan=False)
 
 
-def test_the_weights_are_named_by_file_and_hash_not_by_folder(experiment, backbone):
-    made = experiment()
-    there = backbone.model_copy(update={"weights": "/somewhere/mobilenet.weights.h5"})
-    identity = type(made)(**{**vars(made), "backbone": there}).identity(SEED)
-    assert identity["parameters"]["backbone"]["weights"] == "mobilenet.weights.h5"
-
-
+@pytest.mark.usefixtures("finished")
 def test_what_is_up_to_date_is_skipped_and_said(finish, folders, caplog):
-    finish()
     before = folders(SEED).record.stat().st_mtime_ns
     with caplog.at_level(logging.INFO):
         assert finish() == []
@@ -151,38 +179,41 @@ def test_what_is_up_to_date_is_skipped_and_said(finish, folders, caplog):
     assert folders(SEED).record.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("changes", [{"load_time_repeats": 0, "seeds": [7]}, {"force": False}])
-def test_settings_that_change_no_number_leave_a_run_up_to_date(finish, changes):
-    finish(max_epochs=1)
-    assert finish(max_epochs=1, **changes) == []
+@pytest.mark.usefixtures("finished")
+def test_checkpoints_that_a_kill_left_beside_the_record_are_removed(finish, folders):
+    left = folders(SEED).checkpoints.folder
+    left.mkdir()
+    (left / "epoch_00003.npz").touch()
+    assert finish() == []
+    assert not left.exists()
 
 
-def test_another_setting_starts_afresh_and_keeps_the_old_run(finish, folders, tmp_path):
-    (old,) = finish(max_epochs=1)
-    (new,) = finish(max_epochs=1, learning_rate=5e-4)
+def test_a_load_time_that_was_not_measured_is_measured_when_it_is_asked_for(finish, finished, monkeypatch, folders):
+    measured = {"load_time_s": 2.0, "import_s": 1.5, "load_s": 0.5, "first_prediction_s": 0.25}
+    monkeypatch.setattr(runs, "measure_load_time", lambda model, repeats: dict(measured))
+    (record,) = finish(load_time_repeats=3)
+    unmeasured = {name for name in finished if name.removesuffix("_reason") in measured} | {"load_time_repeats"}
+    assert record.items() >= {**measured, "load_time_repeats": 3}.items()
+    assert not any(f"{name}_reason" in record for name in measured)
+    assert {**finished, **dict.fromkeys(unmeasured)} == {**record, **dict.fromkeys(unmeasured)}, "all else stays"
+    assert json.loads(folders(SEED).record.read_text()) == record
+    assert finish(load_time_repeats=5) == [], "it has one now"
+
+
+def test_another_setting_starts_afresh_and_keeps_the_old_run(finish, finished, tmp_path):
+    (new,) = finish(learning_rate=5e-4, max_epochs=1)
     assert new["learning_rate"] == 5e-4
     for parent, file in ((tmp_path / "outputs", "run_record.json"), (tmp_path / "models", "model.keras")):
         (kept,) = parent.glob(f"superseded/*/seed_{SEED}/{file}")
         assert (parent / f"seed_{SEED}" / file).exists()
         if file.endswith("json"):
-            assert json.loads(kept.read_text()) == old
+            assert json.loads(kept.read_text()) == finished
 
 
-@pytest.mark.parametrize("field", IDENTITY)
-def test_every_part_of_the_identity_counts(experiment, folders, field):
-    identity, place = experiment().identity(SEED), folders(SEED)
-    place.start(identity)
-    place.record.parent.mkdir(parents=True)
-    place.record.write_text(json.dumps({**identity, "status": "finished"}))
-    assert place.outlook(identity, force=False) == "up to date"
-    assert place.outlook(identity, force=True) == "new"
-    assert place.outlook({**identity, field: "another"}, force=False) == "new"
-
-
+@pytest.mark.usefixtures("finished")
 def test_force_runs_again_and_gives_the_same_numbers(finish, folders, tmp_path):
-    finish(max_epochs=2)
     first = without_seconds(folders)
-    assert len(finish(max_epochs=2, force=True)) == 1
+    assert len(finish(force=True)) == 1
     pd.testing.assert_frame_equal(without_seconds(folders), first, rtol=1e-6)
     assert len(list(tmp_path.glob(f"outputs/superseded/*/seed_{SEED}/run_record.json"))) == 1
 
@@ -219,24 +250,28 @@ def weights_of(folders):
     return keras.saving.load_model(folders(SEED).model).get_weights()
 
 
+@pytest.mark.slow  # test_checkpoint.py tests the choice of a checkpoint, and a kill the way back from one
+@pytest.mark.usefixtures("finished")
 def test_a_damaged_checkpoint_costs_an_epoch_not_the_run(finish, folders, killed_after, caplog):
+    undisturbed = without_seconds(folders)
     with killed_after(2):
-        finish()
+        finish(force=True)
     (folders(SEED).checkpoints.folder / "epoch_00002.npz").write_bytes(b"half a file")
     with caplog.at_level(logging.INFO):
         finish()
     assert "epoch_00002.npz is damaged" in caplog.text
     assert "Continuing after epoch 1" in caplog.text
-    assert list(read_history(folders(SEED).history)["epoch"]) == [1, 2, 3]
+    pd.testing.assert_frame_equal(without_seconds(folders), undisturbed, rtol=1e-6)
 
 
+@pytest.mark.slow  # test_run_folders.py tests what becomes of the checkpoints
 def test_an_unfinished_run_with_other_settings_is_not_continued(finish, folders, killed_after, caplog):
-    with killed_after(2):
+    with killed_after(1):
         finish()
     with caplog.at_level(logging.INFO):
-        finish(learning_rate=5e-4)
+        finish(learning_rate=5e-4, max_epochs=1)
     assert "Continuing" not in caplog.text
-    assert len(read_history(folders(SEED).history)) == 3
+    assert read_history(folders(SEED).history)["learning_rate"].tolist() == [5e-4]
 
 
 def test_a_failing_seed_leaves_its_reason_and_the_next_one_runs(finish, folders, monkeypatch, tiny_classifier):
@@ -260,28 +295,53 @@ def test_a_failed_run_is_tried_again_from_where_it_stopped(finish, monkeypatch, 
 
     with monkeypatch.context() as patch:
         patch.setattr(runs, "_save_model", full)
-        assert finish()[0]["failure"] == "OSError: [Errno 28] No space left on device"
+        assert finish(max_epochs=1)[0]["failure"] == "OSError: [Errno 28] No space left on device"
     with caplog.at_level(logging.INFO):
-        assert finish()[0]["status"] == "finished"
-    assert "Continuing after epoch 3" in caplog.text
+        assert finish(max_epochs=1)[0]["status"] == "finished"
+    assert "Continuing after epoch 1" in caplog.text
 
 
-def test_a_failure_before_training_does_not_cover_the_results_of_another_run(finish, monkeypatch, tmp_path):
-    (good,) = finish(max_epochs=1)
+@pytest.fixture
+def no_weights(monkeypatch):
+    """Within the context, no network can be built."""
 
     def missing(*args, **kwargs):
-        raise FileNotFoundError("no weights file mobilenet.h5")
+        raise FileNotFoundError("no weights file '/home/jane doe/weights/mobilenet.h5': give the path")
 
-    monkeypatch.setattr(runs, "build_classifier", missing)
-    assert finish(learning_rate=5e-4)[0]["status"] == "failed"
+    @contextmanager
+    def plan():
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "build_classifier", missing)
+            yield
+
+    return plan
+
+
+def test_a_failure_before_training_does_not_cover_the_results_of_another_run(finish, finished, no_weights, tmp_path):
+    with no_weights():
+        (failed,) = finish(learning_rate=5e-4)
+    assert failed["failure"] == "FileNotFoundError: no weights file 'mobilenet.h5': give the path"
     (kept,) = tmp_path.glob(f"outputs/superseded/*/seed_{SEED}/run_record.json")
-    assert json.loads(kept.read_text()) == good
+    assert json.loads(kept.read_text()) == finished
 
 
-def test_the_global_precision_is_left_as_it_was(finish):
-    (record,) = finish(precision="mixed_bfloat16", max_epochs=1)
-    assert record["precision"] == "mixed_bfloat16"
-    assert keras.config.dtype_policy().name == "float32"
+@pytest.mark.parametrize("changes", [{}, {"force": True}])
+def test_a_passing_failure_costs_no_results(finish, finished, no_weights, tmp_path, caplog, changes):
+    def stored():
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    before, dataset = stored(), RunsDataset(filepath=str(tmp_path / "outputs"))
+    with no_weights():
+        assert finish(**changes) == []
+    (run,) = dataset.load()
+    assert (run.finished, run.record) == (True, finished)
+    assert run.failure == "FileNotFoundError: no weights file 'mobilenet.h5': give the path"
+    assert "/home/jane doe/weights/mobilenet.h5" in caplog.text, "the log says where it was sought"
+    assert stored().items() - before.items() == {(run.folder / "failure.json", stored()[run.folder / "failure.json"])}
+
+    assert finish() == []
+    assert dataset.load()[0].failure is None
+    assert stored() == before
 
 
 def test_ctrl_c_is_no_failure(finish, folders, monkeypatch):

@@ -12,9 +12,8 @@ from kedro.io.core import get_filepath_str, get_protocol_and_path
 
 from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.training.atomic import written_whole
+from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.history import read_history
-
-RECORD = "run_record.json"
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,27 @@ class RunResult:
         return self.record["status"] == "finished"
 
     @cached_property
+    def failure(self) -> str | None:
+        """Why the last attempt at this run failed; None where it did not.
+
+        A finished run may have one: its results are of the settings that were asked for, but they could not be
+        confirmed or made anew. It then stands in `failure.json`, beside the record.
+        """
+        if not self.finished:
+            return self.record["failure"]
+        path = self.folder / FAILURE
+        return json.loads(path.read_text(encoding="utf-8"))["failure"] if path.exists() else None
+
+    @cached_property
     def history(self) -> pd.DataFrame | None:
         """`contracts.history`, one row per epoch; None where the run failed before its first epoch ended."""
-        path = self.folder / "history.csv"
+        path = self.folder / HISTORY
         return read_history(path) if path.exists() else None
 
     @cached_property
     def predictions(self) -> pd.DataFrame | None:
         """`contracts.predictions` of validation and test images; None where the run failed."""
-        path = self.folder / "predictions.parquet"
+        path = self.folder / PREDICTIONS
         return predictions_contract.validate(pd.read_parquet(path)) if path.exists() else None
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from lung_cxr.training.atomic import written_whole
 from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.identity import Identity, same_run
+from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
+from lung_cxr.training.identity import Identity, same_plan, same_run
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +44,22 @@ class RunFolders:
     @property
     def history(self) -> Path:
         """One row per epoch."""
-        return self.outputs / self._name / "history.csv"
+        return self.outputs / self._name / HISTORY
 
     @property
     def predictions(self) -> Path:
         """Probabilities for validation and test images."""
-        return self.outputs / self._name / "predictions.parquet"
+        return self.outputs / self._name / PREDICTIONS
 
     @property
     def record(self) -> Path:
         """The run record; it marks the run as finished or failed."""
-        return self.outputs / self._name / "run_record.json"
+        return self.outputs / self._name / RECORD
+
+    @property
+    def failure(self) -> Path:
+        """Why the last attempt failed, where the results of an earlier one still hold: the record stays theirs."""
+        return self.outputs / self._name / FAILURE
 
     @property
     def identity(self) -> Path:
@@ -67,9 +73,9 @@ class RunFolders:
             identity: Of the run that is wanted.
             force: Do again what is done.
         """
-        record = _read(self.record)
-        if same_run(record, identity) and record.get("status") == "finished":
-            return "new" if force else "up to date"
+        if self._is_finished() and same_run(self.stored_record(), identity):
+            is_whole = self.model.exists() and self.predictions.exists()
+            return "up to date" if is_whole and not force else "new"
         return "unfinished" if same_run(_read(self.identity), identity) else "new"
 
     def start(self, identity: Identity) -> None:
@@ -78,21 +84,50 @@ class RunFolders:
         with written_whole(self.identity) as unfinished:
             unfinished.write_text(json.dumps(identity, indent=2) + "\n")
 
-    def make_way_for_failure(self) -> None:
-        """Keep the results of another run from getting the record of one that failed before it began."""
-        if _read(self.record).get("status") == "finished":
+    def keep_results(self, plan: Identity, failure: str) -> bool:
+        """Decide what a failure means for the results that are here; say whether they stay.
+
+        Results of this very plan stay: the attempt failed for a reason that may pass, such as a weights file that was
+        not found, and its reason is left beside them in `failure.json`. Those of another plan move to `superseded/`,
+        so as not to get the record of this one. The initial weights are not compared: it may be they that failed.
+
+        Args:
+            plan: Of the run that failed.
+            failure: Why.
+        """
+        if not self._is_finished():
+            return False
+        if not same_plan(self.stored_record(), plan):
             self.supersede()
+            return False
+        with written_whole(self.failure) as unfinished:
+            unfinished.write_text(json.dumps({"failure": failure}, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        return True
+
+    def forget_failure(self) -> None:
+        """Remove the reason that an earlier attempt left: this one succeeded."""
+        self.failure.unlink(missing_ok=True)
+
+    def stored_record(self) -> dict[str, Any]:
+        """Return the record; {} where there is none."""
+        return _read(self.record)
 
     def supersede(self) -> None:
-        """Move what an earlier run left here to `superseded/<UTC time>/seed_<s>`, beside it."""
+        """Move what an earlier run left here to `superseded/<UTC time>/seed_<s>`, beside it.
+
+        The record goes first: a process killed between the two moves leaves no finished run without its model.
+        """
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H.%M.%S.%fZ")
-        for parent in (self.models, self.outputs):
+        for parent in (self.outputs, self.models):
             folder = parent / self._name
             if folder.is_dir() and any(folder.iterdir()):
                 target = parent / "superseded" / now / self._name
                 target.parent.mkdir(parents=True)
                 folder.rename(target)
                 log.info("Moved the files of another run to superseded/%s", now)
+
+    def _is_finished(self) -> bool:
+        return self.stored_record().get("status") == "finished"
 
     @property
     def _name(self) -> str:

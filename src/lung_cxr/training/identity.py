@@ -29,6 +29,9 @@ IDENTITY = (
 )
 """Fields of a run record that must agree for the run to be up to date (DESIGN §5)."""
 
+KNOWN_WHEN_BUILT = {"initial_weights", "initial_weights_sha256"}
+"""Fields of the identity that are None in a plan."""
+
 Identity = dict[str, Any]
 
 
@@ -81,3 +84,8 @@ def with_weights(identity: Identity, classifier: Classifier) -> Identity:
 def same_run(record: dict[str, Any], identity: Identity) -> bool:
     """Whether a record, or the identity that an unfinished run left, is of this very run."""
     return all(record.get(name) == identity[name] for name in IDENTITY)
+
+
+def same_plan(record: dict[str, Any], plan: Identity) -> bool:
+    """Whether a record is of the run that was planned, as far as can be said before the network is built."""
+    return all(record.get(name) == plan[name] for name in IDENTITY if name not in KNOWN_WHEN_BUILT)

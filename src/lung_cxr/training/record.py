@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
+from lung_cxr.messages import without_folders
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.class_weights import (
     class_counts,
@@ -79,10 +81,25 @@ def finished_record(*parts: RunRecord) -> RunRecord:
     return json_ready(_with_reasons(record))
 
 
-def failed_record(identity: Identity, error: Exception) -> RunRecord:
-    """Return the record of a run that ended with an error: its type and message."""
-    failure = f"{type(error).__name__}: {error}"[:LONGEST_FAILURE]
+def with_load_time(record: RunRecord, costs: Numbers) -> RunRecord:
+    """Return a finished record with its load time measured anew.
+
+    Args:
+        record: As it was stored.
+        costs: What `load_time_of` in `training/runs.py` returns.
+    """
+    others = {name: value for name, value in record.items() if name.removesuffix("_reason") not in DURATIONS}
+    return finished_record(others, costs)
+
+
+def failed_record(identity: Identity, failure: str) -> RunRecord:
+    """Return the record of a run that ended with an error."""
     return json_ready(_with_reasons({**settings_of(identity), "status": "failed", "failure": failure}))
+
+
+def failure_of(error: Exception) -> str:
+    """Return an error's type and message, without the folders that it names: those are in the log only."""
+    return without_folders(f"{type(error).__name__}: {error}")[:LONGEST_FAILURE]
 
 
 def _by_class(values: np.ndarray) -> Numbers:

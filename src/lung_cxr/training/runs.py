@@ -12,6 +12,7 @@ import pandas as pd
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.timing import measure_load_time
+from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normalisation
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
@@ -25,10 +26,12 @@ from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.record import (
     RunRecord,
     failed_record,
+    failure_of,
     finished_record,
     outcome_of,
     settings_of,
     weighting_of,
+    with_load_time,
 )
 from lung_cxr.training.strategies import strategy_of
 from lung_cxr.training.validation import log_softmax, predict_logits
@@ -71,7 +74,8 @@ class Experiment:
 def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFolders]) -> Iterator[RunRecord]:
     """Do the run of every seed that is not up to date, one after the other.
 
-    A run that fails gives a record with its reason, and the next one begins. Checkpoints are deleted when
+    A run that fails gives a record with its reason, and the next one begins; where finished results of the same plan
+    are there already, they and their record stay, and the reason is left beside them. Checkpoints are deleted when
     whoever takes the record asks for the next, that is, has stored it.
 
     Args:
@@ -79,7 +83,7 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
         folders_of_seed: seed → its `RunFolders`.
 
     Yields:
-        The record of each run, finished or failed.
+        The record of each run that has a new one, finished or failed.
     """
     for seed in experiment.training.seeds:
         folders, identity = folders_of_seed(seed), experiment.identity(seed)
@@ -88,23 +92,25 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
             record = _train(experiment, seed, folders, title)
         except Exception as error:
             log.error("%s failed", title, exc_info=True)
-            folders.make_way_for_failure()
-            yield failed_record(identity, error)
+            failure = failure_of(error)
+            if not folders.keep_results(identity, failure):
+                yield failed_record(identity, failure)
             continue
         if record is not None:
             yield record
-            folders.checkpoints.remove()
+        folders.forget_failure()
+        folders.checkpoints.remove()
 
 
 def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -> RunRecord | None:
-    """Do one run, or the rest of it; return its record, or None where it is up to date."""
+    """Do one run, or the rest of it; return its record, or None where the stored one stands."""
     with _fresh_keras(experiment.training.precision, seed):
         classifier = _build(experiment, seed)
         identity = with_weights(experiment.identity(seed), classifier)
         outlook = folders.outlook(identity, experiment.training.force)
         log.info("%s: %s", title, outlook)
         if outlook == "up to date":
-            return None
+            return _completed(folders, experiment.training)
         if outlook == "new":
             folders.start(identity)
         _adapt(classifier, experiment.images, seed)
@@ -119,12 +125,27 @@ def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -
             outcome_of(tuning.schedule, tuning.history, len(classifier.groups)),
             weighting_of(experiment.images.labels_of("train"), experiment.training),
             {"metrics": _metrics(predictions)},
-            measure_load_time(folders.model, experiment.training.load_time_repeats),
+            load_time_of(folders, experiment.training),
             {
                 "batch_normalisation_images": classifier.batch_normalisation_images,
                 "warnings": classifier.warnings,
             },
         )
+
+
+def load_time_of(folders: RunFolders, training: TrainingParameters) -> Numbers:
+    """Return what `measure_load_time` says of the saved model, and of how many starts."""
+    repeats = training.load_time_repeats
+    return {**measure_load_time(folders.model, repeats), "load_time_repeats": repeats}
+
+
+def _completed(folders: RunFolders, training: TrainingParameters) -> RunRecord | None:
+    """Return an up-to-date run's record with the load time that it lacks and the settings now ask for, else None."""
+    record = folders.stored_record()
+    if record.get("load_time_s") is not None or training.load_time_repeats == 0:
+        return None
+    log.info("Measuring the load time, which its record lacks")
+    return with_load_time(record, load_time_of(folders, training))
 
 
 @contextmanager

@@ -1,0 +1,6 @@
+"""What the files of a run are called in `07_model_output`, for the run that writes them and the dataset that reads."""
+
+RECORD = "run_record.json"
+FAILURE = "failure.json"
+HISTORY = "history.csv"
+PREDICTIONS = "predictions.parquet"
