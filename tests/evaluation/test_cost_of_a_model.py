@@ -7,7 +7,6 @@ import subprocess
 import pytest
 
 from lung_cxr.evaluation import timing
-
 from lung_cxr.evaluation.timing import artefact_sizes, measure_load_time
 
 
