@@ -165,5 +165,5 @@ def test_kedro_run_does_everything(catalogue):
 
 @pytest.mark.slow
 def test_viz_builds_without_a_key(catalogue):
-    catalogue.kedro("viz", "build", "--env", "test", LUNG_CXR_KEY="")
+    catalogue.kedro("viz", "build", KEDRO_ENV="test", LUNG_CXR_KEY="")
     assert (catalogue.folder / "build/api/main").is_file()
