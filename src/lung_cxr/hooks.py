@@ -1,7 +1,8 @@
-"""Hooks: what must be said at the end of a run."""
+"""Hooks: one refresh at a time, and what must be said at the end of a run."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,60 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import RUNS
+from lung_cxr.imaging.lock import sole_writer
 from lung_cxr.parameters import TrainingParameters
 
 if TYPE_CHECKING:
     from lung_cxr.datasets import RunResult
+
+
+class SoleWriterHook:
+    """Holds the catalogue's lock from before the first node of `ingestion` or `splitting` to after the last.
+
+    Nodes of one run read what others of it have written: a lock around each would let a second run in between. Only the
+    process of the command holds it, so any runner will do.
+    """
+
+    def __init__(self) -> None:
+        self._lock = ExitStack()
+        self._to_write: set[str] = set()
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Take the lock if the run writes the catalogue or the split; if it only reads the split, look at it.
+
+        Raises:
+            CatalogueInUseError: Another run holds it.
+        """
+        self._to_write = pipeline.all_outputs() & _written_by_a_refresh()
+        if self._to_write or "pixel_arrays" in pipeline.inputs():
+            self._lock.enter_context(sole_writer(catalog.load("refresh_journal").parent))
+        if not self._to_write:
+            self._lock.close()
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Give the lock back after the last output: training goes on for days and writes none of them."""
+        self._to_write.discard(dataset_name)
+        if not self._to_write:
+            self._lock.close()
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Give the lock back; a runner with processes of its own saves unseen."""
+        self._lock.close()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Give the lock back."""
+        self._lock.close()
+
+
+def _written_by_a_refresh() -> set[str]:
+    """Names of the datasets that one run at a time may write."""
+    from lung_cxr.pipelines import ingestion, splitting
+
+    return ingestion.create_pipeline().all_outputs() | splitting.create_pipeline().all_outputs()
 
 
 class ReportHook:

@@ -1,0 +1,67 @@
+"""One refresh at a time: what the hook does around real pipelines, with nodes that do nothing."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from lung_cxr.hooks import SoleWriterHook
+from lung_cxr.imaging import lock
+from lung_cxr.imaging.lock import CatalogueInUseError, sole_writer
+from lung_cxr.pipelines import ingestion, reporting, splitting, training
+
+REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()
+
+
+@pytest.fixture
+def intermediate(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATIENCE", 0)
+    return tmp_path
+
+
+@pytest.fixture
+def catalogue(intermediate):
+    return SimpleNamespace(load={"refresh_journal": intermediate / "refresh_journal"}.__getitem__)
+
+
+def is_free(intermediate):
+    try:
+        with sole_writer(intermediate):
+            return True
+    except CatalogueInUseError:
+        return False
+
+
+def test_a_refresh_holds_the_lock_until_its_last_output_is_saved(intermediate, catalogue):
+    hook = SoleWriterHook()
+    hook.before_pipeline_run(REFRESH + training.create_pipeline(), catalogue)
+    *first, last = sorted(REFRESH.all_outputs())
+    for name in first:
+        hook.after_dataset_saved(name)
+        assert not is_free(intermediate)
+    hook.after_dataset_saved(last)
+    assert is_free(intermediate)
+
+
+@pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
+def test_it_is_given_back_however_the_run_ends(intermediate, catalogue, end):
+    hook = SoleWriterHook()
+    hook.before_pipeline_run(splitting.create_pipeline(), catalogue)
+    assert not is_free(intermediate)
+    getattr(hook, end)()
+    assert is_free(intermediate)
+
+
+@pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
+def test_nothing_that_writes_or_reads_the_split_begins_while_another_refresh_runs(intermediate, catalogue, pipeline):
+    with sole_writer(intermediate), pytest.raises(CatalogueInUseError, match="since"):
+        SoleWriterHook().before_pipeline_run(pipeline, catalogue)
+
+
+def test_a_training_leaves_the_lock_to_the_next_refresh(intermediate, catalogue):
+    SoleWriterHook().before_pipeline_run(training.create_pipeline(), catalogue)
+    assert is_free(intermediate)
+
+
+def test_a_report_is_written_whoever_holds_the_lock(intermediate, catalogue):
+    with sole_writer(intermediate):
+        SoleWriterHook().before_pipeline_run(reporting.create_pipeline(), catalogue)
