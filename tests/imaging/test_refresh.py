@@ -1,4 +1,7 @@
+import functools
+import io
 import os
+import re
 import signal
 from dataclasses import dataclass
 
@@ -6,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
 
 from lung_cxr.imaging import refresh
 from lung_cxr.imaging.journal import Journal
@@ -180,3 +185,10 @@ def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files,
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
     assert ledger["reason"].to_dict() == {image_id: "unreadable" if image_id == IDS[3] else "" for image_id in IDS}
     assert ledger.loc[IDS[3], "detail"] == "the reader died"
+
+
+def test_the_progress_bar_shows_rate_and_time_left(files, observer, journal, monkeypatch):
+    console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=120)
+    monkeypatch.setattr(refresh, "Progress", functools.partial(Progress, console=console))
+    run(files, observer, journal)
+    assert re.search(r"6/6 \d+\.\d images/s \d+:\d\d:\d\d", console.file.getvalue())

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 from joblib import Parallel, delayed
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from lung_cxr.imaging.journal import Journal
 from lung_cxr.imaging.observe import ABSENT, LEDGER_COLUMNS, Observation, Observer
@@ -104,7 +105,7 @@ def carry_out(plan: RefreshPlan, ledger: Ledger, observer: Observer, journal: Jo
         One row per image ever seen, `LEDGER_COLUMNS`, sorted by `image_id`.
     """
     seen = ledger | {image_id: Observation(image_id, reason=reason) for image_id, reason in plan.absent.items()}
-    with Progress(disable=not plan.to_read) as progress:
+    with Progress(*_progress_columns(), disable=not plan.to_read) as progress:
         task = progress.add_task("Reading radiographs", total=len(plan.to_read))
         for jobs in _batches(plan.to_read):
             batch = []
@@ -121,6 +122,20 @@ def read_ledger(table: pd.DataFrame | None, journal: Journal) -> Ledger:
     rows = [] if table is None else table.to_dict("records")  # a column that an older version lacked: its default
     observations = [*(Observation(**row) for row in rows), *journal.read()]
     return {observation.image_id: observation for observation in observations}
+
+
+class ImagesPerSecond(ProgressColumn):
+    """The rate of reading, once there is one."""
+
+    def render(self, task: Task) -> Text:
+        """Return it in words."""
+        rate = task.finished_speed or task.speed
+        return Text(f"{rate:.1f} images/s" if rate else "")
+
+
+def _progress_columns() -> list[ProgressColumn]:
+    said = TextColumn("[progress.description]{task.description}")
+    return [said, BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn(elapsed_when_finished=True)]
 
 
 def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
