@@ -38,7 +38,23 @@ class ParameterGroup(BaseModel):
 
 
 SyntheticDefect = Literal[
-    "corrupt", "truncated", "blurred", "blank", "lateral", "duplicate", "wrong_code", "missing_file"
+    "blank",
+    "blurred",
+    "corrupt",
+    "duplicate",
+    "inverted",
+    "lateral",
+    "lateral_untagged",
+    "missing_file",
+    "near_duplicate",
+    "not_a_chest",
+    "rotated",
+    "small",
+    "strip",
+    "too_bright",
+    "too_dark",
+    "truncated",
+    "wrong_code",
 ]
 
 

@@ -1,16 +1,20 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+from PIL import Image
 
 from lung_cxr.diseases import DISEASES, class_of_codes
+from lung_cxr.imaging.read import decode_image
 from lung_cxr.parameters import SyntheticHospitalParameters
 from lung_cxr.synthetic.emr_tables import TABLE_FILES
 from lung_cxr.synthetic.hospital import MARKER, image_bytes, write_hospital
-from lung_cxr.synthetic.schedule import EXPORTS
+from lung_cxr.synthetic.schedule import EXPORTS, Radiograph
 
 ICD10_CLASSES = {  # DESIGN of the class map: as in parameters_ingestion.yml
     "Pneumonia": [f"J{number}" for number in range(12, 19)],
@@ -80,7 +84,7 @@ def test_all_classes_and_all_formats_of_table_are_there(hospital):
     assert second["exam_date"].str.match(r"\d\d/\d\d/\d{4}$").all()
     assert set(first["sex"]) <= {"F", "M"}
     assert set(second["sex"]) <= {"Nữ", "Nam"}
-    assert set(first["view"]) | set(second["view"]) == {"PA", "AP", "LAT"}
+    assert set(first["view"]) | set(second["view"]) == {"PA", "AP", "LAT", ""}
     assert first["patient_id"].str.match(r"0\d{7}$").all()
 
 
@@ -123,6 +127,32 @@ def test_sound_dicom_files_can_be_opened_and_belong_to_their_row(hospital):
         assert dataset.BurnedInAnnotation == ("YES" if row.burned_in else "NO")
         assert dataset.PhotometricInterpretation == row.photometric
         assert (dataset.ViewPosition == "LL") == (row.defect == "lateral")
+
+
+def shown(visit: Radiograph, parameters: SyntheticHospitalParameters) -> np.ndarray:
+    """What a reader makes of the file, at 64 × 64."""
+    values = decode_image(image_bytes(visit, parameters)).values
+    return np.asarray(Image.fromarray(values).resize((64, 64), Image.Resampling.BOX))
+
+
+def test_what_is_done_to_a_picture_is_what_its_name_says(parameters, schedule):
+    by_kind = {visit.defect: visit for visit in schedule}
+    views = {kind: shown(by_kind[kind], parameters) for kind in ("inverted", "rotated", "too_dark", "too_bright")}
+    sound = {kind: shown(replace(by_kind[kind], defect=""), parameters) for kind in views}
+    assert np.corrcoef(views["inverted"].ravel(), sound["inverted"].ravel())[0, 1] < -0.9
+    turns = [np.corrcoef(np.rot90(sound["rotated"], k).ravel(), views["rotated"].ravel())[0, 1] for k in range(4)]
+    assert max(turns[1:]) > 0.95 > turns[0]
+    assert (views["too_dark"] <= views["too_dark"].min() + 0.1 * np.ptp(views["too_dark"])).mean() > 0.5
+    assert (views["too_bright"] >= views["too_bright"].max() - 0.1 * np.ptp(views["too_bright"])).mean() > 0.5
+
+
+def test_a_near_duplicate_is_another_patients_film_a_little_smaller(parameters, schedule):
+    visit = next(visit for visit in schedule if visit.defect == "near_duplicate")
+    original = next(other for other in schedule if other.study_id == visit.picture_of.study_id)
+    assert original.person.patient_id != visit.person.patient_id
+    assert np.corrcoef(shown(visit, parameters).ravel(), shown(original, parameters).ravel())[0, 1] > 0.97
+    sizes = [decode_image(image_bytes(one, parameters)).values.shape for one in (visit, original)]
+    assert sizes[0][0] < sizes[1][0]
 
 
 def test_a_truncated_file_is_the_beginning_of_a_sound_one(parameters, schedule):

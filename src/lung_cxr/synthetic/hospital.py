@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,12 @@ from rich.progress import track
 
 from lung_cxr.parameters import SyntheticHospitalParameters
 from lung_cxr.synthetic.anatomy import draw_chest
-from lung_cxr.synthetic.defects import blurred, corrupted, truncated
+from lung_cxr.synthetic.defects import ON_BYTES, ON_PIXELS
 from lung_cxr.synthetic.emr_tables import TABLE_FILES, emr_row, write_table
 from lung_cxr.synthetic.image_files import Machine, burn_in, choose_machine, write_image
 from lung_cxr.synthetic.lateral import draw_blank, draw_lateral
-from lung_cxr.synthetic.radiograph import draw_radiograph
+from lung_cxr.synthetic.other_parts import draw_other_part
+from lung_cxr.synthetic.radiograph import Film, draw_radiograph
 from lung_cxr.synthetic.schedule import (
     ANATOMY,
     DAMAGE,
@@ -31,7 +33,7 @@ from lung_cxr.synthetic.schedule import (
 MARKER = "SYNTHETIC"
 """Name of the file that tells a synthetic export from a real one; ingestion accepts the public key only beside it."""
 
-EDITION = 2  # raise with every change of what is written: exports of another edition are written anew
+EDITION = 3  # raise with every change of what is written: exports of another edition are written anew
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,9 @@ def write_hospital(folder: Path, parameters: SyntheticHospitalParameters) -> pd.
 
     Returns:
         One row per EMR row: `export`, `row` (1 is the first below the header), `image_path`, `patient_id`, `study_id`,
-        `label` (the class drawn), `view`, `defect` ("" or its kind), `burned_in`, `returning` (a patient of the first
-        export seen again in the second), `encoding`, `photometric`, `bits`. It holds identifiers.
+        `label` (the class drawn), `view`, `defect` ("" or its kind), `picture_of` (study_id of the other patient whose
+        film is filed here too, or ""), `burned_in`, `returning` (a patient of the first export seen again in the
+        second), `encoding`, `photometric`, `bits`. It holds identifiers.
 
     Raises:
         FileExistsError: The folder holds exports that are not synthetic.
@@ -99,6 +102,7 @@ def truth_table(schedule: list[Radiograph], parameters: SyntheticHospitalParamet
                 "label": visit.disease,
                 "view": visit.view,
                 "defect": visit.defect,
+                "picture_of": visit.picture_of.study_id if visit.picture_of else "",
                 "burned_in": visit.burned_in,
                 "returning": visit.returning,
                 "encoding": machine.encoding,
@@ -111,20 +115,26 @@ def truth_table(schedule: list[Radiograph], parameters: SyntheticHospitalParamet
 
 def image_bytes(visit: Radiograph, parameters: SyntheticHospitalParameters) -> bytes:
     """Draw one radiograph and return its file's bytes, damaged where it is scheduled to be."""
+    film = _film(visit.picture_of or visit, parameters)
+    damage = stream(parameters, DAMAGE, visit.number)
+    pixels = ON_PIXELS[visit.defect](film.pixels, damage) if visit.defect in ON_PIXELS else film.pixels
+    content = write_image(pixels, film.pitch, visit, _machine(parameters, visit), parameters.seed)
+    return ON_BYTES[visit.defect](content, damage) if visit.defect in ON_BYTES else content
+
+
+def _film(visit: Radiograph, parameters: SyntheticHospitalParameters) -> Film:
+    """What was exposed, with the text that the console burned in."""
     generator = stream(parameters, RADIOGRAPH, visit.number)
     chest = draw_chest(stream(parameters, ANATOMY, visit.patient), visit.person.sex)
-    if visit.defect == "lateral":
+    if visit.defect in ("lateral", "lateral_untagged"):
         film = draw_lateral(generator, chest, parameters.side)
     elif visit.defect == "blank":
         film = draw_blank(generator, parameters.side)
+    elif visit.defect == "not_a_chest":
+        film = draw_other_part(generator, parameters.side)
     else:
         film = draw_radiograph(generator, chest, visit.disease, visit.view, parameters.side)
-    pixels = blurred(film.pixels) if visit.defect == "blurred" else film.pixels
-    if visit.burned_in:
-        pixels = burn_in(pixels, visit, generator)
-    content = write_image(pixels, film.pitch, visit, _machine(parameters, visit), parameters.seed)
-    damage = {"corrupt": corrupted, "truncated": truncated}.get(visit.defect)
-    return damage(content, stream(parameters, DAMAGE, visit.number)) if damage else content
+    return replace(film, pixels=burn_in(film.pixels, visit, generator)) if visit.burned_in else film
 
 
 def _machine(parameters: SyntheticHospitalParameters, visit: Radiograph) -> Machine:

@@ -39,6 +39,7 @@ ENCODINGS = {
     "jpeg_lossless": JPEGLosslessSV1,
     "jpeg_ls": JPEGLSLossless,
 }
+ORIENTATIONS = {"LAT": ["A", "F"], "": []}  # PS3.3 C.7.6.1.1.1, of other than frontal views; [] is not known
 HEADROOM = 0.3  # of the window, kept below black and above white: detectors record more than is shown
 
 
@@ -167,7 +168,7 @@ def _header(visit: Radiograph, machine: Machine, seed: int) -> FileDataset:
         "OtherPatientIDs": person.national_id,
         "BodyPartExamined": "CHEST",
         "ViewPosition": "LL" if visit.view == "LAT" else visit.view,
-        "PatientOrientation": ["A", "F"] if visit.view == "LAT" else ["L", "F"],
+        "PatientOrientation": ORIENTATIONS.get(visit.view, ["L", "F"]),
         "BurnedInAnnotation": "YES" if visit.burned_in else "NO",
     }
     for keyword, value in values.items():

@@ -23,6 +23,7 @@ CHANGED_DISEASE = 0.06  # later studies that show something else, e.g. the effus
 AP_SHARE = 0.25  # bedside films, the same for every disease: the view must not give the class away
 EMPTY_DEFECTS = ("missing_file",)  # planted in the table only
 COPIED_DEFECTS = ("duplicate",)  # the bytes of another radiograph of the same patient
+TAGGED_VIEWS = {"lateral": "LAT", "lateral_untagged": ""}  # what header and table say of these; "": nothing
 
 # What a random stream is for; with the seed and a number it makes the stream independent of all others.
 PERSON, VISITS, PLANTING, ANATOMY, RADIOGRAPH, RECORD, NOTE, DAMAGE = range(8)
@@ -39,12 +40,13 @@ class Radiograph:
     study_id: str
     exam_date: dt.date
     disease: str
-    view: str  # PA, AP or LAT
+    view: str  # PA, AP or LAT; "" where nobody wrote it down
     defect: str  # "" or a kind of SyntheticHospitalParameters.defects
     burned_in: bool
     returning: bool  # in the second export, of a patient of the first
     extension: str  # dcm, png or jpg
     copy_of: int | None  # number of the radiograph whose bytes this one repeats
+    picture_of: "Radiograph | None" = None  # another patient's, whose film is filed under this one too
 
     @property
     def ascii_name(self) -> str:
@@ -142,11 +144,17 @@ def _planted(parameters: SyntheticHospitalParameters, visits: list[Radiograph]) 
                 model,
                 number=len(visits) + index,
                 defect=kind,
-                view="LAT" if kind == "lateral" else model.view,
+                view=TAGGED_VIEWS.get(kind, model.view),
                 copy_of=model.number if kind in COPIED_DEFECTS else None,
+                picture_of=_film_of_another(model, visits, generator) if kind == "near_duplicate" else None,
             )
         )
     return planted
+
+
+def _film_of_another(visit: Radiograph, visits: list[Radiograph], generator: Generator) -> Radiograph:
+    others = [other for other in visits if other.patient != visit.patient]
+    return others[int(generator.integers(len(others)))]
 
 
 def _with_identifiers(parameters: SyntheticHospitalParameters, visit: Radiograph) -> Radiograph:
@@ -154,9 +162,12 @@ def _with_identifiers(parameters: SyntheticHospitalParameters, visit: Radiograph
     source = visit.number if visit.copy_of is None else visit.copy_of
     generator = stream(parameters, RECORD, source)  # a copy has the format and the text of its original
     extension = str(generator.choice(["dcm", "png", "jpg"], p=[0.92, 0.05, 0.03]))
+    shown = None if visit.picture_of is None else _with_identifiers(parameters, visit.picture_of)
+    burned_in = bool(generator.random() < parameters.burned_in_fraction)
     return replace(
         visit,
         study_id=f"CR{visit.exam_date:%y%m}{visit.number:06d}",
         extension=extension,
-        burned_in=bool(generator.random() < parameters.burned_in_fraction),
+        burned_in=burned_in if shown is None else shown.burned_in,  # the text is in the film
+        picture_of=shown,
     )
