@@ -43,6 +43,8 @@ records = _table(
         "study_key": _key(),
         "file_key": _key(),
         "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        "label_source": pa.Column(str, pa.Check.isin(["diagnosis", "icd10"])),  # the board's consensus, or the codes
+        "icd10_label": pa.Column(str, pa.Check.isin([*DISEASES, "other", ""])),  # what the codes say; "": no code
         "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),
         "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
         "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),

@@ -20,7 +20,8 @@ def key(number: int) -> str:
 def record(number: int, **changed):
     sound = {
         "image_id": key(number), "patient_key": key(100 + number), "study_key": key(200 + number),
-        "file_key": key(300 + number), "label": "Pneumonia", "view": "PA", "sex": "F", "age_years": 50.0,
+        "file_key": key(300 + number), "label": "Pneumonia", "label_source": "icd10", "icd10_label": "Pneumonia",
+        "view": "PA", "sex": "F", "age_years": 50.0,
         "exam_day": pd.NaT, "export": 1, "source_export": 1, "table": 1, "row": number,
     }  # fmt: skip
     return {**sound, **changed}

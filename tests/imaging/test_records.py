@@ -39,6 +39,22 @@ def test_a_sound_row_is_a_pseudonymous_record(clean, secret):
 
 
 @pytest.mark.parametrize(
+    ("cells", "source"),
+    [
+        ({}, ["Pneumonia", "icd10", "Pneumonia"]),
+        ({"diagnosis": "Tuberculosis"}, ["Tuberculosis", "diagnosis", "Pneumonia"]),
+        ({"diagnosis": "atelectasis ", "icd10_primary": "C34.1"}, ["Atelectasis", "diagnosis", "other"]),
+        ({"diagnosis": "Pneumonia", "icd10_primary": ""}, ["Pneumonia", "diagnosis", ""]),
+        ({"diagnosis": "Pneumonia", "icd10_primary": "see note"}, ["Pneumonia", "diagnosis", ""]),
+        ({"diagnosis": "Pneumonia", "icd10_secondary": "U07.1"}, ["Pneumonia", "diagnosis", "COVID-19"]),
+    ],
+)
+def test_a_record_says_who_gave_its_class_and_what_the_codes_say(clean, cells, source):
+    record = contracts.records.validate(clean(row(**cells)).records).iloc[0]
+    assert record[["label", "label_source", "icd10_label"]].tolist() == source
+
+
+@pytest.mark.parametrize(
     ("broken", "reason"),
     [
         ({"malformed": True, "patient_id": ""}, "malformed_row"),

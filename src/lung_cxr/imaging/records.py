@@ -27,12 +27,15 @@ from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.parameters import EmrParameters
 
 ICD10 = r"[A-Z]\d[0-9A-Z][0-9A-Z]{0,4}"  # after normalise_icd10: three characters and up to four more
+OTHER = "other"  # what codes say that are none of the seven
 RECORD_COLUMNS = (
     "image_id",
     "patient_key",
     "study_key",
     "file_key",
     "label",
+    "label_source",
+    "icd10_label",
     "view",
     "sex",
     "age_years",
@@ -74,11 +77,12 @@ def clean_records(
     reasons = pd.Series("", index=rows.index)
     identified = _with_keys(rows, secret, emr.patient_id_width)
     reasons.update(_broken_contracts(identified))
-    labels = _labels(identified, icd10_classes)
+    named = _labels(identified, icd10_classes)
+    labels = named["label"]
     sound = reasons == ""
     reasons.update(_superseded(identified[sound], labels[sound]))
     reasons[(reasons == "") & (labels == "")] = "not_one_of_seven"
-    records = _records(identified[reasons == ""], secret, emr).assign(label=labels[reasons == ""])
+    records = _records(identified[reasons == ""], secret, emr).join(named)
     first_seen = identified[sound].groupby("image_id")["export"].min()
     records["export"] = records["image_id"].map(first_seen).astype(np.int64)
     return CleanedRecords(
@@ -138,8 +142,8 @@ def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
     return failures.drop_duplicates("index").set_index("index")["check"].astype("str")
 
 
-def _is_icd10_or_empty(codes: pd.Series) -> pd.Series:
-    return codes.map({code: normalise_icd10(code) for code in codes.unique()}).str.fullmatch(f"({ICD10})?")
+def _is_icd10(codes: pd.Series) -> pd.Series:
+    return codes.map({code: normalise_icd10(code) for code in codes.unique()}).astype("str").str.fullmatch(ICD10)
 
 
 _CHECKS = {
@@ -149,24 +153,39 @@ _CHECKS = {
     "path_outside_export": lambda rows: rows["image_path"].map(stays_inside),
     "missing_diagnosis": lambda rows: (rows["diagnosis"].str.strip() != "") | (rows["icd10_primary"].str.strip() != ""),
     "malformed_icd10": lambda rows: (
-        (rows["diagnosis"].str.strip() != "") | _is_icd10_or_empty(rows["icd10_primary"].str.strip())
+        (rows["diagnosis"].str.strip() != "")
+        | (rows["icd10_primary"].str.strip() == "")
+        | _is_icd10(rows["icd10_primary"])
     ),
 }
 _CONTRACT = pa.DataFrameSchema(checks=[pa.Check(check, name=name) for name, check in _CHECKS.items()])
 
 
-def _labels(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> "pd.Series[str]":
-    """The class of each row, "" for none of the seven; the board's diagnosis wins over the codes."""
+def _labels(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd.DataFrame:
+    """The class of each row, "" for none of the seven, who gave it, and what the codes alone say.
+
+    The board's diagnosis wins over the codes.
+    """
     names = {name.casefold(): name for name in DISEASES}
-    keys = ["diagnosis", "icd10_primary", "icd10_secondary"]
-    combinations = rows[keys].drop_duplicates()
+    diagnoses = {text: " ".join(text.split()).casefold() for text in rows["diagnosis"].unique()}
+    both = zip(rows["icd10_primary"], rows["icd10_secondary"], strict=True)
+    codes = pd.Series(list(both), rows.index, dtype="object")
     meanings = {
-        (diagnosis, primary, secondary): names.get(" ".join(diagnosis.split()).casefold(), "")
-        if diagnosis.strip()
-        else class_of_codes(primary, secondary.split(";"), icd10_classes) or ""
-        for diagnosis, primary, secondary in combinations.itertuples(index=False)
+        (primary, secondary): class_of_codes(primary, secondary.split(";"), icd10_classes) or OTHER
+        for primary, secondary in codes.unique()
     }
-    return pd.Series([meanings[key] for key in zip(*(rows[key] for key in keys), strict=True)], rows.index, dtype="str")
+    coded = codes.map(meanings).astype("str").where(_is_icd10(rows["icd10_primary"]), "")
+    diagnosed = rows["diagnosis"].map(diagnoses).astype("str")
+    named = diagnosed.map(names).fillna("").astype("str")
+    return pd.DataFrame(
+        {
+            "label": named.where(diagnosed != "", coded.replace(OTHER, "")),
+            "label_source": np.where(diagnosed != "", "diagnosis", "icd10"),
+            "icd10_label": coded,
+        },
+        index=rows.index,
+        dtype="str",
+    )
 
 
 def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
