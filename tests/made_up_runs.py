@@ -82,7 +82,7 @@ def made_up_summary() -> dict[str, Any]:
     """Return what ingestion counts."""
     return {
         "icd10_version": "1",
-        "accept_unchecked_pixels": False,
+        "burned_in_text": "redact",
         "files": {"new": 640, "unchanged": 0},
         "exports": 2,
         "rows": 660,

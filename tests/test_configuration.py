@@ -167,6 +167,13 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         assert groups.StrategyParameters.model_validate(strategy).root.kind == name
 
 
+def test_text_is_looked_for_unless_it_is_turned_off(config):
+    policies = {env: config(env)["parameters"]["ingestion"]["burned_in_text"] for env in ENVIRONMENTS}
+    assert policies == {"base": "redact", "demo": "redact", "public_cxr": "redact", "test": False}  # YAML 1.1's `off`
+    values = config("test")["parameters"]["ingestion"]
+    assert groups.IngestionParameters.model_validate(values).burned_in_text == "off"
+
+
 def test_the_base_settings_are_the_papers(config):
     """Sections III.D, III.F; Eq. 12; Tables 2 and 3."""
     values = config("base")["parameters"]

@@ -6,11 +6,14 @@ unit and its source: a section, table or equation of the paper, or our own choic
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
 from lung_cxr.diseases import DISEASES
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+TextPolicy = Annotated[  # YAML reads a bare `off` as false
+    Literal["off", "flag", "redact"], BeforeValidator(lambda value: "off" if value is False else value)
+]
 LogicalColumn = Literal[
     "patient_id",
     "image_path",
@@ -137,8 +140,11 @@ class IngestionParameters(ParameterGroup):
 
     max_fault_fraction: Fraction = Field(description="above it the run fails, after everything good was saved")
     accept_unknown_view: bool = Field(description="keep images whose view nobody wrote down")
+    burned_in_text: TextPolicy = Field(
+        description="text in the pixels: not looked for, quarantined or blacked out (DESIGN §6)"
+    )
     accept_unchecked_pixels: bool = Field(
-        description="keep images that may hold burned-in text; the report says so first"
+        description="where nobody looked, keep images that may hold burned-in text; the report says so first"
     )
     quality: QualityParameters
     standardise: StandardiseParameters

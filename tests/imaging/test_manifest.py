@@ -53,6 +53,7 @@ def judged(tmp_path, ingestion):
         compared=None,
         accept_unknown=False,
         accept_unchecked=False,
+        text="off",
         **limits,
     ):
         frame, ledger = tables(records, observations)
@@ -61,6 +62,7 @@ def judged(tmp_path, ingestion):
             ledger,
             ingestion.quality.model_copy(update=limits),
             accept_unknown,
+            text,
             accept_unchecked,
             1024,
             ImageStore(tmp_path),
@@ -206,9 +208,25 @@ def test_an_image_keeps_its_export_when_that_is_archived(judged):
 
 def test_the_policy_on_unchecked_pixels_reaches_images_whose_files_are_gone(judged):
     images = [record(1), record(2)], [seen(1, burned_in=""), seen(2)]
-    assert verdicts(judged(*images, accept_unchecked=True)) == {key(1): ("accepted", ""), key(2): ("accepted", "")}
+    before = verdicts(judged(*images, accept_unchecked=True))
+    assert before == {key(1): ("accepted", "not_looked_at"), key(2): ("accepted", "")}
     after = verdicts(judged(*images, accept_unchecked=False))
     assert after == {key(1): ("rejected", "unchecked_pixels"), key(2): ("accepted", "")}
+
+
+@pytest.mark.parametrize("text", ["flag", "redact"])
+def test_where_text_is_looked_for_no_header_is_taken_at_its_word(judged, text):
+    images = [record(1), record(2)], [seen(1, burned_in="NO"), seen(2, text_boxes=0)]
+    after = verdicts(judged(*images, text=text))
+    assert after == {key(1): ("rejected", "unchecked_pixels"), key(2): ("accepted", "")}
+    kept = verdicts(judged(*images, text=text, accept_unchecked=True))
+    assert kept == {key(1): ("accepted", "not_looked_at"), key(2): ("accepted", "")}
+
+
+def test_an_image_whose_text_was_blacked_out_says_so_under_every_policy(judged):
+    image = [record(1)], [seen(1, burned_in="YES", text_boxes=3)]
+    for text in ("off", "flag", "redact"):
+        assert verdicts(judged(*image, text=text)) == {key(1): ("accepted", "redacted")}
 
 
 def test_a_new_label_is_taken_over_without_a_file(judged):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lung_cxr.imaging import burned_in_text
+from lung_cxr.imaging.burned_in_text import TextBox
 from lung_cxr.imaging.observe import Observation, Observer
 from lung_cxr.imaging.store import ImageStore
 
@@ -12,7 +14,7 @@ ID = "cd" * 16
 
 @pytest.fixture
 def observer(tmp_path, secret, ingestion):
-    return Observer(ImageStore(tmp_path / "images"), secret, ingestion.standardise, accept_unchecked_pixels=True)
+    return Observer(ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off")
 
 
 @pytest.fixture
@@ -53,9 +55,43 @@ def test_the_source_key_needs_the_secret(observer, picture, secret):
 def test_the_header_decides_what_may_be_stored(observer, tmp_path, dicom, smooth, header, accept, reason):
     path = tmp_path / "a.dcm"
     path.write_bytes(dicom((smooth() * 4095).astype(np.uint16), bits=12, **header))
-    chosen = Observer(observer.store, observer.secret, observer.standardise, accept)
+    chosen = Observer(observer.store, observer.secret, observer.standardise, accept, "off")
     assert chosen.observe(ID, path, None).reason == reason
     assert observer.store.has(ID) == (reason == "")
+
+
+FOUND = TextBox(np.array([[5, 5], [30, 5], [30, 15], [5, 15]], np.float32), "NGUYEN VAN MAT", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("policy", "says", "has_text", "reason", "pieces"),
+    [
+        ("redact", "NO", True, "", 1),  # headers lie
+        ("redact", "", False, "", 0),
+        ("redact", "YES", True, "", 1),
+        ("redact", "YES", False, "burned_in_annotation", -1),
+        ("flag", "NO", True, "burned_in_text", -1),
+        ("flag", "", False, "", 0),
+        ("flag", "YES", False, "burned_in_annotation", -1),
+    ],
+)
+def test_the_pixels_decide_where_text_is_looked_for(
+    observer, tmp_path, dicom, smooth, monkeypatch, policy, says, has_text, reason, pieces
+):
+    monkeypatch.setattr(burned_in_text, "find_text", lambda image: [FOUND] * bool(has_text and image[10, 10:30].any()))
+    path = tmp_path / "a.dcm"
+    header = {"BurnedInAnnotation": says} if says else {}
+    path.write_bytes(dicom((smooth(width=96) * 4000 + 95).astype(np.uint16), bits=12, **header))
+    chosen = Observer(observer.store, observer.secret, observer.standardise, False, policy)
+    seen = chosen.observe(ID, path, None)
+    assert (seen.reason, seen.text_boxes) == (reason, pieces)
+    assert observer.store.has(ID) == (reason == "")
+    assert "NGUYEN" not in repr(seen)
+    if pieces > 0:
+        stored = observer.store.get(ID)
+        assert not stored[5:16, 5:31].any()
+        assert seen.pixel_sha256 == hashlib.sha256(stored.tobytes()).hexdigest()
+        assert seen.qc_dark_fraction < 0.05  # measured without the black box
 
 
 def test_a_broken_file_takes_its_former_image_out_of_the_store(observer, picture):
@@ -124,17 +160,19 @@ def test_a_dead_reader_leaves_what_was_stored(observer, picture):
 
 
 def test_settings_that_alter_pixels_have_another_fingerprint(observer, ingestion):
-    def fingerprint(accept=True, **changed):
+    def fingerprint(accept=True, text="off", **changed):
         standardise = ingestion.standardise.model_copy(update=changed)
-        return Observer(observer.store, observer.secret, standardise, accept).settings
+        return Observer(observer.store, observer.secret, standardise, accept, text).settings
 
     others = [
         fingerprint(side=32),
         fingerprint(aspect="stretch"),
         fingerprint(percentiles=(1.0, 99.0)),
         fingerprint(accept=False),
+        fingerprint(text="flag"),
+        fingerprint(text="redact"),
     ]
-    assert len({fingerprint(), *others}) == 5
+    assert len({fingerprint(), *others}) == 7
     assert fingerprint() == observer.settings
 
 

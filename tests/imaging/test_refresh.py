@@ -23,7 +23,7 @@ IDS = [f"{number:02x}" * 16 for number in range(6)]
 
 @pytest.fixture
 def observer(tmp_path, secret, ingestion):
-    return Observer(ImageStore(tmp_path / "images"), secret, ingestion.standardise, accept_unchecked_pixels=True)
+    return Observer(ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off")
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_changed_file_and_it_alone_is_made_again(files, observer, journal, smo
 
 def test_other_settings_make_all_again(files, observer, journal):
     _, ledger = run(files, observer, journal)
-    other = Observer(observer.store, observer.secret, observer.standardise.model_copy(update={"side": 32}), True)
+    other = Observer(observer.store, observer.secret, observer.standardise.model_copy(update={"side": 32}), True, "off")
     plan, _ = run(files, other, journal, ledger)
     assert plan.counts()["changed"] == 6
     assert observer.store.get(IDS[0]).shape == (32, 32)
@@ -180,7 +180,7 @@ class MortalObserver(Observer):
 def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch):
     files[IDS[3]].write_bytes(b"deadly")
     monkeypatch.setattr(refresh, "SERIAL_BELOW", 0)
-    mortal = MortalObserver(observer.store, observer.secret, observer.standardise, True)
+    mortal = MortalObserver(observer.store, observer.secret, observer.standardise, True, "off")
     plan = plan_refresh(files, {}, mortal)
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
     assert ledger["reason"].to_dict() == {image_id: "unreadable" if image_id == IDS[3] else "" for image_id in IDS}

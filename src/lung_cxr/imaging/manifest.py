@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lung_cxr.imaging.duplicates import correlation, near_duplicate_pairs
-from lung_cxr.imaging.observe import NOTHING_SEEN
+from lung_cxr.imaging.observe import NOT_LOOKED, NOTHING_SEEN
 from lung_cxr.imaging.quality import quality_faults
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.imaging.store import ImageStore
@@ -73,6 +73,7 @@ def judge(
     ledger: pd.DataFrame,
     limits: QualityParameters,
     accept_unknown_view: bool,
+    burned_in_text: str,
     accept_unchecked_pixels: bool,
     side: int,
     store: ImageStore,
@@ -85,8 +86,9 @@ def judge(
         ledger: What was seen in their files.
         limits: All thresholds.
         accept_unknown_view: Keep images whose view nobody wrote down.
-        accept_unchecked_pixels: Keep images whose header does not say that no text is burned in. Where it does not hold
-            any more, images whose files are gone, and cannot be read again, leave the catalogue too.
+        burned_in_text: `off` takes a header's word that there is none; `flag` and `redact` do not. Images that were
+            stored unseen and whose files are gone, so that nobody can look any more, leave the catalogue.
+        accept_unchecked_pixels: Keep them, flagged `not_looked_at`.
         side: Pixels of a stored image; a smaller source is flagged.
         store: Read only to confirm near duplicates.
         compared: Candidates compared in earlier runs, if any; used again while both images are the same.
@@ -94,9 +96,10 @@ def judge(
     table = images.merge(ledger, on="image_id", how="left").fillna(NOTHING_SEEN)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
+    table["not_looked_at"] = _not_looked_at(table, burned_in_text)
     accept = (accept_unknown_view, accept_unchecked_pixels)
     reasons = [_own_reasons(row, limits, *accept) for row in table.itertuples(index=False)]
-    flags = [_own_flags(row, side) for row in table.itertuples(index=False)]
+    flags = [_own_flags(row, side, accept_unchecked_pixels) for row in table.itertuples(index=False)]
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
@@ -106,6 +109,12 @@ def judge(
     ]
     table = table.astype({"rows": np.int64, "columns": np.int64})
     return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
+
+
+def _not_looked_at(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]":
+    """Which stored images nobody looked at for text, where the policy does not take the header's word for it."""
+    by_header = (table["burned_in"] == "NO") & (burned_in_text == "off")
+    return (table["pixel_sha256"] != "") & (table["text_boxes"] == NOT_LOOKED) & ~by_header
 
 
 def _own_reasons(
@@ -118,16 +127,21 @@ def _own_reasons(
         return ["not_frontal"]
     if row.reason:
         return [row.reason]
-    if row.burned_in != "NO" and row.pixel_sha256 and not accept_unchecked_pixels:
+    if row.not_looked_at and not accept_unchecked_pixels:
         return ["unchecked_pixels"]
     metrics = {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
     found = quality_faults(row.rows, row.columns, metrics, limits)
     return found + ["unknown_view"] * (row.view == "unknown" and not accept_unknown_view)
 
 
-def _own_flags(row: Any, side: int) -> list[str]:
-    is_small = 0 < max(row.rows, row.columns) < side
-    return [flag for flag, is_so in (("inverted", row.inverted), ("enlarged", is_small)) if is_so]
+def _own_flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
+    found = {
+        "inverted": row.inverted,
+        "redacted": row.text_boxes > 0,
+        "not_looked_at": row.not_looked_at and accept_unchecked_pixels,
+        "enlarged": 0 < max(row.rows, row.columns) < side,
+    }
+    return [flag for flag, is_so in found.items() if is_so]
 
 
 def _add_exact_duplicates(table: pd.DataFrame, reasons: list[list[str]]) -> None:

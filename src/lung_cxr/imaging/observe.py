@@ -5,18 +5,21 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from lung_cxr.imaging import burned_in_text
+from lung_cxr.imaging.burned_in_text import Cleared
 from lung_cxr.imaging.duplicates import difference_hash
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.imaging.quality import measure_quality
 from lung_cxr.imaging.radiograph import Radiograph
 from lung_cxr.imaging.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
-from lung_cxr.imaging.standardise import fit, pad_to_square, window
+from lung_cxr.imaging.standardise import Grey, fit, pad_to_square, window
 from lung_cxr.imaging.store import ImageStore
-from lung_cxr.parameters import StandardiseParameters
+from lung_cxr.parameters import StandardiseParameters, TextPolicy
 
-METHOD_VERSION = 2  # raise it with every change of a stored pixel or of the ledger: all images are then made again
+METHOD_VERSION = 3  # raise it with every change of a stored pixel or of the ledger: all images are then made again
 ABSENT = -1  # bytes: the size of a file that is not there
+NOT_LOOKED = -1  # pieces of text, where nobody looked for any
 NAN = float("nan")
 
 
@@ -39,6 +42,7 @@ class Observation:
         columns: Of the source image.
         pixel_sha256: Of the stored pixels.
         difference_hash: Of the stored image.
+        text_boxes: Pieces of burned-in text blacked out in it; -1 where nobody looked for any.
         qc_sharpness: See `quality.measure_quality`, as the rest.
     """
 
@@ -56,6 +60,7 @@ class Observation:
     columns: int = 0
     pixel_sha256: str = ""
     difference_hash: str = ""
+    text_boxes: int = NOT_LOOKED
     qc_sharpness: float = NAN
     qc_contrast: float = NAN
     qc_dark_fraction: float = NAN
@@ -74,19 +79,22 @@ class Observer:
         store: Where images go.
         secret: Makes the keyed hash of the source bytes.
         standardise: From decoded pixels to the store's square.
-        accept_unchecked_pixels: Keep images whose header does not say that no text is burned in.
+        accept_unchecked_pixels: Where nobody looks for text, keep images whose header does not say that none is there.
+        burned_in_text: Look for text in the pixels of every image or not, and what to do with it.
     """
 
     store: ImageStore
     secret: Secret
     standardise: StandardiseParameters
     accept_unchecked_pixels: bool
+    burned_in_text: TextPolicy
 
     @property
     def settings(self) -> str:
         """Fingerprint of all that alters what is stored: where it differs, an image is made again."""
         chosen = self.standardise
-        parts = (METHOD_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, self.accept_unchecked_pixels)
+        text = (self.burned_in_text, burned_in_text.DETECTOR_VERSION, self.accept_unchecked_pixels)
+        parts = (METHOD_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, *text)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def observe(self, image_id: str, path: Path, previous: Observation | None) -> Observation:
@@ -135,24 +143,42 @@ class Observer:
         return previous.source_key == seen.source_key and self.is_current(previous)
 
     def _check_header(self, radiograph: Radiograph) -> None:
+        if radiograph.view == "lateral":
+            raise Rejection("not_frontal", "says the header")
+        if self.burned_in_text != "off":  # the pixels are looked at, whatever the header says
+            return
         if radiograph.burned_in == "YES":
             raise Rejection("burned_in_annotation")
         if radiograph.burned_in != "NO" and not self.accept_unchecked_pixels:
             raise Rejection("unchecked_pixels")
-        if radiograph.view == "lateral":
-            raise Rejection("not_frontal", "says the header")
 
     def _stored(self, seen: Observation, radiograph: Radiograph) -> Observation:
         chosen = self.standardise
         image = fit(window(radiograph.values, chosen.percentiles), chosen.side, chosen.aspect)
-        square = pad_to_square(image, chosen.side)
+        cleared = self._cleared_of_text(image, radiograph)
+        square = pad_to_square(cleared.image, chosen.side)
         self.store.put(seen.image_id, square)
         return replace(
             seen,
             pixel_sha256=hashlib.sha256(square.tobytes()).hexdigest(),
             difference_hash=difference_hash(square),
-            **{f"qc_{name}": value for name, value in measure_quality(image).items()},  # type: ignore[arg-type]
+            text_boxes=cleared.pieces,
+            **{f"qc_{name}": value for name, value in measure_quality(cleared.smooth).items()},  # type: ignore[arg-type]
         )
+
+    def _cleared_of_text(self, image: Grey, radiograph: Radiograph) -> Cleared:
+        """Look for text as the policy says; an image that must not be stored is rejected."""
+        if self.burned_in_text == "off":
+            return Cleared(image, image, NOT_LOOKED)
+        if self.burned_in_text == "redact":
+            cleared = burned_in_text.redact(image)
+        elif burned_in_text.find_text(image):
+            raise Rejection("burned_in_text")
+        else:
+            cleared = Cleared(image, image, 0)
+        if radiograph.burned_in == "YES" and not cleared.pieces:
+            raise Rejection("burned_in_annotation", "none found")
+        return cleared
 
     def _rejected(self, seen: Observation, reason: str, detail: str) -> Observation:
         """An image that was good before its file changed does not stay in the store."""

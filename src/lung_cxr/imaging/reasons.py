@@ -20,8 +20,10 @@ IMAGE_FAULTS = {
     "truncated": "the file ends before the image does",
     "unsupported_pixels": "the pixels are of a kind that is not read: palette, float, 32 bit",
     "multi_frame": "the file holds several frames",
-    "unchecked_pixels": "the header does not say that no text is burned into the pixels",
-    "burned_in_annotation": "the header says that text is burned into the pixels",
+    "unchecked_pixels": "nobody looked for text in the pixels, and the header does not say that there is none",
+    "burned_in_annotation": "the header says that text is burned into the pixels, and none was blacked out",
+    "burned_in_text": "text is burned into the pixels: for a person to look at",
+    "text_remains": "text is still found in the pixels after it was blacked out several times",
     "too_small": "the longer side is shorter than min_side",
     "extreme_aspect_ratio": "the longer side is too long for the shorter one",
     "blurred": "less fine detail than min_sharpness",
@@ -43,6 +45,8 @@ OUT_OF_SCOPE = {
 
 FLAGS = {
     "inverted": "MONOCHROME1: black and white were exchanged",
+    "redacted": "burned-in text was blacked out",
+    "not_looked_at": "nobody looked for text in the pixels, and the header does not say that there is none",
     "enlarged": "smaller than the store's side",
     "near_duplicate_within_patient": "nearly the same image as another of this patient",
 }

@@ -89,7 +89,7 @@ def _content(sources: Sources) -> dict[str, Any]:
     evaluations, comparison = sources.evaluations, sources.comparison
     finished, runs = finished_runs(evaluations), evaluations["runs"]
     best = best_run(finished) if finished else None
-    unchecked = bool(sources.ingestion_summary["accept_unchecked_pixels"])
+    unchecked = sources.ingestion_summary["flags"].get("not_looked_at", 0)
     return {
         "notices": notices(evaluations, sources.known_exports, unchecked),
         "headline": comparison["headline"],

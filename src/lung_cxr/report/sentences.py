@@ -55,15 +55,15 @@ def best_run(finished: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return max(finished, key=lambda row: (row["metrics"]["accuracy"] or 0, row["metrics"]["macro_f1"] or 0))
 
 
-def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, unchecked_pixels: bool) -> list[str]:
+def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, unchecked_images: int) -> list[str]:
     """Return what a reader must know before any number, most important first."""
     runs = evaluations["runs"]
     warnings = sorted({warning for row in runs for warning in row["warnings"]})
     said = [
         _synthetic(known_exports),
-        "Images were accepted whose pixels nobody checked for burned-in text: this page shows none of them, "
-        "but the catalogue may hold identifiers."
-        if unchecked_pixels
+        f"{plural(unchecked_images, 'image')} accepted without a look for burned-in text: this page shows none of "
+        "them, but the catalogue may hold identifiers."
+        if unchecked_images
         else "",
         _unfinished(runs),
         *(f"{_title(row)} failed: {row['note']}" for row in runs if row["status"] == FAILED),

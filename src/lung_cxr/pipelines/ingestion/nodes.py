@@ -56,7 +56,8 @@ def standardise_images(
     parameters: IngestionParameters,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read, standardise and store new and changed images; return the ledger of all files and what was done."""
-    observer = Observer(ImageStore(image_folder), secret, parameters.standardise, parameters.accept_unchecked_pixels)
+    text = (parameters.accept_unchecked_pixels, parameters.burned_in_text)
+    observer = Observer(ImageStore(image_folder), secret, parameters.standardise, *text)
     to_read = table[table["view"] != "lateral"]
     paths = records.key_paths(hospital.read_image_paths(exports, known, emr), secret)
     files = hospital.locate_images(to_read, exports, known, paths)
@@ -84,6 +85,7 @@ def judge_images(
         source_files,
         parameters.quality,
         parameters.accept_unknown_view,
+        parameters.burned_in_text,
         parameters.accept_unchecked_pixels,
         parameters.standardise.side,
         ImageStore(image_folder),
@@ -110,7 +112,7 @@ def summarise_ingestion(
     counted = summary.summarise(known, table, rejected_records, image_manifest, rejected_images)
     settings = {
         "icd10_version": icd10.version,
-        "accept_unchecked_pixels": parameters.accept_unchecked_pixels,
+        "burned_in_text": parameters.burned_in_text,
     }
     for line in summary.in_words(counted):
         logger.info(line)
