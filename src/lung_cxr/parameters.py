@@ -146,6 +146,9 @@ class IngestionParameters(ParameterGroup):
     accept_unchecked_pixels: bool = Field(
         description="where nobody looked, keep images that may hold burned-in text; the report says so first"
     )
+    trust_timestamps: bool = Field(
+        description="a file of the same size and time is the same; false: compare the bytes of every file"
+    )
     quality: QualityParameters
     standardise: StandardiseParameters
     workers: int = Field(description="processes; -1: all cores")

@@ -10,8 +10,8 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_filepath_str, get_protocol_and_path
 
+from lung_cxr.atomic import written_whole
 from lung_cxr.contracts import predictions as predictions_contract
-from lung_cxr.training.atomic import written_whole
 from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.history import read_history
 

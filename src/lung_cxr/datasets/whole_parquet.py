@@ -7,7 +7,7 @@ from kedro.io import DatasetError
 from kedro.io.core import get_filepath_str
 from kedro_datasets.pandas import ParquetDataset
 
-from lung_cxr.training.atomic import written_whole
+from lung_cxr.atomic import written_whole
 
 
 class WholeParquetDataset(ParquetDataset):

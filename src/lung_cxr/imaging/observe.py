@@ -1,6 +1,8 @@
 """One file → its place in the store and everything that is measured on it: the only step that reads pixels."""
 
 import hashlib
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,8 @@ class Observation:
         rows: Of the source image.
         columns: Of the source image.
         pixel_sha256: Of the stored pixels.
+        stored_bytes: Of the file in the store; 0 where nobody counted them.
+        outdated: Whether the stored image was made under other settings and cannot be made again: its file is gone.
         difference_hash: Of the stored image.
         text_boxes: Pieces of burned-in text blacked out in it; -1 where nobody looked for any.
         qc_sharpness: See `quality.measure_quality`, as the rest.
@@ -59,6 +63,8 @@ class Observation:
     rows: int = 0
     columns: int = 0
     pixel_sha256: str = ""
+    stored_bytes: int = 0
+    outdated: bool = False
     difference_hash: str = ""
     text_boxes: int = NOT_LOOKED
     qc_sharpness: float = NAN
@@ -69,6 +75,11 @@ class Observation:
 
 LEDGER_COLUMNS = [column.name for column in fields(Observation)]
 NOTHING_SEEN: dict[str, Any] = {name: value for name, value in asdict(Observation("")).items() if name != "image_id"}
+
+
+def observation(row: Mapping[str, Any]) -> Observation:
+    """Return a row of a ledger, also of another version: what it lacks has its default, what is unknown is dropped."""
+    return Observation(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,7 @@ class Observer:
             status = path.stat()
             seen = replace(seen, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
             data = read_bytes(path)
+            _check_untouched(path, status)
             seen = replace(seen, source_key=self.secret.source_key(hashlib.sha256(data).digest()))
             if previous is not None and self._is_same(previous, seen):
                 return replace(previous, size_bytes=seen.size_bytes, modified_ns=seen.modified_ns)
@@ -137,10 +149,38 @@ class Observer:
 
     def is_current(self, previous: Observation) -> bool:
         """Whether what an earlier run saw still holds under the present settings, its image still there."""
-        return previous.settings == self.settings and (bool(previous.reason) or self.store.has(previous.image_id))
+        return previous.settings == self.settings and (bool(previous.reason) or self._is_whole(previous))
+
+    def kept(self, previous: Observation) -> Observation:
+        """Return what holds of an image that cannot be made again, since its file is gone.
+
+        It stays as it is, also where the last attempt to read its file failed. Where its image is not whole, or could
+        not be accepted into the store today, there is nothing to keep.
+        """
+        if not previous.pixel_sha256:
+            return previous
+        if not self._may_be_stored(previous):
+            return self._forgotten(previous.image_id, "unchecked_pixels", "its file is gone")
+        if not self._is_whole(previous):
+            return self._forgotten(previous.image_id, "missing_file", "the stored image too")
+        return replace(previous, reason="", detail="")
 
     def _is_same(self, previous: Observation, seen: Observation) -> bool:
         return previous.source_key == seen.source_key and self.is_current(previous)
+
+    def _is_whole(self, previous: Observation) -> bool:
+        """Whether the image is in the store, as many bytes as were written."""
+        found = self.store.stored_bytes(previous.image_id)
+        return found > 0 and previous.stored_bytes in (0, found)
+
+    def _may_be_stored(self, previous: Observation) -> bool:
+        """Whether somebody looked for text in an image, or the policy does not ask for it."""
+        taken_at_its_word = previous.burned_in == "NO" and self.burned_in_text == "off"
+        return previous.text_boxes != NOT_LOOKED or taken_at_its_word or self.accept_unchecked_pixels
+
+    def _forgotten(self, image_id: str, reason: str, detail: str) -> Observation:
+        self.store.remove(image_id)
+        return Observation(image_id, reason=reason, detail=detail)
 
     def _check_header(self, radiograph: Radiograph) -> None:
         if radiograph.view == "lateral":
@@ -157,14 +197,15 @@ class Observer:
         image = fit(window(radiograph.values, chosen.percentiles), chosen.side, chosen.aspect)
         cleared = self._cleared_of_text(image, radiograph)
         square = pad_to_square(cleared.image, chosen.side)
-        self.store.put(seen.image_id, square)
-        return replace(
+        measured = replace(
             seen,
             pixel_sha256=hashlib.sha256(square.tobytes()).hexdigest(),
             difference_hash=difference_hash(square),
             text_boxes=cleared.pieces,
             **{f"qc_{name}": value for name, value in measure_quality(cleared.smooth).items()},  # type: ignore[arg-type]
         )
+        self.store.put(seen.image_id, square)  # last: what fails before it changes nothing
+        return replace(measured, stored_bytes=self.store.stored_bytes(seen.image_id))
 
     def _cleared_of_text(self, image: Grey, radiograph: Radiograph) -> Cleared:
         """Look for text as the policy says; an image that must not be stored is rejected."""
@@ -184,3 +225,10 @@ class Observer:
         """An image that was good before its file changed does not stay in the store."""
         self.store.remove(seen.image_id)
         return replace(seen, reason=reason, detail=detail)
+
+
+def _check_untouched(path: Path, before: os.stat_result) -> None:
+    """A file that is written or replaced while it is read is read again next time."""
+    after = path.stat()
+    if (after.st_size, after.st_mtime_ns, after.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino):
+        raise Rejection("unreadable", "it changed while it was read", passing=True)

@@ -40,8 +40,11 @@ class ImageStore:
         target = self.folder / self.path(image_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{image_id}.{os.getpid()}.tmp")
-        temporary.write_bytes(imagecodecs.png_encode(image, **FAST))
-        temporary.replace(target)
+        try:
+            temporary.write_bytes(imagecodecs.png_encode(image, **FAST))
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)  # a full disk
         return self.path(image_id)
 
     def get(self, image_id: str) -> Grey:
@@ -50,7 +53,14 @@ class ImageStore:
 
     def has(self, image_id: str) -> bool:
         """Whether an image is stored."""
-        return (self.folder / self.path(image_id)).is_file()
+        return self.stored_bytes(image_id) > 0
+
+    def stored_bytes(self, image_id: str) -> int:
+        """Return the size of an image's file, 0 where there is none."""
+        try:
+            return (self.folder / self.path(image_id)).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def remove(self, image_id: str) -> None:
         """Delete an image if it is there."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from lung_cxr.training.atomic import written_whole
+from lung_cxr.atomic import written_whole
 from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.identity import Identity, same_plan, same_run

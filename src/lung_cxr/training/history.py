@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from lung_cxr.atomic import written_whole
 from lung_cxr.contracts import history as history_contract
-from lung_cxr.training.atomic import written_whole
 
 Row = dict[str, Any]
 """One row of `contracts.history`: what was in force during the epoch, and the event that its end decided.

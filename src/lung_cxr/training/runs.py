@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from lung_cxr.atomic import written_whole
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.timing import measure_load_time
@@ -17,7 +18,6 @@ from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normali
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
-from lung_cxr.training.atomic import written_whole
 from lung_cxr.training.feed import SplitImages
 from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.history import write_history

@@ -12,6 +12,8 @@ from lung_cxr.imaging import manifest, records, refresh, summary
 from lung_cxr.imaging.journal import Journal
 from lung_cxr.imaging.observe import Observer
 from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.imaging.refresh_counts import count_refresh, counts_in_words
+from lung_cxr.imaging.refresh_plan import plan_refresh
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
 
@@ -50,11 +52,12 @@ def standardise_images(
     known: pd.DataFrame,
     secret: Secret,
     previous_source_files: pd.DataFrame | None,
+    previous_manifest: pd.DataFrame | None,
     image_folder: Path,
     journal_folder: Path,
     emr: EmrParameters,
     parameters: IngestionParameters,
-) -> tuple[pd.DataFrame, dict[str, int]]:
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read, standardise and store new and changed images; return the ledger of all files and what was done."""
     text = (parameters.accept_unchecked_pixels, parameters.burned_in_text)
     observer = Observer(ImageStore(image_folder), secret, parameters.standardise, *text)
@@ -63,9 +66,12 @@ def standardise_images(
     files = hospital.locate_images(to_read, exports, known, paths)
     journal = Journal(journal_folder)
     ledger = refresh.read_ledger(previous_source_files, journal)
-    plan = refresh.plan_refresh(files, ledger, observer)
+    plan = plan_refresh(files, ledger, observer, parameters.trust_timestamps)
     logger.info(plan.in_words())
-    return refresh.carry_out(plan, ledger, observer, journal, parameters.workers), plan.counts()
+    source_files = refresh.carry_out(plan, ledger, observer, journal, parameters.workers)
+    counted = count_refresh(table, plan, source_files, previous_manifest)
+    logger.info(counts_in_words(counted))
+    return source_files, counted
 
 
 def judge_images(
@@ -104,7 +110,7 @@ def summarise_ingestion(
     rejected_records: pd.DataFrame,
     image_manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
-    refresh_counts: dict[str, int],
+    refresh_counts: dict[str, Any],
     icd10: Icd10Parameters,
     parameters: IngestionParameters,
 ) -> dict[str, Any]:
@@ -116,7 +122,7 @@ def summarise_ingestion(
     }
     for line in summary.in_words(counted):
         logger.info(line)
-    return {**settings, "files": refresh_counts, **counted}
+    return {**settings, "files": refresh_counts["total"], **counted}
 
 
 def check_fault_fraction(ingestion_summary: dict[str, Any], parameters: IngestionParameters) -> None:

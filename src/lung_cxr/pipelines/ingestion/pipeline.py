@@ -43,6 +43,7 @@ def create_pipeline() -> Pipeline:
                     "known_exports",
                     "pseudonymisation_key",
                     "previous_source_files",
+                    "previous_image_manifest",
                     "image_folder",
                     "refresh_journal",
                     "params:emr",
