@@ -15,7 +15,7 @@ from lung_cxr.imaging.exports import (
 )
 from lung_cxr.imaging.observe import Observer
 from lung_cxr.imaging.records import key_paths
-from lung_cxr.imaging.refresh import plan_refresh
+from lung_cxr.imaging.refresh_plan import plan_refresh
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.imaging.tables import TableError
 
@@ -149,8 +149,8 @@ def test_a_link_out_of_the_export_is_not_followed(tmp_path):
 @pytest.mark.parametrize("path", [NAME + "a" * 300 + ".png", f"{NAME}\0.png", "loop/x.png", "\ud800.png"])
 def test_names_that_the_system_refuses_are_files_that_are_not_there(tmp_path, path, ingestion, secret):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    observer = Observer(ImageStore(tmp_path / "store"), secret, ingestion.standardise, True)
-    plan = plan_refresh({"x": Export("e", tmp_path, False).locate(path)}, {}, observer)
+    observer = Observer(ImageStore(tmp_path / "store"), secret, ingestion.standardise, True, "off")
+    plan = plan_refresh({"x": Export("e", tmp_path, False).locate(path)}, {}, observer, trust_timestamps=True)
     assert plan.absent == {"x": "missing_file"}
 
 
