@@ -90,6 +90,14 @@ image_manifest = _table(
     }
 )
 
+clinical_notes = _table(
+    {
+        "image_id": _key(unique=True),
+        "study_key": _key(),
+        "note": pa.Column(str, pa.Check.str_length(min_value=1)),  # scrubbed: [NAME], [DATE], [ID] …
+    }
+)
+
 patient_subsets = _table(
     {
         "patient_key": _key(unique=True),

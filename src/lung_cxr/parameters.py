@@ -101,6 +101,7 @@ class EmrParameters(ParameterGroup):
     row_filter: dict[str, list[str]] = Field(
         description="the hospital's column → values kept; '' is an empty cell or no such column"
     )
+    keep_notes: bool = Field(description="scrub clinical notes into a table of their own; false: drop them")
     patient_id_width: int | None = Field(description="zero-pad numbers to this many characters; null: leave")
     date_format: str | None = Field(description="strptime format of exam_date and birth_date; null: ISO or day first")
     views: dict[str, list[str]] = Field(description="PA, AP and lateral → what the hospital writes (case ignored)")

@@ -30,6 +30,12 @@ def counted():
     return summarise(pd.DataFrame({"export": [1]}), records, rejected, manifest, images)
 
 
+@pytest.mark.parametrize("stored", ["", "\n", OWN.fingerprint[:20]])
+def test_a_damaged_fingerprint_is_not_taken_for_another_key(stored):
+    with pytest.raises(IngestionError, match="the file is damaged.*Put the file back from a copy"):
+        check_secret(OWN, stored, [False])
+
+
 def test_faults_and_what_is_out_of_scope_are_counted_apart(counted):
     assert counted["faults"] == {"missing_patient_id": 1, "blurred": 1}
     assert counted["out_of_scope"] == {"not_one_of_seven": 1, "exact_duplicate": 1}

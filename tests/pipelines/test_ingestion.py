@@ -150,6 +150,31 @@ def test_too_many_faults_fail_the_run_after_everything_good_was_saved(workplace)
     assert workplace.manifest["qc_status"].value_counts().to_dict() == {"rejected": 2, "accepted": 1}
 
 
+def note_rows(workplace) -> pd.DataFrame:
+    rows = workplace.sound_rows("a", ["PAT-0001", "PAT-0002"])
+    return rows.assign(
+        patient_name=NAME, clinical_note=[f"{NAME}, PAT-0001, khám 31/03/2026: tràn dịch 2 cm", "như PAT-0001"]
+    )
+
+
+def test_notes_are_dropped_unless_they_are_kept_and_then_scrubbed(workplace):
+    note_rows(workplace).to_csv(workplace.exports / "a/emr.csv", index=False)
+    workplace.run()
+    assert workplace.table("03_primary/clinical_notes.parquet").empty
+    workplace.parameters["emr"]["keep_notes"] = True
+    workplace.run()
+    kept = contracts.clinical_notes.validate(workplace.table("03_primary/clinical_notes.parquet"))
+    assert sorted(kept["note"]) == ["[NAME], [ID], khám [DATE]: tràn dịch 2 cm", "như [ID]"]
+    assert set(kept["image_id"]) == set(workplace.manifest["image_id"])
+    shutil.move(workplace.exports / "a", workplace.folder / "archive")
+    workplace.sound_rows("b", ["PAT-0003"]).to_csv(workplace.exports / "b/emr.csv", index=False)
+    workplace.run()
+    pd.testing.assert_frame_equal(workplace.table("03_primary/clinical_notes.parquet"), kept)
+    workplace.parameters["emr"]["keep_notes"] = False
+    workplace.run()
+    assert workplace.table("03_primary/clinical_notes.parquet").empty
+
+
 def test_another_key_stops_before_anything_is_read(workplace, monkeypatch):
     workplace.sound_rows("a", ["1"]).to_csv(workplace.exports / "a/emr.csv", index=False)
     workplace.run()

@@ -6,6 +6,7 @@ from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.runs import RunResult, RunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 from lung_cxr.datasets.whole_parquet import WholeParquetDataset
+from lung_cxr.datasets.whole_text import WholeTextDataset
 
 __all__ = [
     "ExportsDataset",
@@ -15,4 +16,5 @@ __all__ = [
     "RunsDataset",
     "SecretKeyDataset",
     "WholeParquetDataset",
+    "WholeTextDataset",
 ]

@@ -15,7 +15,9 @@ _DAY, _MONTH_NUMBER = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
 _YEAR = r"(?:1[89]|20)\d\d"
 _UNIT = r"(?!\s*(?:ml|cc|mg|g|kg|l|kcal|ui|iu|mm|cm|m|hu|/|%|x)\b|\s*[%/])"  # a volume of 1950 ml is no year
 _ORDINAL = r"(?:st|nd|rd|th)?"
-_CODE = r"[:#.\s]*(?:(?:so|no|number)\b[:.#\s]*)?(?P<what>[a-z0-9]*\d[a-z0-9]*(?:[-/._ ]?\d[a-z0-9]*)*)"
+_CODE = (
+    r"[:#.\s]*(?:(?:so|no|number)\b[:.#\s]*)?(?P<what>(?:[a-z]{1,4}[-/])?[a-z0-9]*\d[a-z0-9]*(?:[-/._ ]?\d[a-z0-9]*)*)"
+)
 
 _TITLE = r"[A-ZÀ-ÝĂĐĨŨƠƯẠ-Ỹ][a-zà-ýăđĩũơưạ-ỹ'’]+"
 _UNITS_OF_LAND = (
@@ -27,7 +29,7 @@ _ROAD = r"(?i:street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd)\b\.?
 
 WEB: dict[str, list[str]] = {
     "EMAIL": [r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"],
-    "URL": [r"(?i)\bhttps?://\S+", r"(?i)\bwww\.\S+", r"(?i)\b(?:facebook|fb|zalo)\.\w+/\S+"],
+    "URL": [r"(?i)\bhttps?://\S+(?<![;,.)])", r"(?i)\bwww\.\S+(?<![;,.)])", r"(?i)\b(?:facebook|fb|zalo)\.\w+/\S+"],
 }
 
 PLACES: dict[str, list[str]] = {

@@ -3,8 +3,6 @@
 Pattern and name matching in Vietnamese and English. It finds the row's own name and numbers in every spelling, the
 numbers of every other patient of the exports, and whatever looks like a date, telephone, address, e-mail or card. It
 cannot promise that free text names nobody else: a third person's first name in lower case stays.
-
-Microsoft Presidio was looked at and left: it needs a spaCy model from outside the package index and knows no Vietnamese.
 """
 
 import re
@@ -38,30 +36,30 @@ def scrub_note(note: str, name: str, numbers: Iterable[str], everybodys: Collect
     for kind, pattern in _WEB:  # e-mail and web addresses first: a name may be in them
         text = _replace(text, _matches(pattern, text), kind)
     for number in numbers:
-        if pattern := _number_pattern(clean(number)):
-            text = _replace(text, _matches(pattern, text), "ID")
+        if own := _number_pattern(clean(number)):
+            text = _replace(text, _matches(own, text), "ID")
     text = _replace(text, [span for span in _tokens(text) if text[slice(*span)].lower() in everybodys], "ID")
     for kind, pattern in _PLACES:  # before names: streets are called after people
         text = _replace(text, _matches(pattern, text), kind)
-    text = _replace(text, own_name_spans(text, clean(name)), "NAME")
+    text = _replace(text, [*own_name_spans(text, clean(name)), *others_spans(text)], "NAME")
     for kind, pattern in _FOLDED:
         text = _replace(text, _matches(pattern, fold(text)), kind)
-    text = _replace(text, others_spans(text), "NAME")
     for kind, mark in _MARKS.items():
         text = re.sub(rf"{mark}(?:[ ]*{mark})*", f"[{kind}]", text)
     return text
 
 
-def scrub_notes(rows: pd.DataFrame) -> "pd.Series[str]":
+def scrub_notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> "pd.Series[str]":
     """Scrub the note of each row.
 
     Args:
         rows: `clinical_note, patient_name, patient_id, study_id`, the numbers cleaned.
+        all_rows: `patient_id, study_id` of every row: no note may hold the number of another patient either.
 
     Returns:
         Notes under the index of `rows`; "" where there was none.
     """
-    numbers = pd.concat([rows["patient_id"], rows["study_id"]]).unique()
+    numbers = pd.concat([all_rows["patient_id"], all_rows["study_id"]]).unique()
     everybodys = {
         number.lower() for number in numbers if len(number) > SHORTEST_NUMBER and any(map(str.isdigit, number))
     }

@@ -23,6 +23,7 @@ from lung_cxr.imaging.cells import (
     translate,
 )
 from lung_cxr.imaging.exports import stays_inside
+from lung_cxr.imaging.notes import scrub_notes
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.parameters import EmrParameters
 
@@ -55,11 +56,13 @@ class CleanedRecords(NamedTuple):
         records: One row per image, as `contracts.records`.
         rejected: One line per row that is not in `records`, as `contracts.rejected_records`.
         excluded: `image_id, reason_code` of images whose latest row was rejected.
+        notes: Scrubbed notes of the records that have one, as `contracts.clinical_notes`; empty unless kept.
     """
 
     records: pd.DataFrame
     rejected: pd.DataFrame
     excluded: pd.DataFrame
+    notes: pd.DataFrame
 
 
 def clean_records(
@@ -89,7 +92,17 @@ def clean_records(
         records[list(RECORD_COLUMNS)].sort_values("image_id", ignore_index=True),
         _rejections(identified[reasons != ""], reasons[reasons != ""]),
         _excluded(identified, reasons, records["image_id"]),
+        _notes(identified[reasons == ""] if emr.keep_notes else identified.head(0), identified),
     )
+
+
+def with_earlier_notes(cleaned: CleanedRecords, previous: pd.DataFrame | None, keep: bool) -> pd.DataFrame:
+    """Return the notes, with those of images that no export names any more; nothing where notes are not kept."""
+    if previous is None or not keep:
+        return cleaned.notes
+    named = pd.concat([cleaned.records["image_id"], cleaned.excluded["image_id"]])
+    notes = pd.concat([cleaned.notes, previous[~previous["image_id"].isin(named)]])
+    return notes.sort_values("image_id", ignore_index=True)
 
 
 def key_paths(paths: pd.DataFrame, secret: Secret) -> pd.DataFrame:
@@ -220,6 +233,11 @@ def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataF
         )
         .astype({"exam_day_reason": "str"})
     )
+
+
+def _notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
+    notes = rows[["image_id", "study_key"]].assign(note=scrub_notes(rows, all_rows))
+    return notes[notes["note"] != ""].sort_values("image_id", ignore_index=True)
 
 
 def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:

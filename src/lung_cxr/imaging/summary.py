@@ -1,5 +1,6 @@
 """What a run of ingestion came to, in counts only, and when it must not go on."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -27,13 +28,21 @@ def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Se
     Raises:
         IngestionError: Nothing was read yet.
     """
+    stored = None if previous_fingerprint is None else previous_fingerprint.strip()
+    if stored is not None and not re.fullmatch(r"[0-9a-f]{32}", stored):
+        raise IngestionError(
+            f"02_intermediate/key_fingerprint.txt holds {len(stored)} characters that are no fingerprint; expected 32 "
+            "hex digits: the file is damaged, and whether the key at hand made this catalogue cannot be told. Put the "
+            "file back from a copy; or, only if you are certain that the key was never changed, delete it: the next "
+            "run writes it"
+        )
     if secret.public and not all(synthetic):
         raise IngestionError(
             f"{synthetic.count(False)} of {len(synthetic)} exports lack the file {MARKER}, and the secret at hand is "
             "the public one: pseudonyms of real patients need a key of their own. Make one with `make key` and run "
             "without the demo's environment"
         )
-    if previous_fingerprint is not None and previous_fingerprint.strip() != secret.fingerprint:
+    if stored is not None and stored != secret.fingerprint:
         raise IngestionError(
             "The pseudonymisation key is not the one that made this catalogue: every patient would become another. "
             f"Give back the first key ({VARIABLE} or conf/local/credentials.yml), or move the data folder's "

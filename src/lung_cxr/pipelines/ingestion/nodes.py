@@ -34,15 +34,21 @@ def number_exports(exports: Exports, previous: pd.DataFrame | None, _key_fingerp
 
 
 def pseudonymise_records(
-    exports: Exports, known: pd.DataFrame, secret: Secret, emr: EmrParameters, icd10: Icd10Parameters
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Read the EMR tables; return pseudonymous records, rejected rows and the images they exclude."""
+    exports: Exports,
+    known: pd.DataFrame,
+    secret: Secret,
+    previous_notes: pd.DataFrame | None,
+    emr: EmrParameters,
+    icd10: Icd10Parameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Read the EMR tables; return pseudonymous records, rejected rows, the images they exclude and scrubbed notes."""
     rows = hospital.read_all_rows(exports, known, emr)
     cleaned = records.clean_records(rows, secret, emr, icd10.classes)
     return (
         contracts.records.validate(cleaned.records),
         contracts.rejected_records.validate(cleaned.rejected),
         cleaned.excluded,
+        contracts.clinical_notes.validate(records.with_earlier_notes(cleaned, previous_notes, emr.keep_notes)),
     )
 
 

@@ -31,8 +31,15 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 pseudonymise_records,
-                ["raw_exports", "known_exports", "pseudonymisation_key", "params:emr", "params:icd10"],
-                ["records", "rejected_records", "excluded_images"],
+                [
+                    "raw_exports",
+                    "known_exports",
+                    "pseudonymisation_key",
+                    "previous_clinical_notes",
+                    "params:emr",
+                    "params:icd10",
+                ],
+                ["records", "rejected_records", "excluded_images", "clinical_notes"],
                 name="pseudonymise_records",
             ),
             Node(
