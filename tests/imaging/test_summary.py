@@ -32,7 +32,7 @@ def counted():
 
 @pytest.mark.parametrize("stored", ["", "\n", OWN.fingerprint[:20]])
 def test_a_damaged_fingerprint_is_not_taken_for_another_key(stored):
-    with pytest.raises(IngestionError, match="the file is damaged.*Put the file back from a copy"):
+    with pytest.raises(IngestionError, match=r"the file is damaged.*Put the file back from a copy"):
         check_secret(OWN, stored, [False])
 
 
