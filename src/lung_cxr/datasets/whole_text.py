@@ -6,7 +6,7 @@ from kedro.io import DatasetError
 from kedro.io.core import get_filepath_str
 from kedro_datasets.text import TextDataset
 
-from lung_cxr.training.atomic import written_whole
+from lung_cxr.atomic import written_whole
 
 
 class WholeTextDataset(TextDataset):
