@@ -150,6 +150,7 @@ class IngestionParameters(ParameterGroup):
     trust_timestamps: bool = Field(
         description="a file of the same size and time is the same; false: compare the bytes of every file"
     )
+    max_megapixels: float = Field(gt=0, description="larger images are refused before they are decoded")
     quality: QualityParameters
     standardise: StandardiseParameters
     workers: int = Field(description="processes; -1: all cores")

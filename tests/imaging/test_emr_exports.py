@@ -149,7 +149,9 @@ def test_a_link_out_of_the_export_is_not_followed(tmp_path):
 @pytest.mark.parametrize("path", [NAME + "a" * 300 + ".png", f"{NAME}\0.png", "loop/x.png", "\ud800.png"])
 def test_names_that_the_system_refuses_are_files_that_are_not_there(tmp_path, path, ingestion, secret):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    observer = Observer(ImageStore(tmp_path / "store"), secret, ingestion.standardise, True, "off")
+    observer = Observer(
+        ImageStore(tmp_path / "store"), secret, ingestion.standardise, True, "off", ingestion.max_megapixels
+    )
     plan = plan_refresh({"x": Export("e", tmp_path, False).locate(path)}, {}, observer, trust_timestamps=True)
     assert plan.absent == {"x": "missing_file"}
 

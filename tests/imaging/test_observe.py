@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ ID = "cd" * 16
 
 @pytest.fixture
 def observer(tmp_path, secret, ingestion):
-    return Observer(ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off")
+    return Observer(
+        ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off", ingestion.max_megapixels
+    )
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_the_source_key_needs_the_secret(observer, picture, secret):
 def test_the_header_decides_what_may_be_stored(observer, tmp_path, dicom, smooth, header, accept, reason):
     path = tmp_path / "a.dcm"
     path.write_bytes(dicom((smooth() * 4095).astype(np.uint16), bits=12, **header))
-    chosen = Observer(observer.store, observer.secret, observer.standardise, accept, "off")
+    chosen = replace(observer, accept_unchecked_pixels=accept)
     assert chosen.observe(ID, path, None).reason == reason
     assert observer.store.has(ID) == (reason == "")
 
@@ -82,7 +85,7 @@ def test_the_pixels_decide_where_text_is_looked_for(
     path = tmp_path / "a.dcm"
     header = {"BurnedInAnnotation": says} if says else {}
     path.write_bytes(dicom((smooth(width=96) * 4000 + 95).astype(np.uint16), bits=12, **header))
-    chosen = Observer(observer.store, observer.secret, observer.standardise, False, policy)
+    chosen = replace(observer, accept_unchecked_pixels=False, burned_in_text=policy)
     seen = chosen.observe(ID, path, None)
     assert (seen.reason, seen.text_boxes) == (reason, pieces)
     assert observer.store.has(ID) == (reason == "")
@@ -103,7 +106,7 @@ def test_a_broken_file_takes_its_former_image_out_of_the_store(observer, picture
 
 def test_the_same_bytes_under_another_time_are_not_decoded(observer, picture, monkeypatch):
     before = observer.observe(ID, picture, None)
-    monkeypatch.setattr("lung_cxr.imaging.observe.decode_image", lambda _: pytest.fail("decoded"))
+    monkeypatch.setattr("lung_cxr.imaging.observe.decode_image", lambda *_: pytest.fail("decoded"))
     picture.touch()
     after = observer.observe(ID, picture, before)
     assert after.modified_ns == picture.stat().st_mtime_ns
@@ -111,10 +114,10 @@ def test_the_same_bytes_under_another_time_are_not_decoded(observer, picture, mo
 
 
 PASSING = {
-    "pathlib.Path.read_bytes": OSError(5, "input/output error"),
+    "lung_cxr.imaging.read.os.open": OSError(5, "input/output error"),
     "pathlib.Path.stat": PermissionError(13, "denied"),
     "lung_cxr.imaging.read._decode_raster": MemoryError("Nguyen"),
-    "lung_cxr.imaging.observe.fit": MemoryError("Nguyen"),
+    "lung_cxr.imaging.observe.standardise": MemoryError("Nguyen"),
     "lung_cxr.imaging.store.ImageStore.put": OSError(28, "no space left"),
 }
 
@@ -140,7 +143,7 @@ def raising(error):
 
 
 def test_what_the_bytes_decide_is_remembered(observer, picture, monkeypatch):
-    monkeypatch.setattr("lung_cxr.imaging.observe.fit", raising(ValueError("Nguyen")))
+    monkeypatch.setattr("lung_cxr.imaging.observe.standardise", raising(ValueError("Nguyen")))
     seen = observer.observe(ID, picture, None)
     assert (seen.reason, seen.detail) == ("unreadable", "ValueError")
     assert observer.is_current(seen)
@@ -162,7 +165,7 @@ def test_a_dead_reader_leaves_what_was_stored(observer, picture):
 def test_settings_that_alter_pixels_have_another_fingerprint(observer, ingestion):
     def fingerprint(accept=True, text="off", **changed):
         standardise = ingestion.standardise.model_copy(update=changed)
-        return Observer(observer.store, observer.secret, standardise, accept, text).settings
+        return replace(observer, standardise=standardise, accept_unchecked_pixels=accept, burned_in_text=text).settings
 
     others = [
         fingerprint(side=32),

@@ -3,7 +3,7 @@ import io
 import os
 import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,9 @@ IDS = [f"{number:02x}" * 16 for number in range(6)]
 
 @pytest.fixture
 def observer(tmp_path, secret, ingestion):
-    return Observer(ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off")
+    return Observer(
+        ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off", ingestion.max_megapixels
+    )
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_a_changed_file_and_it_alone_is_made_again(files, observer, journal, smo
 
 def test_other_settings_make_all_again(files, observer, journal):
     _, ledger = run(files, observer, journal)
-    other = Observer(observer.store, observer.secret, observer.standardise.model_copy(update={"side": 32}), True, "off")
+    other = replace(observer, standardise=observer.standardise.model_copy(update={"side": 32}))
     plan, _ = run(files, other, journal, ledger)
     assert plan.in_words() == "6 of 6 files to read: 0 new, 0 changed, 6 to make again"
     assert observer.store.get(IDS[0]).shape == (32, 32)
@@ -182,7 +184,7 @@ class MortalObserver(Observer):
 def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch):
     files[IDS[3]].write_bytes(b"deadly")
     monkeypatch.setattr(refresh, "SERIAL_BELOW", 0)
-    mortal = MortalObserver(observer.store, observer.secret, observer.standardise, True, "off")
+    mortal = MortalObserver(**vars(observer))
     plan = plan_refresh(files, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
     assert ledger["reason"].to_dict() == {image_id: "unreadable" if image_id == IDS[3] else "" for image_id in IDS}

@@ -1,13 +1,23 @@
 import numpy as np
 import pytest
 
-from lung_cxr.imaging.standardise import fit, pad_to_square, window
+from lung_cxr.imaging.radiograph import Radiograph, as_shown
+from lung_cxr.imaging.standardise import enlarge, pad_to_square, shrink, standardise, window
+from lung_cxr.parameters import StandardiseParameters
+
+IDENTITY = np.arange(65536, dtype=np.float32)
+
+
+def chosen(side: int, aspect: str = "pad") -> StandardiseParameters:
+    return StandardiseParameters(side=side, percentiles=(0.5, 99.5), aspect=aspect)
 
 
 def test_the_window_maps_its_percentiles_to_black_and_white(smooth):
-    values = (smooth() * 30000 - 5000).astype(np.float32)
-    image = window(values, (1, 99))
-    low, high = np.percentile(values, (1, 99))
+    codes = (smooth() * 60000).astype(np.uint16)
+    shown = IDENTITY * 0.5 - 5000
+    image = window(codes, shown, (1, 99))
+    values = shown[codes]
+    low, high = np.percentile(values, (1, 99), method="inverted_cdf")
     assert image.dtype == np.uint8
     assert (image[values <= low] == 0).all()
     assert (image[values >= high] == 255).all()
@@ -15,31 +25,51 @@ def test_the_window_maps_its_percentiles_to_black_and_white(smooth):
     np.testing.assert_allclose(image[middle], (values[middle] - low) / (high - low) * 255, atol=0.51)
 
 
+def test_the_table_decides_what_is_white(smooth):
+    """Inverted grey values give the inverted picture; a curve may even turn back."""
+    codes = (smooth() * 4095).astype(np.uint16)
+    upright = window(codes, IDENTITY, (0, 100)).astype(int)
+    np.testing.assert_array_equal(window(codes, -IDENTITY, (0, 100)), 255 - upright)
+    folded = window(codes, np.abs(IDENTITY - 2000), (0, 100))
+    assert np.abs(folded - np.abs(codes - 2000.0) / np.abs(codes - 2000.0).max() * 255).max() < 1.5
+
+
 def test_an_outlier_does_not_darken_the_rest(smooth):
-    values = smooth().astype(np.float32)
-    marked = values.copy()
-    marked[0, 0] = 1e6
-    difference = window(marked, (0.5, 99.5)).astype(int) - window(values, (0.5, 99.5))
+    codes = (smooth() * 4095).astype(np.uint16)
+    marked = codes.copy()
+    marked[0, 0] = 65535
+    difference = window(marked, IDENTITY, (0.5, 99.5)).astype(int) - window(codes, IDENTITY, (0.5, 99.5))
     assert np.abs(difference.ravel()[1:]).max() <= 2
 
 
 def test_a_constant_image_is_black():
-    assert not window(np.full((8, 8), 7, np.float32), (0.5, 99.5)).any()
+    assert not window(np.full((8, 8), 7, np.uint8), IDENTITY, (0.5, 99.5)).any()
 
 
-def test_shrinking_takes_the_mean_over_the_area():
-    image = np.random.default_rng(0).integers(0, 256, (64, 32)).astype(np.uint8)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_shrinking_takes_the_mean_over_the_area(dtype):
+    image = np.random.default_rng(0).integers(0, 256, (64, 32)).astype(dtype)
     expected = image.reshape(16, 4, 8, 4).mean(axis=(1, 3))
-    assert fit(image, 16, "pad").shape == (16, 8)
-    np.testing.assert_allclose(fit(image, 16, "pad"), expected, atol=1)  # each axis rounds once
+    small = shrink(image, 16, "pad")
+    assert (small.shape, small.dtype) == ((16, 8), dtype)
+    np.testing.assert_allclose(small, expected, atol=1)  # each step rounds once
+
+
+@pytest.mark.parametrize("shape", [(500, 400), (501, 401), (500, 401), (1001, 800)])
+def test_shrinking_by_any_ratio_keeps_place_and_brightness(shape):
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    ramp = ((x / shape[1] + y / shape[0]) * 30000).astype(np.uint16)
+    small = shrink(ramp, 96, "stretch")
+    v, u = (np.mgrid[0:96, 0:96] + 0.5) / 96
+    assert np.abs(small - (u + v) * 30000).max() < 30000 * 2 / shape[1]
 
 
 def test_enlarging_is_smooth_and_keeps_what_was_there():
     image = np.tile(np.arange(0, 250, 10, dtype=np.uint8), (25, 1))
-    large = fit(image, 100, "pad")
+    large = enlarge(image, 100, "pad")
     assert large.shape == (100, 100)
     assert np.abs(np.diff(large.astype(int), axis=1)).max() <= 4
-    assert np.abs(fit(large, 25, "pad").astype(int) - image).max() <= 2
+    assert np.abs(shrink(large, 25, "pad").astype(int) - image).max() <= 2
 
 
 @pytest.mark.parametrize(
@@ -48,12 +78,25 @@ def test_enlarging_is_smooth_and_keeps_what_was_there():
         ((30, 20), (60, 40), (60, 60)),
         ((10, 30), (20, 60), (60, 60)),
         ((60, 60), (60, 60), (60, 60)),
+        ((90, 60), (60, 40), (60, 60)),
+        ((90, 30), (60, 20), (60, 60)),
         ((1, 500), (1, 60), (60, 60)),
     ],
 )
 def test_aspect_is_kept_or_not_as_asked(shape, padded, stretched):
-    assert fit(np.zeros(shape, np.uint8), 60, "pad").shape == padded
-    assert fit(np.zeros(shape, np.uint8), 60, "stretch").shape == stretched
+    radiograph = as_shown(np.zeros(shape, np.uint8))
+    assert standardise(radiograph, chosen(60)).shape == padded
+    assert standardise(radiograph, chosen(60, "stretch")).shape == stretched
+
+
+def test_shrinking_before_the_window_is_as_after_it(smooth):
+    """What is shown is a mean of stored values; for a linear table it is the mean of the shown ones."""
+    codes = (smooth(height=400, width=320) * 4095).astype(np.uint16)
+    shown = 4095 - np.arange(4096, dtype=np.float32)
+    image = standardise(Radiograph(codes, shown, *codes.shape), chosen(100))
+    means = shown[codes].reshape(100, 4, 80, 4).mean(axis=(1, 3))
+    low, high = np.percentile(means, (0.5, 99.5))
+    np.testing.assert_allclose(image, np.clip((means - low) / (high - low) * 255, 0, 255), atol=1.5)
 
 
 def test_padding_is_black_and_equal_on_both_sides():

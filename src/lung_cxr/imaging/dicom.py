@@ -1,29 +1,22 @@
 """DICOM → grey values: any common transfer syntax, 8 to 16 bit, signed or not, modality and VOI transforms applied."""
 
-import io
-import logging
-from collections.abc import Callable
+import math
 from typing import Any
 
-import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom import uid
-from pydicom.encaps import get_frame
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-from lung_cxr.imaging.radiograph import Radiograph, View, luminance
+from lung_cxr.imaging import frames
+from lung_cxr.imaging.dicom_header import PixelElement, read_header
+from lung_cxr.imaging.radiograph import BurnedIn, Codes, Radiograph, View, as_shown, luminance
 from lung_cxr.imaging.reasons import Rejection
 
-# after the import, which sets the level back
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quote header values
-
-Values = npt.NDArray[Any]
-
-END_OF_IMAGE = b"\xff\xd9"  # ends a JPEG, JPEG-LS or JPEG 2000 stream
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422")  # the first sample is the grey value
 LATERAL = (
     "LL",
     "RL",
@@ -37,128 +30,172 @@ LATERAL = (
     "RPO",
 )  # CS terms of (0018,5101), and obliques
 
-DECODERS: dict[str, Callable[[bytes], Values]] = {  # PS3.5 annex A.4; imagecodecs' own are the fastest measured
-    uid.JPEGBaseline8Bit: imagecodecs.jpeg8_decode,
-    uid.JPEGExtended12Bit: imagecodecs.jpeg_decode,
-    uid.JPEGLossless: imagecodecs.ljpeg_decode,
-    uid.JPEGLosslessSV1: imagecodecs.ljpeg_decode,
-    uid.JPEGLSLossless: imagecodecs.jpegls_decode,
-    uid.JPEGLSNearLossless: imagecodecs.jpegls_decode,
-    uid.JPEG2000Lossless: imagecodecs.jpeg2k_decode,
-    uid.JPEG2000: imagecodecs.jpeg2k_decode,
-    uid.HTJ2KLossless: imagecodecs.jpeg2k_decode,
-    uid.HTJ2K: imagecodecs.jpeg2k_decode,
-}
+
+class _Layout:
+    """How pixels are stored (PS3.3 C.7.6.3); what is missing or senseless is as in most files.
+
+    Attributes:
+        rows: Of the image.
+        columns: Of the image.
+        samples: Of a pixel, 1 or 3.
+        photometric: PhotometricInterpretation.
+        allocated: Bits of a stored word, 8 or 16.
+        bits: Of them, those of the value.
+        unused_below: Of them, those below the value.
+        signed: Whether values are in two's complement.
+        has_padding: Whether some values mean "outside the image".
+    """
+
+    def __init__(self, header: pydicom.Dataset, max_megapixels: float):
+        self.rows, self.columns = _integer(header, "Rows", 0), _integer(header, "Columns", 0)
+        if self.rows < 1 or self.columns < 1:
+            raise Rejection("unreadable", "no rows or columns")
+        if self.rows * self.columns > max_megapixels * 1e6:
+            raise Rejection("too_large", f"{self.rows * self.columns / 1e6:.0f} megapixels", passing=True)
+        if (count := _integer(header, "NumberOfFrames", 1)) > 1:
+            raise Rejection("multi_frame", f"{count} frames")
+        self.samples = _integer(header, "SamplesPerPixel", 1)
+        self.photometric = str(header.get("PhotometricInterpretation", ""))
+        self.allocated = _integer(header, "BitsAllocated", 0)
+        known = {1: MONOCHROME, 3: COLOUR}.get(self.samples, ())
+        if self.photometric not in known or self.allocated not in (8, 16):
+            raise Rejection("unsupported_pixels", f"{self.allocated} bits allocated")
+        self.bits = _integer(header, "BitsStored", self.allocated)
+        if not 1 <= self.bits <= self.allocated:
+            self.bits = self.allocated
+        self.unused_below = _integer(header, "HighBit", self.bits - 1) - self.bits + 1
+        if not 0 <= self.unused_below <= self.allocated - self.bits:
+            self.unused_below = 0
+        self.signed = self.samples == 1 and _integer(header, "PixelRepresentation", 0) == 1
+        self.has_padding = "PixelPaddingValue" in header
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows, self.columns
 
 
-def decode_dicom(data: bytes) -> Radiograph:
+def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int | None) -> Radiograph:
     """Decode a DICOM file, with or without the preamble.
 
+    Args:
+        data: The file.
+        max_megapixels: A larger image is refused before anything is made for it.
+        most_bytes: To which a deflated file may be inflated.
+        side: See `read.decode_image`.
+
     Raises:
-        Rejection: `unreadable`, `truncated`, `unsupported_pixels` or `multi_frame`.
+        Rejection: `unreadable`, `truncated`, `too_large`, `unsupported_pixels` or `multi_frame`.
         Exception: Whatever pydicom and the codecs raise on broken files; `read.decode_image` drops it.
     """
-    header = pydicom.dcmread(io.BytesIO(data), force=True)
-    _check_readable(header)
-    raw = _decoded(header)
-    inverted = header.PhotometricInterpretation == "MONOCHROME1"
-    if header.get("SamplesPerPixel", 1) > 1:
-        values = luminance(raw)
+    header, pixels = read_header(data, most_bytes)
+    layout = _Layout(header, max_megapixels)
+    frame = pixels.frame
+    raw = _native(pixels, layout, header) if frame is None else _compressed(frame, layout, header, side)
+    inverted = layout.photometric == "MONOCHROME1"
+    if raw.ndim == 3:
+        grey = as_shown(luminance(raw))
+        codes, shown = grey.codes, grey.shown
+    elif layout.samples == 3:
+        grey = as_shown(raw)
+        codes, shown = grey.codes, grey.shown
     else:
-        stored = _stored_values(raw, header)
-        values = _shown_values(stored, header)
-        values = values.min() + values.max() - values if inverted else values
-        values = _without_padding(values, stored, header)
-    return Radiograph(values.astype(np.float32), _view(header), _burned_in(header), inverted)
+        codes, shown = _codes(raw, layout), _shown(header, layout)
+        shown = shown.min() + shown.max() - shown if inverted else shown
+        codes = _without_padding(codes, shown, header, layout) if layout.has_padding else codes
+    return Radiograph(codes, shown, layout.rows, layout.columns, _view(header), _burned_in(header), inverted)
 
 
-def _check_readable(header: pydicom.Dataset) -> None:
-    if "PixelData" not in header or "Rows" not in header:
-        raise Rejection("unreadable", "no pixel data")
-    if (frames := int(header.get("NumberOfFrames") or 1)) > 1:
-        raise Rejection("multi_frame", f"{frames} frames")
-    photometric = str(header.get("PhotometricInterpretation", ""))
-    if photometric not in MONOCHROME + COLOUR or header.BitsAllocated not in (8, 16):
-        raise Rejection("unsupported_pixels", f"{header.BitsAllocated} bits allocated")
-
-
-def _shown_values(stored: Values, header: pydicom.Dataset) -> Values:
-    """(H, W), modality and VOI transforms applied."""
-    values = apply_modality_lut(stored, header)
+def _integer(header: pydicom.Dataset, keyword: str, default: int) -> int:
     try:
-        return apply_voi_lut(values, header)
-    except Exception:  # a window of width 0, a table of the wrong length: the percentile window serves instead
-        return values
+        return int(header.get(keyword) if header.get(keyword) is not None else default)
+    except Exception:  # several values, a text, bytes of the wrong number: as if it were missing
+        return default
 
 
-def _decoded(header: pydicom.Dataset) -> Values:
-    """(H, W) or (H, W, 3) RGB, of the stored integer type."""
-    syntax = header.file_meta.get("TransferSyntaxUID", uid.ImplicitVRLittleEndian)
-    if not syntax.is_encapsulated:
-        return _native(header, syntax)
-    frame = get_frame(header.PixelData, 0, number_of_frames=1)
-    shape = (header.Rows, header.Columns)
+def _compressed(frame: bytes, layout: _Layout, header: pydicom.Dataset, side: int | None) -> Codes:
+    """(H, W) grey or (H, W, 3) RGB, of the stored integer type; grey JPEG 2000 may be smaller."""
+    syntax = uid.UID(header.file_meta.get("TransferSyntaxUID", ""))
     if syntax == uid.RLELossless:
-        return _run_length_decoded(frame, header)
-    if syntax not in DECODERS:
-        raise Rejection("unsupported_pixels", "transfer syntax")
-    if END_OF_IMAGE not in frame[-4:]:
-        raise Rejection("truncated")
-    decoded = DECODERS[syntax](frame)
-    if decoded.shape[:2] != shape:
+        planes = frames.decode_runs(frame, *layout.shape, layout.samples, layout.allocated // 8)
+        return planes[0] if layout.samples == 1 or layout.photometric in LUMA_FIRST else np.moveaxis(planes, 0, -1)
+    stream = frames.inspect(frame)
+    if stream.shape != layout.shape or stream.samples != layout.samples:
         raise Rejection("unreadable", "size differs from the header's")
-    return decoded
+    if stream.bits > 16:
+        raise Rejection("unsupported_pixels", f"{stream.bits} bits")
+    layout.bits = max(layout.bits, stream.bits)  # values of a stream are all value
+    as_stated = (stream.bits, stream.signed, 0) == (layout.bits, layout.signed, layout.unused_below)
+    if side and as_stated and stream.samples == 1 and not layout.has_padding:
+        return frames.decode_reduced(frame, stream, side)
+    decoded = frames.decode(frame, stream)
+    if decoded.shape[:2] != layout.shape:
+        raise Rejection("unreadable", "size differs from the header's")
+    turned_to_rgb = stream.kind not in (0, *frames.DECODERS)
+    is_luma = layout.photometric in LUMA_FIRST and not turned_to_rgb
+    return decoded[..., 0] if decoded.ndim == 3 and is_luma else decoded
 
 
-def _native(header: pydicom.Dataset, syntax: uid.UID) -> Values:
-    shape, samples = (header.Rows, header.Columns), header.get("SamplesPerPixel", 1)
-    if samples == 1 and len(header.PixelData) < header.Rows * header.Columns * header.BitsAllocated // 8:
+def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> Codes:
+    """(H, W) grey or (H, W, 3) RGB, of the stored integer type."""
+    per_pixel = 2 if layout.photometric == "YBR_FULL_422" else layout.samples
+    count = math.prod(layout.shape) * per_pixel
+    if len(pixels.values) < count * layout.allocated // 8:
         raise Rejection("truncated")
-    if samples == 1 and header.BitsAllocated == 16:  # pydicom would cut off what HighBit says is the value
-        words = np.dtype("<u2" if syntax.is_little_endian else ">u2")
-        return np.frombuffer(header.PixelData, words, header.Rows * header.Columns).reshape(shape)
-    header.file_meta.TransferSyntaxUID = syntax  # absent where the file has no preamble
-    return header.pixel_array
+    words = np.dtype(f"{'>' if pixels.big_endian else '<'}u{layout.allocated // 8}")
+    if pixels.swapped and layout.allocated == 8:
+        padded = np.frombuffer(pixels.values, ">u2", (count + 1) // 2).astype("<u2").view(np.uint8)
+        flat = padded[:count]
+    else:
+        flat = np.frombuffer(pixels.values, words, count).astype(words.newbyteorder("="), copy=False)
+    if layout.samples == 1:
+        return flat.reshape(layout.shape)
+    if per_pixel == 2:  # Y1 Y2 Cb Cr for each two pixels
+        return flat.reshape(-1, 4)[:, :2].reshape(layout.shape)
+    if _integer(header, "PlanarConfiguration", 0) == 1:
+        colour = np.moveaxis(flat.reshape(3, *layout.shape), 0, -1)
+    else:
+        colour = flat.reshape(*layout.shape, 3)
+    return colour[..., 0] if layout.photometric in LUMA_FIRST else colour
 
 
-def _run_length_decoded(frame: bytes, header: pydicom.Dataset) -> Values:
-    dtype = np.dtype(f"u{header.BitsAllocated // 8}")
-    samples = header.get("SamplesPerPixel", 1)
-    decoded = np.frombuffer(imagecodecs.dicomrle_decode(frame, dtype), dtype)
-    pixels = header.Rows * header.Columns
-    if decoded.size < pixels * samples:
-        raise Rejection("truncated")
-    planes = decoded.ravel()[: pixels * samples].reshape(samples, header.Rows, header.Columns)
-    if samples == 1:
-        return planes[0]
-    if header.PhotometricInterpretation.startswith("YBR"):
-        planes = np.repeat(planes[:1], 3, axis=0)  # the luma is what is wanted
-    return np.moveaxis(planes, 0, -1)
-
-
-def _stored_values(raw: Values, header: pydicom.Dataset) -> npt.NDArray[np.int32]:
-    """The BitsStored bits below HighBit, sign-extended where PixelRepresentation is 1 (PS3.5 §8.1.1).
+def _codes(raw: Codes, layout: _Layout) -> Codes:
+    """The BitsStored bits below HighBit (PS3.5 §8.1.1), signed values counted from the smallest possible.
 
     What old modalities keep in the other bits (overlays) goes.
     """
-    stored = int(header.get("BitsStored", header.BitsAllocated))
-    unused_below = int(header.get("HighBit", stored - 1)) - stored + 1
-    values = (raw.astype(np.int32) >> unused_below) & ((1 << stored) - 1)
-    if header.get("PixelRepresentation", 0) == 1:
-        sign = 1 << (stored - 1)
-        values = (values ^ sign) - sign
-    return values
+    words = raw.view(f"u{raw.itemsize}")
+    if layout.bits > 8 * words.itemsize:
+        words = words.astype(np.uint16)
+    if layout.unused_below:
+        words = words >> layout.unused_below
+    if layout.bits < 8 * words.itemsize:
+        words = words & words.dtype.type((1 << layout.bits) - 1)
+    return words ^ words.dtype.type(1 << (layout.bits - 1)) if layout.signed else words
 
 
-def _without_padding(values: Values, stored: Values, header: pydicom.Dataset) -> Values:
+def _shown(header: pydicom.Dataset, layout: _Layout) -> npt.NDArray[np.float32]:
+    """(2 ** bits,) float32: modality, then VOI transform of every value that can be stored."""
+    values: npt.NDArray[Any] = np.arange(1 << layout.bits) - (layout.signed << (layout.bits - 1))
+    for transform in (apply_modality_lut, apply_voi_lut):
+        try:
+            changed = transform(values, header)
+        except Exception:  # a window of width 0, a table of the wrong length: the percentile window serves instead
+            continue
+        if np.isfinite(changed).all() and np.ptp(changed) > 0:
+            values = changed
+    return values.astype(np.float32)
+
+
+def _without_padding(codes: Codes, shown: npt.NDArray[np.float32], header: pydicom.Dataset, layout: _Layout) -> Codes:
     """Pixels outside the image (PS3.3 C.7.5.1.1.2) become as black as the image's blackest."""
-    if "PixelPaddingValue" not in header:
-        return values
-    limits = sorted(
-        (int(header.PixelPaddingValue), int(header.get("PixelPaddingRangeLimit", header.PixelPaddingValue)))
-    )
-    outside = (stored >= limits[0]) & (stored <= limits[1])
-    return values if outside.all() else np.where(outside, values[~outside].min(), values)
+    offset = layout.signed << (layout.bits - 1)
+    value = _integer(header, "PixelPaddingValue", 0)
+    first, last = sorted((value + offset, _integer(header, "PixelPaddingRangeLimit", value) + offset))
+    outside = (codes >= first) & (codes <= last)
+    if not outside.any() or outside.all():
+        return codes
+    present = np.flatnonzero(np.bincount(codes[~outside]))
+    return np.where(outside, codes.dtype.type(present[np.argmin(shown[present])]), codes)
 
 
 def _view(header: pydicom.Dataset) -> View:
@@ -168,6 +205,6 @@ def _view(header: pydicom.Dataset) -> View:
     return "lateral" if position in LATERAL else "unknown"
 
 
-def _burned_in(header: pydicom.Dataset) -> Any:
+def _burned_in(header: pydicom.Dataset) -> BurnedIn:
     says = str(header.get("BurnedInAnnotation") or "").strip().upper()
-    return says if says in ("YES", "NO") else ""
+    return says if says in ("YES", "NO") else ""  # type: ignore[return-value]

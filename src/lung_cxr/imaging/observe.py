@@ -15,11 +15,11 @@ from lung_cxr.imaging.quality import measure_quality
 from lung_cxr.imaging.radiograph import Radiograph
 from lung_cxr.imaging.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
-from lung_cxr.imaging.standardise import Grey, fit, pad_to_square, window
+from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import StandardiseParameters, TextPolicy
 
-METHOD_VERSION = 3  # raise it with every change of a stored pixel or of the ledger: all images are then made again
+METHOD_VERSION = 4  # raise it with every change of a stored pixel or of the ledger: all images are then made again
 ABSENT = -1  # bytes: the size of a file that is not there
 NOT_LOOKED = -1  # pieces of text, where nobody looked for any
 NAN = float("nan")
@@ -92,6 +92,7 @@ class Observer:
         standardise: From decoded pixels to the store's square.
         accept_unchecked_pixels: Where nobody looks for text, keep images whose header does not say that none is there.
         burned_in_text: Look for text in the pixels of every image or not, and what to do with it.
+        max_megapixels: Larger images are refused.
     """
 
     store: ImageStore
@@ -99,6 +100,7 @@ class Observer:
     standardise: StandardiseParameters
     accept_unchecked_pixels: bool
     burned_in_text: TextPolicy
+    max_megapixels: float
 
     @property
     def settings(self) -> str:
@@ -120,15 +122,14 @@ class Observer:
         try:
             status = path.stat()
             seen = replace(seen, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
-            data = read_bytes(path)
+            data = read_bytes(path, self.max_megapixels)
             _check_untouched(path, status)
             seen = replace(seen, source_key=self.secret.source_key(hashlib.sha256(data).digest()))
             if previous is not None and self._is_same(previous, seen):
                 return replace(previous, size_bytes=seen.size_bytes, modified_ns=seen.modified_ns)
-            radiograph = decode_image(data)
-            height, width = radiograph.values.shape
+            radiograph = decode_image(data, self.max_megapixels, self.standardise.side)
             seen = replace(seen, header_view=radiograph.view, burned_in=radiograph.burned_in)
-            seen = replace(seen, inverted=radiograph.inverted, rows=height, columns=width)
+            seen = replace(seen, inverted=radiograph.inverted, rows=radiograph.rows, columns=radiograph.columns)
             self._check_header(radiograph)
             return self._stored(seen, radiograph)
         except Rejection as rejection:
@@ -193,10 +194,8 @@ class Observer:
             raise Rejection("unchecked_pixels")
 
     def _stored(self, seen: Observation, radiograph: Radiograph) -> Observation:
-        chosen = self.standardise
-        image = fit(window(radiograph.values, chosen.percentiles), chosen.side, chosen.aspect)
-        cleared = self._cleared_of_text(image, radiograph)
-        square = pad_to_square(cleared.image, chosen.side)
+        cleared = self._cleared_of_text(standardise(radiograph, self.standardise), radiograph)
+        square = pad_to_square(cleared.image, self.standardise.side)
         measured = replace(
             seen,
             pixel_sha256=hashlib.sha256(square.tobytes()).hexdigest(),

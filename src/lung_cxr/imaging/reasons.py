@@ -18,6 +18,7 @@ IMAGE_FAULTS = {
     "missing_file": "the export names a file that is not there",
     "unreadable": "the file is no image that can be decoded",
     "truncated": "the file ends before the image does",
+    "too_large": "more pixels, or bytes, than max_megapixels allows",
     "unsupported_pixels": "the pixels are of a kind that is not read: palette, float, 32 bit",
     "multi_frame": "the file holds several frames",
     "unchecked_pixels": "nobody looked for text in the pixels, and the header does not say that there is none",
