@@ -93,7 +93,7 @@ def read_header(data: bytes, most_bytes: int) -> tuple[pydicom.Dataset, PixelEle
     header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=WANTED)
     start = file.tell()
     if start + 8 > len(data):
-        cut = start > len(data) or "Rows" in header
+        cut = "Rows" in header or (start > len(data) and len(header.file_meta) > 0)
         raise Rejection("truncated" if cut else "unreadable", "no pixel data")
     return header, _pixel_element(memoryview(data), start, header)
 

@@ -14,7 +14,7 @@ from lung_cxr.imaging.reasons import Rejection
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-ENDS = {PNG: b"IEND\xae\x42\x60\x82", JPEG: b"\xff\xd9"}
+ENDS = {PNG + b"\0\0\0\rIHDR": b"IEND\xae\x42\x60\x82", JPEG: b"\xff\xd9"}  # how a whole file begins → and ends
 BYTES_PER_PIXEL = 8  # the most a file may have for each allowed pixel: three samples of 16 bits, and its header
 UNBLOCKED = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # whoever opens a pipe would wait for ever
 
@@ -77,11 +77,10 @@ def decode_image(data: bytes, max_megapixels: float, side: int | None = None) ->
     """
     from lung_cxr.imaging.dicom import decode_dicom  # pydicom and imagecodecs are slow to import
 
-    kind = next((start for start in ENDS if data.startswith(start)), None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # third-party warnings quote header values
         try:
-            if kind:
+            if data.startswith((PNG, JPEG)):
                 return _decode_raster(data, max_megapixels)
             return decode_dicom(data, max_megapixels, most_bytes(max_megapixels), side)
         except Rejection:
@@ -91,8 +90,13 @@ def decode_image(data: bytes, max_megapixels: float, side: int | None = None) ->
         except Image.DecompressionBombError:
             raise Rejection("too_large", passing=True) from None
         except Exception as error:
-            is_cut = "truncated" in str(error).lower() or (kind and ENDS[kind] not in data[-1024:])
+            is_cut = "truncated" in str(error).lower() or _breaks_off(data)
             raise Rejection("truncated" if is_cut else "unreadable", type(error).__name__) from None
+
+
+def _breaks_off(data: bytes) -> bool:
+    """Whether a PNG or JPEG begins as one and lacks its end; rubbish may follow the end."""
+    return any(data.startswith(start) and end not in data[-1024:] for start, end in ENDS.items())
 
 
 def _decode_raster(data: bytes, max_megapixels: float) -> Radiograph:
