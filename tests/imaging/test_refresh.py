@@ -254,7 +254,7 @@ def test_a_vanished_file_under_other_settings_keeps_its_image_which_says_so(file
     _, ledger = run(files, observer, journal)
     files[IDS[0]].unlink()
     narrower = observer.standardise.model_copy(update={"percentiles": (2.0, 98.0)})
-    other = Observer(observer.store, observer.secret, narrower, True, "off")
+    other = replace(observer, standardise=narrower)
     _, after = run(files, other, journal, ledger)
     assert after["outdated"].tolist() == [True, False, False, False, False, False]
     assert after["pixel_sha256"][0] == ledger["pixel_sha256"][0]
@@ -265,7 +265,7 @@ def test_a_vanished_file_under_other_settings_keeps_its_image_which_says_so(file
 def test_what_may_not_be_stored_any_more_leaves_the_store_also_where_its_file_is_gone(files, observer, journal):
     _, ledger = run(files, observer, journal)
     files[IDS[0]].unlink()
-    strict = Observer(observer.store, observer.secret, observer.standardise, False, "off")
+    strict = replace(observer, accept_unchecked_pixels=False)
     _, after = run(files, strict, journal, ledger)
     assert after["reason"].tolist() == ["unchecked_pixels"] * 6
     assert [image_id for image_id in IDS if observer.store.has(image_id)] == []
