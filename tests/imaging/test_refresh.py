@@ -275,7 +275,7 @@ def test_a_file_that_could_not_be_judged_and_then_vanished_keeps_its_image(files
     _, ledger = run(files, observer, journal)
     os.utime(files[IDS[0]], ns=(1, 1))
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.imaging.observe.read_bytes", lambda _: (_ for _ in ()).throw(OSError))
+        patch.setattr("lung_cxr.imaging.observe.read_bytes", lambda *_: (_ for _ in ()).throw(OSError))
         _, failed = run(files, observer, journal, ledger)
     assert failed["reason"][0] == "unreadable"
     files[IDS[0]].unlink()
@@ -285,7 +285,7 @@ def test_a_file_that_could_not_be_judged_and_then_vanished_keeps_its_image(files
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(files, observer, journal, smooth, monkeypatch):
-    def replaced_while_read(path):
+    def replaced_while_read(path, _):
         data = path.read_bytes()
         Image.fromarray((smooth(50) * 255).astype(np.uint8)).save(path)
         return data
