@@ -1,4 +1,6 @@
+import errno
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,3 +55,31 @@ def test_removing_twice_is_no_error(store):
     store.remove(ID)
     store.remove(ID)
     assert not store.has(ID)
+
+
+def test_a_sweep_leaves_what_is_wanted_and_what_is_not_ours(store):
+    other = "f" * 32
+    for image_id in (ID, other):
+        store.put(image_id, np.zeros((8, 8), np.uint8))
+    folder = (store.folder / store.path(ID)).parent
+    (folder / f".{ID}.77.tmp").write_bytes(b"half an im")
+    (folder / "Thumbs.png").touch()
+    assert store.sweep(None) == 0
+    assert {path.name for path in folder.iterdir()} == {f"{ID}.png", "Thumbs.png"}
+    assert store.sweep({ID}) == 1
+    assert (store.has(ID), store.has(other)) == (True, False)
+
+
+def test_a_full_disk_leaves_the_earlier_image_and_nothing_else(store, monkeypatch):
+    store.put(ID, np.zeros((8, 8), np.uint8))
+
+    def full(path, _):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space"):
+            store.put(ID, np.ones((8, 8), np.uint8))
+    assert store.get(ID).max() == 0
+    assert len(list(store.folder.rglob("*.*"))) == 1

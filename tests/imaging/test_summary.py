@@ -5,7 +5,7 @@ import pytest
 
 from lung_cxr.imaging.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
-from lung_cxr.imaging.summary import IngestionError, check_fault_fraction, check_secret, in_words, summarise
+from lung_cxr.imaging.summary import IngestionError, check_secret, in_words, summarise
 
 OWN = Secret("x" * 40)
 PUBLIC = Secret(PUBLIC_SECRET, public=True)
@@ -66,16 +66,9 @@ def test_an_export_without_rows_has_no_fault_fraction_and_says_why():
     counted = summarise(pd.DataFrame(), empty, empty, empty, empty)
     assert json.loads(json.dumps(counted, allow_nan=False))["fault_fraction"] is None
     assert "no row" in counted["fault_fraction_reason"]
-    check_fault_fraction(counted, 0.0)
 
 
-def test_too_many_faults_fail_with_their_counts(counted):
-    check_fault_fraction(counted, 0.4)
-    with pytest.raises(IngestionError, match=r"2 of 5 rows are faulty \(40.0%, allowed 39.0%\).*blurred 1.*saved"):
-        check_fault_fraction(counted, 0.39)
-
-
-def test_a_broken_export_does_not_hide_behind_good_ones():
+def test_each_export_is_counted_by_itself():
     records = pd.DataFrame({"image_id": list("abcdefgh"), "source_export": [1] * 7 + [2], "exam_day_reason": ""})
     rejected = pd.DataFrame({"export": [2, 1], "reason_code": ["missing_patient_id", "not_one_of_seven"]})
     manifest = pd.DataFrame(
@@ -85,9 +78,8 @@ def test_a_broken_export_does_not_hide_behind_good_ones():
     counted = summarise(pd.DataFrame({"export": [1, 2]}), records, rejected, manifest, none)
     assert counted["fault_fraction"] == 0.1
     assert counted["by_export"]["1"] == {"rows": 8, "faults": {}, "fault_fraction": 0.0}
+    assert counted["by_export"]["2"] == {"rows": 2, "faults": {"missing_patient_id": 1}, "fault_fraction": 0.5}
     assert json.loads(json.dumps(counted)) == counted
-    with pytest.raises(IngestionError, match=r"export 2: 1 of 2 rows are faulty \(50.0%.*missing_patient_id 1"):
-        check_fault_fraction(counted, 0.2)
 
 
 def test_another_key_than_the_catalogues_stops():

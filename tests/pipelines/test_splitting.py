@@ -12,6 +12,8 @@ from PIL import Image
 from lung_cxr.contracts import QC_METRICS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.duplicates import difference_hash
+from lung_cxr.imaging.fault_check import check_faults
+from lung_cxr.imaging.summary import IngestionError
 from lung_cxr.parameters import IngestionParameters, QualityParameters, SplittingParameters
 from lung_cxr.pipelines.splitting import create_pipeline
 from lung_cxr.splitting.leaks import LeakError
@@ -71,7 +73,13 @@ class Hospital:
                     "qc_status": "accepted", "qc_reasons": "", "image_path": path,
                 }
             )  # fmt: skip
-        self.catalogue.save("image_manifest", pd.DataFrame(self.rows))
+        self.save(pd.DataFrame(self.rows))
+
+    def save(self, manifest, faults=0.0):
+        """The manifest, and the check that ingestion ends with."""
+        self.catalogue.save("image_manifest", manifest)
+        counted = {"rows": 100, "faults": {"missing_file": int(faults * 100)}, "fault_fraction": faults}
+        self.catalogue.save("fault_check", check_faults({"1": counted}, manifest, 0.05))
 
     def split(self):
         SequentialRunner().run(create_pipeline(), self.catalogue)
@@ -127,8 +135,29 @@ def test_nothing_is_built_from_a_split_that_leaks(hospital):
     train, test = (own.loc[own["subset"] == subset, "patient_key"].iloc[0] for subset in ("train", "test"))
     manifest = hospital.catalogue.load("image_manifest").set_index("patient_key", drop=False)
     manifest.loc[test, "pixel_sha256"] = manifest.loc[train, "pixel_sha256"]
-    hospital.catalogue.save("image_manifest", manifest.reset_index(drop=True))
+    hospital.save(manifest.reset_index(drop=True))
     arrays = (hospital.root / "05_model_input/pixel_arrays.json").read_bytes()
     with pytest.raises(LeakError, match="1 images with the same pixels in two subsets"):
         hospital.split()
     assert (hospital.root / "05_model_input/pixel_arrays.json").read_bytes() == arrays
+
+
+def test_nobody_gets_a_subset_while_an_export_is_broken(hospital):
+    hospital.receive(range(20), export=1)
+    hospital.split()
+    before = hospital.catalogue.load("patient_subsets")
+    hospital.receive(range(20, 40), export=2)
+    hospital.save(pd.DataFrame(hospital.rows), faults=0.5)
+    with pytest.raises(IngestionError, match=r"No patient is assigned.*export 1: 50 of 100 rows are faulty"):
+        hospital.split()
+    pd.testing.assert_frame_equal(hospital.catalogue.load("patient_subsets"), before)
+
+
+def test_nobody_gets_a_subset_from_a_manifest_whose_faults_were_not_counted(hospital):
+    hospital.receive(range(20), export=1)
+    check = hospital.catalogue.load("fault_check")
+    hospital.receive(range(20, 40), export=2)
+    hospital.catalogue.save("fault_check", check)
+    with pytest.raises(IngestionError, match="Run ingestion again, to its end"):
+        hospital.split()
+    assert not hospital.catalogue.exists("patient_subsets")

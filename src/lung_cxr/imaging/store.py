@@ -1,6 +1,8 @@
 """The image store: `<2>/<image_id>.png`, 8-bit grey, no metadata, each file whole or not there at all."""
 
 import os
+import re
+from collections.abc import Collection
 from pathlib import Path
 
 import imagecodecs
@@ -9,6 +11,8 @@ import numpy.typing as npt
 
 # 8 ms an image where Pillow's defaults take 67, and no larger: run lengths of Paeth differences (measured at 1024²)
 FAST = {"level": 1, "strategy": imagecodecs.PNG.STRATEGY.RLE, "filter": imagecodecs.PNG.FILTER.PAETH}
+
+IMAGE_ID = re.compile("[0-9a-f]{32}").fullmatch
 
 Grey = npt.NDArray[np.uint8]
 
@@ -65,3 +69,17 @@ class ImageStore:
     def remove(self, image_id: str) -> None:
         """Delete an image if it is there."""
         (self.folder / self.path(image_id)).unlink(missing_ok=True)
+
+    def sweep(self, wanted: Collection[str] | None) -> int:
+        """Delete what killed writers have left, and images that nobody wants; return how many images.
+
+        Args:
+            wanted: Ids; None: every image stays. Files that are not named as this store names them stay too.
+        """
+        for temporary in self.folder.glob("??/.*.tmp"):
+            temporary.unlink()
+        images = [path for path in self.folder.glob("??/*.png") if IMAGE_ID(path.stem)]
+        orphans = [path for path in images if wanted is not None and path.stem not in wanted]
+        for path in orphans:
+            path.unlink()
+        return len(orphans)

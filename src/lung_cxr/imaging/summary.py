@@ -92,30 +92,10 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
         f"{summary['rows']} rows of {summary['exports']} exports: {summary['accepted_images']} images of "
         f"{summary['accepted_patients']} patients accepted"
     ]
-    lines += [f"{title}: {_listed(summary[key])}" for title, key in _PARTS.items() if summary[key]]
+    lines += [f"{title}: {listed(summary[key])}" for title, key in _PARTS.items() if summary[key]]
     if summary["exam_days_not_understood"]:
         lines.append(f"Exam days not understood, left empty (emr.date_format): {summary['exam_days_not_understood']}")
     return lines
-
-
-def check_fault_fraction(summary: Mapping[str, Any], allowed: float) -> None:
-    """Fail if too many rows or images of any one export are faulty.
-
-    Raises:
-        IngestionError: With the numbers of those exports and the counts by reason.
-    """
-    broken = [
-        f"export {number}: {sum(counted['faults'].values())} of {counted['rows']} rows are faulty "
-        f"({counted['fault_fraction']:.1%}, allowed {allowed:.1%}): {_listed(counted['faults'])}"
-        for number, counted in summary["by_export"].items()
-        if counted["fault_fraction"] > allowed
-    ]
-    if broken:
-        raise IngestionError(
-            f"Too many faults. {'; '.join(broken)}. Everything good was saved; the rows are listed in "
-            "02_intermediate/rejected_records.parquet and rejected_images.parquet. Mend the export, or raise "
-            "ingestion.max_fault_fraction"
-        )
 
 
 def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -135,5 +115,6 @@ def _faults(reasons: Iterable[str]) -> dict[str, int]:
 _PARTS = {"Faults": "faults", "Out of scope": "out_of_scope", "Flagged": "flags"}
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts by name, the largest first, in words."""
     return ", ".join(f"{code} {count}" for code, count in sorted(counts.items(), key=lambda item: -item[1]))

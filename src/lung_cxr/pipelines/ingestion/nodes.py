@@ -8,7 +8,7 @@ import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.imaging import exports as hospital
-from lung_cxr.imaging import manifest, records, refresh, summary
+from lung_cxr.imaging import fault_check, manifest, records, refresh, summary
 from lung_cxr.imaging.journal import Journal
 from lung_cxr.imaging.observe import Observer
 from lung_cxr.imaging.pseudonyms import Secret
@@ -116,6 +116,17 @@ def judge_images(
     )
 
 
+def sweep_store(image_manifest: pd.DataFrame, refresh_counts: dict[str, Any], image_folder: Path) -> None:
+    """Delete stored images without a row, as a record leaves them that was taken back while a killed run waited.
+
+    Without an earlier manifest they stay: it may have been moved away, and come back.
+    """
+    stored = set(image_manifest.loc[image_manifest["image_path"] != "", "image_id"])
+    is_first = refresh_counts["accepted_by_class_before"] is None
+    if orphans := ImageStore(image_folder).sweep(None if is_first else stored):
+        logger.info("%d stored images that no row of the manifest describes were deleted", orphans)
+
+
 def summarise_ingestion(
     known: pd.DataFrame,
     table: pd.DataFrame,
@@ -137,6 +148,13 @@ def summarise_ingestion(
     return {**settings, "files": refresh_counts["total"], **counted}
 
 
-def check_fault_fraction(ingestion_summary: dict[str, Any], parameters: IngestionParameters) -> None:
-    """Fail the run if too much of the input was faulty; everything good is saved by now."""
-    summary.check_fault_fraction(ingestion_summary, parameters.max_fault_fraction)
+def check_faults(
+    ingestion_summary: dict[str, Any], image_manifest: pd.DataFrame, parameters: IngestionParameters
+) -> dict[str, Any]:
+    """Compare the faults of every export with what is allowed; the split waits for it, so it comes after all else."""
+    return fault_check.check_faults(ingestion_summary["by_export"], image_manifest, parameters.max_fault_fraction)
+
+
+def fail_on_faults(checked: dict[str, Any]) -> None:
+    """Fail the run if too much of an export was faulty; everything good is saved by now."""
+    fault_check.fail_on_faults(checked)

@@ -3,13 +3,15 @@
 from kedro.pipeline import Node, Pipeline
 
 from lung_cxr.pipelines.ingestion.nodes import (
-    check_fault_fraction,
+    check_faults,
     check_key,
+    fail_on_faults,
     judge_images,
     number_exports,
     pseudonymise_records,
     standardise_images,
     summarise_ingestion,
+    sweep_store,
 )
 
 
@@ -74,6 +76,7 @@ def create_pipeline() -> Pipeline:
                 ["image_manifest", "rejected_images", "compared_images"],
                 name="judge_images",
             ),
+            Node(sweep_store, ["image_manifest", "refresh_counts", "image_folder"], None, name="sweep_store"),
             Node(
                 summarise_ingestion,
                 [
@@ -90,10 +93,11 @@ def create_pipeline() -> Pipeline:
                 name="summarise_ingestion",
             ),
             Node(
-                check_fault_fraction,
-                ["ingestion_summary", "params:ingestion"],
-                None,
-                name="check_fault_fraction",
+                check_faults,
+                ["ingestion_summary", "image_manifest", "params:ingestion"],
+                "fault_check",
+                name="check_faults",
             ),
+            Node(fail_on_faults, "fault_check", None, name="fail_on_faults"),
         ]
     )

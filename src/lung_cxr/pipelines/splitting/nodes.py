@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from lung_cxr import contracts
+from lung_cxr.imaging import fault_check
 from lung_cxr.parameters import BackboneParameters, IngestionParameters, SplittingParameters
 from lung_cxr.splitting import assign, distribution, images, leaks, pixels
 
@@ -14,10 +15,14 @@ LeakCheck = dict[str, int | float | None]
 
 
 def assign_patients(
-    image_manifest: pd.DataFrame, previous: pd.DataFrame | None, parameters: SplittingParameters
+    image_manifest: pd.DataFrame,
+    checked: dict[str, Any],
+    previous: pd.DataFrame | None,
+    parameters: SplittingParameters,
 ) -> pd.DataFrame:
-    """Give every new patient its subset; those of earlier runs keep theirs."""
+    """Give every new patient its subset; those of earlier runs keep theirs. No broken export gets so far."""
     manifest = contracts.image_manifest.validate(image_manifest)
+    fault_check.require_passed(checked, manifest)
     return assign.assign_patients(manifest, previous, seed=parameters.seed, fractions=parameters.fractions)
 
 

@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 assign_patients,
-                ["image_manifest", "previous_patient_subsets", "params:splitting"],
+                ["image_manifest", "fault_check", "previous_patient_subsets", "params:splitting"],
                 "patient_subsets",
                 name="assign_patients",
             ),
