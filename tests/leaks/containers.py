@@ -34,6 +34,7 @@ BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 HEXADECIMAL = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}){8,}(?![0-9A-Za-z])")
 TAGS = re.compile(r"<[^<>]*>")
 PRINTABLE = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f\ufffd]{16,}")
+EASTERN = re.compile(r"[\u2000-\U0010ffff]+")  # what bytes look like that were no UTF-16
 ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[0-7]{3}")
 MIN_OCR_SIDE = 64  # pixels: no letter can be read in less
 
@@ -159,7 +160,7 @@ class Opener:
         for start in (0, 1):
             for name in ("utf-16-le", "utf-16-be"):
                 wide = data[start:].decode(name, "replace")
-                yield Text(f"{where}{STEP}{name}", "".join(c if c < "\u2000" else BOUNDARY for c in wide))
+                yield Text(f"{where}{STEP}{name}", EASTERN.sub(BOUNDARY, wide))
 
     def _unescaped(self, where: str, text: str) -> Iterator[Text]:
         def one(match: re.Match[str]) -> str:

@@ -33,7 +33,7 @@ MONTHS = [
     "november",
     "december",
 ]
-_DROPPED = re.compile(rf"[^\w{BOUNDARY}]+|_+")
+_DROPPED = re.compile(rf"[^\w{BOUNDARY}]+|_+")  # accents, once apart from their letters, are not \w
 _LATIN = str.maketrans({"đ": "d", "ð": "d", "ı": "i", "ł": "l", "ø": "o"})
 
 
@@ -59,8 +59,7 @@ class Needle:
 def fold(text: str) -> str:
     """NFKC, case folded, without diacritics, blanks and punctuation; `BOUNDARY` stays."""
     if not text.isascii():
-        text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
-        text = "".join(letter for letter in text if not unicodedata.combining(letter)).translate(_LATIN)
+        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).translate(_LATIN)
     return _DROPPED.sub("", text.lower())
 
 

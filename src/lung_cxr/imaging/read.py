@@ -1,6 +1,7 @@
 """Any file of an export → one grey radiograph in memory: DICOM, PNG or JPEG, told apart by content, not by name."""
 
 import io
+import logging
 import os
 import stat
 import warnings
@@ -11,6 +12,8 @@ from PIL import Image, ImageOps
 
 from lung_cxr.imaging.radiograph import Radiograph, as_shown, luminance
 from lung_cxr.imaging.reasons import Rejection
+
+logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)  # at the level DEBUG it quotes EXIF
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
