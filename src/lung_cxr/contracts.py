@@ -90,6 +90,15 @@ image_manifest = _table(
     }
 )
 
+merged_patients = _table(
+    {
+        "patient_key": _key(unique=True),  # of a number that is not its person's own
+        "person_key": _key(),
+        "shift_days": pa.Column(INT64, pa.Check.in_range(-730, 730)),  # from its date shift to the person's
+        "excluded": pa.Column(BOOL),  # in another subset than the person
+    }
+)
+
 clinical_notes = _table(
     {
         "image_id": _key(unique=True),

@@ -40,11 +40,3 @@ def test_saving_confirms_a_delivery_and_writes_nothing(tmp_path):
     with pytest.raises(DatasetError, match="lacks 1 of the 2 exports"):
         dataset.save(["2026-01", "2026-02"])
     assert [path.name for path in tmp_path.iterdir()] == ["2026-01"]
-
-
-@pytest.mark.parametrize("name", ["withdrawn.csv", "patient_aliases.csv", "2026-01/withdrawn.csv"])
-def test_withdrawals_and_merged_numbers_stop_the_run_since_nobody_would_honour_them(tmp_path, name):
-    (tmp_path / "2026-01").mkdir()
-    (tmp_path / name).touch()
-    with pytest.raises(DatasetError, match=rf"holds {name.rpartition('/')[2]}; this version honours neither"):
-        ExportsDataset(filepath=str(tmp_path)).load()

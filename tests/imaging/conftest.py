@@ -6,6 +6,7 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from pydicom.dataset import FileDataset, FileMetaDataset
@@ -28,6 +29,7 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from lung_cxr.imaging.persons import MERGED_COLUMNS
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
 
@@ -154,3 +156,9 @@ def ingestion(base_settings) -> IngestionParameters:
 @pytest.fixture(scope="session")
 def secret() -> Secret:
     return Secret("a secret of forty characters or so, 40!!")
+
+
+@pytest.fixture(scope="session")
+def nobody_merged() -> pd.DataFrame:
+    """`merged_patients` of a hospital that has merged no numbers."""
+    return pd.DataFrame(columns=MERGED_COLUMNS).astype({"shift_days": "int64", "excluded": bool})

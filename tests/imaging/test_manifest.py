@@ -43,7 +43,7 @@ def tables(records, observations):
 
 
 @pytest.fixture
-def judged(tmp_path, ingestion):
+def judged(tmp_path, ingestion, nobody_merged):
     def run(
         records,
         observations,
@@ -58,7 +58,7 @@ def judged(tmp_path, ingestion):
     ):
         frame, ledger = tables(records, observations)
         judgement = judge(
-            images_seen(frame, excluded, previous),
+            images_seen(frame, excluded, previous, nobody_merged),
             ledger,
             ingestion.quality.model_copy(update=limits),
             accept_unknown,

@@ -17,10 +17,12 @@ def row(**cells):
 
 
 @pytest.fixture
-def clean(secret, emr, icd10):
+def clean(secret, nobody_merged, emr, icd10):
     def run(*rows, **settings):
         numbered = [{"row": number, **cells} for number, cells in enumerate(rows, start=1)]
-        return clean_records(pd.DataFrame(numbered), secret, emr.model_copy(update=settings), icd10.classes)
+        return clean_records(
+            pd.DataFrame(numbered), secret, nobody_merged, emr.model_copy(update=settings), icd10.classes
+        )
 
     return run
 
@@ -163,13 +165,13 @@ def test_the_same_row_twice_is_one_record(clean):
     assert cleaned.rejected["reason_code"].tolist() == ["superseded_record"]
 
 
-def test_the_order_of_rows_does_not_matter(clean, secret, emr, icd10):
+def test_the_order_of_rows_does_not_matter(clean, secret, nobody_merged, emr, icd10):
     rows = [
         {"row": i, **row(patient_id=f"P{i % 5}", image_path=f"{i % 9}.dcm", export=1 + i % 2)} for i in range(1, 40)
     ]
-    straight = clean_records(pd.DataFrame(rows), secret, emr, icd10.classes)
+    straight = clean_records(pd.DataFrame(rows), secret, nobody_merged, emr, icd10.classes)
     shuffled = pd.DataFrame(rows).sample(frac=1, random_state=0)
-    for one, other in zip(straight, clean_records(shuffled, secret, emr, icd10.classes), strict=True):
+    for one, other in zip(straight, clean_records(shuffled, secret, nobody_merged, emr, icd10.classes), strict=True):
         pd.testing.assert_frame_equal(one, other)
 
 
@@ -192,7 +194,7 @@ def test_a_path_has_one_spelling(written, normal):
     assert normalised_path(written) == normal
 
 
-def test_thousands_of_rows_take_no_longer_than_a_second(secret, emr, icd10):
+def test_thousands_of_rows_take_no_longer_than_a_second(secret, nobody_merged, emr, icd10):
     n = 5_000
     cells = {name: np.full(n, value, object) for name, value in row().items()}
     cells |= {
@@ -200,6 +202,6 @@ def test_thousands_of_rows_take_no_longer_than_a_second(secret, emr, icd10):
         "patient_id": [f"P{i // 3}" for i in range(n)],
         "image_path": [f"{i}.dcm" for i in range(n)],
     }
-    cleaned = clean_records(pd.DataFrame(cells), secret, emr, icd10.classes)
+    cleaned = clean_records(pd.DataFrame(cells), secret, nobody_merged, emr, icd10.classes)
     assert len(cleaned.records) == n
     assert cleaned.records["patient_key"].nunique() == -(-n // 3)

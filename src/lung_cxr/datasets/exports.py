@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from lung_cxr.imaging.exports import MARKER, NOT_HONOURED, Export
+from lung_cxr.imaging.exports import MARKER, Export
 
 
 class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
@@ -29,7 +29,7 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
         """Return export_id → export, in the order of their names.
 
         Raises:
-            DatasetError: The folder is not there, there is no export in it, or a list of withdrawals or merged numbers.
+            DatasetError: The folder is not there, or there is no export in it.
         """
         if not self._exists():
             raise DatasetError(
@@ -44,7 +44,6 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
                 f"{self._named()} holds no folder that matches {self._glob!r}; expected one folder per export, with an "
                 "EMR table and its images. `kedro run --pipelines synthetic_hospital --env demo` writes an example"
             )
-        self._refuse_lists([root, *folders])
         exports = [self._export(folder, root) for folder in folders]
         return {export.export_id: export for export in exports}
 
@@ -61,15 +60,6 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
     def _export(self, folder: Path, root: Path) -> Export:
         export_id = "." if folder == root else folder.relative_to(root).as_posix()
         return Export(export_id, folder, (folder / MARKER).is_file())
-
-    def _refuse_lists(self, folders: list[Path]) -> None:
-        """To go on as if nobody had withdrawn would be worse than to stop."""
-        if found := sorted({name for folder in folders for name in NOT_HONOURED if (folder / name).exists()}):
-            raise DatasetError(
-                f"{self._named()} holds {' and '.join(found)}; this version honours neither withdrawals nor merged "
-                "patient numbers. Take those patients out of the exports and their images out of the catalogue by hand "
-                "(docs/refresh.md), give merged patients one number in every table, then move the file away"
-            )
 
     def _named(self) -> str:
         return f"The exports' folder {self._filepath!r}"

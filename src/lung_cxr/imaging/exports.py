@@ -13,7 +13,6 @@ from lung_cxr.imaging.tables import TableError, TextTable, read_text_table
 from lung_cxr.parameters import EmrParameters, LogicalColumn
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists
-NOT_HONOURED = ("withdrawn.csv", "patient_aliases.csv")  # beside the exports: withdrawals and merged numbers
 LOGICAL_COLUMNS: tuple[LogicalColumn, ...] = get_args(LogicalColumn)
 REQUIRED: tuple[tuple[LogicalColumn, ...], ...] = (
     ("patient_id",),
@@ -37,6 +36,12 @@ class Export:
     export_id: str
     folder: Path
     synthetic: bool
+
+    @property
+    def root(self) -> Path:
+        """The folder of all exports; the export's own where it is the only one."""
+        depth = len(PurePosixPath(self.export_id).parts)
+        return self.folder.parents[depth - 1] if depth else self.folder
 
     def read_rows(self, emr: EmrParameters, ordinal: int) -> pd.DataFrame:
         """Read all EMR tables of the export, as text.

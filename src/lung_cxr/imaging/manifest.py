@@ -10,6 +10,7 @@ import pandas as pd
 
 from lung_cxr.imaging.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.observe import NOT_LOOKED, NOTHING_SEEN
+from lung_cxr.imaging.persons import under_person_keys
 from lung_cxr.imaging.quality import quality_faults
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.imaging.store import ImageStore
@@ -46,7 +47,9 @@ class Judgement(NamedTuple):
     compared: pd.DataFrame
 
 
-def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.DataFrame | None) -> pd.DataFrame:
+def images_seen(
+    records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.DataFrame | None, merged: pd.DataFrame
+) -> pd.DataFrame:
     """Return one row per image of this and earlier runs, what the records say and why they exclude it.
 
     Images that no export names any more are kept as the last manifest had them. An image keeps the number of the export
@@ -56,6 +59,7 @@ def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.Data
         records: As `contracts.records`.
         excluded: `image_id, reason_code` of images whose latest row was rejected.
         previous: The last manifest, if there was one.
+        merged: Numbers that are one person, as `contracts.merged_patients`.
     """
     images = records.assign(record_reason="")
     if previous is None:
@@ -63,8 +67,10 @@ def images_seen(records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.Data
     first = images["image_id"].map(previous.set_index("image_id")["export"]).fillna(images["export"])
     images = images.assign(export=np.minimum(images["export"], first.astype(np.int64)))
     earlier = previous.loc[~previous["image_id"].isin(records["image_id"]), FROM_RECORDS]
-    reasons = dict(zip(excluded["image_id"], excluded["reason_code"], strict=True))
-    earlier = earlier.assign(record_reason=[reasons.get(image_id, "") for image_id in earlier["image_id"]])
+    of_excluded = earlier["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
+    reasons = earlier["image_id"].map(excluded.set_index("image_id")["reason_code"]).astype("object")
+    reasons = reasons.fillna(of_excluded.map({True: "merged_across_subsets", False: ""}))
+    earlier = under_person_keys(earlier, merged).assign(record_reason=reasons.astype("str"))
     return pd.concat([images, earlier], ignore_index=True)
 
 

@@ -42,6 +42,7 @@ OUT_OF_SCOPE = {
     "not_frontal": "not a frontal view",
     "unknown_view": "nobody wrote the view down",
     "exact_duplicate": "the same pixels as another image",
+    "merged_across_subsets": "the patient's number was merged with one of another subset, assigned earlier",
 }
 
 FLAGS = {

@@ -24,6 +24,7 @@ from lung_cxr.imaging.cells import (
 )
 from lung_cxr.imaging.exports import stays_inside
 from lung_cxr.imaging.notes import scrub_notes
+from lung_cxr.imaging.persons import under_person_keys
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.parameters import EmrParameters
 
@@ -66,26 +67,33 @@ class CleanedRecords(NamedTuple):
 
 
 def clean_records(
-    rows: pd.DataFrame, secret: Secret, emr: EmrParameters, icd10_classes: Mapping[str, list[str]]
+    rows: pd.DataFrame,
+    secret: Secret,
+    merged: pd.DataFrame,
+    emr: EmrParameters,
+    icd10_classes: Mapping[str, list[str]],
 ) -> CleanedRecords:
     """Turn the rows of all exports into pseudonymous records.
 
     Args:
         rows: `export` (ordinal), and what `Export.read_rows` returns.
         secret: The key of all pseudonyms.
+        merged: Numbers that are one person, as `contracts.merged_patients`.
         emr: How the hospital writes things.
         icd10_classes: Class → ICD-10 prefixes.
     """
     rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
     reasons = pd.Series("", index=rows.index)
-    identified = _with_keys(rows, secret, emr.patient_id_width)
+    identified = with_keys(rows, secret, emr.patient_id_width)
     reasons.update(_broken_contracts(identified))
     named = _labels(identified, icd10_classes)
     labels = named["label"]
     sound = reasons == ""
     reasons.update(_superseded(identified[sound], labels[sound]))
+    excluded = identified["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
+    reasons[(reasons == "") & excluded] = "merged_across_subsets"
     reasons[(reasons == "") & (labels == "")] = "not_one_of_seven"
-    records = _records(identified[reasons == ""], secret, emr).join(named)
+    records = under_person_keys(_records(identified[reasons == ""], secret, emr), merged).join(named)
     first_seen = identified[sound].groupby("image_id")["export"].min()
     records["export"] = records["image_id"].map(first_seen).astype(np.int64)
     return CleanedRecords(
@@ -127,7 +135,12 @@ def _file_keys(normalised: "pd.Series[str]", secret: Secret) -> "pd.Series[str]"
     )
 
 
-def _with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:
+def with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:
+    """Clean the identifiers of rows and add what names them past 02.
+
+    Returns:
+        The rows with `patient_key` (of the number as written), `study_key`, `image_id`, `file_key`, `clean_path`.
+    """
     patients = clean_identifiers(rows["patient_id"], width)
     studies = clean_identifiers(rows["study_id"])
     paths = _normalised(rows["image_path"])
@@ -136,6 +149,9 @@ def _with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.Data
         patient_id=patients,
         study_id=studies,
         clean_path=paths,
+        patient_key=patients.map({patient: secret.key("patient", patient) for patient in patients.unique()}).astype(
+            "str"
+        ),
         file_key=_file_keys(paths, secret),
         image_id=[secret.key("image", *filter(None, parts)) for parts in together],
         study_key=[secret.key("study", patient, study or path) for patient, study, path in together],
@@ -217,13 +233,11 @@ def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
 def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
     exam, birth = (parse_dates(rows[name], emr.date_format) for name in ("exam_date", "birth_date"))
     patients = rows["patient_id"].unique()
-    keys = {patient: secret.key("patient", patient) for patient in patients}
     shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
     given = rows["exam_date"].str.strip() != ""
     return (
-        rows[["image_id", "study_key", "file_key", "table", "row"]]
+        rows[["image_id", "patient_key", "study_key", "file_key", "table", "row"]]
         .assign(
-            patient_key=rows["patient_id"].map(keys).astype("str"),
             view=translate(rows["view"], emr.views),
             sex=translate(rows["sex"], emr.sexes),
             age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),

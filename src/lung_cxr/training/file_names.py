@@ -4,3 +4,5 @@ RECORD = "run_record.json"
 FAILURE = "failure.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.parquet"
+IDENTITY = "identity.json"  # in `06_models`
+WITHDRAWAL = "withdrawal.json"

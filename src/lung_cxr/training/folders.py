@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
+from lung_cxr.training.file_names import FAILURE, HISTORY, IDENTITY, PREDICTIONS, RECORD
 from lung_cxr.training.identity import Identity, same_plan, same_run
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class RunFolders:
     @property
     def identity(self) -> Path:
         """Which run the other files belong to, from its start on."""
-        return self.models / self._name / "identity.json"
+        return self.models / self._name / IDENTITY
 
     def outlook(self, identity: Identity, force: bool) -> Outlook:
         """Tell whether this run is done, begun or new.

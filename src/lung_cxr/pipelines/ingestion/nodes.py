@@ -6,16 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr import contracts
+from lung_cxr import contracts, withdrawal
 from lung_cxr.imaging import exports as hospital
-from lung_cxr.imaging import fault_check, manifest, records, refresh, summary
+from lung_cxr.imaging import fault_check, manifest, persons, records, refresh, summary
 from lung_cxr.imaging.journal import Journal
 from lung_cxr.imaging.observe import Observer
+from lung_cxr.imaging.persons import read_patient_lists
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.imaging.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.refresh_plan import plan_refresh
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
+from lung_cxr.splitting.memory import checked_memory
 
 Exports = dict[str, hospital.Export]
 
@@ -33,17 +35,57 @@ def number_exports(exports: Exports, previous: pd.DataFrame | None, _key_fingerp
     return contracts.known_exports.validate(hospital.number_exports(exports.values(), previous))
 
 
+def erase_withdrawn(
+    exports: Exports,
+    known: pd.DataFrame,
+    secret: Secret,
+    intermediate_folder: Path,
+    primary_folder: Path,
+    image_folder: Path,
+    journal_folder: Path,
+    pixel_folder: Path,
+    model_folder: Path,
+    output_folder: Path,
+    emr: EmrParameters,
+) -> dict[str, Any]:
+    """Erase all that is kept of patients who withdraw, before anything else is done."""
+    lists = read_patient_lists(exports.values(), emr.patient_id_width)
+    if not lists.withdrawn:
+        return withdrawal.NOBODY
+    rows = hospital.read_all_rows(exports, known, emr)
+    own = rows[lists.withdrawn_rows(rows, emr.patient_id_width)]
+    places = withdrawal.Places(
+        intermediate_folder, primary_folder, image_folder, journal_folder, pixel_folder, model_folder, output_folder
+    )
+    return withdrawal.erase_withdrawn(lists, own, secret, emr.patient_id_width, places)
+
+
+def merge_patients(
+    exports: Exports,
+    secret: Secret,
+    previous_subsets: pd.DataFrame | None,
+    _withdrawals: dict[str, Any],
+    emr: EmrParameters,
+) -> pd.DataFrame:
+    """Say under which key merged patient numbers go; who was assigned to a subset keeps it."""
+    lists = read_patient_lists(exports.values(), emr.patient_id_width)
+    return contracts.merged_patients.validate(persons.merge_patients(lists, secret, checked_memory(previous_subsets)))
+
+
 def pseudonymise_records(
     exports: Exports,
     known: pd.DataFrame,
     secret: Secret,
+    merged: pd.DataFrame,
     previous_notes: pd.DataFrame | None,
     emr: EmrParameters,
     icd10: Icd10Parameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Read the EMR tables; return pseudonymous records, rejected rows, the images they exclude and scrubbed notes."""
     rows = hospital.read_all_rows(exports, known, emr)
-    cleaned = records.clean_records(rows, secret, emr, icd10.classes)
+    lists = read_patient_lists(exports.values(), emr.patient_id_width)
+    rows = rows[~lists.withdrawn_rows(rows, emr.patient_id_width)]
+    cleaned = records.clean_records(rows, secret, merged, emr, icd10.classes)
     return (
         contracts.records.validate(cleaned.records),
         contracts.rejected_records.validate(cleaned.rejected),
@@ -89,6 +131,7 @@ def standardise_images(
 def judge_images(
     table: pd.DataFrame,
     excluded: pd.DataFrame,
+    merged: pd.DataFrame,
     source_files: pd.DataFrame,
     previous_manifest: pd.DataFrame | None,
     previously_compared: pd.DataFrame | None,
@@ -99,7 +142,7 @@ def judge_images(
     """Accept or reject every image; return the manifest, the rejections and the compared near duplicates."""
     Journal(journal_folder).clear()  # `source_files` is saved by now
     judgement = manifest.judge(
-        manifest.images_seen(table, excluded, previous_manifest),
+        manifest.images_seen(table, excluded, previous_manifest, merged),
         source_files,
         parameters.quality,
         parameters.accept_unknown_view,
@@ -134,6 +177,7 @@ def summarise_ingestion(
     image_manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
     refresh_counts: dict[str, Any],
+    withdrawals: dict[str, Any],
     icd10: Icd10Parameters,
     parameters: IngestionParameters,
 ) -> dict[str, Any]:
@@ -145,7 +189,12 @@ def summarise_ingestion(
     }
     for line in summary.in_words(counted):
         logger.info(line)
-    return {**settings, "files": refresh_counts["total"], **counted}
+    return {**settings, "files": refresh_counts["total"], "withdrawn": withdrawals["rows"], **counted}
+
+
+def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
+    """Name the runs that saw patients who withdrew, and what was erased, in counts."""
+    return withdrawal.withdrawal_report(withdrawals, output_folder)
 
 
 def check_faults(

@@ -1,0 +1,128 @@
+"""Patients who withdraw leave everything that is kept, and the runs that saw them are named (DESIGN §4).
+
+Every step can be repeated, and what says whom and what to erase goes last: a run that is killed anywhere leaves a
+catalogue that the next run finishes to clear. Where nobody withdraws, nothing is looked at.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.imaging import erase
+from lung_cxr.imaging.journal import Journal
+from lung_cxr.imaging.persons import PatientLists
+from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.imaging.records import with_keys
+from lung_cxr.imaging.store import ImageStore
+from lung_cxr.splitting.erase_pixels import erase_pixels
+from lung_cxr.training.affected_runs import affected_runs, mark_affected_runs
+from lung_cxr.training.file_names import PREDICTIONS
+
+NOBODY: dict[str, Any] = {"listed": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where patients' data are kept.
+
+    Attributes:
+        intermediate: `02_intermediate`.
+        primary: `03_primary`.
+        images: `03_primary/images`.
+        journal: `02_intermediate/refresh_journal`.
+        model_input: `05_model_input`.
+        models: `06_models`.
+        outputs: `07_model_output`.
+    """
+
+    intermediate: Path
+    primary: Path
+    images: Path
+    journal: Path
+    model_input: Path
+    models: Path
+    outputs: Path
+
+    @property
+    def named_last(self) -> list[Path]:
+        """The tables that say whose an image is, in the order in which they are erased."""
+        names = (self.model_input / "patient_subsets.parquet", self.intermediate / "records.parquet")
+        return [*names, self.primary / "image_manifest.parquet"]
+
+
+def erase_withdrawn(
+    lists: PatientLists, rows: pd.DataFrame, secret: Secret, width: int | None, places: Places
+) -> dict[str, Any]:
+    """Erase everything of the patients who withdraw and say what was there, in counts.
+
+    Args:
+        lists: What the hospital says.
+        rows: Theirs, of all exports, as `exports.read_all_rows`.
+        secret: Makes the keys by which they are found.
+        width: `emr.patient_id_width`.
+        places: Where to look.
+
+    Returns:
+        `listed` (numbers on the list), `rows` (export → rows left out), `erased` (what this run found and erased;
+        all 0 where it was done before), `same_pixels_left` (images of other numbers that were stored with the very
+        same pixels: somebody must look whose they are).
+    """
+    patients = {secret.key("patient", number) for number in lists.withdrawn}
+    own = with_keys(rows, secret, width)
+    named = [places.intermediate / "records.parquet", places.primary / "image_manifest.parquet"]
+    images = erase.find_images(named, patients) | set(own["image_id"])
+    keys = patients | images | set(own["study_key"])
+    same_pixels = _same_pixels(places.primary / "image_manifest.parquet", images)
+    split, memory = (_table(places.model_input / name) for name in ("split.parquet", "patient_subsets.parquet"))
+    mark_affected_runs(places.models, places.outputs, patients, split, memory)
+    erased = {"predictions": sum(erase.erase_rows(path, keys) for path in places.outputs.rglob(f"*{PREDICTIONS}"))}
+    erased["pixel_arrays"] = erase_pixels(places.model_input, images)
+    erase.erase_from_journal(Journal(places.journal), images)
+    erased["images"] = erase.erase_images(ImageStore(places.images), images)
+    folders = (places.intermediate, places.primary, places.model_input)
+    tables = [path for folder in folders for path in erase.tables_below(folder) if path not in places.named_last]
+    tables += [path for path in places.named_last if path.exists()]
+    erased["rows_of_tables"] = sum(erase.erase_rows(path, keys) for path in tables)
+    counts = {str(export): int(number) for export, number in rows["export"].value_counts().sort_index().items()}
+    return {"listed": lists.listed, "rows": counts, "erased": erased, "same_pixels_left": same_pixels}
+
+
+def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
+    """Return what was erased and every run that saw a patient who has withdrawn, and log what to do."""
+    runs = affected_runs(output_folder)
+    learnt = [run for run in runs if set(run["subsets"]) & {"train", "validation"}]
+    if any(withdrawals["erased"].values()):
+        listed = ", ".join(f"{what} {count}" for what, count in withdrawals["erased"].items())
+        logger.warning("Patients who withdrew were erased: %s", listed)
+    if withdrawals["same_pixels_left"]:
+        logger.warning(
+            "%d images of other patient numbers have the very pixels of one that was erased: look whose they are",
+            withdrawals["same_pixels_left"],
+        )
+    if runs:
+        logger.warning(
+            "%d runs saw patients who withdrew (08_reporting/withdrawal_report.json), %d of them in training or "
+            "validation: a model cannot forget. Run `kedro run --pipelines splitting,training,reporting`, then delete "
+            "the folders of these runs in 06_models and 07_model_output, and any copy of their models",
+            len(runs),
+            len(learnt),
+        )
+    return {**withdrawals, "affected_runs": runs}
+
+
+def _same_pixels(manifest: Path, images: set[str]) -> int:
+    table = _table(manifest)
+    if table is None:
+        return 0
+    own = table["image_id"].isin(images)
+    pixels = set(table.loc[own, "pixel_sha256"]) - {""}
+    return int((table["pixel_sha256"].isin(pixels) & ~own).sum())
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    return pd.read_parquet(path) if path.exists() else None

@@ -1,0 +1,292 @@
+"""Patients who withdraw and numbers that were merged, through ingestion and splitting, in a folder of their own."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+from PIL import Image
+
+from lung_cxr import parameters as groups
+from lung_cxr.contracts import predictions as predictions_contract
+from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.imaging.exports import MARKER
+from lung_cxr.imaging.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.tables import TableError
+from lung_cxr.pipelines import ingestion, splitting
+from lung_cxr.settings import CONFIG_LOADER_ARGS
+from lung_cxr.splitting.images import split_sha256
+
+SECRET = Secret(PUBLIC_SECRET)
+GROUPS = {
+    "emr": groups.EmrParameters,
+    "icd10": groups.Icd10Parameters,
+    "ingestion": groups.IngestionParameters,
+    "splitting": groups.SplittingParameters,
+}
+CODES = {"Pneumonia": "J18.9", "COVID-19": "U07.1", "Tuberculosis": "A15.0"}
+
+
+class Hospital:
+    """A folder of exports and the catalogue that is made of it, under the settings of conf/test."""
+
+    def __init__(self, project: Path, folder: Path):
+        self.data = folder / "data/test"
+        self.exports = self.data / "01_raw/exports"
+        self.loader = OmegaConfigLoader(conf_source=str(project / "conf"), env="test", **CONFIG_LOADER_ARGS)
+        self.datasets, self.parameters = self.loader["catalog"], self.loader["parameters"]
+
+    def receive(self, export: str, patients: list[str]) -> None:
+        """Write an export with one image of each patient; "A=1" is patient A's image of seed 1."""
+        (self.exports / export).mkdir(parents=True, exist_ok=True)
+        (self.exports / export / MARKER).touch()
+        rows = []
+        for patient in patients:
+            name = f"{export}-{patient}.png"
+            rng = np.random.default_rng([*export.encode(), *patient.encode()])
+            coarse = Image.fromarray(rng.integers(0, 256, (12, 12)).astype(np.uint8))
+            pixels = np.asarray(coarse.resize((128, 128), Image.Resampling.BICUBIC)).astype(int)
+            noisy = np.clip(pixels + rng.integers(-20, 20, pixels.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(self.exports / export / name)
+            code = CODES[list(CODES)[sum(patient.encode()) % 3]]
+            rows.append({"patient_id": patient, "image_path": name, "icd10_primary": code, "view": "PA"})
+        table = pd.DataFrame(rows).assign(exam_date="2026-03-31", birth_date="1950-01-01", sex="F", clinical_note="ho")
+        table.to_csv(self.exports / export / "emr.csv", index=False)
+
+    def hand_in(self, name: str, text: str) -> None:
+        (self.exports / name).write_text(text)
+
+    def run(self, *pipelines) -> None:
+        catalogue = DataCatalog.from_config(self.datasets)
+        for name, model in GROUPS.items():
+            catalogue[f"params:{name}"] = model.model_validate(self.parameters[name])
+        catalogue["params:backbones"] = self.parameters["backbones"]
+        for pipeline in pipelines or (ingestion, splitting):
+            SequentialRunner().run(pipeline.create_pipeline(), catalogue)
+
+    def table(self, path: str) -> pd.DataFrame:
+        return pd.read_parquet(self.data / path)
+
+    def report(self, name: str) -> dict:
+        newest = max((self.data / f"08_reporting/{name}.json").iterdir())
+        return json.loads((newest / f"{name}.json").read_text())
+
+    def pretend_run(self, cell: str, split_hash: str, predicted: list[str]) -> None:
+        """A finished run, as training leaves it: a record, a model and predictions."""
+        split = self.table("05_model_input/split.parquet")
+        rows = split[split["subset"].isin(predicted)]
+        rows = rows.assign(**dict.fromkeys(PROBABILITY_COLUMNS, 1 / len(DISEASES)))
+        columns = list(predictions_contract.columns)
+        for layer in ("06_models", "07_model_output"):
+            (self.data / layer / cell).mkdir(parents=True)
+        (self.data / "06_models" / cell / "identity.json").write_text(json.dumps({"split_sha256": split_hash}))
+        output = self.data / "07_model_output" / cell
+        (output / "run_record.json").write_text(json.dumps({"split_sha256": split_hash, "seed": 7}))
+        rows[columns].to_parquet(output / "predictions.parquet", index=False)
+
+    def everything_kept(self) -> str:
+        """All text below data/ past 01_raw, tables as CSV, and the names of all files."""
+        files = [path for path in sorted(self.data.rglob("*")) if path.is_file() and "01_raw" not in path.parts]
+        return "\n".join(str(path) + "\n" + _text(path) for path in files)
+
+
+def _text(path: Path) -> str:
+    return pd.read_parquet(path).to_csv() if path.suffix == ".parquet" else path.read_text("utf-8", "replace")
+
+
+@pytest.fixture
+def hospital(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = Hospital(project, tmp_path)
+    made.parameters["emr"]["keep_notes"] = True
+    return made
+
+
+PATIENTS = [f"P{number:02d}" for number in range(30)]
+
+
+@pytest.fixture
+def split_hospital(hospital):
+    hospital.receive("a", PATIENTS)
+    hospital.run()
+    return hospital
+
+
+def keys_of(patient: str, exports: str = "a") -> list[str]:
+    images = [SECRET.key("image", patient, f"{export}-{patient}.png") for export in exports]
+    return [SECRET.key("patient", patient), *images]
+
+
+def in_subset(hospital: Hospital, subset: str) -> list[str]:
+    memory = hospital.table("05_model_input/patient_subsets.parquet").set_index("patient_key")["subset"]
+    return [patient for patient in PATIENTS if memory.get(SECRET.key("patient", patient)) == subset]
+
+
+def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospital, caplog):
+    leaving = {subset: in_subset(split_hospital, subset)[0] for subset in ("train", "validation", "test")}
+    split = split_hospital.table("05_model_input/split.parquet")
+    present = split_sha256(split)
+    split_hospital.pretend_run("mobilenet/dynamic/seed_7", present, ["validation", "test"])
+    old = "mobilenet/dynamic/superseded/2026-01-01T00.00.00.000000Z/seed_7"
+    split_hospital.pretend_run(old, "another split", ["validation"])
+    before = split_hospital.everything_kept()
+    memory = split_hospital.table("05_model_input/patient_subsets.parquet")
+    keys = [key for patient in leaving.values() for key in keys_of(patient)]
+    assert all(key in before for key in keys)
+    split_hospital.hand_in("withdrawn.csv", "patient_id\n" + "\n".join([*leaving.values(), "UNKNOWN"]) + "\n")
+    with caplog.at_level(logging.WARNING):
+        split_hospital.run(ingestion)
+    after = split_hospital.everything_kept()
+    assert [key for key in keys if key in after] == []
+    assert "3 runs saw" not in caplog.text
+    assert "2 runs saw patients who withdrew" in caplog.text
+    report = split_hospital.report("withdrawal_report")
+    assert report["listed"] == 4
+    assert report["rows"] == {"1": 3}
+    assert report["erased"]["images"] == 3
+    assert report["affected_runs"] == [
+        {"run": "mobilenet/dynamic/seed_7", "subsets": ["test", "train", "validation"], "certain": True},
+        {"run": old, "subsets": ["train", "validation"], "certain": False},
+    ]
+    assert split_hospital.report("ingestion_summary")["withdrawn"] == {"1": 3}
+    assert not list((split_hospital.data / "05_model_input").glob("pixels_*"))
+    split_hospital.run(splitting)
+    kept = memory[~memory["patient_key"].isin(keys)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(split_hospital.table("05_model_input/patient_subsets.parquet"), kept)
+    rows = split[~split["patient_key"].isin(keys)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(split_hospital.table("05_model_input/split.parquet"), rows)
+
+
+def test_erasing_again_finds_nothing_and_the_affected_runs_stay_listed(split_hospital):
+    train = in_subset(split_hospital, "train")[0]
+    present = split_sha256(split_hospital.table("05_model_input/split.parquet"))
+    split_hospital.pretend_run("vgg16/traditional/seed_7", present, ["test"])
+    split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
+    split_hospital.run()
+    split_hospital.run()
+    report = split_hospital.report("withdrawal_report")
+    assert set(report["erased"].values()) == {0}
+    assert [run["run"] for run in report["affected_runs"]] == ["vgg16/traditional/seed_7"]
+    folder = split_hospital.data / "07_model_output/vgg16/traditional"
+    shutil.rmtree(folder)
+    split_hospital.run(ingestion)
+    assert split_hospital.report("withdrawal_report")["affected_runs"] == []
+
+
+STEPS = ["mark_affected_runs", "erase_pixels", "erase.erase_from_journal", "erase.erase_images", "erase.erase_rows"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_run_killed_between_two_steps_is_finished_by_the_next(split_hospital, monkeypatch, step):
+    train = in_subset(split_hospital, "train")[0]
+    split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"lung_cxr.withdrawal.{step}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            split_hospital.run(ingestion)
+    split_hospital.run(ingestion)
+    after = split_hospital.everything_kept()
+    assert [key for key in keys_of(train) if key in after] == []
+
+
+def test_a_run_killed_before_the_last_table_is_finished_though_the_export_is_gone(split_hospital, monkeypatch):
+    """What names the patient's images goes last: without raw rows, the manifest is the only way to them."""
+    train = in_subset(split_hospital, "train")[0]
+    shutil.rmtree(split_hospital.exports / "a")
+    split_hospital.receive("b", ["NEW"])
+    split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
+    from lung_cxr.imaging import erase
+
+    whole, calls = erase.erase_rows, []
+
+    def until_the_manifest(path, keys):
+        calls.append(path.name)
+        if path.name == "image_manifest.parquet":
+            raise KeyboardInterrupt
+        return whole(path, keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lung_cxr.imaging.erase.erase_rows", until_the_manifest)
+        with pytest.raises(KeyboardInterrupt):
+            split_hospital.run(ingestion)
+    assert calls[-1] == "image_manifest.parquet"
+    split_hospital.run(ingestion)
+    after = split_hospital.everything_kept()
+    assert [key for key in keys_of(train) if key in after] == []
+
+
+def test_a_malformed_list_stops_the_run_before_the_catalogue_is_touched(split_hospital):
+    before = split_hospital.everything_kept()
+    split_hospital.hand_in("withdrawn.csv", "Nguyễn Văn A\n")
+    with pytest.raises(TableError, match="no column patient_id") as error:
+        split_hospital.run(ingestion)
+    assert "Nguy" not in str(error.value)
+    assert split_hospital.everything_kept() == before
+
+
+def test_where_nobody_withdraws_no_folder_is_looked_through(split_hospital, monkeypatch):
+    monkeypatch.setattr("lung_cxr.withdrawal.erase_withdrawn", lambda *_: pytest.fail("somebody was looked for"))
+    split_hospital.run(ingestion)
+    assert split_hospital.report("withdrawal_report")["affected_runs"] == []
+
+
+def test_who_comes_back_from_the_list_is_read_as_new(split_hospital, caplog):
+    train = in_subset(split_hospital, "train")[0]
+    split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
+    split_hospital.run()
+    (split_hospital.exports / "withdrawn.csv").unlink()
+    with caplog.at_level(logging.INFO):
+        split_hospital.run()
+    assert "1 of 30 files to read: 1 new" in caplog.text
+    assert len(split_hospital.table("05_model_input/split.parquet")) == 30
+
+
+def test_merged_numbers_without_a_subset_become_one_patient_and_no_file_is_read_again(hospital, monkeypatch):
+    hospital.receive("a", PATIENTS)
+    hospital.run(ingestion)
+    before = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")
+    hospital.hand_in("patient_aliases.csv", "patient_id,merged_into\nP00,P01\nP01,P02\n")
+    monkeypatch.setattr("lung_cxr.imaging.observe.Observer.observe", lambda *_: pytest.fail("a file was opened"))
+    hospital.run()
+    after = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")
+    assert set(after.index) == set(before.index)
+    merged = after.loc[[keys_of(patient)[1] for patient in ("P00", "P01", "P02")]]
+    assert merged["patient_key"].tolist() == [SECRET.key("patient", "P02")] * 3
+    assert merged["exam_day"].nunique() == 1
+    split = hospital.table("05_model_input/split.parquet")
+    assert split[split["patient_key"] == SECRET.key("patient", "P02")]["subset"].nunique() == 1
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_merge_across_subsets_excludes_the_later_patients_images(split_hospital, archived):
+    first, later = in_subset(split_hospital, "train")[0], "Q1"
+    test = in_subset(split_hospital, "test")
+    split_hospital.receive("b", [later, first])
+    split_hospital.run()
+    memory = split_hospital.table("05_model_input/patient_subsets.parquet")
+    row = memory["patient_key"] == SECRET.key("patient", later)
+    memory.loc[row, "subset"] = "test"
+    memory.to_parquet(split_hospital.data / "05_model_input/patient_subsets.parquet", index=False)
+    split_hospital.run(splitting)
+    split_hospital.hand_in("patient_aliases.csv", f"patient_id,merged_into\n{first},{later}\n")
+    if archived:
+        shutil.rmtree(split_hospital.exports / "b")
+    for _ in range(2):
+        split_hospital.run()
+        manifest = split_hospital.table("03_primary/image_manifest.parquet").set_index("image_id")
+        gone = manifest.loc[SECRET.key("image", later, f"b-{later}.png")]
+        assert (gone["qc_status"], gone["qc_reasons"].split(";")[0]) == ("rejected", "merged_across_subsets")
+        split = split_hospital.table("05_model_input/split.parquet").set_index("image_id")["subset"]
+        assert {split[key] for key in keys_of(first, "ab")[1:]} == {"train"}
+        assert keys_of(later, "b")[1] not in split.index
+        assert set(in_subset(split_hospital, "test")) == set(test)
