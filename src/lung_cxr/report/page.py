@@ -1,16 +1,12 @@
-"""The report as one HTML page: no script, no network, figures and style inside it."""
+"""The report of the training runs as one page."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from lung_cxr.experiments import Run
 from lung_cxr.report import data_tables, record_tables, result_tables
@@ -18,7 +14,7 @@ from lung_cxr.report.alike import judged_record
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_curves
-from lung_cxr.report.figure_style import as_data_uri, width_in_pixels
+from lung_cxr.report.html_page import Picture, picture, render_page
 from lung_cxr.report.limits import limits
 from lung_cxr.report.numbers import percent
 from lung_cxr.report.sentences import METRIC_TITLES, best_run, finished_runs, notices
@@ -50,16 +46,6 @@ class Sources:
     ingestion_summary: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure in the page: its image, what to see in it, and the same for who cannot see it."""
-
-    uri: str
-    width: int
-    caption: str
-    alt: str
-
-
 def render_report(sources: Sources, title: str, made_at: datetime) -> str:
     """Return the page as HTML.
 
@@ -68,20 +54,7 @@ def render_report(sources: Sources, title: str, made_at: datetime) -> str:
         title: Of the page.
         made_at: When it was made, UTC.
     """
-    environment = Environment(
-        loader=PackageLoader("lung_cxr.report", "."),
-        autoescape=select_autoescape(enabled_extensions=("j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = files("lung_cxr.report").joinpath("report.css").read_text(encoding="utf-8")
-    return environment.get_template(TEMPLATE).render(
-        title=title,
-        made_at=made_at.strftime("%Y-%m-%d %H:%M UTC"),
-        style=Markup(style),  # ours: no text of any input is in it
-        **_content(sources),
-    )
+    return render_page(TEMPLATE, title, made_at, **_content(sources))
 
 
 def _content(sources: Sources) -> dict[str, Any]:
@@ -125,23 +98,23 @@ def _pictures(evaluations: Mapping[str, Any]) -> dict[str, Picture]:
         f"{seeds} Dashed: every image called the largest class."
     )
     return {
-        "accuracy": _picture(
+        "accuracy": picture(
             draw_bars(evaluations, "accuracy"),
             f"Fig. 3. Accuracy. {bars}",
             _in_words(evaluations, "accuracy"),
         ),
-        "macro_f1": _picture(
+        "macro_f1": picture(
             draw_bars(evaluations, "macro_f1"),
             f"Fig. 4. Macro-F1. {bars}",
             _in_words(evaluations, "macro_f1"),
         ),
-        "confusion": _picture(
+        "confusion": picture(
             draw_confusion(evaluations),
             "Fig. 5. Where the test images of each class went: each row is a true class and sums to 1; the diagonal is "
             "what was right. A dot: no test image of that class.",
             "Normalised confusion matrix of every finished run; the diagonals are the recalls of the tables by class.",
         ),
-        "curves": _picture(
+        "curves": picture(
             draw_curves(evaluations),
             "Losses over the epochs of each run's first seed. The green lines are unfreezings, the grey steps behind "
             "them the layer groups m of L that train, the dot is the epoch whose weights were kept. Training loss is "
@@ -166,10 +139,6 @@ def _published_numbers(published: Mapping[str, Any]) -> dict[str, str]:
 
 def _test_in_words(test: Mapping[str, Any]) -> str:
     return "mean {mean:.3f}, standard deviation {sd:.3f}, t({df}) = {t:.3f}, p = {p:.4f}".format(**test)
-
-
-def _picture(figure: Figure, caption: str, alt: str) -> Picture:
-    return Picture(as_data_uri(figure), width_in_pixels(figure), caption, alt)
 
 
 def load_time_starts(finished: Sequence[Mapping[str, Any]]) -> str:
