@@ -80,6 +80,28 @@ class ReportHook:
             click.echo(f"\n{catalog.load('comparison')['headline']}\n\nReport: {path}")
 
 
+class RefreshReportHook:
+    """Ends every refresh with what it did and where its page is, also one that too many faults have stopped."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print both."""
+        self._print(pipeline, catalog)
+
+    @hook_impl
+    def on_pipeline_error(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print both, if the run came so far: then above all there is something to read."""
+        self._print(pipeline, catalog)
+
+    def _print(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        if not {"refresh_page", "refresh_report"} <= pipeline.all_outputs():
+            return
+        page: Any = catalog.get("refresh_page")
+        path = Path(page._get_versioned_path(page.resolve_save_version()))  # of this very run
+        if path.exists():
+            click.echo(f"\n{catalog.load('refresh_report')['headline']}\n\nRefresh report: {path.resolve()}")
+
+
 class FailedRunsHook:
     """Ends a command non-zero when a training run failed.
 

@@ -156,6 +156,30 @@ class IngestionParameters(ParameterGroup):
     workers: int = Field(description="processes; -1: all cores")
 
 
+class DriftParameters(ParameterGroup):
+    """When an export counts as unlike the catalogue so far (`evaluation/drift.py`)."""
+
+    min_distance: Fraction = Field(description="share of images; a smaller distance is no drift, however certain")
+    significance: float = Field(gt=0, lt=1, description="Holm-adjusted p below it")
+    min_patients: int = Field(ge=2, description="on either side; with fewer nothing is said")
+    max_patients: int = Field(ge=100, description="on either side; of more, so many are drawn")
+    draws: int = Field(ge=100, description="times that patients are dealt to the two sides anew")
+    seed: int = Field(ge=0, description="of the draws")
+
+
+class IngestionReportParameters(ParameterGroup):
+    """The page that a refresh ends with."""
+
+    title: str
+    max_exports: int = Field(ge=1, description="newest exports with a column or a drift table of their own")
+    max_rejected_thumbnails: int = Field(ge=0, description="rejected images on the contact sheet; 0: none")
+    max_flagged_thumbnails: int = Field(ge=0, description="accepted images with a remark on theirs; 0: none")
+    show_unchecked_pixels: bool = Field(
+        description="show images that nobody checked for burned-in text; for public collections"
+    )
+    drift: DriftParameters
+
+
 # --- splitting -------------------------------------------------------------------------------------------------------
 
 

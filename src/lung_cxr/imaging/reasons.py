@@ -45,6 +45,9 @@ OUT_OF_SCOPE = {
     "merged_across_subsets": "the patient's number was merged with one of another subset, assigned earlier",
 }
 
+TEXT_IN_PIXELS = frozenset({"unchecked_pixels", "burned_in_annotation", "burned_in_text", "text_remains"})
+"""Reasons that keep an image from every page: its pixels may hold a name."""
+
 FLAGS = {
     "inverted": "MONOCHROME1: black and white were exchanged",
     "redacted": "burned-in text was blacked out",

@@ -1,1 +1,1 @@
-"""From finished runs to what people read: evaluations, tables, figures, sentences and one HTML page. Knows no Kedro."""
+"""From finished runs and refreshes to what people read: tables, figures, sentences and HTML pages. Knows no Kedro."""

@@ -1,6 +1,7 @@
 """Nodes of `ingestion`: they hand tables, files and settings to `lung_cxr.imaging`."""
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.imaging.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.refresh_plan import plan_refresh
 from lung_cxr.imaging.store import ImageStore
-from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
+from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 from lung_cxr.splitting.memory import checked_memory
 
 Exports = dict[str, hospital.Export]
@@ -197,8 +198,57 @@ def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict
     return withdrawal.withdrawal_report(withdrawals, output_folder)
 
 
+def describe_refresh(
+    known: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    ingestion_summary: dict[str, Any],
+    refresh_counts: dict[str, Any],
+    previous_reported_counts: dict[str, Any] | None,
+    parameters: IngestionParameters,
+    report_parameters: IngestionReportParameters,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Say in numbers what the refresh did; return that, and what the next report compares with."""
+    from lung_cxr.report.refresh import facts
+
+    refreshed = facts.Refreshed(
+        known,
+        pd.concat([rejected_records, rejected_images], ignore_index=True),
+        image_manifest,
+        ingestion_summary,
+        refresh_counts,
+        previous_reported_counts,
+    )
+    gathered = facts.gather_facts(refreshed, parameters.quality, report_parameters)
+    return gathered, facts.counts_to_keep(gathered)
+
+
+def write_refresh_report(
+    refresh_report: dict[str, Any],
+    image_manifest: pd.DataFrame,
+    table: pd.DataFrame,
+    source_files: pd.DataFrame,
+    image_folder: Path,
+    icd10: Icd10Parameters,
+    parameters: IngestionParameters,
+    report_parameters: IngestionReportParameters,
+) -> str:
+    """Put the refresh, drift, quality and contact sheets on one page."""
+    from lung_cxr.report.refresh.contact_sheet import Catalogue
+    from lung_cxr.report.refresh.page import render_refresh_report
+
+    catalogue = Catalogue(image_manifest, table, source_files, ImageStore(image_folder), parameters.quality)
+    return render_refresh_report(
+        refresh_report, catalogue, parameters, report_parameters, icd10.version, datetime.now(UTC)
+    )
+
+
 def check_faults(
-    ingestion_summary: dict[str, Any], image_manifest: pd.DataFrame, parameters: IngestionParameters
+    ingestion_summary: dict[str, Any],
+    image_manifest: pd.DataFrame,
+    parameters: IngestionParameters,
+    _refresh_page: str,
 ) -> dict[str, Any]:
     """Compare the faults of every export with what is allowed; the split waits for it, so it comes after all else."""
     return fault_check.check_faults(ingestion_summary["by_export"], image_manifest, parameters.max_fault_fraction)

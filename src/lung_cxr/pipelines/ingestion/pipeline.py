@@ -5,6 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from lung_cxr.pipelines.ingestion.nodes import (
     check_faults,
     check_key,
+    describe_refresh,
     erase_withdrawn,
     fail_on_faults,
     judge_images,
@@ -15,6 +16,7 @@ from lung_cxr.pipelines.ingestion.nodes import (
     standardise_images,
     summarise_ingestion,
     sweep_store,
+    write_refresh_report,
 )
 
 
@@ -124,8 +126,39 @@ def create_pipeline() -> Pipeline:
                 name="summarise_ingestion",
             ),
             Node(
+                describe_refresh,
+                [
+                    "known_exports",
+                    "rejected_records",
+                    "rejected_images",
+                    "image_manifest",
+                    "ingestion_summary",
+                    "refresh_counts",
+                    "previous_reported_counts",
+                    "params:ingestion",
+                    "params:ingestion_report",
+                ],
+                ["refresh_report", "reported_counts"],
+                name="describe_refresh",
+            ),
+            Node(
+                write_refresh_report,
+                [
+                    "refresh_report",
+                    "image_manifest",
+                    "records",
+                    "source_files",
+                    "image_folder",
+                    "params:icd10",
+                    "params:ingestion",
+                    "params:ingestion_report",
+                ],
+                "refresh_page",
+                name="write_refresh_report",
+            ),
+            Node(
                 check_faults,
-                ["ingestion_summary", "image_manifest", "params:ingestion"],
+                ["ingestion_summary", "image_manifest", "params:ingestion", "refresh_page"],
                 "fault_check",
                 name="check_faults",
             ),

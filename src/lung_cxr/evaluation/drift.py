@@ -1,0 +1,164 @@
+"""Does an export hold other images than the catalogue so far? Distances between distributions, judged over patients.
+
+Two distances, both shares between 0 (alike) and 1 (nothing in common), neither of which grows or shrinks with the
+number of images, as chi-square, Cramér's V and the population stability index do when a catalogue grows:
+
+- categories: total variation, half the sum of |p − q|: the share of images that would have to change category;
+- numbers: Kolmogorov and Smirnov's D, the largest difference of the cumulative shares.
+
+Few patients are far apart by chance alone, and images of one patient resemble one another. So each distance stands
+beside what chance gives: the patients are dealt to the two sides anew many times, each with all of its images, and p
+is the share of deals that come out at least as far apart (a permutation test; Phipson and Smyth 2010 for its + 1).
+A patient who is on both sides is dealt once for each. What is unknown (NaN) is left out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lung_cxr.evaluation.comparison import holm
+from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
+from lung_cxr.parameters import DriftParameters
+
+PATIENT = "patient_key"
+CUT_POINTS = 100  # of a number: D is looked for at these quantiles of both sides together
+CHANCE = 0.95  # quantile of the deals that `by_chance` gives
+SELECTIONS_AT_ONCE = 4_000_000  # patients of all deals held in memory, 16 MB
+TESTED = ("distance", "by_chance", "p")
+ROUNDING = 1e-6  # of sums in float32
+
+Counts = npt.NDArray[np.float32]
+
+
+def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParameters) -> list[Numbers]:
+    """Compare every variable of two sets of images.
+
+    Args:
+        before: An image per row: `patient_key` and the variables; numbers are compared as numbers, all else as
+            categories.
+        now: The same columns.
+        settings: Draws, limits and how many patients are too few.
+
+    Returns:
+        For each variable `variable, kind` (`category` or `number`), `before, now` (see `describe`), `distance`,
+        `by_chance` (95 % of deals stay below it), `p`, `holm_p` (adjusted over all variables) and `drifted`: whether
+        the distance is above `min_distance` and `holm_p` below `significance`. With too few patients the numbers are
+        NaN with `<name>_reason`, and `drifted` is None.
+    """
+    sides = [_at_most(side, settings) for side in (before, now)]
+    variables = [name for name in now.columns if name != PATIENT]
+    rng = np.random.default_rng(settings.seed)
+    tests = [_test(*(side[[PATIENT, name]].dropna() for side in sides), name, settings, rng) for name in variables]
+    adjusted = holm([test["p"] for test in tests])
+    return [
+        {"variable": name, "kind": _kind(now[name]), "before": describe(before[name]), "now": describe(now[name])}
+        | _verdict(test, p, settings)
+        for name, test, p in zip(variables, tests, adjusted, strict=True)
+    ]
+
+
+def describe(values: "pd.Series[Any]") -> dict[str, Any]:
+    """Return the share of each category, or quartiles (`low, median, high`), of what is known; `known` counts it."""
+    known = values.dropna()
+    if _kind(values) == "category":
+        shares = known.value_counts(normalize=True)
+        return {"known": len(known), "shares": {str(name): float(share) for name, share in shares.items()}}
+    quartiles = known.quantile([0.25, 0.5, 0.75]).tolist()
+    return {"known": len(known), **dict(zip(("low", "median", "high"), quartiles, strict=True))}
+
+
+def total_variation(one: Counts, other: Counts) -> npt.NDArray[np.float64]:
+    """Return half the sum of |p − q| over the last axis, from counts of the same categories."""
+    return 0.5 * np.abs(_shares(one) - _shares(other)).sum(axis=-1)
+
+
+def ks_distance(one: Counts, other: Counts) -> npt.NDArray[np.float64]:
+    """Return the largest difference of the cumulative shares along the last axis, from counts of the same bins."""
+    return np.abs(np.cumsum(_shares(one) - _shares(other), axis=-1)).max(axis=-1)
+
+
+DISTANCES = {"category": total_variation, "number": ks_distance}
+
+
+def _kind(values: "pd.Series[Any]") -> str:
+    return "number" if pd.api.types.is_numeric_dtype(values) else "category"
+
+
+def _at_most(side: pd.DataFrame, settings: DriftParameters) -> pd.DataFrame:
+    """Return the images of a random `max_patients` patients, where there are more."""
+    patients = side[PATIENT].unique()
+    if len(patients) <= settings.max_patients:
+        return side
+    drawn = np.random.default_rng(settings.seed).choice(np.sort(patients), settings.max_patients, replace=False)
+    return side[side[PATIENT].isin(drawn)]
+
+
+def _test(
+    before: pd.DataFrame, now: pd.DataFrame, name: str, settings: DriftParameters, rng: np.random.Generator
+) -> Numbers:
+    """Return distance, what chance gives and p of one variable."""
+    for side, words in ((before, "the catalogue so far"), (now, "the new export")):
+        patients = side[PATIENT].nunique()
+        if patients < settings.min_patients:
+            known = f"{words} has {patients} patients with a value, {settings.min_patients} are needed"
+            return all_undefined(TESTED, known)
+    distance = DISTANCES[_kind(now[name])]
+    counts, earlier = _count_by_patient(before, now, name)
+    observed = float(distance(counts[:earlier].sum(axis=0), counts[earlier:].sum(axis=0)))
+    dealt = _deal(counts, len(counts) - earlier, settings.draws, rng)
+    by_chance = distance(counts.sum(axis=0) - dealt, dealt)
+    as_far = int((by_chance >= observed - ROUNDING).sum())
+    return {
+        "distance": observed,
+        "by_chance": float(np.quantile(by_chance, CHANCE)),
+        "p": (as_far + 1) / (settings.draws + 1),
+    }
+
+
+def _count_by_patient(before: pd.DataFrame, now: pd.DataFrame, name: str) -> tuple[Counts, int]:
+    """Return images of each patient in each category or bin, (patients, bins) float32, and how many are of before."""
+    codes = _codes(pd.concat([before[name], now[name]], ignore_index=True))
+    ids = [pd.factorize(side[PATIENT])[0] for side in (before, now)]
+    earlier = int(ids[0].max()) + 1
+    patients = np.concatenate([ids[0], ids[1] + earlier])
+    shape = (int(patients.max()) + 1, int(codes.max()) + 1)
+    flat = np.bincount(patients * shape[1] + codes, minlength=shape[0] * shape[1])
+    return flat.reshape(shape).astype(np.float32), earlier
+
+
+def _codes(values: "pd.Series[Any]") -> npt.NDArray[np.int64]:
+    """Return the position of each value's category or bin."""
+    if _kind(values) == "category":
+        return pd.factorize(values)[0].astype(np.int64)
+    numbers = values.to_numpy(np.float64)
+    distinct = np.unique(numbers)
+    if len(distinct) > CUT_POINTS:
+        distinct = np.unique(np.quantile(numbers, np.linspace(0, 1, CUT_POINTS + 1)[1:]))
+    return np.searchsorted(distinct, numbers)
+
+
+def _deal(counts: Counts, size: int, draws: int, rng: np.random.Generator) -> Counts:
+    """Return the summed counts of `size` patients drawn without replacement, (draws, bins)."""
+    batch = max(1, min(draws, SELECTIONS_AT_ONCE // len(counts)))
+    sums = []
+    for done in range(0, draws, batch):
+        order = rng.random((min(batch, draws - done), len(counts)), dtype=np.float32)
+        chosen = np.argpartition(order, size - 1, axis=1)[:, :size]
+        selection = np.zeros(order.shape, np.float32)
+        np.put_along_axis(selection, chosen, 1, axis=1)
+        sums.append(selection @ counts)
+    return np.concatenate(sums)
+
+
+def _shares(counts: Counts) -> npt.NDArray[np.float64]:
+    return counts.astype(np.float64) / np.maximum(counts.sum(axis=-1, keepdims=True, dtype=np.float64), 1)
+
+
+def _verdict(test: Mapping[str, Any], holm_p: float, settings: DriftParameters) -> Numbers:
+    if np.isnan(holm_p):
+        return {**test, **undefined("holm_p", test["p_reason"]), "drifted": None}
+    drifted = test["distance"] > settings.min_distance and holm_p < settings.significance
+    return {**test, "holm_p": holm_p, "drifted": bool(drifted)}

@@ -1,0 +1,164 @@
+"""Contact sheets: small copies of stored images, to see whether one would sign the rejections.
+
+Only what the store holds is shown: windowed grey pixels without a header, burned-in text blacked out. An image that was
+quarantined because of text, or that nobody looked at for text, is never shown, whatever lies in the store.
+"""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from lung_cxr.imaging.reasons import FAULTS, OUT_OF_SCOPE, TEXT_IN_PIXELS
+from lung_cxr.imaging.store import ImageStore
+from lung_cxr.parameters import QualityParameters
+from lung_cxr.report.numbers import plural
+from lung_cxr.report.refresh.advice import MEANINGS
+from lung_cxr.report.refresh.quality_limits import breaches
+
+SIDE = 160  # pixels of a small copy
+JPEG_QUALITY = 80
+SHOWN_FLAGS = ("inverted", "redacted", "enlarged", "near_duplicate_within_patient")
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small copy and what stands below it."""
+
+    uri: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """All images with one reason or flag.
+
+    Attributes:
+        code: The reason or flag.
+        meaning: In words.
+        images: How many have it.
+        thumbnails: Those that are shown.
+        not_shown: Why the others are not, with counts.
+    """
+
+    code: str
+    meaning: str
+    images: int
+    thumbnails: Sequence[Thumbnail]
+    not_shown: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a contact sheet is made from.
+
+    Attributes:
+        image_manifest: `contracts.image_manifest`.
+        records: `contracts.records`: the table row of each image.
+        source_files: The ledger: whether anybody looked for text.
+        store: The images.
+        limits: Thresholds of quality control.
+    """
+
+    image_manifest: pd.DataFrame
+    records: pd.DataFrame
+    source_files: pd.DataFrame
+    store: ImageStore
+    limits: QualityParameters
+
+
+def rejected_sheet(catalogue: Catalogue, most: int, show_unchecked: bool) -> list[Group]:
+    """Return the rejected images by their first reason, faults first.
+
+    Args:
+        catalogue: Where they are.
+        most: Thumbnails in all; every reason gets its share.
+        show_unchecked: Show images that nobody checked for text, too.
+    """
+    rejected = _listed(catalogue, "rejected", show_unchecked)
+    first = rejected["qc_reasons"].str.split(";").str[0]
+    return _groups(catalogue.store, {code: rejected[first == code] for code in (*FAULTS, *OUT_OF_SCOPE)}, most)
+
+
+def flagged_sheet(catalogue: Catalogue, most: int, show_unchecked: bool) -> list[Group]:
+    """Return accepted images with a remark, by remark: what was altered should be looked at, too."""
+    accepted = _listed(catalogue, "accepted", show_unchecked)
+    found = accepted["qc_reasons"].str.split(";")
+    groups = {code: accepted[[code in codes for codes in found]] for code in SHOWN_FLAGS}
+    return _groups(catalogue.store, groups, most)
+
+
+def _listed(catalogue: Catalogue, status: str, show_unchecked: bool) -> pd.DataFrame:
+    """Return images of one status that the exports still name, with row, broken limits and why one is not shown."""
+    manifest = catalogue.image_manifest
+    images = manifest[(manifest["qc_status"] == status) & (manifest["qc_reasons"] != "")]
+    rows = catalogue.records[["image_id", "source_export", "table", "row"]]
+    images = images.merge(rows, on="image_id", validate="one_to_one")
+    images = images.assign(breach=breaches(images, catalogue.limits))
+    seen = catalogue.source_files.set_index("image_id").reindex(images["image_id"])
+    checked = (seen["burned_in"] == "NO").to_numpy()
+    if "text_boxes" in seen:
+        checked = checked | (seen["text_boxes"] >= 0).to_numpy()
+    text = images["qc_reasons"].str.split(";").map(TEXT_IN_PIXELS.isdisjoint).to_numpy(dtype=bool)
+    images["hidden"] = ""
+    images.loc[~checked & (not show_unchecked), "hidden"] = "nobody looked for text in the pixels"
+    images.loc[images["image_path"] == "", "hidden"] = "nothing is stored"
+    images.loc[~text, "hidden"] = "the pixels may hold text"
+    return images.sort_values(["source_export", "table", "row"])
+
+
+def _groups(store: ImageStore, by_code: Mapping[str, pd.DataFrame], most: int) -> list[Group]:
+    shown = {code: images[images["hidden"] == ""] for code, images in by_code.items()}
+    allowed = _deal_out({code: len(images) for code, images in shown.items()}, most)
+    return [
+        Group(
+            code,
+            MEANINGS[code],
+            len(images),
+            [_thumbnail(store, image) for image in _spread(shown[code], allowed[code])],
+            list(_not_shown(images, len(shown[code]) - allowed[code])),
+        )
+        for code, images in by_code.items()
+        if len(images)
+    ]
+
+
+def _deal_out(counts: Mapping[str, int], most: int) -> dict[str, int]:
+    """Return how many of each group are shown: one after the other in turn, so that no group crowds out the rest."""
+    turns = zip_longest(*([code] * count for code, count in counts.items()))
+    dealt = [code for code in chain.from_iterable(turns) if code is not None][:most]
+    return {code: dealt.count(code) for code in counts}
+
+
+def _spread(images: pd.DataFrame, number: int) -> Iterator[Any]:
+    """Yield images from all over the list, so that late exports are seen as early ones are."""
+    chosen = [round(place * (len(images) - 1) / max(1, number - 1)) for place in range(number)]
+    yield from images.iloc[chosen].itertuples(index=False)
+
+
+def _not_shown(images: pd.DataFrame, left_out: int) -> Iterator[str]:
+    for why, count in images["hidden"].value_counts().items():
+        if why:
+            yield f"{plural(count, 'image')}, {why}"
+    if left_out:
+        yield f"{plural(left_out, 'image')} more, for lack of room (ingestion_report)"
+
+
+def _thumbnail(store: ImageStore, image: Any) -> Thumbnail:
+    where = f"Export {image.source_export}, row {image.row}"
+    if image.table > 1:
+        where += f" of table {image.table}"
+    return Thumbnail(_small_copy(store, image.image_id), "; ".join(filter(None, (where, image.breach))))
+
+
+def _small_copy(store: ImageStore, image_id: str) -> str:
+    """Return a JPEG as it stands in the page itself; it holds pixels only."""
+    small = Image.fromarray(store.get(image_id)).resize((SIDE, SIDE), Image.Resampling.BOX)
+    with io.BytesIO() as jpeg:
+        small.save(jpeg, "JPEG", quality=JPEG_QUALITY)
+        return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode('ascii')}"

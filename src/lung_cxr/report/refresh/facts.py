@@ -1,0 +1,193 @@
+"""What a refresh did, in numbers alone: the machine-readable report, from which the page takes every count.
+
+Nothing in it is about one image or patient: no key, no path, no folder's name; an export is its ordinal. "Before" is
+the catalogue of the last report, so that a refresh that was killed on its way reports all of its work when it ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.drift import measure_drift
+from lung_cxr.evaluation.undefined import json_ready
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
+from lung_cxr.parameters import IngestionReportParameters, QualityParameters
+from lung_cxr.report.refresh.advice import MEANINGS, advice
+from lung_cxr.report.refresh.quality_limits import PREFIX, metric_columns, metric_values, metrics_of
+from lung_cxr.report.refresh.sentences import headline
+
+FIRST_EXPORT = "nothing to compare with: no earlier export has an accepted image"
+NO_IMAGES = "the export has no accepted image"
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh left behind.
+
+    Attributes:
+        known_exports: `contracts.known_exports`.
+        rejected: Rows of `contracts.rejected_records` and `rejected_images` together.
+        image_manifest: `contracts.image_manifest`.
+        summary: What `summarise` counted.
+        file_counts: Files by what was done about them: `exports` by ordinal, and `total`.
+        reported: `reported_counts` of the last report; None where this is the first.
+    """
+
+    known_exports: pd.DataFrame
+    rejected: pd.DataFrame
+    image_manifest: pd.DataFrame
+    summary: Mapping[str, Any]
+    file_counts: Mapping[str, Any]
+    reported: Mapping[str, Any] | None
+
+
+def gather_facts(
+    refreshed: Refreshed, limits: QualityParameters, settings: IngestionReportParameters
+) -> dict[str, Any]:
+    """Return the machine-readable report, ready for JSON.
+
+    Returns:
+        `headline`; `first` (no report before); `new_exports` (ordinals); `catalogue` (accepted images and patients now,
+        images before and the difference); `files` (what was done about them); `exports`, one entry each; `classes`
+        before and after; `reasons` with counts by export, meaning and advice; `flags`; `quality` by metric; `drift`,
+        one entry for each of the newest exports, with `comparisons` (see `measure_drift`) or a `reason` for none.
+    """
+    accepted = refreshed.image_manifest[refreshed.image_manifest["qc_status"] == "accepted"]
+    known = sorted(refreshed.known_exports["export"].tolist())
+    new = [number for number in known if str(number) not in _before(refreshed, "exports")]
+    facts = {
+        "first": refreshed.reported is None,
+        "synthetic": int(refreshed.known_exports["synthetic"].sum()),
+        "new_exports": new,
+        "catalogue": _catalogue(refreshed, accepted),
+        "files": refreshed.file_counts["total"],
+        "exports": [_export(number, refreshed, accepted, number in new) for number in known],
+        "classes": _classes(refreshed, accepted),
+        "reasons": _reasons(refreshed.rejected),
+        "flags": _flags(accepted),
+        "quality": _quality(refreshed.image_manifest, limits),
+        "drift": [_drift(number, accepted, settings) for number in (new or known)[-settings.max_exports :]],
+    }
+    return json_ready({"headline": headline(facts), **facts})
+
+
+def counts_to_keep(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the next report calls "before": accepted images by export and by class."""
+    return {
+        "exports": {str(export["export"]): export["accepted"] for export in facts["exports"]},
+        "classes": {row["class"]: row["after"] for row in facts["classes"]},
+    }
+
+
+def _before(refreshed: Refreshed, what: str) -> Mapping[str, int]:
+    return {} if refreshed.reported is None else refreshed.reported[what]
+
+
+def _catalogue(refreshed: Refreshed, accepted: pd.DataFrame) -> dict[str, int]:
+    before = sum(_before(refreshed, "classes").values())
+    return {
+        "images": len(accepted),
+        "patients": int(accepted["patient_key"].nunique()),
+        "images_before": before,
+        "difference": len(accepted) - before,
+    }
+
+
+def _export(number: int, refreshed: Refreshed, accepted: pd.DataFrame, is_new: bool) -> dict[str, Any]:
+    """Return what came in one export and what became of it."""
+    images = accepted[accepted["export"] == number]
+    earlier = accepted.loc[accepted["export"] < number, "patient_key"].unique()
+    codes = refreshed.rejected.loc[refreshed.rejected["export"] == number, "reason_code"]
+    counted = refreshed.summary["by_export"].get(str(number))
+    return {
+        "export": number,
+        "new": is_new,
+        "rows": counted["rows"] if counted else 0,
+        "present": counted is not None,
+        "files": refreshed.file_counts["exports"].get(str(number), {}),
+        "accepted": len(images),
+        "accepted_before": _before(refreshed, "exports").get(str(number), 0),
+        "patients": int(images["patient_key"].nunique()),
+        "returning_patients": int(images.loc[images["patient_key"].isin(earlier), "patient_key"].nunique()),
+        "faults": int(codes.isin(list(FAULTS)).sum()),
+        "out_of_scope": int(codes.isin(list(OUT_OF_SCOPE)).sum()),
+    }
+
+
+def _classes(refreshed: Refreshed, accepted: pd.DataFrame) -> list[dict[str, Any]]:
+    before, after = _before(refreshed, "classes"), accepted["label"].value_counts()
+    return [{"class": name, "before": before.get(name, 0), "after": int(after.get(name, 0))} for name in DISEASES]
+
+
+def _reasons(rejected: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return every reason that occurs, faults first, frequent ones first."""
+    counts = rejected.groupby(["reason_code", "export"]).size()
+    rows = []
+    for kind, codes in (("fault", FAULTS), ("out of scope", OUT_OF_SCOPE)):
+        found = [code for code in codes if code in counts.index.get_level_values(0)]
+        for code in sorted(found, key=lambda code: -counts[code].sum()):
+            by_export = {str(export): int(count) for export, count in counts[code].items()}
+            rows.append(
+                {"reason": code, "kind": kind, "count": sum(by_export.values()), "by_export": by_export}
+                | {"meaning": MEANINGS[code], "advice": advice(code)}
+            )
+    return rows
+
+
+def _flags(accepted: pd.DataFrame) -> list[dict[str, Any]]:
+    counts = accepted["qc_reasons"].str.split(";").explode().value_counts()
+    return [
+        {"flag": code, "count": int(counts[code]), "meaning": meaning}
+        for code, meaning in FLAGS.items()
+        if code in counts
+    ]
+
+
+def _quality(manifest: pd.DataFrame, limits: QualityParameters) -> list[dict[str, Any]]:
+    """Return of each metric its limits, how many images break them, and its quantiles."""
+    rows = []
+    for metric in metrics_of(manifest, limits):
+        values = metric_values(manifest, metric.name).dropna()
+        below = int((values < metric.least).sum()) if metric.least is not None else 0
+        above = int((values > metric.most).sum()) if metric.most is not None else 0
+        quantiles = values.quantile([0, 0.01, 0.5, 0.99, 1]).tolist()
+        rows.append(
+            {"metric": metric.name, "at_least": metric.least, "at_most": metric.most, "measured": len(values)}
+            | {"beyond_limit": below + above}
+            | dict(zip(("minimum", "p1", "median", "p99", "maximum"), quantiles, strict=True))
+        )
+    return rows
+
+
+def _drift(number: int, accepted: pd.DataFrame, settings: IngestionReportParameters) -> dict[str, Any]:
+    """Compare one export's accepted images with those of all earlier exports."""
+    now, before = accepted[accepted["export"] == number], accepted[accepted["export"] < number]
+    counts = {
+        "export": number,
+        "images": len(now),
+        "patients": int(now["patient_key"].nunique()),
+        "images_so_far": len(before),
+        "patients_so_far": int(before["patient_key"].nunique()),
+    }
+    if before.empty or now.empty:
+        return {**counts, "comparisons": [], "reason": FIRST_EXPORT if before.empty else NO_IMAGES}
+    return {**counts, "comparisons": measure_drift(_variables(before), _variables(now), settings.drift)}
+
+
+def _variables(images: pd.DataFrame) -> pd.DataFrame:
+    """Return what is compared: who, which class and view, and every metric. Unknown is a category where it occurs."""
+    metrics = ["side", *(name.removeprefix(PREFIX) for name in metric_columns(images))]
+    return pd.DataFrame(
+        {
+            "patient_key": images["patient_key"],
+            "label": images["label"],
+            "view": images["view"],
+            "sex": images["sex"],
+            "age": images["age_years"],
+            "age given": images["age_years"].notna().map({True: "yes", False: "no"}),
+            **{name: metric_values(images, name) for name in metrics},
+        }
+    )

@@ -1,0 +1,98 @@
+"""The refresh report as one page: what happened to every image, and what quality control looked like."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from lung_cxr import __version__
+from lung_cxr.imaging.observe import METHOD_VERSION
+from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
+from lung_cxr.report.html_page import Picture, picture, render_page
+from lung_cxr.report.numbers import percent
+from lung_cxr.report.refresh import tables
+from lung_cxr.report.refresh.contact_sheet import Catalogue, flagged_sheet, rejected_sheet
+from lung_cxr.report.refresh.figures import draw_drift, draw_histograms
+from lung_cxr.report.refresh.quality_limits import metrics_of
+from lung_cxr.report.refresh.sentences import notices
+
+TEMPLATE = "refresh/refresh_report.html.j2"
+LIBRARIES = ("pydicom", "imagecodecs", "pillow", "numpy", "pandas", "scipy")
+
+
+def render_refresh_report(
+    facts: Mapping[str, Any],
+    catalogue: Catalogue,
+    ingestion: IngestionParameters,
+    settings: IngestionReportParameters,
+    icd10_version: str,
+    made_at: datetime,
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        facts: What `gather_facts` returned: every count on the page.
+        catalogue: Where the images of the contact sheets are.
+        ingestion: Settings that the refresh ran with.
+        settings: Of the page.
+        icd10_version: Of the map from codes to classes.
+        made_at: When it was made, UTC.
+    """
+    newest = [export["export"] for export in facts["exports"]][-settings.max_exports :]
+    show_unchecked = settings.show_unchecked_pixels
+    return render_page(
+        TEMPLATE,
+        settings.title,
+        made_at,
+        headline=facts["headline"],
+        notices=notices(facts, ingestion.max_fault_fraction, ingestion.accept_unchecked_pixels),
+        exports=tables.exports_table(facts),
+        classes=tables.classes_table(facts),
+        faults=tables.reasons_table(facts, "fault", newest),
+        out_of_scope=tables.reasons_table(facts, "out of scope", newest),
+        flags=tables.flags_table(facts),
+        drift=[_drift(entry, settings) for entry in reversed(facts["drift"])],
+        drift_settings=settings.drift,
+        least_distance=percent(settings.drift.min_distance),
+        quality=tables.quality_table(facts),
+        histograms=_histograms(catalogue, facts),
+        rejected=rejected_sheet(catalogue, settings.max_rejected_thumbnails, show_unchecked),
+        flagged=flagged_sheet(catalogue, settings.max_flagged_thumbnails, show_unchecked),
+        settings=tables.settings_table(
+            {"ingestion": ingestion.model_dump(), "ingestion_report": settings.model_dump()}
+        ),
+        icd10_version=icd10_version,
+        method_version=METHOD_VERSION,
+        versions=", ".join([f"lung_cxr {__version__}", *(f"{name} {version(name)}" for name in LIBRARIES)]),
+    )
+
+
+def _drift(entry: Mapping[str, Any], settings: IngestionReportParameters) -> dict[str, Any]:
+    """Return one export's table and figure, or the reason why there is none."""
+    comparisons, reason = entry["comparisons"], entry.get("reason", "")
+    return {
+        "export": entry["export"],
+        "reason": tables.sentence(reason) if reason else "",
+        "table": tables.drift_table(entry, settings.drift.significance) if comparisons else None,
+        "picture": _drift_picture(entry, settings) if any(one["distance"] is not None for one in comparisons) else None,
+    }
+
+
+def _drift_picture(entry: Mapping[str, Any], settings: IngestionReportParameters) -> Picture:
+    drifted = [one["variable"] for one in entry["comparisons"] if one["drifted"]]
+    return picture(
+        draw_drift(entry, settings.drift),
+        f"Export {entry['export']}. Bars are distances, orange where it drifted; the tick is what 95 % of random deals "
+        "of the patients stay below; dashed, the distance from which on it counts.",
+        f"Bars of each variable's distance from the catalogue so far; drifted: {', '.join(drifted) or 'none'}.",
+    )
+
+
+def _histograms(catalogue: Catalogue, facts: Mapping[str, Any]) -> Picture:
+    beyond = ", ".join(f"{row['metric']} {row['beyond_limit']}" for row in facts["quality"])
+    return picture(
+        draw_histograms(catalogue.image_manifest, metrics_of(catalogue.image_manifest, catalogue.limits)),
+        "Every readable image, accepted (blue) and rejected for whatever reason (orange); dashed, the limit, and grey "
+        "what lies beyond it. The axis of counts is logarithmic; the outermost half percent is in the outermost bars.",
+        f"Histograms of every quality metric with its limit; images beyond it: {beyond}.",
+    )

@@ -1,0 +1,206 @@
+"""The tables of the refresh page, from its facts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, plural, points
+from lung_cxr.report.refresh.quality_limits import TITLES
+from lung_cxr.report.refresh.sentences import variable_title
+from lung_cxr.report.table_parts import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
+
+FILES = {  # as `refresh_counts` names them
+    "new": "New",
+    "changed": "Changed",
+    "remade": "Made again",
+    "unchanged": "Unchanged",
+    "absent": "Missing",
+    "vanished": "Gone",
+    "relabelled": "Relabelled",
+}
+LARGEST_CHANGES = 3  # categories named in a cell
+
+
+def exports_table(facts: Mapping[str, Any]) -> Table:
+    """Return what came in every export and what became of it, one export a row."""
+    rows = []
+    for export in facts["exports"]:
+        files = [Cell(_count(export["files"].get(name))) for name in FILES]
+        fraction = percent(export["faults"] / export["rows"]) if export["rows"] else ""
+        rows.append(
+            [
+                name_cell(f"Export {export['export']}", "new" if export["new"] else ""),
+                Cell(_count(export["rows"]) if export["present"] else "moved away"),
+                Cell(_count(export["accepted_before"])),
+                Cell(_count(export["accepted"])),
+                Cell(_count(export["patients"]), f"{export['returning_patients']:,} known"),
+                Cell(_count(export["faults"]), fraction),
+                Cell(_count(export["out_of_scope"])),
+                *files,
+            ]
+        )
+    return Table(
+        caption="Each export by its number. Files: what this run did about them. Known patients had an image in an "
+        "earlier export. Before: at the last report.",
+        head=["", "Rows", "Before", "Now", "Patients", "Faults", "Out of scope", *FILES.values()],
+        groups=[("", 2), ("Accepted images", 3), ("Rows rejected", 2), ("Files", len(FILES))],
+        rows=rows,
+    )
+
+
+def classes_table(facts: Mapping[str, Any]) -> Table:
+    """Return the accepted images of each class before and after."""
+    before, after = (sum(row[side] for row in facts["classes"]) for side in ("before", "after"))
+    rows = []
+    for row in facts["classes"]:
+        shares = [row[side] / total if total else None for side, total in (("before", before), ("after", after))]
+        moved = None if None in shares else 100 * (shares[1] - shares[0])
+        rows.append(
+            [name_cell(row["class"]), *_changed(row["before"], row["after"]), *_shares(shares), Cell(points(moved))]
+        )
+    rows.append([name_cell("All"), *_changed(before, after), Cell(""), Cell(""), Cell("")])
+    return Table(
+        caption="Accepted images by class, at the last report and now.",
+        head=["Class", "Before", "Now", "Change", "Before", "Now", "Points"],
+        groups=[("", 1), ("Images", 3), ("Share", 3)],
+        rows=rows,
+        last_row_is_total=True,
+    )
+
+
+def reasons_table(facts: Mapping[str, Any], kind: str, exports: Sequence[int]) -> Table | None:
+    """Return the reasons of one kind with their counts, meaning and advice; None where there is none.
+
+    Args:
+        facts: What `gather_facts` returned.
+        kind: `fault` or `out of scope`.
+        exports: Ordinals with a column of their own; the last column counts all.
+    """
+    rows = [
+        [
+            name_cell(row["reason"]),
+            *(Cell(_count(row["by_export"].get(str(number), 0))) for number in exports),
+            Cell(f"{row['count']:,}"),
+            Cell(sentence(row["meaning"]), kind="words"),
+            Cell(row["advice"], kind="words"),
+        ]
+        for row in facts["reasons"]
+        if row["kind"] == kind
+    ]
+    captions = {
+        "fault": "Faults: something is wrong with the export. They count towards ingestion.max_fault_fraction.",
+        "out of scope": "Out of scope: right, but not wanted in this catalogue.",
+    }
+    columns = [f"Export\N{NO-BREAK SPACE}{number}" for number in exports]
+    return Table(captions[kind], ["Reason", *columns, "All", "Meaning", "What to do"], rows) if rows else None
+
+
+def flags_table(facts: Mapping[str, Any]) -> Table | None:
+    """Return the remarks on accepted images; None where there is none."""
+    rows = [
+        [name_cell(row["flag"]), Cell(f"{row['count']:,}"), text_cell(sentence(row["meaning"]))]
+        for row in facts["flags"]
+    ]
+    return Table("Accepted with a remark.", ["Flag", "Images", "Meaning"], rows) if rows else None
+
+
+def drift_table(entry: Mapping[str, Any], significance: float) -> Table:
+    """Return one export against the catalogue so far, a variable a row.
+
+    Args:
+        entry: Of `facts["drift"]`, with comparisons.
+        significance: `ingestion_report.drift.significance`.
+    """
+    rows = []
+    for one in entry["comparisons"]:
+        verdict = {True: "drifted", False: "no", None: ""}[one["drifted"]]
+        tested = [
+            number_cell(one, "distance", lambda value: decimal(value, 2)),
+            number_cell(one, "by_chance", lambda value: decimal(value, 2)),
+            number_cell(one, "holm_p", lambda value: p_value(value).removeprefix("p = ").removeprefix("p ")),
+        ]
+        words = _categories(one) if one["kind"] == "category" else _quartiles(one)
+        name = variable_title(one["variable"]).capitalize()
+        rows.append([name_cell(name), *merged_reasons(tested), Cell(verdict, kind="status"), *map(text_cell, words)])
+    sides = (
+        f"{plural(entry['images'], 'image')} of {plural(entry['patients'], 'patient')} against "
+        f"{entry['images_so_far']:,} of {plural(entry['patients_so_far'], 'patient')} in earlier exports"
+    )
+    return Table(
+        caption=f"Export {entry['export']} against the catalogue so far: {sides}. Distance: share of images that would "
+        "have to change (categories: total variation; numbers: Kolmogorov–Smirnov). By chance: what 95 % of random "
+        f"deals of the patients stay below. p by permutation of patients, Holm-adjusted; level {significance:g}.",
+        head=["What", "Distance", "By chance", "p", "Drifted", "Catalogue so far", "This export"],
+        rows=rows,
+    )
+
+
+def quality_table(facts: Mapping[str, Any]) -> Table:
+    """Return every metric's limits and what was measured, rejected images included."""
+    rows = []
+    for row in facts["quality"]:
+        limits = [f"at least {row['at_least']:g}" if row["at_least"] is not None else ""]
+        limits.append(f"at most {row['at_most']:g}" if row["at_most"] is not None else "")
+        numbers = [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("minimum", "p1", "median")]
+        numbers += [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("p99", "maximum")]
+        title = TITLES.get(row["metric"], row["metric"].replace("_", " ").capitalize())
+        limit = ", ".join(filter(None, limits)) or "none"
+        rows.append([name_cell(title), text_cell(limit), Cell(f"{row['beyond_limit']:,}"), *numbers])
+    return Table(
+        caption="What was measured on every readable image, accepted or not.",
+        head=["Metric", "Limit", "Images beyond", "Least", "1st percentile", "Median", "99th", "Most"],
+        rows=rows,
+    )
+
+
+def settings_table(settings: Mapping[str, Any]) -> Table:
+    """Return the settings in force by their dotted names."""
+    rows = [[name_cell(name), text_cell(value)] for name, value in sorted(_flat(settings).items())]
+    return Table("Settings in force.", ["Setting", "Value"], rows)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = str(value)
+    return flat
+
+
+def sentence(text: str) -> str:
+    """Return words as a sentence: a capital at the front, a full stop at the end."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _count(value: int | None) -> str:
+    return NOTHING if not value else f"{value:,}"
+
+
+def _changed(before: int, after: int) -> list[Cell]:
+    change = f"{after - before:+,}".replace("-", "−") if after != before else NOTHING
+    return [Cell(f"{before:,}"), Cell(f"{after:,}"), Cell(change)]
+
+
+def _shares(shares: Sequence[float | None]) -> list[Cell]:
+    return [Cell(percent(share)) for share in shares]
+
+
+def _categories(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the shares of the categories that moved most, on both sides."""
+    before, now = one["before"]["shares"], one["now"]["shares"]
+    moved = sorted({*before, *now}, key=lambda name: (-abs(now.get(name, 0) - before.get(name, 0)), name))
+    shown = moved[:LARGEST_CHANGES]
+    before_words, now_words = (
+        ", ".join(f"{name} {percent(side.get(name, 0))}" for name in shown) or NOTHING for side in (before, now)
+    )
+    return before_words, now_words
+
+
+def _quartiles(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Return median and quartiles of both sides."""
+    before_words, now_words = (
+        NOTHING if side["median"] is None else f"{side['median']:.3g} ({side['low']:.3g}–{side['high']:.3g})"
+        for side in (one["before"], one["now"])
+    )
+    return before_words, now_words
