@@ -152,6 +152,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "emr": groups.EmrParameters,
         "icd10": groups.Icd10Parameters,
         "ingestion": groups.IngestionParameters,
+        "ingestion_report": groups.IngestionReportParameters,
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,
         "reporting": groups.ReportingParameters,

@@ -174,9 +174,6 @@ class IngestionReportParameters(ParameterGroup):
     max_exports: int = Field(ge=1, description="newest exports with a column or a drift table of their own")
     max_rejected_thumbnails: int = Field(ge=0, description="rejected images on the contact sheet; 0: none")
     max_flagged_thumbnails: int = Field(ge=0, description="accepted images with a remark on theirs; 0: none")
-    show_unchecked_pixels: bool = Field(
-        description="show images that nobody checked for burned-in text; for public collections"
-    )
     drift: DriftParameters
 
 

@@ -18,13 +18,24 @@ from lung_cxr.imaging.exports import LOGICAL_COLUMNS, MARKER
 from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.imaging.summary import IngestionError
-from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, SyntheticHospitalParameters
+from lung_cxr.parameters import (
+    EmrParameters,
+    Icd10Parameters,
+    IngestionParameters,
+    IngestionReportParameters,
+    SyntheticHospitalParameters,
+)
 from lung_cxr.pipelines.ingestion import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.synthetic.hospital import write_hospital
 
 NAME = "Nguyễn Văn Bí Mật"
-GROUPS = {"emr": EmrParameters, "icd10": Icd10Parameters, "ingestion": IngestionParameters}
+GROUPS = {
+    "emr": EmrParameters,
+    "icd10": Icd10Parameters,
+    "ingestion": IngestionParameters,
+    "ingestion_report": IngestionReportParameters,
+}
 
 
 class Workplace:

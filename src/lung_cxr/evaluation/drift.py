@@ -51,7 +51,7 @@ def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParame
     sides = [_at_most(side, settings) for side in (before, now)]
     variables = [name for name in now.columns if name != PATIENT]
     rng = np.random.default_rng(settings.seed)
-    tests = [_test(*(side[[PATIENT, name]].dropna() for side in sides), name, settings, rng) for name in variables]
+    tests = [_test(sides[0], sides[1], name, settings, rng) for name in variables]
     adjusted = holm([test["p"] for test in tests])
     return [
         {"variable": name, "kind": _kind(now[name]), "before": describe(before[name]), "now": describe(now[name])}
@@ -100,6 +100,7 @@ def _test(
     before: pd.DataFrame, now: pd.DataFrame, name: str, settings: DriftParameters, rng: np.random.Generator
 ) -> Numbers:
     """Return distance, what chance gives and p of one variable."""
+    before, now = (side[[PATIENT, name]].dropna() for side in (before, now))
     for side, words in ((before, "the catalogue so far"), (now, "the new export")):
         patients = side[PATIENT].nunique()
         if patients < settings.min_patients:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
+from lung_cxr.imaging.observe import NOT_LOOKED
 from lung_cxr.imaging.reasons import FAULTS, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import QualityParameters
@@ -72,28 +74,27 @@ class Catalogue:
     limits: QualityParameters
 
 
-def rejected_sheet(catalogue: Catalogue, most: int, show_unchecked: bool) -> list[Group]:
+def rejected_sheet(catalogue: Catalogue, most: int) -> list[Group]:
     """Return the rejected images by their first reason, faults first.
 
     Args:
         catalogue: Where they are.
         most: Thumbnails in all; every reason gets its share.
-        show_unchecked: Show images that nobody checked for text, too.
     """
-    rejected = _listed(catalogue, "rejected", show_unchecked)
+    rejected = _listed(catalogue, "rejected")
     first = rejected["qc_reasons"].str.split(";").str[0]
     return _groups(catalogue.store, {code: rejected[first == code] for code in (*FAULTS, *OUT_OF_SCOPE)}, most)
 
 
-def flagged_sheet(catalogue: Catalogue, most: int, show_unchecked: bool) -> list[Group]:
+def flagged_sheet(catalogue: Catalogue, most: int) -> list[Group]:
     """Return accepted images with a remark, by remark: what was altered should be looked at, too."""
-    accepted = _listed(catalogue, "accepted", show_unchecked)
+    accepted = _listed(catalogue, "accepted")
     found = accepted["qc_reasons"].str.split(";")
-    groups = {code: accepted[[code in codes for codes in found]] for code in SHOWN_FLAGS}
+    groups = {code: accepted[found.map(lambda codes, code=code: code in codes).astype(bool)] for code in SHOWN_FLAGS}
     return _groups(catalogue.store, groups, most)
 
 
-def _listed(catalogue: Catalogue, status: str, show_unchecked: bool) -> pd.DataFrame:
+def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
     """Return images of one status that the exports still name, with row, broken limits and why one is not shown."""
     manifest = catalogue.image_manifest
     images = manifest[(manifest["qc_status"] == status) & (manifest["qc_reasons"] != "")]
@@ -101,14 +102,17 @@ def _listed(catalogue: Catalogue, status: str, show_unchecked: bool) -> pd.DataF
     images = images.merge(rows, on="image_id", validate="one_to_one")
     images = images.assign(breach=breaches(images, catalogue.limits))
     seen = catalogue.source_files.set_index("image_id").reindex(images["image_id"])
-    checked = (seen["burned_in"] == "NO").to_numpy()
-    if "text_boxes" in seen:
-        checked = checked | (seen["text_boxes"] >= 0).to_numpy()
-    text = images["qc_reasons"].str.split(";").map(TEXT_IN_PIXELS.isdisjoint).to_numpy(dtype=bool)
-    images["hidden"] = ""
-    images.loc[~checked & (not show_unchecked), "hidden"] = "nobody looked for text in the pixels"
-    images.loc[images["image_path"] == "", "hidden"] = "nothing is stored"
-    images.loc[~text, "hidden"] = "the pixels may hold text"
+    codes = images["qc_reasons"].str.split(";")
+    unseen = (seen["text_boxes"] == NOT_LOOKED) & (seen["burned_in"] != "NO")
+    images["hidden"] = np.select(
+        [
+            np.array([not TEXT_IN_PIXELS.isdisjoint(found) for found in codes], dtype=bool),
+            (images["image_path"] == "").to_numpy(),
+            unseen.to_numpy() | np.array(["not_looked_at" in found for found in codes], dtype=bool),
+        ],
+        ["the pixels may hold text", "nothing is stored", "nobody looked for text in the pixels"],
+        default="",
+    )
     return images.sort_values(["source_export", "table", "row"])
 
 

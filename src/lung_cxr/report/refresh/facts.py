@@ -53,7 +53,8 @@ def gather_facts(
         `headline`; `first` (no report before); `new_exports` (ordinals); `catalogue` (accepted images and patients now,
         images before and the difference); `files` (what was done about them); `exports`, one entry each; `classes`
         before and after; `reasons` with counts by export, meaning and advice; `flags`; `quality` by metric; `drift`,
-        one entry for each of the newest exports, with `comparisons` (see `measure_drift`) or a `reason` for none.
+        one entry for each new export or, where there is none, the latest, with `comparisons` (see `measure_drift`) or a
+        `reason` for none.
     """
     accepted = refreshed.image_manifest[refreshed.image_manifest["qc_status"] == "accepted"]
     known = sorted(refreshed.known_exports["export"].tolist())
@@ -69,7 +70,7 @@ def gather_facts(
         "reasons": _reasons(refreshed.rejected),
         "flags": _flags(accepted),
         "quality": _quality(refreshed.image_manifest, limits),
-        "drift": [_drift(number, accepted, settings) for number in (new or known)[-settings.max_exports :]],
+        "drift": [_drift(number, accepted, settings) for number in new[-settings.max_exports :] or known[-1:]],
     }
     return json_ready({"headline": headline(facts), **facts})
 

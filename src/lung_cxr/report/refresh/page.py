@@ -39,13 +39,12 @@ def render_refresh_report(
         made_at: When it was made, UTC.
     """
     newest = [export["export"] for export in facts["exports"]][-settings.max_exports :]
-    show_unchecked = settings.show_unchecked_pixels
     return render_page(
         TEMPLATE,
         settings.title,
         made_at,
         headline=facts["headline"],
-        notices=notices(facts, ingestion.max_fault_fraction, ingestion.accept_unchecked_pixels),
+        notices=notices(facts, ingestion.max_fault_fraction),
         exports=tables.exports_table(facts),
         classes=tables.classes_table(facts),
         faults=tables.reasons_table(facts, "fault", newest),
@@ -56,8 +55,8 @@ def render_refresh_report(
         least_distance=percent(settings.drift.min_distance),
         quality=tables.quality_table(facts),
         histograms=_histograms(catalogue, facts),
-        rejected=rejected_sheet(catalogue, settings.max_rejected_thumbnails, show_unchecked),
-        flagged=flagged_sheet(catalogue, settings.max_flagged_thumbnails, show_unchecked),
+        rejected=rejected_sheet(catalogue, settings.max_rejected_thumbnails),
+        flagged=flagged_sheet(catalogue, settings.max_flagged_thumbnails),
         settings=tables.settings_table(
             {"ingestion": ingestion.model_dump(), "ingestion_report": settings.model_dump()}
         ),

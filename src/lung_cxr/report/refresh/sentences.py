@@ -35,22 +35,22 @@ def headline(facts: Mapping[str, Any]) -> str:
     return " ".join(text for text in said if text)
 
 
-def notices(facts: Mapping[str, Any], allowed_fault_fraction: float, unchecked: bool) -> list[str]:
+def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str]:
     """Return what a reader must know before any number, most important first.
 
     Args:
         facts: What `gather_facts` returned.
         allowed_fault_fraction: `ingestion.max_fault_fraction`.
-        unchecked: Whether images may be accepted whose pixels nobody checked.
     """
     vanished = facts["files"].get("vanished", 0)
+    unseen = sum(row["count"] for row in facts["flags"] if row["flag"] == "not_looked_at")
     gone = [export["export"] for export in facts["exports"] if not export["present"]]
     lost = [export for export in facts["exports"] if export["accepted"] < export["accepted_before"]]
     said = [
         *(_too_many_faults(export, allowed_fault_fraction) for export in facts["exports"]),
-        "Images are accepted whose pixels nobody checked for burned-in text: the catalogue may hold identifiers. "
-        "Those are not shown here unless ingestion_report.show_unchecked_pixels says so."
-        if unchecked
+        f"{plural(unseen, 'image')} accepted without a look for burned-in text: this page shows none of them, but the "
+        "catalogue may hold identifiers."
+        if unseen
         else "",
         f"{plural(vanished, 'file')} of earlier runs {'is' if vanished == 1 else 'are'} gone; their images stay in the "
         "catalogue as they were."

@@ -52,10 +52,16 @@ def classes_table(facts: Mapping[str, Any]) -> Table:
     before, after = (sum(row[side] for row in facts["classes"]) for side in ("before", "after"))
     rows = []
     for row in facts["classes"]:
-        shares = [row[side] / total if total else None for side, total in (("before", before), ("after", after))]
-        moved = None if None in shares else 100 * (shares[1] - shares[0])
+        was, now = (row[side] / total if total else None for side, total in (("before", before), ("after", after)))
+        moved = None if was is None or now is None else 100 * (now - was)
         rows.append(
-            [name_cell(row["class"]), *_changed(row["before"], row["after"]), *_shares(shares), Cell(points(moved))]
+            [
+                name_cell(row["class"]),
+                *_changed(row["before"], row["after"]),
+                Cell(percent(was)),
+                Cell(percent(now)),
+                Cell(points(moved)),
+            ]
         )
     rows.append([name_cell("All"), *_changed(before, after), Cell(""), Cell(""), Cell("")])
     return Table(
@@ -180,10 +186,6 @@ def _count(value: int | None) -> str:
 def _changed(before: int, after: int) -> list[Cell]:
     change = f"{after - before:+,}".replace("-", "−") if after != before else NOTHING
     return [Cell(f"{before:,}"), Cell(f"{after:,}"), Cell(change)]
-
-
-def _shares(shares: Sequence[float | None]) -> list[Cell]:
-    return [Cell(percent(share)) for share in shares]
 
 
 def _categories(one: Mapping[str, Any]) -> tuple[str, str]:

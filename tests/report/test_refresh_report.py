@@ -1,0 +1,225 @@
+"""The refresh report: counts that add up, drift, thumbnails of the right images only, and nobody's key."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
+from lung_cxr.report.refresh.advice import ADVICE, MEANINGS, advice
+from lung_cxr.report.refresh.contact_sheet import flagged_sheet, rejected_sheet
+from lung_cxr.report.refresh.facts import counts_to_keep, gather_facts
+from lung_cxr.report.refresh.quality_limits import Metric
+from lung_cxr.report.refresh.sentences import notices
+from made_up_refresh import (
+    BEFORE,
+    INGESTION,
+    UNSEEN,
+    made_up_catalogue,
+    made_up_page,
+    made_up_refresh,
+    report_settings,
+)
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    return made_up_catalogue(tmp_path_factory.mktemp("images"))
+
+
+def facts_of(catalogue, reported=BEFORE, **changed):
+    return gather_facts(made_up_refresh(catalogue, reported, **changed), INGESTION.quality, report_settings())
+
+
+@pytest.fixture(scope="module")
+def facts(catalogue):
+    return facts_of(catalogue)
+
+
+@pytest.fixture(scope="module")
+def html(catalogue):
+    return made_up_page(catalogue)
+
+
+def test_the_headline_says_what_the_new_export_brought(facts):
+    assert facts["new_exports"] == [3]
+    assert facts["headline"].startswith(
+        "Export 3 added 49 images of 49 patients, now 194 of 193 patients; 3 rows were rejected, 3 for faults."
+    )
+    assert "In earlier exports: 1 relabelled, 2 gone." in facts["headline"]
+    assert facts["headline"].endswith("Drifted: ages of export 3.")
+
+
+def test_the_first_export_has_nothing_to_be_compared_with(catalogue):
+    manifest = catalogue.image_manifest[catalogue.image_manifest["export"] == 1]
+    known = made_up_refresh(catalogue, None).known_exports.iloc[:1]
+    first = facts_of(catalogue, None, known_exports=known, image_manifest=manifest)
+    assert first["first"]
+    assert first["headline"].startswith("Export 1 added 85 images of 85 patients; 5 rows were rejected, 4 for faults.")
+    assert first["headline"].endswith("There is nothing yet to compare it with.")
+    assert "no earlier export" in first["drift"][0]["reason"]
+
+
+def test_a_refresh_without_a_new_export_says_so_and_compares_the_latest(catalogue, facts):
+    again = facts_of(catalogue, counts_to_keep(facts))
+    assert again["headline"].startswith("No new export")
+    assert again["catalogue"]["difference"] == 0
+    assert [entry["export"] for entry in again["drift"]] == [3]
+
+
+def test_before_and_after_add_up(facts, catalogue):
+    accepted = catalogue.image_manifest[catalogue.image_manifest["qc_status"] == "accepted"]
+    assert sum(row["after"] for row in facts["classes"]) == len(accepted) == facts["catalogue"]["images"]
+    assert sum(row["before"] for row in facts["classes"]) == 20 * len(DISEASES)
+    assert sum(export["accepted"] for export in facts["exports"]) == len(accepted)
+    assert [export["returning_patients"] for export in facts["exports"]] == [0, 1, 0]
+    assert counts_to_keep(facts)["exports"] == {"1": 85, "2": 60, "3": 49}
+
+
+def test_every_rejection_is_counted_once_and_explained(facts, catalogue):
+    counted = {row["reason"]: row["count"] for row in facts["reasons"]}
+    assert counted == {
+        "blurred": 2, "missing_patient_id": 2, "unchecked_pixels": 1, "unreadable": 1, "near_duplicate": 1,
+        "not_one_of_seven": 1, "exact_duplicate": 1,
+    }  # fmt: skip
+    assert [row["kind"] for row in facts["reasons"]] == ["fault"] * 5 + ["out of scope"] * 2
+    assert all(row["meaning"] and row["advice"] for row in facts["reasons"])
+
+
+def test_the_json_is_strict_and_about_nobody(facts, catalogue):
+    text = json.dumps(facts, allow_nan=False)
+    assert json.loads(text) == facts
+    assert not re.search(r"[0-9a-f]{24}", text)
+    assert "2026-0" not in text  # the exports' folders
+
+
+def test_what_must_be_known_first(catalogue, facts):
+    said = " ".join(notices(facts, allowed_fault_fraction=0.05))
+    assert said.startswith("Too many faults in export 3: 3 of 52 rows, 5.8 %; 5.0 % are allowed.")
+    assert "2 files of earlier runs are gone" in said
+    assert "Drift: ages of export 3" in said
+    assert "synthetic" not in said
+    fewer = facts_of(catalogue, BEFORE | {"exports": {"1": 95, "2": 60}})
+    assert "Export 1 has 10 accepted images fewer" in " ".join(notices(fewer, 1.0))
+    known = made_up_refresh(catalogue, None).known_exports.assign(synthetic=[True, False, False])
+    assert "1 of 3 exports are synthetic" in " ".join(notices(facts_of(catalogue, known_exports=known), 1.0))
+    archived = facts_of(catalogue, summary={"by_export": {"3": {"rows": 52}}})
+    assert "Exports 1 and 2 were moved away" in " ".join(notices(archived, 1.0))
+
+
+def test_images_accepted_unseen_are_said_first(catalogue):
+    manifest = catalogue.image_manifest.copy()
+    manifest.loc[UNSEEN, "qc_reasons"] = "not_looked_at"
+    assert "1 image accepted without a look" in " ".join(notices(facts_of(catalogue, image_manifest=manifest), 1.0))
+
+
+def test_every_reason_has_a_meaning_and_advice_and_no_advice_is_left_over():
+    assert set(ADVICE) <= set(MEANINGS) == {*FAULTS, *OUT_OF_SCOPE, *FLAGS}
+    assert all(advice(code).endswith(".") for code in MEANINGS)
+
+
+def test_every_fault_about_text_keeps_its_images_from_the_page():
+    assert {code for code, meaning in FAULTS.items() if "text" in meaning} == TEXT_IN_PIXELS
+
+
+def shown(groups):
+    return {group.code: [thumbnail.caption for thumbnail in group.thumbnails] for group in groups}
+
+
+def test_rejected_images_are_shown_by_reason_with_row_and_broken_limit(catalogue):
+    groups = rejected_sheet(catalogue, most=50)
+    assert shown(groups) == {
+        "blurred": [f"Export 1, row {row}; sharpness 1.25 (at least 2.8)" for row in (4, 5)],
+        "exact_duplicate": ["Export 1, row 8"],
+        "near_duplicate": ["Export 3, row 161"],
+        "unchecked_pixels": [],
+        "unreadable": [],
+    }
+    why = {group.code: list(group.not_shown) for group in groups if group.not_shown}
+    assert why == {
+        "unchecked_pixels": ["1 image, the pixels may hold text"],
+        "unreadable": ["1 image, nothing is stored"],
+    }
+
+
+@pytest.mark.parametrize("code", sorted(TEXT_IN_PIXELS))
+def test_an_image_that_may_hold_text_is_never_shown_though_it_is_stored(catalogue, code):
+    manifest = catalogue.image_manifest.copy()
+    rejected = manifest["qc_status"] == "rejected"
+    for reasons in (code, f"blurred;{code}"):
+        manifest.loc[rejected, "qc_reasons"] = reasons
+        groups = rejected_sheet(type(catalogue)(manifest, *list(vars(catalogue).values())[1:]), most=50)
+        assert [thumbnail for group in groups for thumbnail in group.thumbnails] == []
+
+
+def test_an_altered_image_is_shown_unless_nobody_looked_at_it_for_text(catalogue):
+    groups = flagged_sheet(catalogue, most=50)
+    assert shown(groups) == {
+        "inverted": ["Export 1, row 9"], "redacted": ["Export 1, row 10"], "enlarged": ["Export 1, row 10"]
+    }  # fmt: skip
+    assert groups[0].not_shown == ["1 image, nobody looked for text in the pixels"]
+
+
+def test_the_sheet_is_capped_and_no_reason_crowds_out_another(catalogue):
+    groups = {group.code: group for group in rejected_sheet(catalogue, most=3)}
+    assert {code: len(group.thumbnails) for code, group in groups.items() if group.thumbnails} == {
+        "blurred": 1, "exact_duplicate": 1, "near_duplicate": 1
+    }  # fmt: skip
+    assert groups["blurred"].not_shown == ["1 image more, for lack of room (ingestion_report)"]
+    assert not any(group.thumbnails for group in rejected_sheet(catalogue, most=0))
+
+
+def test_a_thumbnail_holds_small_pixels_and_nothing_else(catalogue):
+    uri = flagged_sheet(catalogue, most=1)[0].thumbnails[0].uri
+    with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/jpeg;base64,")))) as small:
+        assert small.size == (160, 160)
+        assert small.mode == "L"
+        assert not small.getexif()
+
+
+def test_no_key_name_or_path_is_on_the_page(html, catalogue):
+    manifest = catalogue.image_manifest
+    for column in ("image_id", "patient_key", "image_path"):
+        assert not any(value and value in html for value in manifest[column])
+    assert "2026-03" not in html
+
+
+def test_text_is_escaped_and_nothing_is_fetched(html):
+    assert "A &lt;refresh&gt; &amp; more" in html
+    assert "<script" not in html
+    assert all(address.startswith(("data:", "#")) for address in re.findall(r'(?:src|href)="([^"]*)"', html))
+
+
+def test_every_picture_has_words(html):
+    words = re.findall(r'<img [^>]*alt="([^"]*)"', html)
+    assert len(words) == html.count("<img ") == 9  # drift, histograms, four rejected, three flagged
+    assert all(len(text) > 10 for text in words)
+
+
+def test_the_page_explains_rejections_and_gives_every_limit(html):
+    for words in (
+        "No patient number.", "Fill in the patient&#39;s number.", "at least 2.8", "at most 0.7", "ICD-10 map 2026-01",
+        "Export 3 against the catalogue so far", "ingestion.max_fault_fraction",
+    ):  # fmt: skip
+        assert words in html, words
+
+
+def test_a_page_of_an_empty_catalogue_can_be_made(catalogue):
+    empty = type(catalogue)(
+        catalogue.image_manifest.iloc[:0], catalogue.records.iloc[:0], catalogue.source_files.iloc[:0], catalogue.store,
+        catalogue.limits,
+    )  # fmt: skip
+    html = made_up_page(empty, reported=None)
+    assert "the export has no accepted image" in html.lower() or "nothing to compare with" in html.lower()
+
+
+def test_a_limit_is_broken_on_its_own_side():
+    assert Metric("sharpness", 2.8, None).breach(1.934) == "sharpness 1.93 (at least 2.8)"
+    assert Metric("dark_fraction", None, 0.7).breach(0.71) == "dark fraction 0.71 (at most 0.7)"
+    assert Metric("dark_fraction", None, 0.7).breach(0.7) == ""
+    assert Metric("sharpness", 2.8, None).breach(np.nan) == ""
