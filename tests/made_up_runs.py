@@ -9,7 +9,7 @@ import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
-from lung_cxr.experiments import RUNS, Run
+from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, GRID, RUNS, Run
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.evaluations import evaluate_grid
@@ -113,18 +113,26 @@ def made_up_sources(grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, syn
 
 
 def made_up_grid(split: pd.DataFrame, runs=RUNS, seeds=(2024,), skill: float = 1.6) -> dict[Run, list[MadeUpRun]]:
-    """Finish some runs of the grid, dynamic fine-tuning a little better than traditional; start no other."""
-    grid: dict[Run, list[MadeUpRun]] = {run: [] for run in RUNS}
-    for run in runs:
+    """Finish some runs of the grid, dynamic fine-tuning a little better than the others; start no other."""
+    grid: dict[Run, list[MadeUpRun]] = {}
+    for run in GRID:
         gain = 0.45 if run.strategy == "dynamic" else 0.0
-        luck = (RUNS.index(run) // 2) * 0.08
-        grid[run] = [made_up_run(run, split, seed, skill + gain + luck) for seed in seeds]
+        luck = BACKBONES.index(run.backbone) * 0.08
+        if run in runs:
+            grid[run] = [made_up_run(run, split, seed, skill + gain + luck) for seed in seeds]
+        elif run in RUNS:
+            grid[run] = []
     return grid
+
+
+def number_of(run: Run) -> int:
+    """Return a number of a run's own."""
+    return (RUNS + BASELINE_RUNS).index(run)
 
 
 def made_up_run(run: Run, split: pd.DataFrame, seed: int, skill: float) -> MadeUpRun:
     """Finish one run; its logits favour the true class by `skill`."""
-    predictions, history = made_up_predictions(split, RUNS.index(run) + 100 * seed, skill), made_up_history(run)
+    predictions, history = made_up_predictions(split, number_of(run) + 100 * seed, skill), made_up_history(run)
     record = {
         **_identity(run, seed),
         "split_sha256": split_sha256(split),
@@ -173,7 +181,7 @@ def made_up_history(run: Run) -> pd.DataFrame:
     stage = np.clip((epochs - 1) // 6, 0, 4) if dynamic else np.zeros(30, dtype=int)
     groups = np.minimum(stage * 4, LAYER_GROUPS) if dynamic else np.full(30, 5)
     loss = 0.55 + 1.3 * np.exp(-epochs / 9) - 0.03 * stage
-    wiggle = 0.03 * np.sin(epochs * (1.7 + RUNS.index(run) % 3))
+    wiggle = 0.03 * np.sin(epochs * (1.7 + number_of(run) % 3))
     event = np.where((epochs % 6 == 0) & (epochs < 25) & dynamic, "unfreeze", "").astype(object)
     event[-1] = "stop:plateau"
     frame = pd.DataFrame(

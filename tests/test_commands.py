@@ -70,6 +70,7 @@ def test_registry_list_names_the_pipelines(fresh):
     printed = fresh.kedro("registry", "list")
     for name in (
         "__default__",
+        "baselines",
         "demo",
         "ingestion",
         "reporting",
@@ -161,6 +162,19 @@ def test_kedro_run_does_everything(catalogue):
     assert len(records) == 14
     reports = catalogue.modified("08_reporting/report.html/*/report.html")
     assert "not yet trained" not in list(reports)[-1].read_text()
+
+
+@pytest.mark.slow
+def test_a_further_strategy_trains_alone_and_stands_in_the_next_report(trained):
+    """One kind of each schedule: nothing is unfrozen, once, by plan."""
+    for strategy in ("linear_probe", "two_stage", "gradual"):
+        trained.kedro("run", "--env", "test", "--pipelines", "baselines", "--namespaces", f"mobilenet.{strategy}")
+    printed = trained.kedro("run", "--env", "test", "--pipelines", "reporting")
+    assert "Report:" in printed
+    report = sorted((trained.folder / "data/test/08_reporting/report.html").glob("*/report.html"))[-1]
+    html = report.read_text()
+    assert "Every strategy" in html
+    assert html.count("Run record: MobileNet, ") == 5
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from kedro.framework.project import configure_project
 from kedro.io import DataCatalog
 
 from lung_cxr import parameters as groups
-from lung_cxr.experiments import BACKBONES, RUNS, STRATEGIES
+from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, BASELINES, RUNS, STRATEGIES
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 
 ENVIRONMENTS = ("base", "demo", "public_cxr", "test")
@@ -48,7 +48,7 @@ def catalogue(config):
 
 
 def _persistent_names(pipelines):
-    names = pipelines["__default__"].datasets() | pipelines["demo"].datasets()
+    names = set().union(*(pipelines[name].datasets() for name in ("__default__", "demo", "baselines")))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 
 
@@ -60,6 +60,7 @@ def test_the_promised_pipelines_are_registered(pipelines):
         "ingestion",
         "splitting",
         "training",
+        "baselines",
         "reporting",
     } <= set(pipelines)
 
@@ -75,7 +76,19 @@ def test_the_demo_trains_one_backbone(pipelines):
 
 
 def test_every_run_of_the_grid_is_a_namespace(pipelines):
-    assert {node.namespace for node in pipelines["training"].nodes} == {run.namespace for run in RUNS}
+    for name, runs in (("training", RUNS), ("baselines", BASELINE_RUNS)):
+        namespaces = {node.namespace for node in pipelines[name].nodes if node.namespace}
+        assert namespaces == {run.namespace for run in runs}
+
+
+def test_the_default_pipeline_trains_what_the_paper_compares_and_nothing_else(pipelines):
+    trained = {node.namespace for node in pipelines["__default__"].nodes if node.namespace}
+    assert trained == {run.namespace for run in RUNS}
+
+
+def test_reporting_waits_for_the_baselines_of_the_same_command_through_one_entry(pipelines):
+    assert pipelines["baselines"].outputs() & pipelines["reporting"].inputs() == {"baseline_runs"}
+    assert not pipelines["reporting"].inputs() & {run.results for run in BASELINE_RUNS}
 
 
 def test_a_training_namespace_needs_only_what_other_pipelines_persist(pipelines):
@@ -161,7 +174,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
     for name, model in expected.items():
         model.model_validate(values[name])
     assert tuple(values["backbones"]) == BACKBONES
-    assert set(values["strategies"]) == set(STRATEGIES)
+    assert set(values["strategies"]) == {*STRATEGIES, *BASELINES}
     for name, backbone in values["backbones"].items():
         assert groups.BackboneParameters.model_validate(backbone).architecture == name
     for name, strategy in values["strategies"].items():

@@ -1,8 +1,8 @@
 """The whole grid of experiments: every backbone × strategy is a run, named `{backbone}.{strategy}`.
 
 The graph of a Kedro pipeline cannot depend on parameters, so the grid is this constant. A new backbone is one name
-here, one row in `models/backbones.py` and one block in `conf/base/parameters_training.yml`; a new strategy is one
-name here, one class in `training/strategies.py` and one block.
+here, one row in `models/backbones.py` and one block in `conf/base/parameters_backbones.yml`; a new strategy is one
+name here, one class in `training/strategies.py` and one block in `conf/base/parameters_training.yml`.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,8 @@ BACKBONES = (  # section IV.E of the paper
     "vgg16",
 )
 
-STRATEGIES = ("dynamic", "traditional")  # Table 4, Table 3
+STRATEGIES = ("dynamic", "traditional")  # Table 4, Table 3: what the paper compares; pipeline `training`
+BASELINES = ("linear_probe", "two_stage", "gradual", "full")  # what else it has to beat; pipeline `baselines`
 
 
 class Run(NamedTuple):
@@ -38,4 +39,6 @@ class Run(NamedTuple):
 
 
 RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES)
+BASELINE_RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in BASELINES)
+GRID = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES + BASELINES)
 DEMO_BACKBONE = "mobilenet"

@@ -11,7 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from lung_cxr.experiments import RUNS
+from lung_cxr.experiments import BASELINE_RUNS, RUNS
 from lung_cxr.imaging.lock import sole_writer
 from lung_cxr.parameters import TrainingParameters
 
@@ -120,7 +120,7 @@ class FailedRunsHook:
         made = pipeline.all_outputs()
         failures = [
             f"{run.namespace}, seed {one.record['seed']}: {one.failure}"
-            for run in RUNS
+            for run in RUNS + BASELINE_RUNS
             if run.results in made
             for one in _results(catalog, run.results)
             if one.failure is not None

@@ -3,21 +3,22 @@
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import DEMO_BACKBONE
-from lung_cxr.pipelines import ingestion, reporting, splitting, synthetic_hospital, training
+from lung_cxr.pipelines import baselines, ingestion, reporting, splitting, synthetic_hospital, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by name.
 
-    `__default__` is the hospital's: ingestion to report. `demo` puts the synthetic hospital in front and trains one
-    backbone. Kedro's `find_pipelines` would look only for the folders that a command names, and miss what `demo` is
-    made of.
+    `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`.
+    `demo` puts the synthetic hospital in front and trains one backbone. Kedro's `find_pipelines` would look only for
+    the folders that a command names, and miss what `demo` is made of.
     """
     rooms = {
         "synthetic_hospital": synthetic_hospital.create_pipeline(),
         "ingestion": ingestion.create_pipeline(),
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(),
+        "baselines": baselines.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
     catalogue = rooms["ingestion"] + rooms["splitting"]

@@ -6,7 +6,7 @@ import pytest
 from kedro.io import DatasetError
 
 from lung_cxr.contracts import history as history_contract
-from lung_cxr.datasets import RunsDataset
+from lung_cxr.datasets import BaselineRunsDataset, RunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.training.history import write_history
 
@@ -71,3 +71,17 @@ def test_a_number_that_json_does_not_know_is_refused_and_the_old_record_stays(da
 def test_runs_live_on_a_file_system():
     with pytest.raises(DatasetError, match="mounted file system"):
         RunsDataset(filepath="s3://bucket/runs")
+
+
+def test_the_baselines_that_were_started_are_found_whoever_ran_them(tmp_path):
+    baselines = BaselineRunsDataset(filepath=str(tmp_path))
+    assert baselines.load() == {}
+    assert not baselines.exists()
+    for strategy in ("dynamic", "gradual"):
+        cell = RunsDataset(filepath=str(tmp_path / "vgg16" / strategy))
+        cell.save({"seed": 2, "status": "failed", "failure": "ValueError: …"})
+    baselines.save({})
+    assert baselines.exists()
+    (name,) = baselines.load()
+    assert name == "vgg16-gradual-runs", "dynamic is no baseline"
+    assert [run.record["seed"] for run in baselines.load()[name]] == [2]

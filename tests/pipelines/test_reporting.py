@@ -20,6 +20,7 @@ MADE = {
     "comparison",
     "table3_traditional",
     "table4_dynamic",
+    "table_strategies",
     "figure_3_accuracy",
     "figure_4_macro_f1",
     "figure_5_confusion",
@@ -30,7 +31,7 @@ MADE = {
 
 def test_it_reads_every_cell_of_the_grid_and_makes_nothing_else_than_reports():
     pipeline = create_pipeline()
-    assert {run.results for run in RUNS} <= pipeline.inputs()
+    assert {"baseline_runs", *(run.results for run in RUNS)} <= pipeline.inputs()
     assert pipeline.all_outputs() == MADE
 
 
@@ -95,15 +96,20 @@ def test_without_any_run_everything_is_made_and_says_so(reporting):
     assert comparison["over_backbones"]["accuracy"]["t"] is None
     assert "not yet trained" in newest(folder, "report.html").read_text(encoding="utf-8")
     assert (pd.read_csv(newest(folder, "table3_traditional.csv"))["status"] == "not yet trained").sum() == 7
+    strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
+    assert list(zip(strategies["backbone"], strategies["strategy"], strict=True)) == list(RUNS)
 
 
 def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, capsys):
-    folder = reporting([Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")])
+    folder = reporting([Run("mobilenet", "dynamic"), Run("mobilenet", "traditional"), Run("mobilenet", "gradual")])
     headline = json.loads(newest(folder, "comparison.json").read_text())["headline"]
     assert headline.startswith("Synthetic data, no real patient. MobileNet reached")
     assert capsys.readouterr().out.endswith(f"\n{headline}\n\nReport: {newest(folder, 'report.html')}\n")
     table = pd.read_csv(newest(folder, "table4_dynamic.csv")).set_index("backbone")
     assert table.loc["mobilenet", "status"] == "finished"
+    strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
+    assert len(strategies) == len(RUNS) + 1
+    assert strategies.loc[strategies["strategy"] == "gradual", "epochs"].tolist() == [30]
     for name in ("3_accuracy", "4_macro_f1", "5_confusion", "training_curves"):
         picture = newest(folder / "figures", f"figure_{name}.png")
         assert picture.read_bytes().startswith(b"\x89PNG")

@@ -15,8 +15,9 @@ from kedro.io import DataCatalog, MemoryDataset
 from lung_cxr import pipeline_registry
 from lung_cxr.datasets import RunResult, RunsDataset
 from lung_cxr.diseases import DISEASES
-from lung_cxr.experiments import BACKBONES, RUNS, Run
+from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, Run
 from lung_cxr.hooks import FailedRunsHook
+from lung_cxr.pipelines import baselines
 from lung_cxr.pipelines.training import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.splitting.images import split_sha256
@@ -31,6 +32,16 @@ def test_one_node_per_cell_of_the_grid_each_in_its_namespace():
     for backbone in BACKBONES:
         cells = [run for run in RUNS if run.backbone == backbone]
         assert len(pipeline.only_nodes_with_namespaces([backbone]).nodes) == len(cells)
+
+
+def test_baselines_are_the_rest_of_the_grid_and_one_node_that_gathers_them():
+    pipeline = baselines.create_pipeline()
+    trained = {f"{run.namespace}.train" for run in BASELINE_RUNS}
+    assert {node.name for node in pipeline.nodes} == {*trained, "gather_runs"}
+    alone = pipeline.only_nodes_with_namespaces(["mobilenet.linear_probe"])
+    assert [node.name for node in alone.nodes] == ["mobilenet.linear_probe.train"]
+    settings = {name for name in alone.inputs() if name.startswith("params:")}
+    assert settings == {"params:backbones.mobilenet", "params:strategies.linear_probe", "params:training"}
 
 
 def test_a_namespace_needs_nothing_that_another_node_of_training_makes():

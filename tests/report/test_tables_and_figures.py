@@ -7,6 +7,7 @@ import pytest
 
 from lung_cxr.experiments import BACKBONES, RUNS, Run
 from lung_cxr.parameters import ReportingParameters
+from lung_cxr.report.all_strategies import all_strategies_table, better_baselines, tabulate_all_strategies
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_curves
@@ -14,7 +15,7 @@ from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.numbers import duration, p_value, percent, plural, points, points_interval, share
 from lung_cxr.report.table_parts import Cell, Table, merged_reasons
 from lung_cxr.report.tables import tabulate_classes, tabulate_strategy
-from made_up_runs import LAYER_GROUPS, made_up_grid, made_up_split
+from made_up_runs import LAYER_GROUPS, made_up_grid, made_up_run, made_up_split
 
 SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
@@ -102,6 +103,74 @@ def test_curves_have_every_unfreezing_drawn_in(one_backbone):
 def test_without_a_run_a_figure_says_so(nothing, draw):
     (axes,) = draw(nothing).axes
     assert axes.texts[0].get_text() == "No run has finished yet."
+
+
+GRADUAL, FULL = Run("mobilenet", "gradual"), Run("mobilenet", "full")
+
+
+@pytest.fixture(scope="module")
+def with_baselines(split):
+    runs = [DYNAMIC, TRADITIONAL, GRADUAL, FULL, Run("vgg16", "full")]
+    return evaluate_grid(made_up_grid(split, runs, seeds=(1, 2)), split, SETTINGS)
+
+
+def test_the_table_of_all_strategies_says_what_each_run_took(with_baselines):
+    table = tabulate_all_strategies(with_baselines)
+    assert len(table) == len(RUNS) + 3, "a further strategy has a row where it was started"
+    ours = table.set_index(["backbone", "strategy"])
+    gradual = ours.loc[GRADUAL]
+    assert (gradual["status"], gradual["seeds"], gradual["epochs"], gradual["seconds"]) == ("finished", 2, 30, 431.5)
+    assert (gradual["stop_reason"], gradual["layer_groups"]) == ("plateau", LAYER_GROUPS)
+    assert 1 < gradual["accuracy_low"] <= gradual["accuracy"] <= 100
+    assert ours.loc[("vgg16", "dynamic"), "status"] == "not yet trained"
+
+
+def test_the_page_shows_all_strategies_of_the_backbones_that_have_a_further_one(with_baselines, one_backbone):
+    assert all_strategies_table(one_backbone) is None, "no rows of what nobody asked for"
+    rows = [[cell.text for cell in row] for row in all_strategies_table(with_baselines).rows]
+    assert [row[:2] for row in rows] == [
+        *(["MobileNet", strategy] for strategy in ("dynamic", "traditional", "gradual", "full")),
+        *(["VGG16", strategy] for strategy in ("dynamic", "traditional", "full")),
+    ]
+    assert rows[4][2] == "not yet trained"
+
+
+def test_the_effort_of_a_search_for_a_depth_is_counted(split):
+    grid = made_up_grid(split, [TRADITIONAL])
+    grid[TRADITIONAL][0].record.update(top_layers=41, search_epochs=120, search_seconds=2000.0)
+    evaluations = evaluate_grid(grid, split, SETTINGS)
+    row = tabulate_all_strategies(evaluations).set_index(["backbone", "strategy"]).loc[TRADITIONAL]
+    assert (row["epochs"], row["seconds"]) == (120, 2000)
+    assert tabulate_strategy(evaluations, "traditional").set_index("backbone").loc["mobilenet", "n"] == 41
+
+
+def test_a_further_strategy_that_reached_more_is_named(split):
+    grid = made_up_grid(split, [DYNAMIC, GRADUAL])
+    assert better_baselines(evaluate_grid(grid, split, SETTINGS)) == []
+    grid[GRADUAL] = [made_up_run(GRADUAL, split, seed=1, skill=9.0)]
+    (said,) = better_baselines(evaluate_grid(grid, split, SETTINGS))
+    assert said.startswith("MobileNet: gradual fine-tuning reached more than dynamic fine-tuning: accuracy ")
+
+
+def test_figures_3_and_4_keep_to_what_the_paper_compares(with_baselines):
+    (axes,) = draw_bars(with_baselines, "accuracy").axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["MobileNet"]
+    assert len(axes.patches) == 2
+
+
+def test_panels_stand_two_in_a_row_a_backbone_beginning_a_new_one(with_baselines):
+    axes = draw_confusion(with_baselines).axes
+    placed = {(one.get_subplotspec().rowspan.start, one.get_subplotspec().colspan.start): one for one in axes}
+    assert {place: one.get_title(loc="left") for place, one in placed.items()} == {
+        (0, 0): "MobileNet, dynamic",
+        (0, 1): "MobileNet, traditional",
+        (1, 0): "MobileNet, gradual",
+        (1, 1): "MobileNet, full",
+        (2, 0): "VGG16, dynamic",
+        (2, 1): "VGG16, traditional",
+        (3, 0): "VGG16, full",
+    }
+    assert draw_curves(with_baselines).get_size_inches()[0] < 10
 
 
 def test_figures_leave_no_pyplot_state(one_backbone):

@@ -13,7 +13,7 @@ from lung_cxr.training.loop import FineTuning, open_groups
 from lung_cxr.training.strategies import strategy_of
 from lung_cxr.training.validation import Validation
 
-STEP = {"patience": 1, "step": 2}  # of three layer groups: m = 0, 2, 3
+STEPS = {"dynamic": {"patience": 1, "step": 2}, "gradual": {"step": 2}}  # of three layer groups: m = 0, 2, 3
 TOP_LAYERS = 4  # group 3 and the dropout before it
 
 
@@ -28,7 +28,7 @@ def fine_tuning(backbone, tiny_classifier, images, training_parameters, strategy
         tuning = FineTuning(
             classifier=tiny_classifier(dropout=training.dropout),
             strategy=strategy_of(
-                strategy_parameters(strategy, **(STEP if strategy == "dynamic" else {})).root,
+                strategy_parameters(strategy, **STEPS.get(strategy, {})).root,
                 backbone.model_copy(update={"top_layers": TOP_LAYERS}),
             ),
             images=images,
@@ -53,8 +53,19 @@ def changed_between(before, after):
     return {name for name in before if not np.array_equal(before[name], after[name])}
 
 
-def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning, monkeypatch):
-    tuning = fine_tuning(losses=[1.0, 2.0, 0.5], monkeypatch=monkeypatch, max_epochs=3, learning_rate=1e-2)
+DEPTHS = {  # groups that train in each of three epochs, with the losses 1, 2, 0.5
+    "dynamic": [0, 0, 2],
+    "traditional": [1, 1, 1],
+    "linear_probe": [0, 0, 0],
+    "two_stage": [0, 3, 3],
+    "gradual": [0, 2, 3],
+    "full": [3, 3, 3],
+}
+
+
+@pytest.mark.parametrize("strategy", DEPTHS)
+def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning, monkeypatch, strategy):
+    tuning = fine_tuning(strategy, [1.0, 2.0, 0.5], monkeypatch, max_epochs=3, learning_rate=1e-2)
     classifier, stages = tuning.classifier, []
     train = FineTuning._train_epoch
 
@@ -66,7 +77,7 @@ def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning,
 
     monkeypatch.setattr(FineTuning, "_train_epoch", watched)
     tuning.run()
-    assert [depth for depth, _ in stages] == [0, 0, 2]
+    assert [depth for depth, _ in stages] == DEPTHS[strategy]
     head = {variable.path for layer in classifier.head_layers for variable in layer.weights}
     normalisation = {
         variable.path
@@ -74,9 +85,10 @@ def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning,
         if isinstance(layer, keras.layers.BatchNormalization)
         for variable in layer.weights
     }
-    deepest = {v.path for group in classifier.groups[1:] for layer in group for v in layer.weights}
-    assert stages[0][1] == stages[1][1] == head
-    assert stages[2][1] == head | (deepest - normalisation)
+    assert len(normalisation) == 12, "γ, β and two statistics of three layers"
+    for depth, changed in stages:
+        deepest = {v.path for group in classifier.groups[3 - depth :] for layer in group for v in layer.weights}
+        assert changed == head | (deepest - normalisation)
 
 
 def test_at_an_unfreezing_the_best_weights_come_back_and_the_optimiser_is_new(fine_tuning, monkeypatch):
@@ -133,25 +145,34 @@ def test_traditional_opens_its_top_layers_from_the_first_epoch(fine_tuning):
     assert [(row["stage"], row["unfrozen_groups"]) for row in tuning.history] == [(0, 1)]
 
 
-def test_any_two_strategies_start_from_the_same_weights_and_see_the_same_first_batch(fine_tuning, monkeypatch):
-    starts, batches = [], []
-    fit = keras.Model.fit
+def first_sight(tuning, monkeypatch):
+    """Return what a run's first epoch starts from and sees: all weights and random states, and every batch."""
+    start = [value.tobytes() for value in map(keras.ops.convert_to_numpy, tuning.classifier.model.variables)]
+    batches, fit = [], keras.Model.fit
 
     def watched(self, feed, **kwargs):
-        batches.append(feed[0])
+        batches.append([array.tobytes() for batch in map(feed.__getitem__, range(len(feed))) for array in flat(batch)])
         return fit(self, feed, **kwargs)
 
-    monkeypatch.setattr(keras.Model, "fit", watched)
-    for strategy in ("dynamic", "traditional"):
-        tuning = fine_tuning(strategy, max_epochs=1)
-        starts.append([value.copy() for value in tuning.classifier.model.get_weights()])
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "fit", watched)
         tuning.run()
-    for one, other in zip(*starts, strict=True):
-        assert np.array_equal(one, other)
-    ((first, first_draws), *labels), ((second, second_draws), *other_labels) = batches
-    assert np.array_equal(first, second)
-    assert np.array_equal(first_draws, second_draws)
-    assert np.array_equal(labels, other_labels)
+    return start, batches[0]
+
+
+def flat(batch):
+    (images, draws), labels, weights = batch
+    return images, draws, labels, weights
+
+
+def test_any_two_strategies_start_from_the_same_weights_and_see_the_same_first_epoch(fine_tuning, monkeypatch):
+    settings = {"max_epochs": 1, "augmentation": {"bank": 2}}
+    seen = {name: first_sight(fine_tuning(name, **settings), monkeypatch) for name in DEPTHS}
+    start, batches = seen.pop("dynamic")
+    assert len(batches) == 6 * 4, "images, draws, labels and weights of six batches"
+    for name, (its_start, its_batches) in seen.items():
+        assert its_start == start, name
+        assert its_batches == batches, name
 
 
 def test_the_training_loss_is_weighted_and_the_validation_loss_is_not(fine_tuning):

@@ -1,12 +1,25 @@
 import pytest
 
-from lung_cxr.experiments import STRATEGIES as NAMES
-from lung_cxr.training.strategies import STRATEGIES, FixedDepth, strategy_of
+from lung_cxr import experiments
+from lung_cxr.contracts import HISTORY_EVENTS
+from lung_cxr.training.planned import FixedDepth, HeadFirst, PlannedUnfreezing
+from lung_cxr.training.strategies import STRATEGIES, strategy_of
 from lung_cxr.training.unfreezing import Unfreezing
+
+NAMES = (*experiments.STRATEGIES, *experiments.BASELINES)
+SHARED = {"max_epochs": 20, "initial_learning_rate": 1e-3, "stop_patience": 2}
 
 
 def fixed(**changes):
-    return FixedDepth(**{"max_epochs": 10, "initial_learning_rate": 1e-3, "stop_patience": 2, **changes})
+    return FixedDepth(**{**SHARED, "max_epochs": 10, **changes})
+
+
+def head_first(**changes):
+    return HeadFirst(**{**SHARED, "head_patience": 2, "head_epochs": None, "layer_groups": 7, **changes})
+
+
+def planned(**changes):
+    return PlannedUnfreezing(**{**SHARED, "step": 3, "every": 2, "layer_groups": 7, **changes})
 
 
 def events(schedule, losses):
@@ -29,6 +42,95 @@ def test_fixed_depth_keeps_depth_and_learning_rate():
     schedule = fixed(stop_patience=None)
     made = [schedule.observe(loss) for loss in [1.0, 2.0, 3.0]]
     assert {(d.unfrozen_groups, d.learning_rate, d.restore_best) for d in made} == {(0, 1e-3, False)}
+
+
+def test_the_head_comes_first_until_its_patience_runs_out_then_everything_from_its_best():
+    schedule = head_first()
+    made = [schedule.observe(loss) for loss in [1.0, 1.1, 1.2, 1.1, 0.9, 1.0, 1.0]]
+    assert [d.event for d in made] == ["", "", "unfreeze", "", "", "", "stop:plateau"]
+    assert [d.unfrozen_groups for d in made] == [0, 0, *[7] * 5]
+    assert [d.restore_best for d in made] == [False, False, True, False, False, False, True]
+    assert {d.learning_rate for d in made} == {1e-3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "unfreezes_after"),
+    [
+        ({"head_epochs": 3}, 3),  # while the loss still falls
+        ({"head_patience": None, "head_epochs": 4}, 4),
+        ({"head_patience": None, "head_epochs": 1}, 1),
+    ],
+)
+def test_the_heads_stage_ends_after_its_epochs(changes, unfreezes_after):
+    found = events(head_first(**changes), [1 / epoch for epoch in range(1, 7)])
+    assert found == ["unfreeze" if epoch == unfreezes_after else "" for epoch in range(1, 7)]
+
+
+def test_the_plan_unfreezes_whatever_the_loss_does_and_goes_on_from_where_it_is():
+    for losses in ([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.4]):
+        schedule = planned()
+        made = [schedule.observe(loss) for loss in losses]
+        assert [d.event for d in made] == ["", "unfreeze", "", "unfreeze", "", "unfreeze", ""]
+        assert [d.unfrozen_groups for d in made] == [0, 3, 3, 6, 6, 7, 7]
+        assert not any(d.restore_best for d in made)
+        assert {d.learning_rate for d in made} == {1e-3}
+
+
+@pytest.mark.parametrize("schedule", [planned(), head_first(head_patience=None, head_epochs=6)])
+def test_patience_to_stop_counts_from_the_last_planned_unfreezing(schedule):
+    assert events(schedule, [1.0] + [2.0] * 7)[5:] == ["unfreeze", "", "stop:plateau"]
+
+
+def test_the_end_of_every_plan_restores_the_best():
+    schedule = planned(max_epochs=5)
+    assert [schedule.observe(loss).restore_best for loss in [1.0] * 5] == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("make", [fixed, head_first, planned])
+def test_the_budget_and_lost_networks_end_every_plan(make):
+    assert events(make(max_epochs=1), [1.0]) == ["stop:budget"]
+    assert events(make(stop_patience=None, max_epochs=20), [float("nan")] * 3)[-1] == "stop:nan"
+    assert set(events(make(stop_patience=None, max_epochs=20), [1.0] * 20)) <= set(HISTORY_EVENTS)
+
+
+@pytest.mark.parametrize("make", [fixed, head_first, planned])
+def test_from_a_saved_state_a_plan_goes_on_as_if_nothing_had_happened(make):
+    losses = [1.0, 1.1, 1.2, 0.9, 1.0, 0.8, 0.9, 0.7, 0.8]
+    whole = make(stop_patience=5)
+    undisturbed = [whole.observe(loss) for loss in losses]
+    for cut in range(len(losses)):
+        before, after = make(stop_patience=5), make(stop_patience=5)
+        made = [before.observe(loss) for loss in losses[:cut]]
+        after.restore(before.state())
+        assert made + [after.observe(loss) for loss in losses[cut:]] == undisturbed
+
+
+def test_the_patience_in_force_is_that_of_the_stage():
+    head, plan = head_first(head_patience=1, stop_patience=4), planned(every=1, step=7)
+    assert (head.patience_in_force, plan.patience_in_force) == (1, None)
+    events(head, [1.0, 1.0])
+    events(plan, [1.0])
+    assert (head.patience_in_force, plan.patience_in_force) == (4, 2)
+
+
+def test_a_head_stage_without_an_end_is_refused(strategy_parameters):
+    with pytest.raises(ValueError, match="head_patience and head_epochs are both null"):
+        strategy_parameters("two_stage", head_patience=None, head_epochs=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "depths"),
+    [("linear_probe", [0] * 4), ("full", [14] * 4), ("two_stage", [0, 14, 14, 14]), ("gradual", [0, 7, 14, 14])],
+)
+def test_how_deep_each_baseline_goes_by_plan(name, depths, strategy_parameters, backbone, training_parameters):
+    schedule = strategy_of(strategy_parameters(name, stop_patience=9).root, backbone).schedule(
+        14, training_parameters(max_epochs=9)
+    )
+    found = []
+    for loss in (4.0, 3.0, 2.0, 1.0):
+        found.append(schedule.unfrozen_groups)
+        schedule.observe(loss)
+    assert found == depths
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,12 +3,13 @@
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.optional import OptionalDataset
-from lung_cxr.datasets.runs import RunResult, RunsDataset
+from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 from lung_cxr.datasets.whole_parquet import WholeParquetDataset
 from lung_cxr.datasets.whole_text import WholeTextDataset
 
 __all__ = [
+    "BaselineRunsDataset",
     "ExportsDataset",
     "FolderDataset",
     "OptionalDataset",

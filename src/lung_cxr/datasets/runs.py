@@ -1,4 +1,4 @@
-"""The results of one backbone under one strategy, all seeds."""
+"""The results of runs: those of one backbone under one strategy, and those of many."""
 
 import json
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from kedro.io.core import get_filepath_str, get_protocol_and_path
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.contracts import predictions as predictions_contract
+from lung_cxr.experiments import BASELINE_RUNS
 from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.history import read_history
 
@@ -98,3 +99,36 @@ class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
+
+
+class BaselineRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]]]):
+    """All runs of the pipeline `baselines` that have a record, whichever command did them.
+
+    One entry instead of one per run: `reporting` waits for the runs of the same command, and finds those of earlier
+    ones too.
+
+    Args:
+        filepath: The folder with `<backbone>/<strategy>/seed_<s>/run_record.json`.
+        metadata: Ignored here; for Kedro plugins.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
+        self._cells = {
+            run.results: RunsDataset(filepath=f"{filepath}/{run.backbone}/{run.strategy}") for run in BASELINE_RUNS
+        }
+        self._filepath = filepath
+        self.metadata = metadata
+
+    def load(self) -> dict[str, list[RunResult]]:
+        """Return name of the run's entry → its seeds, without the runs that were never started."""
+        loaded = {name: cell.load() for name, cell in self._cells.items()}
+        return {name: seeds for name, seeds in loaded.items() if seeds}
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write nothing: each run wrote its record when it ended."""
+
+    def _exists(self) -> bool:
+        return any(cell.exists() for cell in self._cells.values())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}

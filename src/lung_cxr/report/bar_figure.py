@@ -27,7 +27,7 @@ def draw_bars(evaluations: Mapping[str, Any], metric: str) -> Figure:
     Returns:
         Bars in percent with their intervals, and the majority class as a line across.
     """
-    finished = finished_runs(evaluations)
+    finished = [row for row in finished_runs(evaluations) if row["strategy"] in STRATEGY_COLOURS]
     if not finished:
         return message_figure(NO_RUN)
     backbones = list(dict.fromkeys(row["backbone"] for row in finished))

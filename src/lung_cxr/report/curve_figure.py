@@ -12,7 +12,7 @@ from lung_cxr.report.alike import judged_record
 from lung_cxr.report.figure_style import FAINT, INK, NO_RUN, message_figure, styled
 from lung_cxr.report.panels import panel_grid
 from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.titles import STRATEGY_COLOURS
+from lung_cxr.report.titles import BASELINE_COLOUR, STRATEGY_COLOURS
 
 TRAINING_COLOUR = "#9a9a9a"
 EVENT_COLOUR = "#009E73"  # Okabe-Ito green
@@ -42,7 +42,7 @@ def draw_curves(evaluations: Mapping[str, Any]) -> Figure:
 
 def _panel(axes: Axes, curves: Mapping[str, list[Any]], groups: int, strategy: str) -> None:
     """Draw one run: training and validation loss, the best epoch, m of L as a background, unfreezings as lines."""
-    colour, validation = STRATEGY_COLOURS.get(strategy, INK), f"validation loss, {strategy}"
+    colour, validation = STRATEGY_COLOURS.get(strategy, BASELINE_COLOUR), _legend(strategy)
     epochs = np.array(curves["epoch"])
     losses = {name: np.array(curves[name], dtype=float) for name in ("train_loss", "val_loss")}
     _depth(axes, epochs, np.array(curves["unfrozen_groups"]), groups, "unfrozen groups m")
@@ -63,6 +63,10 @@ def _panel(axes: Axes, curves: Mapping[str, list[Any]], groups: int, strategy: s
     axes.tick_params(labelsize=8)
     axes.set_zorder(2)  # lines above the background, which is drawn on the twin axes
     axes.patch.set_visible(False)
+
+
+def _legend(strategy: str) -> str:
+    return f"validation loss, {strategy if strategy in STRATEGY_COLOURS else 'another strategy'}"
 
 
 def _depth(axes: Axes, epochs: np.ndarray, unfrozen: np.ndarray, groups: int, label: str) -> None:

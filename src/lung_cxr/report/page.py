@@ -11,6 +11,7 @@ import pandas as pd
 from lung_cxr.experiments import Run
 from lung_cxr.report import data_tables, record_tables, result_tables
 from lung_cxr.report.alike import judged_record
+from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_curves
@@ -64,7 +65,7 @@ def _content(sources: Sources) -> dict[str, Any]:
     best = best_run(finished) if finished else None
     unchecked = sources.ingestion_summary["flags"].get("not_looked_at", 0)
     return {
-        "notices": notices(evaluations, sources.known_exports, unchecked),
+        "notices": [*notices(evaluations, sources.known_exports, unchecked), *better_baselines(evaluations)],
         "headline": comparison["headline"],
         "pictures": _pictures(evaluations) if finished else None,
         "main_table": result_tables.comparison_table(evaluations, comparison),
@@ -75,6 +76,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "load_time_starts": load_time_starts(finished),
         "table3": result_tables.strategy_table(evaluations, TRADITIONAL),
         "table4": result_tables.strategy_table(evaluations, DYNAMIC),
+        "all_strategies": all_strategies_table(evaluations),
         "class_tables": [
             (run_title(Run(row["backbone"], row["strategy"])), result_tables.class_table(row), row is best)
             for row in finished
@@ -161,5 +163,6 @@ def _in_words(evaluations: Mapping[str, Any], metric: str) -> str:
     values = [
         f"{backbone_title(row['backbone'])} {row['strategy']} {percent(row['metrics'][metric])}"
         for row in finished_runs(evaluations)
+        if row["strategy"] in (DYNAMIC, TRADITIONAL)
     ]
     return f"Bars of test {METRIC_TITLES[metric]}: {', '.join(values) or 'no run has finished yet'}."

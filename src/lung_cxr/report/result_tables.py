@@ -20,7 +20,7 @@ from lung_cxr.report.table_parts import (
     name_cell,
     number_cell,
 )
-from lung_cxr.report.tables import tabulate_classes
+from lung_cxr.report.tables import tabulate_classes, top_layers
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title
 
 TEST_TITLES = dict(
@@ -170,7 +170,7 @@ def _ours(row: Mapping[str, Any], with_layers: bool) -> list[Cell]:
     """Return a run's cells of Table 3 or 4, or one cell that says what became of it."""
     if "metrics" not in row:
         return [Cell(row["status"], kind="status", span=5 if with_layers else 4)]
-    layers = [Cell(str(judged_record(row)["parameters"]["backbone"]["top_layers"]))] if with_layers else []
+    layers = [Cell(str(top_layers(judged_record(row))))] if with_layers else []
     costs = [number_cell(row, name, partial(decimal, digits=2)) for name in ("load_time_s", "size_mb")]
     return [*_judged(row), *layers, *costs]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.evaluation.undefined import Numbers
-from lung_cxr.experiments import Run
+from lung_cxr.experiments import STRATEGIES, Run
 from lung_cxr.report.against_majority import against_majority
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
@@ -166,7 +166,8 @@ def _unfinished(runs: Sequence[Mapping[str, Any]]) -> str:
     missing = [row for row in runs if row["status"] == NOT_TRAINED]
     if not missing:
         return ""
-    return f"{len(missing)} of {plural(len(runs), 'run')} not yet trained; the tables have rows that say so."
+    compared = [row for row in runs if row["strategy"] in STRATEGIES]
+    return f"{len(missing)} of {plural(len(compared), 'run')} not yet trained; the tables have rows that say so."
 
 
 def _other_split(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -30,7 +30,7 @@ def tabulate_strategy(evaluations: Mapping[str, Any], strategy: str) -> pd.DataF
         `paper_<column>`; `status` and `note`. Runs that are not finished have their status and no numbers.
     """
     rows = [_row(row) for row in evaluations["runs"] if row["strategy"] == strategy]
-    rows.append({"backbone": MAJORITY, **_judged(evaluations["majority"]), "status": "baseline"})
+    rows.append({"backbone": MAJORITY, **judged_in_percent(evaluations["majority"]), "status": "baseline"})
     n_layers = ["n"] if strategy == TRADITIONAL else []
     columns = ["backbone", *JUDGED, *n_layers, *COSTS, "seeds"]
     paper = published_results().query("strategy == @strategy")
@@ -54,20 +54,25 @@ def tabulate_classes(row: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
+def top_layers(record: Mapping[str, Any]) -> int:
+    """Return n of a traditional run: the depth that a search chose, or that of Table 3."""
+    return record.get("top_layers", record["parameters"]["backbone"]["top_layers"])
+
+
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return one backbone's row, numbers only where the run is finished."""
     known = {"backbone": row["backbone"], "status": row["status"], "note": row["note"]}
     if "metrics" not in row:
         return known
-    settings = judged_record(row)["parameters"]["backbone"]
+    record = judged_record(row)
     return known | {
-        **_judged(row["metrics"]),
-        "n": settings["top_layers"],
+        **judged_in_percent(row["metrics"]),
+        "n": top_layers(record),
         **{name: row[name] for name in COSTS},
         "seeds": len(row["seeds"]),
     }
 
 
-def _judged(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+def judged_in_percent(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     """Return accuracy and macro-F1 with intervals, in percent."""
     return {name: None if metrics[name] is None else round(100 * metrics[name], 2) for name in JUDGED}

@@ -16,6 +16,7 @@ BACKBONE_TITLES = {  # as the paper writes them
 }
 
 STRATEGY_COLOURS = {TRADITIONAL: "#0072B2", DYNAMIC: "#E69F00"}  # blue and orange as in Figs. 3 and 4; Okabe-Ito
+BASELINE_COLOUR = "#CC79A7"  # Okabe-Ito purple
 
 SHORT_DISEASES = dict(
     zip(

@@ -32,18 +32,18 @@ def read_history(path: Path) -> pd.DataFrame:
 _EMPTY = {name: [""] for name in ("val_loss", "val_accuracy", "val_macro_f1", "best_val_loss")}
 
 
-def epoch_line(row: Row, schedule: dict[str, Any], layer_groups: int) -> str:
+def epoch_line(row: Row, max_epochs: int, patience: int | None, layer_groups: int) -> str:
     """Return the log line of one epoch.
 
     Args:
         row: Of the epoch.
-        schedule: State of the schedule: n, and p where it has one.
+        max_epochs: n.
+        patience: Epochs without improvement that were waited for during the epoch; None: none.
         layer_groups: L.
     """
-    patience = schedule.get("patience", schedule.get("stop_patience"))
-    left = (schedule["max_epochs"] - row["epoch"]) * row["seconds"]
+    left = (max_epochs - row["epoch"]) * row["seconds"]
     parts = [
-        f"epoch {row['epoch']}/{schedule['max_epochs']}",
+        f"epoch {row['epoch']}/{max_epochs}",
         f"stage {row['stage']}, {row['unfrozen_groups']}/{layer_groups} groups",
         f"learning rate {row['learning_rate']:.2e}",
         f"loss {row['train_loss']:.4f}, validation {row['val_loss']:.4f} (best {row['best_val_loss']:.4f})",

@@ -70,13 +70,14 @@ class FineTuning:
             self._open_stage()
             event = ""
             while not event:
-                row = self._in_force()
+                row, patience = self._in_force(), self.schedule.patience_in_force
                 started = time.perf_counter()
                 train_loss = self._train_epoch()
                 validation = self._validate()
                 decision = self.schedule.observe(validation.loss)
                 self._obey(decision)
                 self._note(row, train_loss, validation, decision, time.perf_counter() - started)
+                log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
                 self._save(fresh_optimizer=bool(decision.event))
                 event = decision.event
         return self.history
@@ -132,7 +133,7 @@ class FineTuning:
         }
 
     def _note(self, row: Row, train_loss: float, validation: Validation, decision: Decision, seconds: float) -> None:
-        """Complete the epoch's row, report it and log it."""
+        """Complete the epoch's row and report it."""
         best = decision.best_val_loss
         row |= {
             "train_loss": train_loss,
@@ -146,7 +147,6 @@ class FineTuning:
         }
         self.history.append(row)
         self.report(self.history)
-        log.info(epoch_line(row, self.schedule.state(), len(self.classifier.groups)))
 
     def _save(self, fresh_optimizer: bool) -> None:
         variables = [] if fresh_optimizer else self.model.optimizer.variables

@@ -32,7 +32,7 @@ def settings_of(identity: Identity) -> RunRecord:
     strategy, training = identity["parameters"]["strategy"], identity["parameters"]["training"]
     named: Numbers = {}
     for name in PAPER_SETTINGS:
-        absent = undefined(name, f"{strategy['kind']} fine-tuning has no such setting")
+        absent = undefined(name, f"{strategy['kind'].replace('_', ' ')} fine-tuning has no such setting")
         named |= {name: strategy[name]} if name in strategy else absent
     named |= {name: training[name] for name in ("max_epochs", "learning_rate")}
     return {**identity, **named, **surroundings()}

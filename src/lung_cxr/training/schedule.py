@@ -7,7 +7,7 @@ dictionary of numbers and texts, so that a checkpoint can hold it.
 import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 LOSSES_LOST = 3
 """Epochs in a row without a finite validation loss after which a run has no future (DESIGN §10)."""
@@ -52,6 +52,9 @@ class Schedule(ABC):
         stop_reason: "" while the run goes on.
     """
 
+    unfreezes_from_best: ClassVar[bool] = True
+    """Whether an unfreezing puts the best weights back first (Algorithm 1)."""
+
     max_epochs: int
     initial_learning_rate: float
     epoch: int = 0
@@ -66,6 +69,11 @@ class Schedule(ABC):
     @abstractmethod
     def learning_rate(self) -> float:
         """η now in force."""
+
+    @property
+    @abstractmethod
+    def patience_in_force(self) -> int | None:
+        """Epochs without improvement that now lead to an event; None: they lead to none."""
 
     @abstractmethod
     def at_final_plateau(self) -> bool:
@@ -103,7 +111,7 @@ class Schedule(ABC):
             event=event,
             best_val_loss=self.best_val_loss,
             patience_counter=counter,
-            restore_best=bool(event),
+            restore_best=bool(event) and (event != "unfreeze" or self.unfreezes_from_best),
             unfrozen_groups=self.unfrozen_groups,
             learning_rate=self.learning_rate,
         )

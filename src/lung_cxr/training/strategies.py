@@ -6,16 +6,20 @@ new strategy is one class here with its row in `STRATEGIES`, one class of parame
 `conf/base/parameters_training.yml`.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from lung_cxr.parameters import (
     BackboneParameters,
     DynamicParameters,
+    FullParameters,
+    GradualParameters,
+    LinearProbeParameters,
     ParameterGroup,
     TraditionalParameters,
     TrainingParameters,
+    TwoStageParameters,
 )
+from lung_cxr.training.planned import FixedDepth, HeadFirst, PlannedUnfreezing
 from lung_cxr.training.schedule import Schedule
 from lung_cxr.training.unfreezing import Unfreezing
 
@@ -33,39 +37,24 @@ class Strategy(Protocol):
         """Make the head and what this strategy trains at m = `unfrozen_groups` trainable, all else frozen."""
 
 
-@dataclass(kw_only=True)
-class FixedDepth(Schedule):
-    """Nothing is unfrozen on the way: train until patience runs out, or to n.
-
-    Attributes:
-        stop_patience: Epochs without improvement; None: never.
-    """
-
-    stop_patience: int | None
-
-    @property
-    def learning_rate(self) -> float:
-        """The same throughout."""
-        return self.initial_learning_rate
-
-    def at_final_plateau(self) -> bool:
-        """Patience has run out."""
-        return self.stop_patience is not None and self.patience_counter >= self.stop_patience
-
-    def wants_unfreezing(self) -> bool:
-        """Never."""
-        return False
-
-    def groups_after_unfreezing(self) -> int:
-        """Unchanged."""
-        return self.unfrozen_groups
+Settings = TypeVar("Settings", bound=ParameterGroup)
 
 
-class Dynamic:
-    """Validation-driven unfreezing (Algorithm 1, Table 4)."""
+class DeepestGroups(Generic[Settings]):
+    """What most strategies open: the m groups nearest the head."""
 
-    def __init__(self, parameters: DynamicParameters, backbone: BackboneParameters):  # noqa: ARG002
+    def __init__(self, parameters: Settings, backbone: BackboneParameters):  # noqa: ARG002
         self.parameters = parameters
+
+    def open_layers(self, classifier: "Classifier", unfrozen_groups: int) -> None:
+        """U of Eq. 9: the deepest m groups."""
+        from lung_cxr.models.freezing import unfreeze_groups
+
+        unfreeze_groups(classifier, unfrozen_groups)
+
+
+class Dynamic(DeepestGroups[DynamicParameters]):
+    """Validation-driven unfreezing (Algorithm 1, Table 4)."""
 
     def schedule(self, layer_groups: int, training: TrainingParameters) -> Unfreezing:
         """Return Algorithm 1's decisions."""
@@ -79,15 +68,13 @@ class Dynamic:
             at_full_depth=self.parameters.at_full_depth,
         )
 
-    def open_layers(self, classifier: "Classifier", unfrozen_groups: int) -> None:
-        """U of Eq. 9: the deepest m groups."""
-        from lung_cxr.models.freezing import unfreeze_groups
-
-        unfreeze_groups(classifier, unfrozen_groups)
-
 
 class Traditional:
-    """The top n Keras layers train from the first epoch to the last (Table 3)."""
+    """The top n Keras layers train from the first epoch to the last (Table 3).
+
+    Attributes:
+        top_layers: n.
+    """
 
     def __init__(self, parameters: TraditionalParameters, backbone: BackboneParameters):
         self.parameters = parameters
@@ -108,7 +95,69 @@ class Traditional:
         unfreeze_top_layers(classifier, self.top_layers)
 
 
-STRATEGIES: dict[str, type] = {"dynamic": Dynamic, "traditional": Traditional}
+class LinearProbe(DeepestGroups[LinearProbeParameters]):
+    """The head alone: what the frozen features are good for."""
+
+    def schedule(self, layer_groups: int, training: TrainingParameters) -> FixedDepth:  # noqa: ARG002
+        """Return early stopping at m = 0."""
+        return FixedDepth(
+            max_epochs=training.max_epochs,
+            initial_learning_rate=training.learning_rate,
+            stop_patience=self.parameters.stop_patience,
+        )
+
+
+class TwoStage(DeepestGroups[TwoStageParameters]):
+    """The head, then everything: what the paper calls conventional two-stage fine-tuning (sections I, II)."""
+
+    def schedule(self, layer_groups: int, training: TrainingParameters) -> HeadFirst:
+        """Return m = 0, then m = L with early stopping."""
+        return HeadFirst(
+            max_epochs=training.max_epochs,
+            initial_learning_rate=training.learning_rate,
+            stop_patience=self.parameters.stop_patience,
+            head_patience=self.parameters.head_patience,
+            head_epochs=self.parameters.head_epochs,
+            layer_groups=layer_groups,
+        )
+
+
+class Gradual(DeepestGroups[GradualParameters]):
+    """Groups unfrozen by plan, deepest first (Howard and Ruder, ULMFiT, ACL 2018, section 3.3)."""
+
+    def schedule(self, layer_groups: int, training: TrainingParameters) -> PlannedUnfreezing:
+        """Return k groups every e epochs, then early stopping."""
+        return PlannedUnfreezing(
+            max_epochs=training.max_epochs,
+            initial_learning_rate=training.learning_rate,
+            stop_patience=self.parameters.stop_patience,
+            step=self.parameters.step,
+            every=self.parameters.every,
+            layer_groups=layer_groups,
+        )
+
+
+class Full(DeepestGroups[FullParameters]):
+    """Everything trains from the first epoch to the last."""
+
+    def schedule(self, layer_groups: int, training: TrainingParameters) -> FixedDepth:
+        """Return early stopping at m = L."""
+        return FixedDepth(
+            max_epochs=training.max_epochs,
+            initial_learning_rate=training.learning_rate,
+            stop_patience=self.parameters.stop_patience,
+            unfrozen_groups=layer_groups,
+        )
+
+
+STRATEGIES: dict[str, type] = {
+    "dynamic": Dynamic,
+    "traditional": Traditional,
+    "linear_probe": LinearProbe,
+    "two_stage": TwoStage,
+    "gradual": Gradual,
+    "full": Full,
+}
 """The parameter `kind` → its class."""
 
 

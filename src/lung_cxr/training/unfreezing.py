@@ -35,6 +35,11 @@ class Unfreezing(Schedule):
         """η(1 − decay)^r after r unfreezings (Eq. 12)."""
         return self.initial_learning_rate * (1 - self.decay) ** self.stage
 
+    @property
+    def patience_in_force(self) -> int:
+        """p."""
+        return self.patience
+
     def at_final_plateau(self) -> bool:
         """At m = L with patience run out, unless the run is to go on to n."""
         return self.at_full_depth == "stop" and self._everything_unfrozen and self._impatient

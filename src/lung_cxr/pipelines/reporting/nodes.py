@@ -6,22 +6,29 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.experiments import RUNS
+from lung_cxr.experiments import GRID
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 
 
-def evaluate_runs(split: pd.DataFrame, parameters: ReportingParameters, **results: list[Any]) -> dict[str, Any]:
+def evaluate_runs(
+    split: pd.DataFrame,
+    parameters: ReportingParameters,
+    baseline_runs: dict[str, list[Any]],
+    **results: list[Any],
+) -> dict[str, Any]:
     """Judge every run of the grid on the present test set.
 
     Args:
         split: The present split.
         parameters: How to resample.
+        baseline_runs: `RunResults` of those runs of `experiments.BASELINE_RUNS` that were started.
         results: `RunResults` of every seed, named as in `experiments.RUNS`.
     """
     from lung_cxr.report.evaluations import evaluate_grid
 
-    of_grid = {run: results[run.results] for run in RUNS}
+    known = results | baseline_runs
+    of_grid = {run: known[run.results] for run in GRID if run.results in known}
     return evaluate_grid(of_grid, contracts.split.validate(split), parameters)
 
 
@@ -33,11 +40,16 @@ def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFr
     return comparison.compare_strategies(run_evaluations, synthetic=bool(exports["synthetic"].any()))
 
 
-def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables 3 and 4 from our runs beside the paper's."""
+def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Tables 3 and 4 from our runs beside the paper's, and every run of every strategy with what it took."""
+    from lung_cxr.report.all_strategies import tabulate_all_strategies
     from lung_cxr.report.tables import tabulate_strategy
 
-    return tabulate_strategy(run_evaluations, TRADITIONAL), tabulate_strategy(run_evaluations, DYNAMIC)
+    return (
+        tabulate_strategy(run_evaluations, TRADITIONAL),
+        tabulate_strategy(run_evaluations, DYNAMIC),
+        tabulate_all_strategies(run_evaluations),
+    )
 
 
 def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any]:

@@ -13,7 +13,10 @@ from lung_cxr.pipelines.reporting.nodes import (
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline; a run that was never started is a row that says so, not a missing input."""
+    """Return the pipeline; a run that was never started is a row that says so, not a missing input.
+
+    The further strategies (pipeline `baselines`) have rows where they were started.
+    """
     return Pipeline(
         [
             Node(
@@ -21,6 +24,7 @@ def create_pipeline() -> Pipeline:
                 {
                     "split": "split",
                     "parameters": "params:reporting",
+                    "baseline_runs": "baseline_runs",
                     **{run.results: run.results for run in RUNS},
                 },
                 "run_evaluations",
@@ -35,7 +39,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 tabulate_strategies,
                 "run_evaluations",
-                ["table3_traditional", "table4_dynamic"],
+                ["table3_traditional", "table4_dynamic", "table_strategies"],
                 name="tabulate_strategies",
             ),
             Node(
