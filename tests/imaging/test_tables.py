@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lung_cxr.imaging.tables import TableError, cell_text, read_text_table
+from lung_cxr.imaging.tables import TableError, read_text_table
+from lung_cxr.imaging.text_tables import cell_text
 
 NAME = "Nguyễn Văn Bí Mật"
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-INVISIBLE = str.maketrans("", "", "\0\u200b\u200c\u200d\u2060\ufeff")
+# control and format characters that show nothing: NUL, zero-width blanks, changes of direction (Unicode Cc, Cf)
+INVISIBLE = dict.fromkeys(
+    code for code in range(0x10000) if unicodedata.category(chr(code)) in ("Cc", "Cf") and not chr(code).isspace()
+)
 OLDEST = 90  # years: DESIGN §6, ages above 89 become 90
 IMPLAUSIBLE = 120  # years
 EARLIEST, LATEST = pd.Timestamp("1850-01-01"), pd.Timestamp("2150-01-01")  # outside: a typing error, not a date

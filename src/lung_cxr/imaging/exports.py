@@ -72,9 +72,17 @@ class Export:
         return pd.concat(frames, ignore_index=True)
 
     def tables(self, emr: EmrParameters) -> list[tuple[int, Path]]:
-        """Return position in `emr.tables` and path of the tables that are there."""
+        """Return position in `emr.tables` and path of the tables that are there.
+
+        Raises:
+            TableError: One of them is a link out of the export. (A hard link cannot be told from a file.)
+        """
         paths = [(number, self.folder / name) for number, name in enumerate(emr.tables, start=1)]
-        return [(number, path) for number, path in paths if path.is_file()]
+        found = [(number, path) for number, path in paths if path.is_file()]
+        for _, path in found:
+            if not path.resolve().is_relative_to(self.folder.resolve()):
+                raise TableError(f"{path.name} is a link out of the export; expected the table itself: copy it there")
+        return found
 
     def locate(self, image_path: str) -> Path | None:
         """Return the file that an EMR cell names, None where that leads out of the folder, also through a link.
