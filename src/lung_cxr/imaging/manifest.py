@@ -145,6 +145,7 @@ def _own_flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
         "inverted": row.inverted,
         "redacted": row.text_boxes > 0,
         "not_looked_at": row.not_looked_at and accept_unchecked_pixels,
+        "outdated": row.outdated,
         "enlarged": 0 < max(row.rows, row.columns) < side,
     }
     return [flag for flag, is_so in found.items() if is_so]

@@ -52,6 +52,7 @@ FLAGS = {
     "inverted": "MONOCHROME1: black and white were exchanged",
     "redacted": "burned-in text was blacked out",
     "not_looked_at": "nobody looked for text in the pixels, and the header does not say that there is none",
+    "outdated": "made under other settings, and its file is gone",
     "enlarged": "smaller than the store's side",
     "near_duplicate_within_patient": "nearly the same image as another of this patient",
 }
