@@ -41,7 +41,7 @@ WANTED = [
         "BurnedInAnnotation",
     )
 ]
-MOST_READS = 400_000  # about 130,000 elements; headers of radiographs have some hundreds
+MOST_READS = 60_000  # about 20,000 elements; headers of radiographs have some hundreds
 UNDEFINED = 0xFFFFFFFF
 PIXEL_DATA = (0x7FE0, 0x0010)
 ITEM = (0xFFFE, 0xE000)

@@ -106,8 +106,12 @@ def decode_runs(frame: bytes, rows: int, columns: int, samples: int, bytes_each:
         raise Rejection("truncated")
     dtype = np.dtype(f"u{bytes_each}")
     decoded = np.empty(samples * rows * columns * bytes_each, np.uint8)
-    written = imagecodecs.dicomrle_decode(frame, dtype, out=decoded.data)
-    if len(written) < decoded.size:
+    try:
+        written = len(imagecodecs.dicomrle_decode(frame, dtype, out=decoded.data))
+    except imagecodecs.DicomrleError as error:
+        ran_out = "INPUT" in str(error)  # in the middle of a run; or else there is more than the image takes
+        raise Rejection("truncated" if ran_out else "unreadable", "runs") from None
+    if written < decoded.size:
         raise Rejection("truncated")
     return decoded.view(dtype).reshape(samples, rows, columns)
 

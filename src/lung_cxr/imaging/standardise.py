@@ -1,6 +1,6 @@
 """Stored values → the store's 8-bit square (section III.B of the paper: 1024 × 1024, intensities normalised)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -37,20 +37,23 @@ def window(codes: Codes, shown: npt.NDArray[np.float32], percentiles: tuple[floa
     Returns:
         (H, W) uint8, 0 black.
     """
-    low, high = _percentiles(shown, np.bincount(codes.ravel(), minlength=len(shown)), percentiles)
+    counts = cv2.calcHist([codes], [0], None, [len(shown)], [0, len(shown)]).ravel()
+    low, high = _percentiles(shown, counts, percentiles)
     if not high > low:
         return np.zeros(codes.shape, np.uint8)
-    scaled = np.clip((shown - low) * np.float32(255 / (high - low)), 0, 255)
-    return np.take(np.rint(scaled).astype(np.uint8), codes)
+    table = np.zeros(1 << (8 * codes.itemsize), np.uint8)
+    table[: len(shown)] = np.rint(np.clip((shown - low) * np.float32(255 / (high - low)), 0, 255))
+    return np.asarray(cv2.LUT(codes, table), np.uint8)
 
 
 def _percentiles(
-    shown: npt.NDArray[np.float32], counts: npt.NDArray[np.int64], percentiles: tuple[float, float]
+    shown: npt.NDArray[np.float32], counts: npt.NDArray[Any], percentiles: tuple[float, float]
 ) -> npt.NDArray[np.float32]:
     """The grey values that so many percent of the pixels reach or lie below (inverse of the distribution function)."""
     present = np.flatnonzero(counts)
     order = present[np.argsort(shown[present], kind="stable")]
-    reached = np.cumsum(counts[order]) * (100 / counts.sum())
+    reached = np.cumsum(counts[order], dtype=np.float64)
+    reached *= 100 / reached[-1]
     return shown[order[np.minimum(np.searchsorted(reached, percentiles), len(order) - 1)]]
 
 
