@@ -83,18 +83,35 @@ def test_what_is_measured_has_neither_text_nor_black_boxes():
     assert abs(smooth.astype(int) - 90).max() <= 5  # of 255
 
 
+def box(text: str, score: float, length: float, height: float) -> TextBox:
+    corners = np.array([[0, 0], [length, 0], [length, height], [0, height]], np.float32) + 10
+    return TextBox(corners, text, score)
+
+
 @pytest.mark.parametrize(
-    ("text", "score", "expected"),
-    [("R", 1.0, False), ("(L)", 1.0, False), ("П.", 1.0, False), ("7", 1.0, False), ("--", 1.0, False),
-     ("AN", 0.95, True), ("31/12", 0.9, True), ("PORTABLE", 0.9, True), ("W2", 0.2, False)],
-)  # fmt: skip
-def test_what_counts_as_text(text, score, expected):
-    assert is_text(text, score) is expected
+    ("candidate", "expected"),
+    [
+        (box("R", 1.0, 40, 40), False),
+        (box("(L)", 1.0, 50, 40), False),
+        (box("П.", 1.0, 50, 40), False),
+        (box("--", 1.0, 50, 40), False),
+        (box("AN", 0.95, 40, 30), True),
+        (box("31/12", 0.5, 80, 30), True),
+        (box("PORTABLE", 0.9, 300, 70), True),
+        (box("", 0.0, 160, 20), True),  # a line too small to be read
+        (box("  ", 0.97, 160, 48), True),  # Cyrillic
+        (box(" ", 0.97, 50, 48), False),  # П
+        (box("2", 0.3, 1000, 1000), False),  # the whole film
+        (box("KLA", 0.6, 300, 140), False),  # ribs
+        (box("RO", 0.3, 100, 30), False),  # vertebrae
+    ],
+)
+def test_what_counts_as_text_on_1024_pixels(candidate, expected):
+    assert is_text(candidate, 1024) is expected
 
 
 def test_text_that_comes_back_is_given_up(monkeypatch):
-    box = TextBox(np.array([[5, 5], [30, 5], [30, 15], [5, 15]], np.float32), "NGUYEN", 0.9)
-    monkeypatch.setattr(burned_in_text, "find_text", lambda _: [box])
+    monkeypatch.setattr(burned_in_text, "find_text", lambda _: [box("NGUYEN", 0.9, 25, 10)])
     with pytest.raises(Rejection) as caught:
         redact(chest(64))
     assert caught.value.reason == "text_remains"

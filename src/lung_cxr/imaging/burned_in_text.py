@@ -10,11 +10,19 @@ import numpy.typing as npt
 from lung_cxr.imaging import text_reader
 from lung_cxr.imaging.reasons import Rejection
 
-DETECTOR_VERSION = 1  # raise it with every change of what is found: it is part of the fingerprint of the settings
+DETECTOR_VERSION = 2  # raise it with every change of what is found: it is part of the fingerprint of the settings
 MAX_PASSES = 4  # times that text is blacked out before an image is given up
-MIN_SCORE = 0.6  # the recogniser's confidence
-MIN_CHARACTERS = 2  # letters and digits; one alone is a side marker (L, R, T, P, Л, П), or a rib's edge
 MARGIN = 0.3  # of a line's height, blacked out around it: the detector's boxes graze accents and tails
+
+# Chosen on the public radiographs: vertebrae, ribs and lungs are taken for text too, but as large boxes, read unsurely.
+# Heights are of the image's longer side.
+MIN_CHARACTERS = 2  # letters and digits; one alone is a side marker (L, R, T, P, Л, П), or a rib's edge
+LINE_ASPECT, LINE_HEIGHT = 4.0, 0.08  # long and low: a line, also where it is too small or too faint to be read
+WORD_ASPECT, WORD_SCORE = 2.2, 0.45  # a low box that is wider than two characters
+SMALL_HEIGHT, SMALL_SCORE = 0.06, 0.6  # any other low box
+LARGE_HEIGHT, MEDIUM_SCORE, LARGE_SCORE = 0.12, 0.8, 0.9  # higher ones
+FOREIGN_ASPECT = 1.5  # sure blanks wider than one letter: a script that the recogniser does not know, as Cyrillic
+UPSIDE_DOWN_SCORE = 0.8  # below it, upright text was turned
 
 Grey = npt.NDArray[np.uint8]
 
@@ -25,13 +33,24 @@ class TextBox:
 
     Attributes:
         corners: (4, 2) float32, column and row in pixels, clockwise.
-        text: As read.
-        score: Confidence, 0…1.
+        text: As read; with fewer than two letters or digits it could not be read.
+        score: The recogniser's confidence, 0…1.
     """
 
     corners: npt.NDArray[np.float32]
     text: str
     score: float
+
+    @property
+    def is_read(self) -> bool:
+        """Whether more than a single letter was made out."""
+        return sum(map(str.isalnum, self.text)) >= MIN_CHARACTERS
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Length and height of the line in pixels, however it is turned."""
+        sides = cv2.minAreaRect(self.corners)[1]
+        return max(sides), max(1.0, min(sides))
 
 
 class Cleared(NamedTuple):
@@ -55,17 +74,34 @@ def find_text(image: Grey) -> list[TextBox]:
         image: (H, W) uint8, of any size.
     """
     quads = text_reader.detect(image)
-    upright = text_reader.read(image, quads)
-    doubtful = [position for position, found in enumerate(upright) if not is_text(found.text, found.score)]
-    turned = dict(zip(doubtful, text_reader.read(image, quads[doubtful], upside_down=True), strict=True))
-    reads = [turned.get(position, found) for position, found in enumerate(upright)]
-    boxes = [TextBox(quad, found.text, found.score) for quad, found in zip(quads, reads, strict=True)]
-    return [box for box in boxes if is_text(box.text, box.score)]
+    side = max(image.shape)
+    boxes = _read(image, quads)
+    doubtful = [position for position, box in enumerate(boxes) if not is_text(box, side)]
+    for position, turned in zip(doubtful, _read(image, quads[doubtful], upside_down=True), strict=True):
+        if turned.score >= UPSIDE_DOWN_SCORE:
+            boxes[position] = turned
+    return [box for box in boxes if is_text(box, side)]
 
 
-def is_text(text: str, score: float) -> bool:
-    """Whether what was read is text that may name somebody: no single letter, no guess."""
-    return sum(map(str.isalnum, text)) >= MIN_CHARACTERS and score >= MIN_SCORE
+def is_text(box: TextBox, side: int) -> bool:
+    """Whether a box holds text that may name somebody: no single letter, no piece of anatomy.
+
+    Args:
+        box: As detected and read.
+        side: The image's longer side, pixels.
+    """
+    length, height = box.size
+    aspect, height = length / height, height / side
+    if aspect >= LINE_ASPECT and height <= LINE_HEIGHT:
+        return True
+    if aspect >= WORD_ASPECT and height <= SMALL_HEIGHT:
+        needed = WORD_SCORE
+    elif height <= SMALL_HEIGHT:
+        needed = SMALL_SCORE
+    else:
+        needed = MEDIUM_SCORE if height <= LARGE_HEIGHT else LARGE_SCORE
+    is_foreign = box.text.isspace() and aspect >= FOREIGN_ASPECT
+    return (box.is_read or is_foreign) and box.score >= needed
 
 
 def blacken(image: Grey, boxes: list[TextBox]) -> Grey:
@@ -87,21 +123,24 @@ def redact(image: Grey) -> Cleared:
     Raises:
         Rejection: `text_remains`, where every look finds more.
     """
-    cleared = image
+    smooth = image  # looked at in place of black bars, which would outshine what stands beside them
     found: list[TextBox] = []
     for _ in range(MAX_PASSES + 1):
-        boxes = find_text(cleared)
+        boxes = find_text(smooth)
         if not boxes:
-            return Cleared(cleared, _smooth_over(image, found), len(found))
+            return Cleared(blacken(image, found), smooth, len(found))
         found += boxes
-        cleared = blacken(cleared, boxes)
+        smooth = _smooth_over(image, found)
     raise Rejection("text_remains", f"after {MAX_PASSES} passes")
+
+
+def _read(image: Grey, quads: text_reader.Quads, upside_down: bool = False) -> list[TextBox]:
+    reads = text_reader.read(image, quads, upside_down)
+    return [TextBox(quad, found.text, found.score) for quad, found in zip(quads, reads, strict=True)]
 
 
 def _smooth_over(image: Grey, boxes: list[TextBox]) -> Grey:
     """Fill boxes from their surroundings (Telea 2004)."""
-    if not boxes:
-        return image
     return np.asarray(cv2.inpaint(image, _covered(image, boxes).astype(np.uint8), 3, cv2.INPAINT_TELEA))
 
 
