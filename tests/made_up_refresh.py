@@ -116,7 +116,7 @@ def made_up_refresh(catalogue: Catalogue, reported: dict[str, Any] | None, **cha
         ),
         "rejected": pd.concat([records, rejected], ignore_index=True),
         "image_manifest": manifest,
-        "summary": {"by_export": rows},
+        "summary": {"by_export": rows, "withdrawn": {"1": 2}},
         "file_counts": {
             "exports": files,
             "total": {name: sum(one[name] for one in files.values()) for name in nothing},

@@ -38,6 +38,7 @@ class Places:
         model_input: `05_model_input`.
         models: `06_models`.
         outputs: `07_model_output`.
+        refresh_pages: `08_reporting/refresh_report.html`, every version.
     """
 
     intermediate: Path
@@ -47,6 +48,7 @@ class Places:
     model_input: Path
     models: Path
     outputs: Path
+    refresh_pages: Path
 
     @property
     def named_last(self) -> list[Path]:
@@ -75,7 +77,8 @@ def erase_withdrawn(
     patients = {secret.key("patient", number) for number in lists.withdrawn}
     own = with_keys(rows, secret, width)
     named = [places.intermediate / "records.parquet", places.primary / "image_manifest.parquet"]
-    images = erase.find_images(named, patients) | set(own["image_id"])
+    known_images = erase.find_images(named, patients)
+    images = known_images | set(own["image_id"])
     keys = patients | images | set(own["study_key"])
     same_pixels = _same_pixels(places.primary / "image_manifest.parquet", images)
     split, memory = (_table(places.model_input / name) for name in ("split.parquet", "patient_subsets.parquet"))
@@ -83,6 +86,7 @@ def erase_withdrawn(
     erased = {"predictions": sum(erase.erase_rows(path, keys) for path in places.outputs.rglob(f"*{PREDICTIONS}"))}
     erased["pixel_arrays"] = erase_pixels(places.model_input, images)
     erase.erase_from_journal(Journal(places.journal), images)
+    erased["refresh_pages"] = erase.erase_files(places.refresh_pages, "*.html") if known_images else 0
     erased["images"] = erase.erase_images(ImageStore(places.images), images)
     folders = (places.intermediate, places.primary, places.model_input)
     tables = [path for folder in folders for path in erase.tables_below(folder) if path not in places.named_last]

@@ -28,6 +28,7 @@ GROUPS = {
     "emr": groups.EmrParameters,
     "icd10": groups.Icd10Parameters,
     "ingestion": groups.IngestionParameters,
+    "ingestion_report": groups.IngestionReportParameters,
     "splitting": groups.SplittingParameters,
 }
 CODES = {"Pneumonia": "J18.9", "COVID-19": "U07.1", "Tuberculosis": "A15.0"}
@@ -150,6 +151,8 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
     assert report["listed"] == 4
     assert report["rows"] == {"1": 3}
     assert report["erased"]["images"] == 3
+    assert report["erased"]["refresh_pages"] == 1  # it may have shown them
+    assert len(list((split_hospital.data / "08_reporting/refresh_report.html").rglob("*.html"))) == 1
     assert report["affected_runs"] == [
         {"run": "mobilenet/dynamic/seed_7", "subsets": ["test", "train", "validation"], "certain": True},
         {"run": old, "subsets": ["train", "validation"], "certain": False},
@@ -179,7 +182,14 @@ def test_erasing_again_finds_nothing_and_the_affected_runs_stay_listed(split_hos
     assert split_hospital.report("withdrawal_report")["affected_runs"] == []
 
 
-STEPS = ["mark_affected_runs", "erase_pixels", "erase.erase_from_journal", "erase.erase_images", "erase.erase_rows"]
+STEPS = [
+    "mark_affected_runs",
+    "erase_pixels",
+    "erase.erase_from_journal",
+    "erase.erase_files",
+    "erase.erase_images",
+    "erase.erase_rows",
+]
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -102,13 +102,14 @@ def test_what_must_be_known_first(catalogue, facts):
     said = " ".join(notices(facts, allowed_fault_fraction=0.05))
     assert said.startswith("Too many faults in export 3: 3 of 52 rows, 5.8 %; 5.0 % are allowed.")
     assert "2 files of earlier runs are gone" in said
+    assert "Rows of patients who withdrew: 2, left out" in said
     assert "Drift: ages of export 3" in said
     assert "synthetic" not in said
     fewer = facts_of(catalogue, BEFORE | {"exports": {"1": 95, "2": 60}})
     assert "Export 1 has 10 accepted images fewer" in " ".join(notices(fewer, 1.0))
     known = made_up_refresh(catalogue, None).known_exports.assign(synthetic=[True, False, False])
     assert "1 of 3 exports are synthetic" in " ".join(notices(facts_of(catalogue, known_exports=known), 1.0))
-    archived = facts_of(catalogue, summary={"by_export": {"3": {"rows": 52}}})
+    archived = facts_of(catalogue, summary={"by_export": {"3": {"rows": 52}}, "withdrawn": {}})
     assert "Exports 1 and 2 were moved away" in " ".join(notices(archived, 1.0))
 
 

@@ -51,6 +51,17 @@ def erase_images(store: ImageStore, image_ids: set[str]) -> int:
     return len(there)
 
 
+def erase_files(folder: Path, pattern: str) -> int:
+    """Delete the files below a folder whose names match; return how many there were.
+
+    For pages with small copies of images: whose they are is not written on them, so all go.
+    """
+    files = list(folder.rglob(pattern))
+    for path in files:
+        path.unlink()
+    return len(files)
+
+
 def erase_from_journal(journal: Journal, image_ids: set[str]) -> None:
     """Rewrite the batches of a killed run without these images."""
     for path in sorted(journal.folder.glob("*.json")):

@@ -47,6 +47,7 @@ def erase_withdrawn(
     pixel_folder: Path,
     model_folder: Path,
     output_folder: Path,
+    refresh_pages_folder: Path,
     emr: EmrParameters,
 ) -> dict[str, Any]:
     """Erase all that is kept of patients who withdraw, before anything else is done."""
@@ -56,7 +57,14 @@ def erase_withdrawn(
     rows = hospital.read_all_rows(exports, known, emr)
     own = rows[lists.withdrawn_rows(rows, emr.patient_id_width)]
     places = withdrawal.Places(
-        intermediate_folder, primary_folder, image_folder, journal_folder, pixel_folder, model_folder, output_folder
+        intermediate_folder,
+        primary_folder,
+        image_folder,
+        journal_folder,
+        pixel_folder,
+        model_folder,
+        output_folder,
+        refresh_pages_folder,
     )
     return withdrawal.erase_withdrawn(lists, own, secret, emr.patient_id_width, places)
 

@@ -49,6 +49,7 @@ def create_pipeline() -> Pipeline:
                     "pixel_folder",
                     "model_folder",
                     "output_folder",
+                    "refresh_pages_folder",
                     "params:emr",
                 ],
                 "withdrawals",

@@ -50,11 +50,11 @@ def gather_facts(
     """Return the machine-readable report, ready for JSON.
 
     Returns:
-        `headline`; `first` (no report before); `new_exports` (ordinals); `catalogue` (accepted images and patients now,
-        images before and the difference); `files` (what was done about them); `exports`, one entry each; `classes`
-        before and after; `reasons` with counts by export, meaning and advice; `flags`; `quality` by metric; `drift`,
-        one entry for each new export or, where there is none, the latest, with `comparisons` (see `measure_drift`) or a
-        `reason` for none.
+        `headline`; `first` (no report before); `synthetic` (exports); `new_exports` (ordinals); `withdrawn_rows`;
+        `catalogue` (accepted images and patients now, images before and the difference); `files` (what was done about
+        them); `exports`, one entry each; `classes` before and after; `reasons` with counts by export, meaning and
+        advice; `flags`; `quality` by metric; `drift`, one entry for each new export or else the latest,
+        with `comparisons` (see `measure_drift`) or a `reason` for none.
     """
     accepted = refreshed.image_manifest[refreshed.image_manifest["qc_status"] == "accepted"]
     known = sorted(refreshed.known_exports["export"].tolist())
@@ -63,6 +63,7 @@ def gather_facts(
         "first": refreshed.reported is None,
         "synthetic": int(refreshed.known_exports["synthetic"].sum()),
         "new_exports": new,
+        "withdrawn_rows": sum(refreshed.summary["withdrawn"].values()),
         "catalogue": _catalogue(refreshed, accepted),
         "files": refreshed.file_counts["total"],
         "exports": [_export(number, refreshed, accepted, number in new) for number in known],

@@ -17,6 +17,7 @@ from lung_cxr.report.refresh.sentences import variable_title
 ACCEPTED, REJECTED = "#0072B2", "#E69F00"  # Okabe-Ito blue and orange
 BINS = 48
 COLUMNS = 3
+PANEL_HEIGHT = 2.2  # inches
 TAIL = 0.005  # of the values on either side are drawn in the outermost bins
 
 
@@ -29,16 +30,20 @@ def draw_histograms(manifest: pd.DataFrame, metrics: Sequence[Metric]) -> Figure
         metrics: From `metrics_of`.
     """
     rows = math.ceil(len(metrics) / COLUMNS)
-    figure = Figure(figsize=(3.6 * COLUMNS, 2.3 * rows), layout="constrained")
+    height = PANEL_HEIGHT * rows
+    figure = Figure(figsize=(3.6 * COLUMNS, height))  # a constrained layout takes seconds over so many axes
     panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.3 / height, top=1 - 0.55 / height, wspace=0.2, hspace=0.42)
     accepted = (manifest["qc_status"] == "accepted").to_numpy()
     for axes, metric in zip(panels, metrics, strict=False):
         values = metric_values(manifest, metric.name).to_numpy()
         _histogram(axes, values[accepted], values[~accepted], metric)
     for axes in panels[len(metrics) :]:
         axes.set_axis_off()
+    for axes in panels[::COLUMNS]:
+        axes.set_ylabel("images", fontsize=8)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=8, handlelength=1.4)
+    figure.legend(handles, labels, loc="upper left", ncols=3, fontsize=8, handlelength=1.4)
     return figure
 
 
@@ -83,10 +88,12 @@ def _histogram(axes: Axes, accepted: np.ndarray, rejected: np.ndarray, metric: M
             axes.axvspan(limit, outside, color=FAINT, alpha=0.12, linewidth=0)
             label = "_nolegend_"
     axes.set_yscale("log")
+    axes.minorticks_off()
+    axes.locator_params(axis="x", nbins=6)
     axes.set_ylim(bottom=0.5)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_title(metric.title, fontsize=8.5)
-    axes.set_ylabel("images", fontsize=8)
+    axes.tick_params(labelsize=7.5)
 
 
 def _edges(values: np.ndarray, metric: Metric) -> np.ndarray:

@@ -56,6 +56,10 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
         "catalogue as they were."
         if vanished
         else "",
+        f"Rows of patients who withdrew: {facts['withdrawn_rows']:,}, "
+        "left out; what was kept of them is erased, and the runs that saw them are in withdrawal_report.json."
+        if facts["withdrawn_rows"]
+        else "",
         *(
             f"Export {export['export']} has {export['accepted_before'] - export['accepted']:,} accepted images fewer "
             "than at the last report."
@@ -134,8 +138,8 @@ def _too_many_faults(export: Mapping[str, Any], allowed: float) -> str:
         return ""
     return (
         f"Too many faults in export {export['export']}: {export['faults']:,} of {plural(export['rows'], 'row')}, "
-        f"{percent(export['faults'] / export['rows'])}; {percent(allowed)} are allowed. What is good was saved, and "
-        "the run stopped here."
+        f"{percent(export['faults'] / export['rows'])}; {percent(allowed)} are allowed. What is good was saved; no "
+        "patient gets a subset until the export is mended or ingestion.max_fault_fraction raised."
     )
 
 
