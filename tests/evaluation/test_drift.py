@@ -114,3 +114,8 @@ def test_both_sides_are_described():
         "y": pytest.approx(1 / 3),
     }
     assert describe(pd.Series([1.0, 2.0, 3.0, np.nan])) == {"known": 3, "low": 1.5, "median": 2.0, "high": 2.5}
+
+
+def test_quartiles_of_nothing_are_undefined():
+    nothing = pd.Series([pd.NA, pd.NA], dtype="Float64")  # ages of a hospital that gives none, as Parquet holds them
+    assert describe(nothing) == {"known": 0, "low": None, "median": None, "high": None}

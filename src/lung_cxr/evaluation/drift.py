@@ -61,12 +61,15 @@ def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParame
 
 
 def describe(values: "pd.Series[Any]") -> dict[str, Any]:
-    """Return the share of each category, or quartiles (`low, median, high`), of what is known; `known` counts it."""
+    """Return the share of each category, or quartiles (`low, median, high`), of what is known; `known` counts it.
+
+    Where nothing is, the quartiles are None.
+    """
     known = values.dropna()
     if _kind(values) == "category":
         shares = known.value_counts(normalize=True)
         return {"known": len(known), "shares": {str(name): float(share) for name, share in shares.items()}}
-    quartiles = known.quantile([0.25, 0.5, 0.75]).tolist()
+    quartiles = known.quantile([0.25, 0.5, 0.75]).tolist() if len(known) else [None, None, None]
     return {"known": len(known), **dict(zip(("low", "median", "high"), quartiles, strict=True))}
 
 

@@ -149,13 +149,13 @@ def _flags(accepted: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _quality(manifest: pd.DataFrame, limits: QualityParameters) -> list[dict[str, Any]]:
-    """Return of each metric its limits, how many images break them, and its quantiles."""
+    """Return of each metric its limits, how many images break them, and its quantiles; None where none was measured."""
     rows = []
     for metric in metrics_of(manifest, limits):
         values = metric_values(manifest, metric.name).dropna()
         below = int((values < metric.least).sum()) if metric.least is not None else 0
         above = int((values > metric.most).sum()) if metric.most is not None else 0
-        quantiles = values.quantile([0, 0.01, 0.5, 0.99, 1]).tolist()
+        quantiles = values.quantile([0, 0.01, 0.5, 0.99, 1]).tolist() if len(values) else [None] * 5
         rows.append(
             {"metric": metric.name, "at_least": metric.least, "at_most": metric.most, "measured": len(values)}
             | {"beyond_limit": below + above}
