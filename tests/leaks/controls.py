@@ -27,7 +27,9 @@ NOISE = np.random.default_rng(1).integers(0, 256, 4096).astype(np.uint8).tobytes
 
 
 def _table(real: Path | None) -> pd.DataFrame:
-    frame = pd.read_parquet(real) if real else pd.DataFrame()
+    frame = pd.DataFrame()
+    if real:
+        frame = pd.read_parquet(real) if real.suffix == ".parquet" else pd.read_csv(real)
     return frame if len(frame) else pd.DataFrame({"image_id": ["0" * 32, "1" * 32], "rows": [512, 1024]})
 
 
@@ -179,8 +181,19 @@ def _hdf5(text: str, where: str) -> bytes:
     return file.getvalue()
 
 
-def _html(body: str) -> bytes:
-    return f"<!doctype html><html><body><h1>Report</h1><p>{body}</p></body></html>".encode()
+def _html(body: str, real: Path | None = None) -> bytes:
+    page = real.read_text(encoding="utf-8") if real else "<!doctype html><html><body><h1>Report</h1></body></html>"
+    return page.replace("</body>", f"<p>{body}</p></body>").encode()
+
+
+def _log(line: str | bytes, real: Path | None) -> bytes:
+    """The line among those of a real log."""
+    before = real.read_bytes() if real else b"INFO nothing new\n"
+    return before + (line.encode() if isinstance(line, str) else line) + b"\n" + before[-200:]
+
+
+def _json(part: object, real: Path | None) -> bytes:
+    return json.dumps({"before": json.loads(real.read_text()) if real else [], "part": part}).encode()
 
 
 def _as_uri(data: bytes) -> str:
@@ -216,13 +229,13 @@ def _wrapped_log(text: str) -> bytes:
 
 
 CONTROLS: dict[str, tuple[str, Plant]] = {  # what → (file's name, function of the text and a real output of its kind)
-    "log line": ("run.log", lambda text, _: f"2026-11-23 19:00:00 DEBUG lung_cxr: row 7: {text}\n".encode()),
-    "log line, wrapped": ("run.log", lambda text, _: _wrapped_log(text)),
-    "log line, escaped": ("run.log", lambda text, _: f"DEBUG {text.encode()!r} {text!a}\n".encode()),
-    "log line, mojibake": ("run.log", lambda text, _: f"DEBUG {_latin(text)}\n".encode()),
-    "log line, base64": ("run.log", lambda text, _: b"DEBUG " + base64.b64encode(f"patient: {text}".encode())),
-    "log line, hexadecimal": ("run.log", lambda text, _: b"DEBUG " + text.encode().hex().encode()),
-    "log line, URL": ("run.log", lambda text, _: f"GET /?q={urllib.parse.quote(text)}".encode()),
+    "log line": ("run.log", lambda text, real: _log(f"2026-11-23 19:00:00 DEBUG lung_cxr: row 7: {text}", real)),
+    "log line, wrapped": ("run.log", lambda text, real: _log(_wrapped_log(text), real)),
+    "log line, escaped": ("run.log", lambda text, real: _log(f"DEBUG {text.encode()!r} {text!a}", real)),
+    "log line, mojibake": ("run.log", lambda text, real: _log(f"DEBUG {_latin(text)}", real)),
+    "log line, base64": ("run.log", lambda text, real: _log(base64.b64encode(f"patient: {text}".encode()), real)),
+    "log line, hexadecimal": ("run.log", lambda text, real: _log("DEBUG " + text.encode().hex(), real)),
+    "log line, URL": ("run.log", lambda text, real: _log(f"GET /?q={urllib.parse.quote(text)}", real)),
     "parquet cell": ("records.parquet", _cell),
     "parquet list": ("records.parquet", lambda text, _: _parquet_column([["x"], [text]])),
     "parquet struct": ("records.parquet", lambda text, _: _parquet_column([{"a": {"b": text}}])),
@@ -238,9 +251,9 @@ CONTROLS: dict[str, tuple[str, Plant]] = {  # what → (file's name, function of
     "xlsx cell": ("table.xlsx", lambda text, _: _excel(text, "cell")),
     "xlsx comment": ("table.xlsx", lambda text, _: _excel(text, "comment")),
     "xlsx properties": ("table.xlsx", lambda text, _: _excel(text, "properties")),
-    "json string": ("summary.json", lambda text, _: json.dumps({"a": [{"b": text}]}).encode()),
-    "json key": ("summary.json", lambda text, _: json.dumps({"a": {text: 1}}).encode()),
-    "json within json": ("summary.json", lambda text, _: json.dumps({"a": json.dumps({"b": text})}).encode()),
+    "json string": ("summary.json", lambda text, real: _json([{"b": text}], real)),
+    "json key": ("summary.json", lambda text, real: _json({text: 1}, real)),
+    "json within json": ("summary.json", lambda text, real: _json(json.dumps({"b": text}), real)),
     "yaml": ("conf.yml", lambda text, _: f"note: {json.dumps(text)}\n".encode()),
     "npy of text": ("array.npy", lambda text, _: _npy(np.array([text, ""]))),
     "npy field name": ("array.npy", lambda text, _: _npy(np.zeros(2, dtype=[(text, "f4")]))),
@@ -261,9 +274,9 @@ CONTROLS: dict[str, tuple[str, Plant]] = {  # what → (file's name, function of
     "keras metadata": ("model.keras", lambda text, real: _model(text, real, "metadata.json")),
     "keras weights": ("model.keras", lambda text, real: _model(text, real, "weights")),
     "hdf5 strings": ("x.h5", lambda text, _: _hdf5(text, "dataset")),
-    "html": ("report.html", lambda text, _: _html(f"patient <b>{text[:4]}</b>{text[4:]}")),
-    "html entities": ("report.html", lambda text, _: _html("".join(f"&#{ord(letter)};" for letter in text))),
-    "html base64 picture": ("report.html", lambda text, real: _html(_as_uri(_png_text(text, None, "zTXt")))),
+    "html": ("report.html", lambda text, real: _html(f"patient <b>{text[:4]}</b>{text[4:]}", real)),
+    "html entities": ("report.html", lambda text, real: _html("".join(f"&#{ord(letter)};" for letter in text), real)),
+    "html base64 picture": ("report.html", lambda text, real: _html(_as_uri(_png_text(text, None, "zTXt")), real)),
     "bzip2": ("x.bz2", lambda text, _: bz2.compress(text.encode())),
     "xz": ("x.xz", lambda text, _: lzma.compress(text.encode())),
     "tar": ("x.tgz", lambda text, _: _tar(text)),
@@ -279,9 +292,9 @@ CONTROLS: dict[str, tuple[str, Plant]] = {  # what → (file's name, function of
 
 IN_PIXELS: dict[str, tuple[str, Plant]] = {
     "png pixels": ("x.png", burnt_in),
-    "html base64 pixels": ("report.html", lambda text, real: _html(_as_uri(burnt_in(text, real)))),
+    "html base64 pixels": ("report.html", lambda text, real: _html(_as_uri(burnt_in(text, None)))),
     "npy pixels": (
         "pixels.npy",
-        lambda text, real: _npy(np.asarray(Image.open(io.BytesIO(burnt_in(text, real))))[None]),
+        lambda text, real: _npy(np.asarray(Image.open(io.BytesIO(burnt_in(text, None))))[None]),
     ),
 }

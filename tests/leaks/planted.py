@@ -63,10 +63,10 @@ class Project:
     Args:
         source: The repository.
         folder: Where the copy goes.
-        parameters: Of the synthetic hospital.
+        parameters: Of the synthetic hospital; None: there is only the export with the odd headers.
     """
 
-    def __init__(self, source: Path, folder: Path, parameters: SyntheticHospitalParameters):
+    def __init__(self, source: Path, folder: Path, parameters: SyntheticHospitalParameters | None):
         self.folder = folder
         for name in ("pyproject.toml", ".telemetry"):
             shutil.copy(source / name, folder / name)
@@ -75,12 +75,14 @@ class Project:
         (folder / "conf/debug.yml").write_text(yaml.safe_dump(DEBUG_LOGGING))
         (folder / "temporary").mkdir()
         self.exports = folder / "data/test/01_raw/exports"
-        self.schedule = draw_schedule(parameters)
-        write_hospital(self.exports, parameters)
-        for export in EXPORTS:
-            (self.exports / export).rename(self.exports / EXPORT_NAME.format(export))
-        write_odd_headers(self.exports / EXPORT_NAME.format("2024-01"))
-        self.before = {"src", "conf", "pyproject.toml", ".telemetry", "data/test/01_raw"}
+        self.schedule: list[Radiograph] = []
+        if parameters is not None:
+            self.schedule = draw_schedule(parameters)
+            write_hospital(self.exports, parameters)
+            for export in EXPORTS:
+                (self.exports / export).rename(self.exports / EXPORT_NAME.format(export))
+        self.odd = self.exports / EXPORT_NAME.format("2024-01")
+        write_odd_headers(self.odd)
 
     def kedro(self, *arguments: str, succeeds: bool = True, **variables: str) -> str:
         """Run `kedro <arguments>` and keep what it prints among the outputs."""
@@ -101,10 +103,15 @@ class Project:
         assert (done.returncode == 0) == succeeds, printed[-6000:]
         return printed
 
+    @property
+    def before(self) -> set[str]:
+        """What no command writes, and kedro-viz' own scripts."""
+        return {"src", "conf", "pyproject.toml", ".telemetry", "data/test/01_raw", "build/static"}
+
     def needles(self) -> list[Needle]:
         """Everything in the exports that identifies somebody."""
         found = [*needles_of_people(self.schedule), *needles_of_headers(self.exports)]
-        found += [text_needle("export", path.name) for path in self.exports.iterdir()]
+        found += [text_needle("export", path.name) for path in self.exports.iterdir() if path.is_dir()]
         return list(dict.fromkeys(found))
 
 

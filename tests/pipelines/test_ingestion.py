@@ -320,3 +320,11 @@ def test_the_real_collection_is_read_by_configuration_alone(project, public_cxr,
         "Pneumothorax": 41, "Pulmonary Edema": 16,
     }  # fmt: skip
     assert rejected["reason_code"].value_counts().to_dict() == {"not_one_of_seven": 218}
+
+
+def test_an_export_in_which_every_row_is_faulty_ends_in_counts_not_in_a_crash(workplace):
+    rows = workplace.sound_rows("a", ["1", "2"]).assign(image_path="../x.png")
+    rows.to_csv(workplace.exports / "a/emr.csv", index=False)
+    with pytest.raises(IngestionError, match=r"2 of 2 rows.*path_outside_export 2"):
+        workplace.run()
+    assert workplace.manifest.empty

@@ -6,6 +6,7 @@ Nothing here reads a source file. Changed thresholds, labels and views take effe
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from lung_cxr.imaging.duplicates import correlation, near_duplicate_pairs
@@ -109,10 +110,10 @@ def judge(
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
-    table["qc_reasons"] = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
-    table["image_path"] = [
-        store.path(i) if sha else "" for i, sha in zip(table.image_id, table.pixel_sha256, strict=True)
-    ]
+    words = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
+    paths = [store.path(i) if sha else "" for i, sha in zip(table.image_id, table.pixel_sha256, strict=True)]
+    table["qc_reasons"] = pd.Series(words, dtype="str")  # of no image at all too
+    table["image_path"] = pd.Series(paths, dtype="str")
     table = table.astype({"rows": np.int64, "columns": np.int64})
     return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
 
@@ -151,9 +152,14 @@ def _own_flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
     return [flag for flag, is_so in found.items() if is_so]
 
 
+def _nothing_found(reasons: list[list[str]]) -> npt.NDArray[np.bool_]:
+    """Whether each image is still a candidate; an empty list would select columns instead of rows."""
+    return np.array([not found for found in reasons], dtype=bool)
+
+
 def _add_exact_duplicates(table: pd.DataFrame, reasons: list[list[str]]) -> None:
     """Of images with the same stored pixels, the one of the earliest export and smallest id stays."""
-    candidates = table[[not found for found in reasons]]
+    candidates = table[_nothing_found(reasons)]
     for position in candidates.index[candidates["pixel_sha256"].duplicated()]:
         reasons[position].append("exact_duplicate")
 
@@ -167,7 +173,7 @@ def _add_near_duplicates(
     compared: pd.DataFrame,
 ) -> pd.DataFrame:
     """Of near duplicates across patients the earlier image stays; within a patient both do, the later one flagged."""
-    candidates = table[[not found for found in reasons]]
+    candidates = table[_nothing_found(reasons)]
     pairs = near_duplicate_pairs(candidates["difference_hash"], limits.near_duplicate_bits)
     pairs = candidates.index.to_numpy()[pairs]
     compared = _compare(table.loc[pairs[:, 0]], table.loc[pairs[:, 1]], store, compared)
