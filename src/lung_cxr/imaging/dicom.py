@@ -181,7 +181,7 @@ def _shown(header: pydicom.Dataset, layout: _Layout) -> npt.NDArray[np.float32]:
             changed = transform(values, header)
         except Exception:  # a window of width 0, a table of the wrong length: the percentile window serves instead
             continue
-        if np.isfinite(changed).all() and np.ptp(changed) > 0:
+        if np.isfinite(shown := changed.astype(np.float32)).all() and np.ptp(shown) > 0:
             values = changed
     return values.astype(np.float32)
 
