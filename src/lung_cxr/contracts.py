@@ -14,7 +14,17 @@ from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 SUBSETS = ("train", "validation", "test")
 KEY = r"^[0-9a-f]{32}$"  # first 32 hex digits of HMAC-SHA256
 
-QC_METRICS = ("sharpness", "contrast", "dark_fraction", "bright_fraction")
+QC_METRICS = (
+    "sharpness",
+    "contrast",
+    "dark_fraction",
+    "bright_fraction",
+    "inversion",
+    "rotation",
+    "lateral",
+    "foreign",
+    "turned_foreign",
+)
 """Measured on every readable image; the manifest holds them as `qc_<metric>`."""
 
 HISTORY_EVENTS = ("", "unfreeze", "stop:nan", "stop:plateau", "stop:budget")

@@ -124,6 +124,10 @@ class QualityParameters(ParameterGroup):
     min_contrast: float = Field(ge=0, description="P99 − P1 at 32 pixels, of 255")
     max_dark_fraction: Fraction = Field(description="share of pixels at 0")
     max_bright_fraction: Fraction = Field(description="share of pixels at 255")
+    max_rotation: float | None = Field(description="best turned over upright pose score; null: not judged")
+    max_lateral: float | None = Field(description="score of a side view, where no view is given; null: not judged")
+    max_foreign: float | None = Field(description="score of what is not a chest; null: not judged")
+    max_turned_foreign: float | None = Field(description="the same, once turned, of what counts as a turned chest")
     near_duplicate_bits: int = Field(ge=0, le=16, description="Hamming distance of 256-bit difference hashes")
     near_duplicate_correlation: Fraction = Field(description="Pearson, at 128 × 128")
 
@@ -134,6 +138,9 @@ class StandardiseParameters(ParameterGroup):
     side: int = Field(ge=32, description="pixels; the paper stores 1024")
     percentiles: tuple[float, float] = Field(description="robust window mapped to 0…255")
     aspect: Literal["pad", "stretch"] = Field(description="pad to a square, or stretch")
+    max_inversion: float | None = Field(
+        description="pose score with black and white exchanged over as it is; above it they are; null: never"
+    )
 
 
 class IngestionParameters(ParameterGroup):

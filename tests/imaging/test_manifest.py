@@ -33,6 +33,8 @@ def seen(number: int, **changed) -> Observation:
         "rows": 1024, "columns": 900, "pixel_sha256": f"{number:064x}",
         "difference_hash": f"{(1 << (8 * number)) * 255:064x}",
         "qc_sharpness": 9.0, "qc_contrast": 200.0, "qc_dark_fraction": 0.01, "qc_bright_fraction": 0.01,
+        "qc_inversion": -2.0, "qc_rotation": -2.0, "qc_lateral": -2.0, "qc_foreign": -2.0,
+        "qc_turned_foreign": -2.0,
     }  # fmt: skip
     return Observation(key(number), **{**good, **changed})
 
@@ -237,3 +239,18 @@ def test_a_new_label_is_taken_over_without_a_file(judged):
 
 def test_the_metrics_of_the_ledger_are_those_of_the_contract():
     assert [name for name in NOTHING_SEEN if name.startswith("qc_")] == [f"qc_{name}" for name in contracts.QC_METRICS]
+
+
+@pytest.mark.parametrize(
+    ("view", "accept_unknown", "verdict"),
+    [
+        ("unknown", True, ("rejected", "not_frontal")),
+        ("unknown", False, ("rejected", "not_frontal;unknown_view")),
+        ("PA", False, ("accepted", "looks_lateral")),
+    ],
+)
+def test_a_picture_that_looks_lateral_is_rejected_where_nobody_gave_the_view(judged, view, accept_unknown, verdict):
+    judgement = judged(
+        [record(1, view=view)], [seen(1, qc_lateral=0.9)], accept_unknown=accept_unknown, max_lateral=0.5
+    )
+    assert verdicts(judgement) == {key(1): verdict}

@@ -9,7 +9,7 @@ IDENTITY = np.arange(65536, dtype=np.float32)
 
 
 def chosen(side: int, aspect: str = "pad") -> StandardiseParameters:
-    return StandardiseParameters(side=side, percentiles=(0.5, 99.5), aspect=aspect)
+    return StandardiseParameters(side=side, percentiles=(0.5, 99.5), aspect=aspect, max_inversion=None)
 
 
 def test_the_window_maps_its_percentiles_to_black_and_white(smooth):

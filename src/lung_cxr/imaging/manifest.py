@@ -12,7 +12,7 @@ import pandas as pd
 from lung_cxr.imaging.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.observe import NOT_LOOKED, NOTHING_SEEN
 from lung_cxr.imaging.persons import under_person_keys
-from lung_cxr.imaging.quality import quality_faults
+from lung_cxr.imaging.quality import exceeds, quality_faults
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import QualityParameters
@@ -106,7 +106,7 @@ def judge(
     table["not_looked_at"] = _not_looked_at(table, burned_in_text)
     accept = (accept_unknown_view, accept_unchecked_pixels)
     reasons = [_own_reasons(row, limits, *accept) for row in table.itertuples(index=False)]
-    flags = [_own_flags(row, side, accept_unchecked_pixels) for row in table.itertuples(index=False)]
+    flags = [_own_flags(row, side, limits, accept_unchecked_pixels) for row in table.itertuples(index=False)]
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
@@ -138,11 +138,15 @@ def _own_reasons(
         return ["unchecked_pixels"]
     metrics = {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
     found = quality_faults(row.rows, row.columns, metrics, limits)
-    return found + ["unknown_view"] * (row.view == "unknown" and not accept_unknown_view)
+    if row.view != "unknown":
+        return found
+    found += ["not_frontal"] * (not found and exceeds(row.qc_lateral, limits.max_lateral))
+    return found + ["unknown_view"] * (not accept_unknown_view)
 
 
-def _own_flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
+def _own_flags(row: Any, side: int, limits: QualityParameters, accept_unchecked_pixels: bool) -> list[str]:
     found = {
+        "looks_lateral": row.view in ("PA", "AP") and exceeds(row.qc_lateral, limits.max_lateral),
         "inverted": row.inverted,
         "redacted": row.text_boxes > 0,
         "not_looked_at": row.not_looked_at and accept_unchecked_pixels,

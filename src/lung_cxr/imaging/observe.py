@@ -9,9 +9,10 @@ from typing import Any
 
 from lung_cxr.imaging import burned_in_text
 from lung_cxr.imaging.burned_in_text import Cleared
+from lung_cxr.imaging.chest import measure_chest
 from lung_cxr.imaging.duplicates import difference_hash
 from lung_cxr.imaging.pseudonyms import Secret
-from lung_cxr.imaging.quality import measure_quality
+from lung_cxr.imaging.quality import exceeds, measure_quality
 from lung_cxr.imaging.radiograph import Radiograph
 from lung_cxr.imaging.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
@@ -19,7 +20,7 @@ from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import StandardiseParameters, TextPolicy
 
-METHOD_VERSION = 4  # raise it with every change of a stored pixel or of the ledger: all images are then made again
+METHOD_VERSION = 5  # raise it with every change of a stored pixel or of the ledger: all images are then made again
 ABSENT = -1  # bytes: the size of a file that is not there
 NOT_LOOKED = -1  # pieces of text, where nobody looked for any
 NAN = float("nan")
@@ -39,7 +40,7 @@ class Observation:
         detail: More of the reason.
         header_view: The view that the file's header states.
         burned_in: What the header says of text in the pixels: "YES", "NO" or "".
-        inverted: Whether black and white were exchanged.
+        inverted: Whether black and white were exchanged, by the header's word or by measurement.
         rows: Of the source image.
         columns: Of the source image.
         pixel_sha256: Of the stored pixels.
@@ -47,7 +48,8 @@ class Observation:
         outdated: Whether the stored image was made under other settings and cannot be made again: its file is gone.
         difference_hash: Of the stored image.
         text_boxes: Pieces of burned-in text blacked out in it; -1 where nobody looked for any.
-        qc_sharpness: See `quality.measure_quality`, as the rest.
+        qc_sharpness: See `quality.measure_quality`, as the rest down to `qc_bright_fraction`.
+        qc_inversion: See `chest.measure_chest`, as the rest; of the image before black and white were exchanged.
     """
 
     image_id: str
@@ -71,6 +73,11 @@ class Observation:
     qc_contrast: float = NAN
     qc_dark_fraction: float = NAN
     qc_bright_fraction: float = NAN
+    qc_inversion: float = NAN
+    qc_rotation: float = NAN
+    qc_lateral: float = NAN
+    qc_foreign: float = NAN
+    qc_turned_foreign: float = NAN
 
 
 LEDGER_COLUMNS = [column.name for column in fields(Observation)]
@@ -107,7 +114,7 @@ class Observer:
         """Fingerprint of all that alters what is stored: where it differs, an image is made again."""
         chosen = self.standardise
         text = (self.burned_in_text, burned_in_text.DETECTOR_VERSION, self.accept_unchecked_pixels)
-        parts = (METHOD_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, *text)
+        parts = (METHOD_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def observe(self, image_id: str, path: Path, previous: Observation | None) -> Observation:
@@ -194,14 +201,19 @@ class Observer:
             raise Rejection("unchecked_pixels")
 
     def _stored(self, seen: Observation, radiograph: Radiograph) -> Observation:
-        cleared = self._cleared_of_text(standardise(radiograph, self.standardise), radiograph)
+        image = standardise(radiograph, self.standardise)
+        inversion = measure_chest(image)["inversion"]
+        if exceeds(inversion, self.standardise.max_inversion):
+            image, seen = 255 - image, replace(seen, inverted=True)
+        cleared = self._cleared_of_text(image, radiograph)
         square = pad_to_square(cleared.image, self.standardise.side)
+        metrics = measure_quality(cleared.smooth) | measure_chest(cleared.smooth) | {"inversion": inversion}
         measured = replace(
             seen,
             pixel_sha256=hashlib.sha256(square.tobytes()).hexdigest(),
             difference_hash=difference_hash(square),
             text_boxes=cleared.pieces,
-            **{f"qc_{name}": value for name, value in measure_quality(cleared.smooth).items()},  # type: ignore[arg-type]
+            **{f"qc_{name}": value for name, value in metrics.items()},  # type: ignore[arg-type]
         )
         self.store.put(seen.image_id, square)  # last: what fails before it changes nothing
         return replace(measured, stored_bytes=self.store.stored_bytes(seen.image_id))

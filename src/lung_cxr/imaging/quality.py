@@ -43,8 +43,8 @@ def quality_faults(rows: int, columns: int, metrics: Mapping[str, float], limits
     Args:
         rows: Of the source image, pixels.
         columns: Of the source image, pixels.
-        metrics: As `measure_quality` returns them.
-        limits: The thresholds.
+        metrics: As `measure_quality` and `chest.measure_chest` return them.
+        limits: The thresholds. What the picture shows is judged only where it was well exposed.
     """
     longer, shorter = max(rows, columns), max(1, min(rows, columns))
     broken = {
@@ -55,7 +55,18 @@ def quality_faults(rows: int, columns: int, metrics: Mapping[str, float], limits
         "too_dark": metrics["dark_fraction"] > limits.max_dark_fraction,
         "too_bright": metrics["bright_fraction"] > limits.max_bright_fraction,
     }
-    return [reason for reason, is_broken in broken.items() if is_broken]
+    faults = [reason for reason, is_broken in broken.items() if is_broken]
+    if faults:
+        return faults
+    is_turned = exceeds(metrics["rotation"], limits.max_rotation)
+    if is_turned and not exceeds(metrics["turned_foreign"], limits.max_turned_foreign):
+        return ["rotated"]
+    return ["not_a_chest"] if exceeds(metrics["foreign"], limits.max_foreign) else []
+
+
+def exceeds(measured: float, limit: float | None) -> bool:
+    """Whether a metric is above its limit: never where there is no limit or nothing was measured."""
+    return limit is not None and measured > limit
 
 
 def _shrunk(image: Grey, side: int) -> Grey:

@@ -31,6 +31,7 @@ IMAGE_FAULTS = {
     "nearly_blank": "less contrast than min_contrast",
     "too_dark": "more black than max_dark_fraction",
     "too_bright": "more white than max_bright_fraction",
+    "rotated": "the chest lies on its side or upside down",
     "near_duplicate": "nearly the same image as another patient's",
 }
 
@@ -39,7 +40,8 @@ FAULTS = RECORD_FAULTS | IMAGE_FAULTS
 OUT_OF_SCOPE = {
     "not_one_of_seven": "the diagnosis is none of the seven classes",
     "superseded_record": "a later row describes the same image",
-    "not_frontal": "not a frontal view",
+    "not_frontal": "not a frontal view: says the table or the header, or, where both are silent, the picture",
+    "not_a_chest": "the picture does not look like a chest",
     "unknown_view": "nobody wrote the view down",
     "exact_duplicate": "the same pixels as another image",
     "merged_across_subsets": "the patient's number was merged with one of another subset, assigned earlier",
@@ -49,7 +51,8 @@ TEXT_IN_PIXELS = frozenset({"unchecked_pixels", "burned_in_annotation", "burned_
 """Reasons that keep an image from every page: its pixels may hold a name."""
 
 FLAGS = {
-    "inverted": "MONOCHROME1: black and white were exchanged",
+    "inverted": "black and white were exchanged: MONOCHROME1, or air was white in the picture",
+    "looks_lateral": "looks like a side view, and is called PA or AP",
     "redacted": "burned-in text was blacked out",
     "not_looked_at": "nobody looked for text in the pixels, and the header does not say that there is none",
     "outdated": "made under other settings, and its file is gone",
