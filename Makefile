@@ -11,7 +11,7 @@ SHELL := bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help env key demo test test-all lint viz clean-demo lock
+.PHONY: help env key rotate-key demo test test-all lint viz clean-demo lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,10 @@ $(READY): requirements.lock pyproject.toml
 
 key: $(READY)  ## a new pseudonymisation key in conf/local (keep it: without it no export can be added)
 	@$(BIN)/python -m lung_cxr.imaging.pseudonyms
+
+rotate-key: $(READY)  ## another key for the catalogue (LUNG_CXR_NEW_KEY, else a new random one); see docs/refresh.md
+	@$(BIN)/python -m lung_cxr.imaging.pseudonyms --new
+	@$(BIN)/kedro run --pipelines key_rotation
 
 demo: $(READY)  ## synthetic hospital → catalogue → two trained models → report
 	@$(BIN)/kedro run --env demo --pipelines demo

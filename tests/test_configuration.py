@@ -166,6 +166,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "icd10": groups.Icd10Parameters,
         "ingestion": groups.IngestionParameters,
         "ingestion_report": groups.IngestionReportParameters,
+        "key_rotation": groups.KeyRotationParameters,
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,
         "reporting": groups.ReportingParameters,

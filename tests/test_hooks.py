@@ -6,8 +6,8 @@ import pytest
 
 from lung_cxr.hooks import SoleWriterHook
 from lung_cxr.imaging import lock
-from lung_cxr.imaging.lock import CatalogueInUseError, sole_writer
-from lung_cxr.pipelines import ingestion, reporting, splitting, training
+from lung_cxr.imaging.lock import FINGERPRINT, CatalogueInUseError, HalfChangedError, sole_writer
+from lung_cxr.pipelines import ingestion, key_rotation, reporting, splitting, training
 
 REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()
 
@@ -65,3 +65,16 @@ def test_a_training_leaves_the_lock_to_the_next_refresh(intermediate, catalogue)
 def test_a_report_is_written_whoever_holds_the_lock(intermediate, catalogue):
     with sole_writer(intermediate):
         SoleWriterHook().before_pipeline_run(reporting.create_pipeline(), catalogue)
+
+
+@pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
+def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(intermediate, catalogue, pipeline):
+    (intermediate / FINGERPRINT).write_text(f"{'a' * 32}>{'b' * 32}")
+    with pytest.raises(HalfChangedError, match="rotate-key"):
+        SoleWriterHook().before_pipeline_run(pipeline, catalogue)
+    assert is_free(intermediate)
+    hook = SoleWriterHook()
+    hook.before_pipeline_run(key_rotation.create_pipeline(), catalogue)
+    assert not is_free(intermediate)
+    hook.after_dataset_saved("key_fingerprint")
+    assert is_free(intermediate)

@@ -12,7 +12,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import BASELINE_RUNS, RUNS
-from lung_cxr.imaging.lock import sole_writer
+from lung_cxr.imaging.lock import refuse_half_changed, sole_writer
 from lung_cxr.parameters import TrainingParameters
 
 if TYPE_CHECKING:
@@ -36,10 +36,14 @@ class SoleWriterHook:
 
         Raises:
             CatalogueInUseError: Another run holds it.
+            HalfChangedError: A change of the key is not finished.
         """
         self._to_write = pipeline.all_outputs() & _written_by_a_refresh()
         if self._to_write or "pixel_arrays" in pipeline.inputs():
-            self._lock.enter_context(sole_writer(catalog.load("refresh_journal").parent))
+            intermediate = catalog.load("refresh_journal").parent
+            if "new_pseudonymisation_key" not in pipeline.inputs():  # what finishes the change may run
+                refuse_half_changed(intermediate)
+            self._lock.enter_context(sole_writer(intermediate))
         if not self._to_write:
             self._lock.close()
 

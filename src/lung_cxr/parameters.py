@@ -184,6 +184,12 @@ class IngestionReportParameters(ParameterGroup):
     drift: DriftParameters
 
 
+class KeyRotationParameters(ParameterGroup):
+    """Another pseudonymisation key for a catalogue that stays (DESIGN §6)."""
+
+    drop_unknown: bool = Field(description="leave out what no raw row names; false: refuse to change the key")
+
+
 # --- splitting -------------------------------------------------------------------------------------------------------
 
 

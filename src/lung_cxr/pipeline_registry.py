@@ -3,7 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import DEMO_BACKBONE
-from lung_cxr.pipelines import baselines, ingestion, reporting, splitting, synthetic_hospital, training
+from lung_cxr.pipelines import baselines, ingestion, key_rotation, reporting, splitting, synthetic_hospital, training
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -25,6 +25,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     demo_training = rooms["training"].only_nodes_with_namespaces([DEMO_BACKBONE])
     return {
         **rooms,
+        "key_rotation": key_rotation.create_pipeline(),
         "__default__": catalogue + rooms["training"] + rooms["reporting"],
         "demo": rooms["synthetic_hospital"] + catalogue + demo_training + rooms["reporting"],
     }

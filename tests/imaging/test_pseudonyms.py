@@ -68,3 +68,13 @@ def test_make_key_keeps_other_credentials(tmp_path):
     file.write_text("database: {user: me}")
     make_key(file)
     assert set(yaml.safe_load(file.read_text())) == {"database", "lung_cxr_key"}
+
+
+def test_a_second_key_is_written_beside_the_first_to_take_its_place(tmp_path):
+    file = tmp_path / "credentials.yml"
+    make_key(file)
+    first = yaml.safe_load(file.read_text())["lung_cxr_key"]
+    assert "new key (lung_cxr_new_key)" in make_key(file, "lung_cxr_new_key")
+    assert "has lung_cxr_new_key already" in make_key(file, "lung_cxr_new_key")
+    keys = yaml.safe_load(file.read_text())
+    assert keys["lung_cxr_key"] == first != keys["lung_cxr_new_key"]

@@ -18,6 +18,8 @@ class SecretKeyDataset(AbstractDataset[Secret, Secret]):
 
     Args:
         filepath: The credentials file.
+        variable: The environment's, looked for first.
+        credential: Its name in the file.
         public: Take the fixed secret that everybody knows instead; refused on exports that are not synthetic.
         metadata: Ignored here; for Kedro plugins.
     """
@@ -26,10 +28,13 @@ class SecretKeyDataset(AbstractDataset[Secret, Secret]):
         self,
         *,
         filepath: str = "conf/local/credentials.yml",
+        variable: str = VARIABLE,
+        credential: str = CREDENTIAL,
         public: bool = False,
         metadata: dict[str, Any] | None = None,
     ):
         self._filepath = Path(filepath)
+        self._variable, self._credential = variable, credential
         self._public = public
         self.metadata = metadata
 
@@ -41,11 +46,12 @@ class SecretKeyDataset(AbstractDataset[Secret, Secret]):
         """
         if self._public:
             return Secret(PUBLIC_SECRET, public=True)
-        text = os.environ.get(VARIABLE) or self._from_file()
+        text = os.environ.get(self._variable) or self._from_file()
         if not text:
             raise DatasetError(
-                f"No pseudonymisation key: neither the variable {VARIABLE} nor `{CREDENTIAL}` in {self._filepath} is "
-                "set. Make one with `make key` and keep it safe: every later export needs the same one"
+                f"No pseudonymisation key: neither the variable {self._variable} nor `{self._credential}` in "
+                f"{self._filepath} is set. Make one with `make key` and keep it safe: every later export needs the "
+                "same one"
             )
         try:
             return Secret(text)
@@ -62,11 +68,13 @@ class SecretKeyDataset(AbstractDataset[Secret, Secret]):
         try:
             content = yaml.safe_load(self._filepath.read_text(encoding="utf-8"))
         except yaml.YAMLError:  # its message quotes the line
-            raise DatasetError(f"{self._filepath} is not YAML; expected the line `{CREDENTIAL}: <text>`") from None
-        return str(content.get(CREDENTIAL) or "") if isinstance(content, dict) else ""
+            raise DatasetError(
+                f"{self._filepath} is not YAML; expected the line `{self._credential}: <text>`"
+            ) from None
+        return str(content.get(self._credential) or "") if isinstance(content, dict) else ""
 
     def _exists(self) -> bool:
-        return self._public or bool(os.environ.get(VARIABLE)) or self._filepath.is_file()
+        return self._public or bool(os.environ.get(self._variable)) or self._filepath.is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "public": self._public}

@@ -3,7 +3,6 @@
 What is looked up goes last: a run that is killed in between finds the same patients again and finishes.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,14 +62,11 @@ def erase_files(folder: Path, pattern: str) -> int:
 
 
 def erase_from_journal(journal: Journal, image_ids: set[str]) -> None:
-    """Rewrite the batches of a killed run without these images."""
-    for path in sorted(journal.folder.glob("*.json")):
-        batch = json.loads(path.read_text(encoding="utf-8"))
-        kept = [seen for seen in batch if seen["image_id"] not in image_ids]
-        if len(kept) < len(batch):
-            temporary = path.with_suffix(".tmp")  # not *.json: half of one must not be read
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
-            temporary.replace(path)
+    """Take these images out of what a killed run has read; a kill in between only costs reading some files again."""
+    kept = [seen for seen in journal.read() if seen.image_id not in image_ids]
+    if any(journal.folder.iterdir()):
+        journal.clear()
+        journal.append(kept)
 
 
 def tables_below(folder: Path) -> Iterator[Path]:

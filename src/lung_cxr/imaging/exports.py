@@ -136,6 +136,21 @@ def read_image_paths(exports: Mapping[str, Export], known: pd.DataFrame, emr: Em
     return pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
 
 
+def files_of(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrParameters) -> list[Path]:
+    """Return every file that a row of any export names and that is there."""
+    names = dict(zip(known["export"], known["export_id"], strict=True))
+    named = read_image_paths(exports, known, emr)
+    located = (exports[names[row.export]].locate(row.image_path) for row in named.itertuples())
+    return [path for path in located if path is not None and _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that the system refuses
+        return False
+
+
 def locate_images(
     records: pd.DataFrame, exports: Mapping[str, Export], known: pd.DataFrame, paths: pd.DataFrame
 ) -> dict[str, Path | None]:

@@ -1,6 +1,7 @@
 """One writer of the catalogue at a time: a second refresh, or a command that rewrites the catalogue, is refused."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,31 @@ from filelock import FileLock, Timeout
 
 PATIENCE = 2.0  # seconds: a training that begins only looks at the lock, and gives it back at once
 LOCK = "ingestion.lock"  # in 02_intermediate; stays there, and says nothing where nobody holds it
+
+
+FINGERPRINT = "key_fingerprint.txt"  # in 02_intermediate
+HALF_CHANGED = r"[0-9a-f]{32}>[0-9a-f]{32}"  # what it says while the key is being changed
+
+
+class HalfChangedError(Exception):
+    """The key of the catalogue is being changed; whatever reads it now would take one patient for two."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A change of the key was begun and not finished: part of the catalogue has its new names. Give `make "
+            "rotate-key` again, with the same two secrets; until then nothing else may run"
+        )
+
+
+def refuse_half_changed(intermediate: Path) -> None:
+    """Let nothing run between the two halves of a change of the key.
+
+    Raises:
+        HalfChangedError: It was begun and not finished.
+    """
+    path = intermediate / FINGERPRINT
+    if path.exists() and re.fullmatch(HALF_CHANGED, path.read_text(encoding="utf-8").strip()):
+        raise HalfChangedError
 
 
 class CatalogueInUseError(Exception):

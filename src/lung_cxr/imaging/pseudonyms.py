@@ -4,12 +4,15 @@ A key is the first 32 hex digits of HMAC-SHA256(secret, kind ‖ 0x00 ‖ parts)
 """
 
 import hmac
+import os
 import secrets
 import sys
 from pathlib import Path
 
 VARIABLE = "LUNG_CXR_KEY"  # where the secret is looked for first
 CREDENTIAL = "lung_cxr_key"  # and its name in conf/local/credentials.yml
+NEW_VARIABLE = "LUNG_CXR_NEW_KEY"  # likewise of the key that takes its place
+NEW_CREDENTIAL = "lung_cxr_new_key"
 PUBLIC_SECRET = "everybody-knows-this-secret-of-nobody"  # of the synthetic hospital, whose patients do not exist
 KEY_DIGITS = 32
 MAX_SHIFT = 365  # days, either way, never 0
@@ -68,27 +71,31 @@ class Secret:
         return hmac.digest(self._bytes, "\0".join((kind, *parts)).encode(), "sha256")
 
 
-def make_key(credentials: Path) -> str:
+def make_key(credentials: Path, name: str = CREDENTIAL) -> str:
     """Write a new random secret (256 bits) to a credentials file that has none yet, readable by its owner only.
 
     Args:
         credentials: `conf/local/credentials.yml`.
+        name: Of the key in it.
 
     Returns:
         What happened, in words, without the secret.
     """
     text = credentials.read_text(encoding="utf-8") if credentials.exists() else ""
-    if f"{CREDENTIAL}:" in text:
-        return f"{credentials} has a key already; it stays: another key would make another patient of everybody"
+    if any(line.startswith(f"{name}:") for line in text.splitlines()):
+        return f"{credentials} has {name} already; it stays: another key would make another patient of everybody"
     credentials.parent.mkdir(parents=True, exist_ok=True)
     credentials.touch(mode=0o600)
     credentials.chmod(0o600)
-    lines = [*text.splitlines(), f"{CREDENTIAL}: {secrets.token_hex(32)}"]
+    lines = [*text.splitlines(), f"{name}: {secrets.token_hex(32)}"]
     credentials.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return (
-        f"{credentials} holds a new key. Keep a copy where only the data office can read it, never in version control"
+        f"{credentials} holds a new key ({name}). Keep a copy where only the data office can read it, never in version "
+        "control"
     )
 
 
 if __name__ == "__main__":
-    sys.stdout.write(make_key(Path("conf/local/credentials.yml")) + "\n")
+    which = NEW_CREDENTIAL if sys.argv[1:] == ["--new"] else CREDENTIAL
+    if which == CREDENTIAL or not os.environ.get(NEW_VARIABLE):
+        sys.stdout.write(make_key(Path("conf/local/credentials.yml"), which) + "\n")

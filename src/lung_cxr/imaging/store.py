@@ -27,7 +27,8 @@ class ImageStore:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def path(self, image_id: str) -> str:
+    @staticmethod
+    def path(image_id: str) -> str:
         """Return where an image lies below the folder, as `image_manifest.image_path` has it."""
         return f"{image_id[:2]}/{image_id}.png"
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.exports import MARKER
+from lung_cxr.imaging.lock import HALF_CHANGED, HalfChangedError
 from lung_cxr.imaging.pseudonyms import VARIABLE, Secret
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 
@@ -27,8 +28,11 @@ def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Se
 
     Raises:
         IngestionError: Nothing was read yet.
+        HalfChangedError: A change of the key is not finished.
     """
     stored = None if previous_fingerprint is None else previous_fingerprint.strip()
+    if stored is not None and re.fullmatch(HALF_CHANGED, stored):
+        raise HalfChangedError
     if stored is not None and not re.fullmatch(r"[0-9a-f]{32}", stored):
         raise IngestionError(
             f"02_intermediate/key_fingerprint.txt holds {len(stored)} characters that are no fingerprint; expected 32 "

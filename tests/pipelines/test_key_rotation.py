@@ -1,0 +1,201 @@
+"""Another key for the catalogue: the same as if it had been there from the start, and every subset kept."""
+
+import json
+import logging
+import shutil
+
+import pandas as pd
+import pytest
+
+from lung_cxr.imaging import rotation
+from lung_cxr.imaging.lock import HalfChangedError
+from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.imaging.summary import IngestionError
+from lung_cxr.pipelines import ingestion, key_rotation, splitting
+from lung_cxr.splitting.images import split_sha256
+
+OLD, NEW = "the old secret, forty characters or so..", "the new secret, forty characters or so.."
+PATIENTS = [f"P{number:02d}" for number in range(12)]
+PRIVATE = {"type": "lung_cxr.datasets.SecretKeyDataset"}
+
+
+@pytest.fixture
+def catalogued(hospital, monkeypatch):
+    """A hospital of two exports under the old key, one patient's numbers merged, a run trained."""
+    hospital.datasets["pseudonymisation_key"] = dict(PRIVATE)
+    monkeypatch.setenv("LUNG_CXR_KEY", OLD)
+    monkeypatch.setenv("LUNG_CXR_NEW_KEY", NEW)
+    hospital.receive("a", PATIENTS)
+    hospital.run()
+    hospital.receive("b", ["P00", "P01", "Q1", "Q2"])
+    hospital.hand_in("patient_aliases.csv", "patient_id,merged_into\nQ1,P01\n")
+    hospital.run()
+    present = split_sha256(hospital.table("05_model_input/split.parquet"))
+    hospital.pretend_run("mobilenet/dynamic/seed_7", present, ["validation", "test"])
+    hospital.pretend_run("mobilenet/dynamic/superseded/2026-01-01T00.00.00.000000Z/seed_7", "another", ["test"])
+    return hospital
+
+
+def old_keys(hospital) -> set[str]:
+    tables = list((hospital.data / "03_primary").glob("*.parquet")) + list(hospital.data.glob("0[257]*/**/*.parquet"))
+    keys = set()
+    for path in tables:
+        table = pd.read_parquet(path)
+        for column in set(table.columns) & {"patient_key", "study_key", "image_id", "file_key", "source_key"}:
+            keys |= set(table[column]) - {""}
+    return keys
+
+
+def subsets_by_patient(hospital, secret: str) -> dict[str, str]:
+    memory = hospital.table("05_model_input/patient_subsets.parquet").set_index("patient_key")["subset"]
+    names = {Secret(secret).key("patient", patient): patient for patient in [*PATIENTS, "Q1", "Q2"]}
+    return {names[key]: subset for key, subset in memory.items()}
+
+
+def test_the_catalogue_is_as_if_the_new_key_had_been_there_from_the_start(
+    catalogued, monkeypatch, tmp_path, project, caplog
+):
+    keys, subsets = old_keys(catalogued), subsets_by_patient(catalogued, OLD)
+    before = catalogued.table("03_primary/image_manifest.parquet")
+    catalogued.run(key_rotation)
+    kept = catalogued.everything_kept()
+    assert [key for key in keys if key in kept] == []
+    assert subsets_by_patient(catalogued, NEW) == subsets
+    rotated = catalogued.table("03_primary/image_manifest.parquet")
+    assert rotated["pixel_sha256"].tolist() == before["pixel_sha256"].tolist()
+    monkeypatch.setenv("LUNG_CXR_KEY", NEW)
+    with monkeypatch.context() as patch:
+        patch.setattr("lung_cxr.imaging.observe.Observer.observe", lambda *_: pytest.fail("a file was opened"))
+        with caplog.at_level(logging.INFO):
+            catalogued.run(ingestion)
+    assert "Nothing new" in caplog.text
+    after = catalogued.table("03_primary/image_manifest.parquet")
+    ordered = [table.sort_values("image_id", ignore_index=True) for table in (rotated, after)]
+    pd.testing.assert_frame_equal(*ordered)
+    catalogued.run(splitting)
+    assert subsets_by_patient(catalogued, NEW) == subsets
+    monkeypatch.chdir(tmp_path.parent)
+    fresh_folder = tmp_path / "fresh"
+    fresh_folder.mkdir()
+    monkeypatch.chdir(fresh_folder)
+    fresh = type(catalogued)(project, fresh_folder)
+    fresh.datasets["pseudonymisation_key"] = dict(PRIVATE)
+    shutil.copytree(catalogued.exports, fresh.exports)
+    fresh.run(ingestion)
+    expected = fresh.table("03_primary/image_manifest.parquet")
+    same = [name for name in expected.columns if name != "patient_key"]  # merged before it was assigned
+    pd.testing.assert_frame_equal(after[same], expected[same])
+
+
+def test_predictions_of_all_runs_are_renamed_and_keep_their_patients(catalogued):
+    old = {Secret(OLD).key("patient", patient): patient for patient in [*PATIENTS, "Q1", "Q2"]}
+    new = {Secret(NEW).key("patient", patient): patient for patient in [*PATIENTS, "Q1", "Q2"]}
+    paths = sorted((catalogued.data / "07_model_output").rglob("predictions.parquet"))
+    before = [pd.read_parquet(path)["patient_key"].map(old).tolist() for path in paths]
+    catalogued.run(key_rotation)
+    assert len(paths) == 2
+    assert [pd.read_parquet(path)["patient_key"].map(new).tolist() for path in paths] == before
+
+
+SLOWLY = [pytest.param(moment, marks=pytest.mark.slow) for moment in (0, 1, 9, "images")]
+
+
+@pytest.mark.parametrize("moment", [5, *SLOWLY])
+def test_killed_anywhere_the_same_command_finishes_and_nothing_else_runs_until_then(catalogued, monkeypatch, moment):
+    whole, calls = rotation.rename_table, []
+
+    def until(path, names):
+        if len(calls) == moment:
+            raise KeyboardInterrupt
+        calls.append(path)
+        whole(path, names)
+
+    def no_images(*_):
+        raise KeyboardInterrupt
+
+    keys, subsets = old_keys(catalogued), subsets_by_patient(catalogued, OLD)
+    with monkeypatch.context() as patch:
+        patch.setattr(rotation, "rename_table", until)
+        if moment == "images":
+            patch.setattr(rotation, "rename_images", no_images)
+        with pytest.raises(KeyboardInterrupt):
+            catalogued.run(key_rotation)
+    for secret in (OLD, NEW):
+        monkeypatch.setenv("LUNG_CXR_KEY", secret)
+        with pytest.raises(HalfChangedError, match="same two secrets"):
+            catalogued.run(ingestion)
+    monkeypatch.setenv("LUNG_CXR_KEY", OLD)
+    catalogued.run(key_rotation)
+    kept = catalogued.everything_kept()
+    assert [key for key in keys if key in kept] == []
+    assert subsets_by_patient(catalogued, NEW) == subsets
+    manifest = catalogued.table("03_primary/image_manifest.parquet")
+    stored = {path.stem for path in (catalogued.data / "03_primary/images").rglob("*.png")}
+    assert stored == set(manifest["image_id"])
+    monkeypatch.setenv("LUNG_CXR_KEY", NEW)
+    catalogued.run()
+    after = catalogued.table("03_primary/image_manifest.parquet")
+    by_id = [table.sort_values("image_id", ignore_index=True) for table in (manifest, after)]
+    pd.testing.assert_frame_equal(*by_id)
+
+
+def test_without_the_raw_rows_nothing_is_changed_and_the_error_counts_what_is_missing(catalogued):
+    archive = catalogued.exports.parent / "archive"
+    shutil.move(catalogued.exports / "a", archive)
+    before = catalogued.everything_kept()
+    with pytest.raises(IngestionError, match=r"manifest.parquet 12, .*subsets.parquet 10.*bring the arch"):
+        catalogued.run(key_rotation)
+    assert catalogued.everything_kept() == before
+    shutil.move(archive, catalogued.exports / "a")
+    catalogued.run(key_rotation)
+
+
+def test_what_has_no_raw_row_is_left_out_only_if_that_was_asked_for(catalogued, monkeypatch):
+    shutil.rmtree(catalogued.exports / "a")
+    catalogued.parameters["key_rotation"]["drop_unknown"] = True
+    keys = old_keys(catalogued)
+    catalogued.run(key_rotation)
+    kept = catalogued.everything_kept()
+    assert [key for key in keys if key in kept] == []
+    assert len(catalogued.table("03_primary/image_manifest.parquet")) == 4
+    assert len(list((catalogued.data / "03_primary/images").rglob("*.png"))) == 4
+    monkeypatch.setenv("LUNG_CXR_KEY", NEW)
+    catalogued.run()
+
+
+def test_a_second_time_there_is_nothing_to_do(catalogued, caplog):
+    catalogued.run(key_rotation)
+    before = catalogued.everything_kept()
+    with caplog.at_level(logging.INFO):
+        catalogued.run(key_rotation)
+    assert "nothing to do" in caplog.text
+    assert catalogued.everything_kept() == before
+
+
+def test_other_secrets_than_the_catalogues_are_refused_before_anything_is_read(catalogued, monkeypatch, caplog):
+    monkeypatch.setattr("lung_cxr.imaging.exports.read_text_table", lambda _: pytest.fail("a table was read"))
+    monkeypatch.setenv("LUNG_CXR_KEY", "somebody else's secret of forty letters")
+    with pytest.raises(IngestionError, match="made with another key than the old one"):
+        catalogued.run(key_rotation)
+    monkeypatch.setenv("LUNG_CXR_KEY", NEW)
+    with pytest.raises(IngestionError, match="The new key is the old one"):
+        catalogued.run(key_rotation)
+    assert OLD not in caplog.text
+    assert NEW not in caplog.text
+
+
+def test_an_unfinished_refresh_is_finished_first(catalogued):
+    part = catalogued.data / "02_intermediate/refresh_journal/000000.json"
+    part.write_text(json.dumps([{"image_id": "0" * 32}]))
+    with pytest.raises(IngestionError, match="run ingestion with the old key first"):
+        catalogued.run(key_rotation)
+
+
+def test_the_file_of_an_image_that_cannot_be_read_loses_its_source_key_only(catalogued, monkeypatch):
+    (catalogued.exports / "b/b-Q2.png").unlink()
+    catalogued.run(key_rotation)
+    manifest = catalogued.table("03_primary/image_manifest.parquet")
+    assert (manifest["source_key"] == "").sum() == 1
+    monkeypatch.setenv("LUNG_CXR_KEY", NEW)
+    catalogued.run()
+    assert len(catalogued.table("03_primary/image_manifest.parquet")) == len(manifest)
