@@ -71,3 +71,17 @@ def test_a_model_that_does_not_load_costs_no_results(tiny_model, tmp_path):
     cost = measure_load_time(broken, repeats=1)
     assert math.isnan(cost["load_time_s"])
     assert "ended with code 1" in cost["load_time_s_reason"]
+
+
+@pytest.mark.slow
+def test_a_model_that_holds_code_is_not_run(tmp_path):
+    import keras
+
+    touched = tmp_path / "the code ran"
+    image = keras.Input((8, 8, 1))
+    code = keras.layers.Lambda(lambda values, path=str(touched): [open(path, "w").close(), values][1])  # noqa: PTH123
+    keras.Model(image, code(image)).save(tmp_path / "model.keras")
+    touched.unlink()  # building it ran it
+    cost = measure_load_time(tmp_path / "model.keras", repeats=1)
+    assert math.isnan(cost["load_time_s"])
+    assert not touched.exists()

@@ -28,7 +28,8 @@ PRELOADED = [  # what a run imports on its way: kills are to hit its work
     "kedro_datasets.pandas", "kedro_datasets.json", "omegaconf.grammar_parser", "pandera.backends.pandas.register",
     "pandera.strategies.pandas_strategies", "pyarrow.dataset", "fsspec.implementations.local", "joblib", "filelock",
     "lung_cxr.settings", "lung_cxr.pipeline_registry", "lung_cxr.datasets", "lung_cxr.imaging.dicom",
-    "lung_cxr.imaging.refresh", "lung_cxr.splitting.pixels",
+    "lung_cxr.imaging.refresh", "lung_cxr.report.refresh.facts", "lung_cxr.report.refresh.page",
+    "lung_cxr.report.refresh.contact_sheet", "lung_cxr.splitting.pixels",
 ]  # fmt: skip
 PLAIN = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -44,7 +45,8 @@ def run_refresh(folder: Path, workers: int) -> None:
     os.dup2(log, 2)
     refresh.JOURNAL_SECONDS = 0.05  # a hospital's refresh takes hours, this one two seconds
     bootstrap_project(folder)
-    with KedroSession.create(folder, env="test", runtime_params={"ingestion": {"workers": workers}}) as session:
+    settings = {"ingestion": {"workers": workers}, "ingestion_report": {"drift": {"draws": 100}}}
+    with KedroSession.create(folder, env="test", runtime_params=settings) as session:
         session.run(pipeline_names=["ingestion", "splitting"])
 
 
