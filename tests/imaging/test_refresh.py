@@ -172,17 +172,22 @@ def test_the_journal_forgets_what_it_is_told_to(journal):
 
 @dataclass(frozen=True)
 class MortalObserver(Observer):
-    """Dies as a decoder does that writes where it must not."""
+    """Dies as a decoder does that writes where it must not, or goes on for ever."""
 
     def observe(self, image_id, path, previous):
-        if path.read_bytes() == b"deadly":
+        content = path.read_bytes()
+        if content == b"deadly":
             os.kill(os.getpid(), signal.SIGKILL)
+        while content == b"endless":
+            pass
         return super().observe(image_id, path, previous)
 
 
 @pytest.mark.slow
-def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch):
-    files[IDS[3]].write_bytes(b"deadly")
+@pytest.mark.parametrize("harm", ["deadly", "endless"])
+def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch, harm):
+    files[IDS[3]].write_bytes(harm.encode())
+    monkeypatch.setattr(refresh, "CPU_SECONDS", 1)
     monkeypatch.setattr(refresh, "SERIAL_BELOW", 0)
     mortal = MortalObserver(**vars(observer))
     plan = plan_refresh(files, {}, mortal, trust_timestamps=True)

@@ -4,6 +4,7 @@ Files that an export no longer has stay in the ledger, and their images in the s
 """
 
 import os
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +23,7 @@ from lung_cxr.imaging.refresh_plan import Job, Ledger, RefreshPlan
 
 SERIAL_BELOW = 64  # files: starting processes takes longer than reading these
 BATCH = 512  # files: so many are read again, one by one, where one of them kills its reader
+CPU_SECONDS = 300  # of one file in a worker: a decoder that does not end dies there; good files take less than two
 JOURNAL_SECONDS = 5.0  # of reading: at most so much is done again after a kill
 
 
@@ -95,7 +97,8 @@ def _observe_batch(jobs: Sequence[Job], ledger: Ledger, observer: Observer, work
     """Yield observations as they come, in any order; a file that kills its reader does not kill the run."""
     waiting = dict(jobs)
     processes = 1 if len(jobs) < SERIAL_BELOW else workers
-    tasks = (delayed(_observe)(observer, os.getpid(), image_id, path, ledger.get(image_id)) for image_id, path in jobs)
+    run = (observer, os.getpid(), CPU_SECONDS)
+    tasks = (delayed(_observe)(*run, image_id, path, ledger.get(image_id)) for image_id, path in jobs)
     try:
         for read in Parallel(n_jobs=processes, return_as="generator_unordered")(tasks):
             del waiting[read.image_id]
@@ -104,11 +107,27 @@ def _observe_batch(jobs: Sequence[Job], ledger: Ledger, observer: Observer, work
         yield from _observe_one_by_one(list(waiting.items()), ledger, observer)
 
 
-def _observe(observer: Observer, run: int, image_id: str, path: Path, previous: Observation | None) -> Observation:
-    """Read one file; a worker whose run was killed ends instead of writing into the store of the next one."""
-    if run not in (os.getpid(), os.getppid()):
+def _observe(
+    observer: Observer, run: int, cpu_seconds: float, image_id: str, path: Path, previous: Observation | None
+) -> Observation:
+    """Read one file; a worker whose run was killed ends instead of writing into the store of the next one.
+
+    It also ends where a file takes too long: decoders cannot be interrupted otherwise. The run itself never does so.
+    """
+    if run == os.getpid():
+        return observer.observe(image_id, path, previous)
+    if run != os.getppid():
         os._exit(1)
-    return observer.observe(image_id, path, previous)
+    _end_after(cpu_seconds)
+    read = observer.observe(image_id, path, previous)
+    _end_after(0)
+    return read
+
+
+def _end_after(cpu_seconds: float) -> None:
+    """End this process when it has computed so long; 0: do not."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
 
 
 def _observe_one_by_one(jobs: Sequence[Job], ledger: Ledger, observer: Observer) -> Iterator[Observation]:
@@ -116,7 +135,8 @@ def _observe_one_by_one(jobs: Sequence[Job], ledger: Ledger, observer: Observer)
     process = _one_process()
     for image_id, path in jobs:
         try:
-            yield process.submit(observer.observe, image_id, path, ledger.get(image_id)).result()
+            task = (observer, os.getpid(), CPU_SECONDS, image_id, path, ledger.get(image_id))
+            yield process.submit(_observe, *task).result()
         except BrokenProcessPool:
             yield observer.failed(image_id, "unreadable", "the reader died", ledger.get(image_id))
             process = _one_process()
