@@ -85,4 +85,4 @@ def test_the_whole_chain_lets_no_identifier_out(project, tmp_path, keep_notes):
     place.kedro("run", "--env", "test", "--pipelines", "reporting")
     place.kedro("viz", "build", KEDRO_ENV="test")
     assert (tmp_path / "build/api/main").is_file()
-    assert_nothing_leaks(place, controls_each=14)
+    assert_nothing_leaks(place, controls_each=2)
