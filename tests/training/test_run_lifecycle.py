@@ -14,7 +14,7 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
-from lung_cxr.training import loop, runs
+from lung_cxr.training import checkpoint, loop, runs
 from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.history import read_history
 from lung_cxr.training.runs import train_seeds
@@ -295,10 +295,32 @@ def test_a_failed_run_is_tried_again_from_where_it_stopped(finish, monkeypatch, 
 
     with monkeypatch.context() as patch:
         patch.setattr(runs, "_save_model", full)
-        assert finish(max_epochs=1)[0]["failure"] == "OSError: [Errno 28] No space left on device"
+        failure = finish(max_epochs=1)[0]["failure"]
+    assert failure.startswith("OSError: [Errno 28] No space left on device. Free some space and run again")
     with caplog.at_level(logging.INFO):
         assert finish(max_epochs=1)[0]["status"] == "finished"
     assert "Continuing after epoch 1" in caplog.text
+
+
+def test_a_disk_full_at_a_checkpoint_costs_that_epoch_and_says_what_to_do(finish, folders, monkeypatch, caplog):
+    savez, count = np.savez, itertools.count(1)
+
+    def full_in_the_second_epoch(stream, **arrays):
+        if next(count) == 2:
+            stream.write(b"half a checkpoint")
+            raise OSError(28, "No space left on device")
+        savez(stream, **arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.np, "savez", full_in_the_second_epoch)
+        (failed,) = finish(max_epochs=2)
+    assert failed["status"] == "failed"
+    assert "No space left on device. Free some space and run again" in failed["failure"]
+    assert [path.name for path in folders(SEED).checkpoints.folder.iterdir()] == ["epoch_00001.npz"]
+    with caplog.at_level(logging.INFO):
+        (record,) = finish(max_epochs=2)
+    assert "Continuing after epoch 1" in caplog.text
+    assert (record["status"], record["epochs"]) == ("finished", 2)
 
 
 @pytest.fixture

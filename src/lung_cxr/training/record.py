@@ -1,5 +1,6 @@
 """The run record: everything a reader needs to believe a run, or to repeat it."""
 
+import errno
 from collections import Counter
 from typing import Any
 
@@ -24,6 +25,7 @@ from lung_cxr.training.surroundings import surroundings
 
 PAPER_SETTINGS = ("patience", "step", "decay", "stop_patience", "at_full_depth")
 LONGEST_FAILURE = 500  # characters; a backend's message can fill pages
+ON_A_FULL_DISK = "Free some space and run again: training goes on from its last whole checkpoint"
 RunRecord = dict[str, Any]
 
 
@@ -99,7 +101,9 @@ def failed_record(identity: Identity, failure: str) -> RunRecord:
 
 def failure_of(error: Exception) -> str:
     """Return an error's type and message, without the folders that it names: those are in the log only."""
-    return without_folders(f"{type(error).__name__}: {error}")[:LONGEST_FAILURE]
+    message = without_folders(f"{type(error).__name__}: {error}")[:LONGEST_FAILURE]
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"{message}. {ON_A_FULL_DISK}" if is_full else message
 
 
 def _by_class(values: np.ndarray) -> Numbers:
