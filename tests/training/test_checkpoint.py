@@ -88,3 +88,12 @@ def test_removed_when_the_run_has_its_record(folder):
     folder.remove()
     assert not folder.folder.exists()
     folder.remove()  # nothing there: nothing to do
+
+
+def test_parts_of_a_run_have_checkpoints_of_their_own_and_go_with_it(folder):
+    part = folder.below("depth_3")
+    part.save(checkpoint(1))
+    assert folder.load() is None
+    assert part.load().epoch == 1
+    folder.remove()
+    assert not part.folder.exists()

@@ -24,14 +24,14 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
                 text_cell(_known(record, "stop_reason") if record["status"] == "finished" else record["failure"]),
                 *map(Cell, [*numbers, depth if "layer_groups" in record else NOTHING]),
                 _final_loss(record),
-                Cell(duration(record.get("seconds"))),
+                _training_time(record),
                 text_cell(_known(record, "initial_weights")),
             ]
         )
     return Table(
         caption="How the runs went. m of L: layer groups unfrozen at the end. Training loss: of the last epoch; in "
         "brackets the lowest that any constant prediction can reach: a last epoch above it is no better than a "
-        "constant prediction.",
+        "constant prediction. Training: of the run; in brackets that of all depths tried, where one was searched for.",
         head=[
             *("Run", "Ended by", "Epochs", "Best epoch", "Unfreezings", "m of L"),
             *("Training loss", "Training", "Weights"),
@@ -85,6 +85,12 @@ def record_texts(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def _records(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
     return [(run_title(Run(row["backbone"], row["strategy"])), record) for row in runs for record in row["records"]]
+
+
+def _training_time(record: Mapping[str, Any]) -> Cell:
+    searched = record.get("search_seconds")
+    search = "" if searched is None else f"[{duration(searched)}, {record['search_epochs']} epochs]"
+    return Cell(duration(record.get("seconds")), search)
 
 
 def _final_loss(record: Mapping[str, Any]) -> Cell:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -81,12 +82,14 @@ class CheckpointFolder:
                 log.warning("Checkpoint %s is damaged (%s); trying the one before it", path.name, type(error).__name__)
         return None
 
+    def below(self, name: str) -> "CheckpointFolder":
+        """Return the checkpoints of one part of the run; `remove` removes them too."""
+        return CheckpointFolder(self.folder / name)
+
     def remove(self) -> None:
         """Delete all checkpoints: the run has its record."""
-        for path in (*self._newest_first(), *self.folder.glob("*.partial")):
-            path.unlink()
         if self.folder.is_dir():
-            self.folder.rmdir()
+            shutil.rmtree(self.folder)
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("epoch_*.npz"), reverse=True)

@@ -92,7 +92,7 @@ class FineTuning:
         )
         if self._optimizer_state:
             self.model.optimizer.build(self.model.trainable_variables)
-            _assign(self.model.optimizer.variables, self._optimizer_state)
+            assign(self.model.optimizer.variables, self._optimizer_state)
             self._optimizer_state = ()
 
     def _train_epoch(self) -> float:
@@ -116,7 +116,7 @@ class FineTuning:
             self._put_back_best()
 
     def _put_back_best(self) -> None:
-        _assign(self.classifier.model.weights, self._best)
+        assign(self.classifier.model.weights, self._best)
 
     def _weights(self) -> list[np.ndarray]:
         """Return copies of all weights, without the states of random number generators: those run on."""
@@ -155,9 +155,9 @@ class FineTuning:
                 epoch=self.schedule.epoch,
                 schedule=self.schedule.state(),
                 history=self.history,
-                variables=_values(self.classifier.model.variables),
+                variables=values_of(self.classifier.model.variables),
                 best=self._best,
-                optimizer=_values(variables),
+                optimizer=values_of(variables),
             )
         )
 
@@ -168,7 +168,7 @@ class FineTuning:
             return
         self.schedule.restore(checkpoint.schedule)
         self.history = checkpoint.history
-        _assign(self.classifier.model.variables, checkpoint.variables)
+        assign(self.classifier.model.variables, checkpoint.variables)
         self._best, self._optimizer_state = list(checkpoint.best), checkpoint.optimizer
         self.report(self.history)
         log.info("Continuing after epoch %d, from its checkpoint", checkpoint.epoch)
@@ -179,11 +179,12 @@ def open_groups(classifier: Classifier) -> int:
     return sum(any(layer.trainable_variables for layer in group) for group in classifier.groups)
 
 
-def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """Return copies of variables' values."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
     """Give variables their values, one by one.
 
     Raises:

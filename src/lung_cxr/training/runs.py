@@ -18,6 +18,8 @@ from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normali
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.training.checkpoint import CheckpointFolder
+from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.feed import SplitImages
 from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.history import write_history
@@ -33,7 +35,7 @@ from lung_cxr.training.record import (
     weighting_of,
     with_load_time,
 )
-from lung_cxr.training.strategies import strategy_of
+from lung_cxr.training.strategies import Strategy, Traditional, strategy_of
 from lung_cxr.training.validation import log_softmax, predict_logits
 
 log = logging.getLogger(__name__)
@@ -114,7 +116,7 @@ def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -
         if outlook == "new":
             folders.start(identity)
         _adapt(classifier, experiment.images, seed)
-        tuning = _fine_tune(experiment, seed, folders, classifier)
+        tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier)
         restore_dropout(classifier)
         _save_model(classifier, folders)
         predictions = _predict(classifier, experiment)
@@ -123,6 +125,7 @@ def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -
         return finished_record(
             settings_of(identity),
             outcome_of(tuning.schedule, tuning.history, len(classifier.groups)),
+            facts_of_search,
             weighting_of(experiment.images.labels_of("train"), experiment.training),
             {"metrics": _metrics(predictions)},
             load_time_of(folders, experiment.training),
@@ -174,18 +177,29 @@ def _adapt(classifier: Classifier, images: SplitImages, seed: int) -> None:
         adapt_batch_normalisation(classifier, images.pixels[rows])
 
 
-def _fine_tune(experiment: Experiment, seed: int, folders: RunFolders, classifier: Classifier) -> FineTuning:
-    tuning = FineTuning(
-        classifier=classifier,
-        strategy=strategy_of(experiment.strategy.root, experiment.backbone),
-        images=experiment.images,
-        training=experiment.training,
-        seed=seed,
-        checkpoints=folders.checkpoints,
-        report=lambda rows: write_history(rows, folders.history),
-    )
-    tuning.run()
-    return tuning
+def _fine_tune(
+    experiment: Experiment, seed: int, folders: RunFolders, classifier: Classifier
+) -> tuple[FineTuning, RunRecord]:
+    """Train to the end, after a search for the depth where one is asked for; return also what the search found."""
+
+    def fine_tune(strategy: Strategy, checkpoints: CheckpointFolder) -> FineTuning:
+        tuning = FineTuning(
+            classifier=classifier,
+            strategy=strategy,
+            images=experiment.images,
+            training=experiment.training,
+            seed=seed,
+            checkpoints=checkpoints,
+            report=lambda rows: write_history(rows, folders.history),
+        )
+        tuning.run()
+        return tuning
+
+    strategy = strategy_of(experiment.strategy.root, experiment.backbone)
+    if isinstance(strategy, Traditional) and strategy.candidates:
+        search = search_depth(strategy, classifier, fine_tune, folders.checkpoints)
+        return search.chosen, search.facts
+    return fine_tune(strategy, folders.checkpoints), {}
 
 
 def _save_model(classifier: Classifier, folders: RunFolders) -> None:

@@ -74,11 +74,17 @@ class Traditional:
 
     Attributes:
         top_layers: n.
+        candidates: Layer groups to choose n from (`depth_search.py`); empty: n is as it stands.
     """
 
     def __init__(self, parameters: TraditionalParameters, backbone: BackboneParameters):
-        self.parameters = parameters
+        self.parameters, self.backbone = parameters, backbone
         self.top_layers = backbone.top_layers
+        self.candidates = parameters.search_depths if parameters.depth == "search" else []
+
+    def at(self, top_layers: int) -> "Traditional":
+        """Return the same strategy at another n."""
+        return Traditional(self.parameters, self.backbone.model_copy(update={"top_layers": top_layers}))
 
     def schedule(self, layer_groups: int, training: TrainingParameters) -> FixedDepth:  # noqa: ARG002
         """Return early stopping."""

@@ -1,0 +1,99 @@
+"""The search for the depth of traditional fine-tuning: every candidate trained alike, the best on validation chosen.
+
+Section IV.G of the paper: n of Table 3 came of "a validation-based sensitivity analysis", "a small set of candidate
+unfreezing depths", each "trained under identical optimization settings". Here a candidate is a number of layer groups,
+so that the candidates are the same for every backbone; its n is the number of Keras layers in them.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lung_cxr.models.classifier import Classifier
+from lung_cxr.training.checkpoint import CheckpointFolder
+from lung_cxr.training.loop import FineTuning, assign, values_of
+from lung_cxr.training.record import outcome_of
+from lung_cxr.training.strategies import Traditional
+
+CANDIDATE = ("epochs", "seconds", "best_epoch", "best_val_loss", "stop_reason")
+"""What the record says of each candidate."""
+
+log = logging.getLogger(__name__)
+
+FineTune = Callable[[Traditional, CheckpointFolder], FineTuning]
+
+
+@dataclass(frozen=True)
+class DepthSearch:
+    """What was tried, and what was chosen.
+
+    Attributes:
+        chosen: The best candidate's run, its best weights in the classifier.
+        facts: For the run record: `top_layers` (n chosen), `searched_depths` (layer groups → n and `CANDIDATE`),
+            `search_epochs` and `search_seconds` over all candidates.
+    """
+
+    chosen: FineTuning
+    facts: dict[str, Any]
+
+
+def search_depth(
+    strategy: Traditional, classifier: Classifier, fine_tune: FineTune, checkpoints: CheckpointFolder
+) -> DepthSearch:
+    """Train every candidate from the same initial weights and random states; take the lowest validation loss.
+
+    Each candidate has the whole budget, and checkpoints of its own until the run has its record: killed at any time,
+    the search goes on where it was, and the chosen candidate is brought back from its last checkpoint. Of equal losses
+    the shallower candidate wins.
+
+    Args:
+        strategy: Its `search_depths` are the candidates, layer groups.
+        classifier: As it was built.
+        fine_tune: Runs a strategy with its checkpoints to its end.
+        checkpoints: Of the run.
+
+    Raises:
+        ValueError: A candidate has more groups than the backbone.
+    """
+    candidates = {depth: strategy.at(top_layers_of(classifier, depth)) for depth in sorted(strategy.candidates)}
+    initial = values_of(classifier.model.variables)
+
+    def train(depth: int) -> FineTuning:
+        assign(classifier.model.variables, initial)
+        return fine_tune(candidates[depth], checkpoints.below(f"depth_{depth}"))
+
+    found = {}
+    for depth, candidate in candidates.items():
+        log.info("Depth search: the deepest %d groups, n = %d layers", depth, candidate.top_layers)
+        tuning = train(depth)
+        outcome = outcome_of(tuning.schedule, tuning.history, len(classifier.groups))
+        found[depth] = {"top_layers": candidate.top_layers, **{name: outcome[name] for name in CANDIDATE}}
+    best = min(found, key=lambda depth: _comparable(found[depth]["best_val_loss"]))
+    log.info("Depth search: chose the deepest %d groups, n = %d layers", best, candidates[best].top_layers)
+    facts = {
+        "top_layers": candidates[best].top_layers,
+        "searched_depths": {str(depth): facts for depth, facts in found.items()},
+        "search_epochs": sum(facts["epochs"] for facts in found.values()),
+        "search_seconds": sum(facts["seconds"] for facts in found.values()),
+    }
+    return DepthSearch(train(best), facts)
+
+
+def top_layers_of(classifier: Classifier, depth: int) -> int:
+    """Return n, the Keras layers in the deepest `depth` groups.
+
+    Raises:
+        ValueError: There are fewer groups.
+    """
+    groups: Sequence[list] = classifier.groups
+    if depth > len(groups):
+        raise ValueError(
+            f"search_depths: found a candidate of {depth} layer groups, this backbone has {len(groups)}: leave it out"
+        )
+    return sum(map(len, groups[len(groups) - depth :]))
+
+
+def _comparable(loss: float) -> float:
+    return loss if math.isfinite(loss) else math.inf
