@@ -6,7 +6,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lung_cxr.imaging import burned_in_text
 from lung_cxr.imaging.burned_in_text import TextBox, blacken, find_text, is_text, redact
+from lung_cxr.imaging.read import decode_image
 from lung_cxr.imaging.reasons import Rejection
+from lung_cxr.imaging.standardise import standardise
 
 
 def chest(side: int = 384) -> np.ndarray:
@@ -104,6 +106,7 @@ def box(text: str, score: float, length: float, height: float) -> TextBox:
         (box("2", 0.3, 1000, 1000), False),  # the whole film
         (box("KLA", 0.6, 300, 140), False),  # ribs
         (box("RO", 0.3, 100, 30), False),  # vertebrae
+        (box("0000", 0.96, 560, 200), False),
     ],
 )
 def test_what_counts_as_text_on_1024_pixels(candidate, expected):
@@ -134,3 +137,15 @@ def test_nothing_is_logged_or_printed(caplog, capfd):
     assert caplog.text == ""
     output = capfd.readouterr()
     assert output.out + output.err == ""
+
+
+def test_the_name_on_a_real_film_is_blacked_out_and_its_side_marker_stays(public_cxr, ingestion):
+    film = (public_cxr / "full/dicom/presidio_mono1_rle_burned_in.dcm").read_bytes()
+    side = ingestion.standardise.model_copy(update={"side": 1024})
+    image = standardise(decode_image(film, ingestion.max_megapixels), side)
+    found = read(find_text(image))
+    assert all(word in found for word in ("DAVIDSON", "DOUGLAS", "1976", "Portable"))
+    cleared = redact(image).image
+    assert not any(word in read(find_text(cleared)) for word in ("DAVIDSON", "DOUGLAS", "1976", "Portable"))
+    marker = np.s_[85:110, 970:990]  # the L
+    assert (cleared[marker] == image[marker]).all()

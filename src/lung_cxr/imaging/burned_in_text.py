@@ -10,7 +10,7 @@ import numpy.typing as npt
 from lung_cxr.imaging import text_reader
 from lung_cxr.imaging.reasons import Rejection
 
-DETECTOR_VERSION = 2  # raise it with every change of what is found: it is part of the fingerprint of the settings
+DETECTOR_VERSION = 3  # raise it with every change of what is found: it is part of the fingerprint of the settings
 MAX_PASSES = 4  # times that text is blacked out before an image is given up
 MARGIN = 0.3  # of a line's height, blacked out around it: the detector's boxes graze accents and tails
 
@@ -22,6 +22,7 @@ WORD_ASPECT, WORD_SCORE = 2.2, 0.45  # a low box that is wider than two characte
 SMALL_HEIGHT, SMALL_SCORE = 0.06, 0.6  # any other low box
 LARGE_HEIGHT, MEDIUM_SCORE, LARGE_SCORE = 0.12, 0.8, 0.9  # higher ones
 FOREIGN_ASPECT = 1.5  # sure blanks wider than one letter: a script that the recogniser does not know, as Cyrillic
+LARGE_CHARACTERS = 3  # different ones in the highest: "0000" is a spine, "Dod" was a heart
 UPSIDE_DOWN_SCORE = 0.8  # below it, upright text was turned
 
 Grey = npt.NDArray[np.uint8]
@@ -100,6 +101,8 @@ def is_text(box: TextBox, side: int) -> bool:
         needed = SMALL_SCORE
     else:
         needed = MEDIUM_SCORE if height <= LARGE_HEIGHT else LARGE_SCORE
+    if height > LARGE_HEIGHT and len(set(filter(str.isalnum, box.text.casefold()))) < LARGE_CHARACTERS:
+        return False
     is_foreign = box.text.isspace() and aspect >= FOREIGN_ASPECT
     return (box.is_read or is_foreign) and box.score >= needed
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-TILE = 384  # pixels, a multiple of the detector's 32
+TILE = 384  # pixels at most, a multiple of the detector's 32: the smaller, the less memory
 OVERLAP = 64  # pixels: no line of text that fits is cut lengthwise by a tile's edge
 STROKE = 9  # pixels: wider lines than this are no small text
 STROKE_CONTRAST = 24  # grey levels above or below their surroundings
@@ -55,8 +55,7 @@ def detect(image: Grey) -> Quads:
     """
     strokes, flat = _has_strokes(image), _without_shades(image)
     likelihood = np.zeros(image.shape, np.float32)
-    for top, left in product(_starts(image.shape[0]), _starts(image.shape[1])):
-        place = np.s_[top : top + TILE, left : left + TILE]
+    for place in product(_spans(image.shape[0]), _spans(image.shape[1])):
         if strokes[place].any():
             np.maximum(likelihood[place], _text_likelihood(flat[place]), out=likelihood[place])
     if not likelihood.any():
@@ -94,7 +93,9 @@ def _models(_process: int) -> Any:
             "Global.log_level": "critical",
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.limit_type": "max",  # the first run is on a small image; "min" would enlarge it
             "Det.model_path": str(folder / "PP-OCRv6_det_small.onnx"),  # a path given is never looked for online
+            "Rec.rec_batch_num": 1,
             "Rec.model_path": str(folder / "PP-OCRv6_rec_small.onnx"),
         }
     )
@@ -130,10 +131,12 @@ def _text_likelihood(tile: Grey) -> npt.NDArray[np.float32]:
     return _models(os.getpid()).text_det.session(channels)[0, 0, : tile.shape[0], : tile.shape[1]]
 
 
-def _starts(length: int) -> list[int]:
-    """Where tiles begin along one side; the last ends with it."""
-    last = max(0, length - TILE)
-    return [*range(0, last, TILE - OVERLAP), last]
+def _spans(length: int) -> list[slice]:
+    """As few equal tiles as cover one side, at least `OVERLAP` in common."""
+    tiles = max(1, -(-(length - OVERLAP) // (TILE - OVERLAP)))
+    tile = -(-(length + (tiles - 1) * OVERLAP) // tiles)
+    step = (length - tile) / max(1, tiles - 1)
+    return [slice(round(start * step), round(start * step) + tile) for start in range(tiles)]
 
 
 def _three_channels(image: Grey) -> Grey:
