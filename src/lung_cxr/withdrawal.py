@@ -19,7 +19,6 @@ from lung_cxr.imaging.records import with_keys
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.splitting.erase_pixels import erase_pixels
 from lung_cxr.training.affected_runs import affected_runs, mark_affected_runs
-from lung_cxr.training.file_names import PREDICTIONS
 
 NOBODY: dict[str, Any] = {"listed": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
 
@@ -83,7 +82,7 @@ def erase_withdrawn(
     same_pixels = _same_pixels(places.primary / "image_manifest.parquet", images)
     split, memory = (_table(places.model_input / name) for name in ("split.parquet", "patient_subsets.parquet"))
     mark_affected_runs(places.models, places.outputs, patients, split, memory)
-    erased = {"predictions": sum(erase.erase_rows(path, keys) for path in places.outputs.rglob(f"*{PREDICTIONS}"))}
+    erased = {"predictions": sum(erase.erase_rows(path, keys) for path in erase.tables_below(places.outputs))}
     erased["pixel_arrays"] = erase_pixels(places.model_input, images)
     erase.erase_from_journal(Journal(places.journal), images)
     erased["refresh_pages"] = erase.erase_files(places.refresh_pages, "*.html") if known_images else 0

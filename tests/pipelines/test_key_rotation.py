@@ -13,26 +13,41 @@ from lung_cxr.imaging.pseudonyms import Secret
 from lung_cxr.imaging.summary import IngestionError
 from lung_cxr.pipelines import ingestion, key_rotation, splitting
 from lung_cxr.splitting.images import split_sha256
+from made_up_hospital import Hospital
 
 OLD, NEW = "the old secret, forty characters or so..", "the new secret, forty characters or so.."
 PATIENTS = [f"P{number:02d}" for number in range(12)]
 PRIVATE = {"type": "lung_cxr.datasets.SecretKeyDataset"}
 
 
+@pytest.fixture(scope="module")
+def ready(project, tmp_path_factory):
+    """Two exports under the old key, one patient's numbers merged, a run trained; made once."""
+    folder = tmp_path_factory.mktemp("ready")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("LUNG_CXR_KEY", OLD)
+        made = Hospital(project, folder)
+        made.parameters["emr"]["keep_notes"] = True
+        made.datasets["pseudonymisation_key"] = dict(PRIVATE)
+        made.receive("a", PATIENTS)
+        made.run()
+        made.receive("b", ["P00", "P01", "Q1", "Q2"])
+        made.hand_in("patient_aliases.csv", "patient_id,merged_into\nQ1,P01\n")
+        made.run()
+        present = split_sha256(made.table("05_model_input/split.parquet"))
+        made.pretend_run("mobilenet/dynamic/seed_7", present, ["validation", "test"])
+        made.pretend_run("mobilenet/dynamic/superseded/2026-01-01T00.00.00.000000Z/seed_7", "another", ["test"])
+    return made.data
+
+
 @pytest.fixture
-def catalogued(hospital, monkeypatch):
-    """A hospital of two exports under the old key, one patient's numbers merged, a run trained."""
+def catalogued(hospital, ready, monkeypatch):
+    """A copy of it, with both keys at hand."""
     hospital.datasets["pseudonymisation_key"] = dict(PRIVATE)
     monkeypatch.setenv("LUNG_CXR_KEY", OLD)
     monkeypatch.setenv("LUNG_CXR_NEW_KEY", NEW)
-    hospital.receive("a", PATIENTS)
-    hospital.run()
-    hospital.receive("b", ["P00", "P01", "Q1", "Q2"])
-    hospital.hand_in("patient_aliases.csv", "patient_id,merged_into\nQ1,P01\n")
-    hospital.run()
-    present = split_sha256(hospital.table("05_model_input/split.parquet"))
-    hospital.pretend_run("mobilenet/dynamic/seed_7", present, ["validation", "test"])
-    hospital.pretend_run("mobilenet/dynamic/superseded/2026-01-01T00.00.00.000000Z/seed_7", "another", ["test"])
+    shutil.copytree(ready, hospital.data)
     return hospital
 
 

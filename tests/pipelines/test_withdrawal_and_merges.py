@@ -10,15 +10,27 @@ from lung_cxr.imaging.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.tables import TableError
 from lung_cxr.pipelines import ingestion, splitting
 from lung_cxr.splitting.images import split_sha256
+from made_up_hospital import Hospital
 
 SECRET = Secret(PUBLIC_SECRET)
 PATIENTS = [f"P{number:02d}" for number in range(30)]
 
 
+@pytest.fixture(scope="module")
+def ready(project, tmp_path_factory):
+    """The data of a hospital after its first refresh, made once."""
+    folder = tmp_path_factory.mktemp("ready")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        made = Hospital(project, folder)
+        made.receive("a", PATIENTS)
+        made.run(with_pages=True)
+    return made.data
+
+
 @pytest.fixture
-def split_hospital(hospital):
-    hospital.receive("a", PATIENTS)
-    hospital.run()
+def split_hospital(hospital, ready):
+    shutil.copytree(ready, hospital.data)
     return hospital
 
 
@@ -40,12 +52,14 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
     old = "mobilenet/dynamic/superseded/2026-01-01T00.00.00.000000Z/seed_7"
     split_hospital.pretend_run(old, "another split", ["validation"])
     before = split_hospital.everything_kept()
+    half_written = split_hospital.data / "07_model_output/mobilenet/dynamic/seed_7/.unfinished-predictions.parquet"
+    half_written.write_bytes(f"PAR1 {SECRET.key('patient', leaving['test'])}".encode())
     memory = split_hospital.table("05_model_input/patient_subsets.parquet")
     keys = [key for patient in leaving.values() for key in keys_of(patient)]
     assert all(key in before for key in keys)
     split_hospital.hand_in("withdrawn.csv", "patient_id\n" + "\n".join([*leaving.values(), "UNKNOWN"]) + "\n")
     with caplog.at_level(logging.WARNING):
-        split_hospital.run(ingestion)
+        split_hospital.run(ingestion, with_pages=True)
     after = split_hospital.everything_kept()
     assert [key for key in keys if key in after] == []
     assert "3 runs saw" not in caplog.text
