@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lung_cxr.imaging.store import ImageStore
+from lung_cxr.imaging.store import ImageStore, StoreFullError
 
 ID = "ab" * 16
 
@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_earlier_image_and_nothing_else(store, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(StoreFullError, match="Make room"):
             store.put(ID, np.ones((8, 8), np.uint8))
     assert store.get(ID).max() == 0
     assert len(list(store.folder.rglob("*.*"))) == 1

@@ -17,7 +17,7 @@ from lung_cxr.imaging.radiograph import Radiograph
 from lung_cxr.imaging.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise
-from lung_cxr.imaging.store import ImageStore
+from lung_cxr.imaging.store import ImageStore, StoreFullError
 from lung_cxr.parameters import StandardiseParameters, TextPolicy
 
 METHOD_VERSION = 5  # raise it with every change of a stored pixel or of the ledger: all images are then made again
@@ -118,7 +118,7 @@ class Observer:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def observe(self, image_id: str, path: Path, previous: Observation | None) -> Observation:
-        """Read one file, store its image, return what was seen. No file whatever makes this raise.
+        """Read one file, store its image, return what was seen. No file whatever makes this raise; a full disk does.
 
         Args:
             image_id: Its key.
@@ -143,7 +143,9 @@ class Observer:
             if rejection.passing:
                 return self.failed(image_id, rejection.reason, rejection.detail, previous)
             return self._rejected(seen, rejection.reason, rejection.detail)
-        except (OSError, MemoryError, ImportError) as error:  # a full disk …: this file only, the others go on
+        except StoreFullError:
+            raise
+        except (OSError, MemoryError, ImportError) as error:  # no permission …: this file only, the others go on
             return self.failed(image_id, "unreadable", type(error).__name__, previous)
         except Exception as error:
             return self._rejected(seen, "unreadable", type(error).__name__)

@@ -1,5 +1,6 @@
 """The image store: `<2>/<image_id>.png`, 8-bit grey, no metadata, each file whole or not there at all."""
 
+import errno
 import os
 import re
 from collections.abc import Collection
@@ -12,9 +13,14 @@ import numpy.typing as npt
 # 8 ms an image where Pillow's defaults take 67, and no larger: run lengths of Paeth differences (measured at 1024²)
 FAST = {"level": 1, "strategy": imagecodecs.PNG.STRATEGY.RLE, "filter": imagecodecs.PNG.FILTER.PAETH}
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # no space on the disk, or no more of it for this user
 IMAGE_ID = re.compile("[0-9a-f]{32}").fullmatch
 
 Grey = npt.NDArray[np.uint8]
+
+
+class StoreFullError(Exception):
+    """There is no room for another image: the fault of no file, so the run stops."""
 
 
 class ImageStore:
@@ -41,6 +47,9 @@ class ImageStore:
 
         Returns:
             Its path below the folder.
+
+        Raises:
+            StoreFullError: There is no room.
         """
         target = self.folder / self.path(image_id)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +57,13 @@ class ImageStore:
         try:
             temporary.write_bytes(imagecodecs.png_encode(image, **FAST))
             temporary.replace(target)
+        except OSError as error:
+            if error.errno in FULL:
+                raise StoreFullError(
+                    "No space is left where the image store is. Make room on that disk, then give the command again: "
+                    "what has been read is kept"
+                ) from None
+            raise
         finally:
             temporary.unlink(missing_ok=True)  # a full disk
         return self.path(image_id)
