@@ -1,6 +1,7 @@
 """What machines write beside the common case: other windows, byte orders, missing and wrong elements, JPEG 2000."""
 
 import io
+import struct
 
 import cv2
 import imagecodecs
@@ -84,6 +85,22 @@ def test_what_is_missing_is_as_in_most_files(stored, keywords):
             delattr(dataset, keyword)
 
     np.testing.assert_array_equal(decode_image(rewritten(make_dicom(stored), without), MOST).values, stored)
+
+
+def parts(content: bytes) -> tuple[bytes, bytes]:
+    """The file meta information with what precedes it, and the data set."""
+    end = 144 + struct.unpack("<L", content[140:144])[0]
+    return content[:end], content[end:]
+
+
+@pytest.mark.parametrize("written", ["explicit", "implicit"])
+@pytest.mark.parametrize("said", ["explicit", "implicit", "nothing", "no preamble"])
+def test_the_data_set_says_how_it_is_encoded_where_the_file_meta_is_wrong_or_missing(stored, written, said):
+    data_set = parts(make_dicom(stored, written))[1]
+    start = {"nothing": bytes(128) + b"DICM", "no preamble": b""}.get(said)
+    if start is None:
+        start = parts(make_dicom(stored, said))[0]
+    np.testing.assert_array_equal(decode_image(start + data_set, MOST).values, stored)
 
 
 def test_bytes_of_an_odd_sized_8_bit_image_in_big_endian_words(smooth):

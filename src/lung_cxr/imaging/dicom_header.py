@@ -117,11 +117,12 @@ def _inflated(data: bytes, most_bytes: int) -> bytes:
 
 
 def _pixel_element(data: memoryview, start: int, header: pydicom.Dataset) -> PixelElement:
-    implicit, little = header.original_encoding
+    _, little = header.original_encoding
     order = "<" if little else ">"
     if struct.unpack_from(f"{order}HH", data, start) != PIXEL_DATA:
         raise Rejection("unsupported_pixels", "float")
-    length_at = start + (4 if implicit else 8)
+    representation = bytes(data[start + 4 : start + 6])  # where it is implicit, half of an even length: never these
+    length_at = start + (8 if representation in (b"OB", b"OW", b"UN") else 4)
     if length_at + 4 > len(data):
         raise Rejection("truncated")
     length = struct.unpack_from(f"{order}L", data, length_at)[0]
@@ -133,8 +134,7 @@ def _pixel_element(data: memoryview, start: int, header: pydicom.Dataset) -> Pix
         raise Rejection("unreadable", "compressed pixels without items")
     if begin + length > len(data):
         raise Rejection("truncated")
-    words = not implicit and bytes(data[start + 4 : start + 6]) == b"OW"
-    return PixelElement(data[begin : begin + length], None, not little, words and not little)
+    return PixelElement(data[begin : begin + length], None, not little, representation == b"OW" and not little)
 
 
 def _frame(data: memoryview, position: int) -> bytes:
