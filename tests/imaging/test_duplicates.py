@@ -25,10 +25,18 @@ def test_pairs_are_those_of_the_full_comparison(max_bits):
     rng = np.random.default_rng(1)
     hashes = random_hashes(60)
     hashes += [flip(hashes[i], list(rng.choice(256, size=rng.integers(0, 16), replace=False))) for i in range(60)]
-    hashes += hashes[:5]
     found = near_duplicate_pairs(hashes, max_bits)
     assert {tuple(pair) for pair in found.tolist()} == all_pairs(hashes, max_bits)
     assert len(found) == len({tuple(pair) for pair in found.tolist()})
+
+
+def test_many_equal_hashes_are_as_many_pairs_and_each_meets_the_earliest_near_it():
+    earliest, other = random_hashes(2)
+    copied = flip(earliest, [5])
+    hashes = [earliest, other, *[copied] * 3000]
+    found = near_duplicate_pairs(hashes, 6)
+    assert len(found) == 3000 + 2999
+    assert {later for first, later in found.tolist() if first == 0} == set(range(2, 3002))
 
 
 def test_seven_bits_apart_is_not_a_pair_at_six():

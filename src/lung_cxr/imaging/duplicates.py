@@ -32,7 +32,9 @@ def difference_hash(image: Grey) -> str:
 
 
 def near_duplicate_pairs(hashes: Iterable[str], max_bits: int) -> npt.NDArray[np.int64]:
-    """Return every pair of hashes at most `max_bits` apart.
+    """Return pairs of hashes at most `max_bits` apart; of equal hashes the first stands for all on the earlier side.
+
+    So a thousand copies of one image are a thousand pairs, not half a million, and nobody's earliest twin is missing.
 
     The 256 bits are dealt to `max_bits` + 1 bands: two hashes that differ in at most `max_bits` bits agree in at least
     one band entirely (pigeonhole), so only hashes that share a band are compared. Bits are dealt in turn, because
@@ -53,10 +55,32 @@ def near_duplicate_pairs(hashes: Iterable[str], max_bits: int) -> npt.NDArray[np
     packed = _packed(hashes)
     if len(packed) < 2:
         return np.empty((0, 2), np.int64)
-    words = packed.view(np.uint64)
-    bits = np.unpackbits(packed, axis=1)
+    distinct, first, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    group = group.ravel()
+    words = np.ascontiguousarray(distinct).view(np.uint64)
+    bits = np.unpackbits(distinct, axis=1)
     found = [_pairs_within_band(words, bits[:, band :: max_bits + 1], max_bits) for band in range(max_bits + 1)]
-    return np.unique(np.concatenate(found), axis=0)
+    pairs = np.concatenate([*found, np.repeat(np.arange(len(distinct)), 2).reshape(-1, 2)])
+    return _without_repeats(_with_equals(pairs, first, group), len(packed))
+
+
+def _with_equals(
+    pairs: npt.NDArray[np.int64], first: npt.NDArray[np.int64], group: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Pairs of distinct hashes → pairs of positions: the first of the earlier hash, and every one of the later."""
+    earlier = np.take_along_axis(pairs, first[pairs].argsort(axis=1), axis=1)
+    members, counts = np.argsort(group, kind="stable"), np.bincount(group)
+    starts, repeats = np.cumsum(counts) - counts, counts[earlier[:, 1]]
+    within = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    later = members[np.repeat(starts[earlier[:, 1]], repeats) + within]
+    both = np.stack([np.repeat(first[earlier[:, 0]], repeats), later], axis=1)
+    return both[both[:, 0] != both[:, 1]]
+
+
+def _without_repeats(pairs: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Pairs of positions below `count`, each once, in order."""
+    numbers = np.unique(pairs[:, 0] * count + pairs[:, 1])
+    return np.stack([numbers // count, numbers % count], axis=1)
 
 
 def _packed(hashes: Iterable[str]) -> npt.NDArray[np.uint8]:
@@ -78,7 +102,7 @@ def _pairs_within_band(
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     left = np.arange(len(keys) - 1)
-    pairs, step = [], 1
+    pairs, step = [np.empty((0, 2), np.int64)], 1
     while len(left):
         left = left[left + step < len(keys)]
         left = left[keys[left] == keys[left + step]]  # whoever disagrees here disagrees further on
