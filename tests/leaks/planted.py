@@ -84,13 +84,13 @@ class Project:
         self.odd = self.exports / EXPORT_NAME.format("2024-01")
         write_odd_headers(self.odd)
 
-    def kedro(self, *arguments: str, succeeds: bool = True, **variables: str) -> str:
-        """Run `kedro <arguments>` and keep what it prints among the outputs."""
+    def kedro(self, *arguments: str, succeeds: bool = True, debug: bool = True, **variables: str) -> str:
+        """Run `kedro <arguments>` and keep what it prints among the outputs; `debug`: all loggers at DEBUG."""
         environment = {
             **os.environ,
             "COLUMNS": "200",
             "PYTHONPATH": str(self.folder / "src"),
-            "KEDRO_LOGGING_CONFIG": str(self.folder / "conf/debug.yml"),
+            "KEDRO_LOGGING_CONFIG": str(self.folder / f"conf/{'debug' if debug else 'logging'}.yml"),
             "TMPDIR": str(self.folder / "temporary"),
             "PYTHONWARNINGS": "always",
             **variables,
@@ -106,7 +106,7 @@ class Project:
     @property
     def before(self) -> set[str]:
         """What no command writes, and kedro-viz' own scripts."""
-        return {"src", "conf", "pyproject.toml", ".telemetry", "data/test/01_raw", "build/static"}
+        return {"src", "conf", "pyproject.toml", ".telemetry", "data/test/01_raw", "build/assets"}
 
     def needles(self) -> list[Needle]:
         """Everything in the exports that identifies somebody."""

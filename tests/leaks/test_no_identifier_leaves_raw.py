@@ -1,7 +1,7 @@
 """Runs the real pipelines on a planted hospital and looks for everybody in it in every byte that they leave behind.
 
 See `needles.py`, `digits.py`, `containers.py` and `search.py` for what counts as found. Searched are all files that the
-commands wrote (data below 01_raw, what they printed, their log at the level DEBUG, temporary files, sessions, lineage)
+commands wrote (data below 01_raw, what they printed, ingestion's log at DEBUG, temporary files, sessions, lineage)
 and the names of files and folders. Not searched is 01_raw itself. The name of an export's folder, no patient's, may
 stand in `known_exports.parquet` and, as an argument of nodes, in a log at the level DEBUG; nowhere else.
 
@@ -81,8 +81,8 @@ def test_the_whole_chain_lets_no_identifier_out(project, tmp_path, keep_notes):
     settings = f"{REDACT},ingestion.standardise.side=384,emr.keep_notes={keep_notes}"
     place.kedro("run", "--env", "test", "--pipelines", "ingestion,splitting", "--params", settings)
     place.kedro("run", "--env", "test", "--pipelines", "ingestion,splitting", "--params", settings)
-    place.kedro("run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet")
-    place.kedro("run", "--env", "test", "--pipelines", "reporting")
-    place.kedro("viz", "build", KEDRO_ENV="test")
+    place.kedro("run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet", debug=False)
+    place.kedro("run", "--env", "test", "--pipelines", "reporting", debug=False)
+    place.kedro("viz", "build", KEDRO_ENV="test", debug=False)
     assert (tmp_path / "build/api/main").is_file()
     assert_nothing_leaks(place, controls_each=2)
