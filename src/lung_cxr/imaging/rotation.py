@@ -43,7 +43,8 @@ class NewNames:
 
     def unknown(self, keys: "pd.Series[str]") -> "pd.Series[bool]":
         """Whether each key has no new name and is none."""
-        return ~keys.isin(self._known)
+        known = self._known  # a set: `isin` would make an array of it for every column
+        return pd.Series([key not in known for key in keys], keys.index, dtype=bool)
 
     @cached_property
     def _known(self) -> set[str]:
@@ -138,7 +139,7 @@ def rename_table(path: Path, names: NewNames) -> None:
         return
     table = pd.read_parquet(path)
     unknown = _unknown_rows(table[columns], names)
-    if not unknown.any() and not table[columns].isin(set(names.keys)).any(axis=None):
+    if not unknown.any() and not any(key in names.keys for column in columns for key in table[column]):
         return
     table = table[~unknown].reset_index(drop=True)
     if {"patient_key", "exam_day"} <= set(table.columns):
