@@ -83,6 +83,17 @@ def test_seeds_are_averaged_and_paired(split):
     assert pair["accuracy_difference"] == pytest.approx(row["metrics"]["accuracy"] - other)
 
 
+def test_the_paired_comparison_is_of_dynamic_and_traditional_whatever_else_was_run(split):
+    compared = [DYNAMIC, TRADITIONAL]
+    others = [Run("mobilenet", "gradual"), Run("vgg16", "full")]
+    alone, among_others = (
+        evaluate_grid(made_up_grid(split, runs), split, SETTINGS) for runs in (compared, compared + others)
+    )
+    assert among_others["pairs"] == alone["pairs"]
+    listed = {(row["backbone"], row["strategy"]) for row in among_others["runs"]}
+    assert listed == {*RUNS, *others}, "rows of the further strategies that were started, and of no other"
+
+
 def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):
     grid = made_up_grid(split, [DYNAMIC])
     grid[DYNAMIC][0].record.update(load_time_s=None, load_time_s_reason="not measured: load_time_repeats is 0")

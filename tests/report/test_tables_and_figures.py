@@ -149,7 +149,7 @@ def test_a_further_strategy_that_reached_more_is_named(split):
     assert better_baselines(evaluate_grid(grid, split, SETTINGS)) == []
     grid[GRADUAL] = [made_up_run(GRADUAL, split, seed=1, skill=9.0)]
     (said,) = better_baselines(evaluate_grid(grid, split, SETTINGS))
-    assert said.startswith("MobileNet: gradual fine-tuning reached more than dynamic fine-tuning: accuracy ")
+    assert said.startswith("MobileNet: gradual unfreezing reached more than dynamic fine-tuning: accuracy ")
 
 
 def test_figures_3_and_4_keep_to_what_the_paper_compares(with_baselines):

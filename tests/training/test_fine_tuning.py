@@ -145,36 +145,6 @@ def test_traditional_opens_its_top_layers_from_the_first_epoch(fine_tuning):
     assert [(row["stage"], row["unfrozen_groups"]) for row in tuning.history] == [(0, 1)]
 
 
-def first_sight(tuning, monkeypatch):
-    """Return what a run's first epoch starts from and sees: all weights and random states, and every batch."""
-    start = [value.tobytes() for value in map(keras.ops.convert_to_numpy, tuning.classifier.model.variables)]
-    batches, fit = [], keras.Model.fit
-
-    def watched(self, feed, **kwargs):
-        batches.append([array.tobytes() for batch in map(feed.__getitem__, range(len(feed))) for array in flat(batch)])
-        return fit(self, feed, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(keras.Model, "fit", watched)
-        tuning.run()
-    return start, batches[0]
-
-
-def flat(batch):
-    (images, draws), labels, weights = batch
-    return images, draws, labels, weights
-
-
-def test_any_two_strategies_start_from_the_same_weights_and_see_the_same_first_epoch(fine_tuning, monkeypatch):
-    settings = {"max_epochs": 1, "augmentation": {"bank": 2}}
-    seen = {name: first_sight(fine_tuning(name, **settings), monkeypatch) for name in DEPTHS}
-    start, batches = seen.pop("dynamic")
-    assert len(batches) == 6 * 4, "images, draws, labels and weights of six batches"
-    for name, (its_start, its_batches) in seen.items():
-        assert its_start == start, name
-        assert its_batches == batches, name
-
-
 def test_the_training_loss_is_weighted_and_the_validation_loss_is_not(fine_tuning):
     weighted = fine_tuning(max_epochs=1, learning_rate=1e-9, dropout=0.0, augmentation={"classes": None})
     plain = fine_tuning(

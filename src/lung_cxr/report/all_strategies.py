@@ -43,8 +43,9 @@ def all_strategies_table(evaluations: Mapping[str, Any]) -> Table | None:
     rows = [_cells(row) for row in evaluations["runs"] if row["backbone"] in shown]
     return Table(
         caption="All strategies share the head's initial weights, the order of the images, the augmentation draws, the "
-        "seed and the budget. m of L: layer groups unfrozen at the end. Over several seeds, medians of what it took. "
-        "The paired tests are of dynamic against traditional fine-tuning alone.",
+        "seed and the budget. m of L: layer groups unfrozen at the end. Over several seeds, medians of what it took; "
+        "where a depth was searched for, all candidates count. The paired tests are of dynamic against traditional "
+        "fine-tuning alone.",
         head=[
             *("Backbone", "Strategy", "Accuracy", "Macro-F1", "Epochs"),
             *("Unfreezings", "m of L", "Training", "Ended by"),

@@ -16,6 +16,12 @@ BACKBONE_TITLES = {  # as the paper writes them
 }
 
 STRATEGY_COLOURS = {TRADITIONAL: "#0072B2", DYNAMIC: "#E69F00"}  # blue and orange as in Figs. 3 and 4; Okabe-Ito
+BASELINE_TITLES = {
+    "linear_probe": "the linear probe",
+    "two_stage": "two-stage fine-tuning",
+    "gradual": "gradual unfreezing",
+    "full": "full fine-tuning",
+}
 BASELINE_COLOUR = "#CC79A7"  # Okabe-Ito purple
 
 SHORT_DISEASES = dict(
@@ -34,7 +40,7 @@ def backbone_title(backbone: str) -> str:
 
 def strategy_title(strategy: str) -> str:
     """Return e.g. "dynamic fine-tuning"."""
-    return f"{strategy.replace('_', ' ')} fine-tuning"
+    return BASELINE_TITLES.get(strategy, f"{strategy.replace('_', ' ')} fine-tuning")
 
 
 def run_title(run: Run) -> str:
