@@ -1,10 +1,11 @@
-"""One refresh at a time: what the hook does around real pipelines, with nodes that do nothing."""
+"""One refresh at a time, and what is said at its end: the hooks around real pipelines, with nodes that do nothing."""
 
 from types import SimpleNamespace
 
 import pytest
+from kedro.io import DataCatalog
 
-from lung_cxr.hooks import SoleWriterHook
+from lung_cxr.hooks import RefreshReportHook, SoleWriterHook
 from lung_cxr.imaging import lock
 from lung_cxr.imaging.lock import FINGERPRINT, CatalogueInUseError, HalfChangedError, sole_writer
 from lung_cxr.pipelines import ingestion, key_rotation, reporting, splitting, training
@@ -78,3 +79,32 @@ def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(interme
     assert not is_free(intermediate)
     hook.after_dataset_saved("key_fingerprint")
     assert is_free(intermediate)
+
+
+@pytest.fixture
+def reported(tmp_path):
+    """A catalogue whose refresh report of an earlier run is there."""
+    datasets = {
+        "refresh_page": {"type": "text.TextDataset", "filepath": str(tmp_path / "page.html"), "versioned": True},
+        "refresh_report": {"type": "json.JSONDataset", "filepath": str(tmp_path / "report.json"), "versioned": True},
+    }
+    earlier = DataCatalog.from_config(datasets, save_version="2026-01-01T00.00.00.000Z")
+    earlier["refresh_page"].save("<html>")
+    earlier["refresh_report"].save({"headline": "Export 1 added nothing."})
+    return DataCatalog.from_config(datasets, save_version="2026-02-02T00.00.00.000Z")
+
+
+@pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
+def test_a_refresh_ends_with_its_headline_and_its_page_also_when_it_fails(reported, capsys, end):
+    reported["refresh_page"].save("<html>")
+    reported["refresh_report"].save({"headline": "Export 2 added 3 images."})
+    getattr(RefreshReportHook(), end)(ingestion.create_pipeline(), reported)
+    said = capsys.readouterr().out
+    assert "Export 2 added 3 images." in said
+    assert "page.html/2026-02-02T00.00.00.000Z/page.html" in said
+
+
+@pytest.mark.parametrize("pipeline", [ingestion.create_pipeline(), training.create_pipeline()])
+def test_a_run_that_came_to_no_report_names_no_earlier_one(reported, capsys, pipeline):
+    RefreshReportHook().on_pipeline_error(pipeline, reported)
+    assert capsys.readouterr().out == ""

@@ -1,4 +1,4 @@
-"""The page in headless Chromium: quiet console, whole images, nothing fetched, no sideways scrolling."""
+"""Both pages in headless Chromium: quiet console, whole images, nothing fetched, no sideways scrolling."""
 
 import shutil
 from datetime import UTC, datetime
@@ -7,6 +7,8 @@ import pytest
 
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.page import render_report
+from made_up_refresh import made_up_catalogue
+from made_up_refresh import made_up_page as made_up_refresh_page
 from made_up_runs import failed_run, made_up_grid, made_up_sources, made_up_split
 
 QUIET = (
@@ -50,8 +52,29 @@ def url(request, tmp_path_factory):
     return path.as_uri()
 
 
+@pytest.fixture(scope="module")
+def refresh_url(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("refresh")
+    (folder / "refresh_report.html").write_text(made_up_refresh_page(made_up_catalogue(folder)), encoding="utf-8")
+    return (folder / "refresh_report.html").as_uri()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_whole_and_quiet_at_both_widths(browser, url, width):
+    is_whole_and_quiet(browser, url, width)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_refresh_report_is_whole_and_quiet_at_both_widths(browser, refresh_url, width):
+    is_whole_and_quiet(browser, refresh_url, width)
+    answer, exports = browser.execute_script(
+        "return ['.answer', '#exports tbody'].map(s => document.querySelector(s).getBoundingClientRect().top)"
+    )
+    assert answer < 900
+    assert exports < 900 or width < 500
+
+
+def is_whole_and_quiet(browser, url, width):
     screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     browser.get(url)
