@@ -117,7 +117,7 @@ def test_an_undefined_test_gives_its_reason_where_the_number_would_stand(html):
 
 
 def test_rejections_are_counted_and_explained(html):
-    assert "Out of scope: not_frontal" in html
+    assert "Out of scope: not_frontal" in html.replace("<wbr>", "")
     assert "not a frontal view" in html
 
 

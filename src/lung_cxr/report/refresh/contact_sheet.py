@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from lung_cxr.imaging.observe import NOT_LOOKED
-from lung_cxr.imaging.reasons import FAULTS, OUT_OF_SCOPE, TEXT_IN_PIXELS
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import QualityParameters
 from lung_cxr.report.numbers import plural
@@ -25,7 +25,6 @@ from lung_cxr.report.refresh.quality_limits import breaches
 
 SIDE = 160  # pixels of a small copy
 JPEG_QUALITY = 80
-SHOWN_FLAGS = ("inverted", "redacted", "enlarged", "near_duplicate_within_patient")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def flagged_sheet(catalogue: Catalogue, most: int) -> list[Group]:
     """Return accepted images with a remark, by remark: what was altered should be looked at, too."""
     accepted = _listed(catalogue, "accepted")
     found = accepted["qc_reasons"].str.split(";")
-    groups = {code: accepted[found.map(lambda codes, code=code: code in codes).astype(bool)] for code in SHOWN_FLAGS}
+    groups = {code: accepted[found.map(lambda codes, code=code: code in codes).astype(bool)] for code in FLAGS}
     return _groups(catalogue.store, groups, most)
 
 

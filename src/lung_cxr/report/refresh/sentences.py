@@ -66,7 +66,6 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
             for export in lost
         ),
         f"{_exports(gone)} {'was' if len(gone) == 1 else 'were'} moved away; what was accepted stays." if gone else "",
-        *(f"Drift: {_drifted_in_words(entry)}." for entry in facts["drift"] if _drifted(entry)),
         _synthetic(facts),
     ]
     return [text for text in said if text]

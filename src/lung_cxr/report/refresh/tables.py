@@ -25,7 +25,7 @@ def exports_table(facts: Mapping[str, Any]) -> Table:
     rows = []
     for export in facts["exports"]:
         files = [Cell(_count(export["files"].get(name))) for name in FILES]
-        fraction = percent(export["faults"] / export["rows"]) if export["rows"] else ""
+        fraction = percent(export["faults"] / export["rows"]) if export["faults"] and export["rows"] else ""
         rows.append(
             [
                 name_cell(f"Export {export['export']}", "new" if export["new"] else ""),
@@ -124,17 +124,25 @@ def drift_table(entry: Mapping[str, Any], significance: float) -> Table:
             number_cell(one, "by_chance", lambda value: decimal(value, 2)),
             number_cell(one, "holm_p", lambda value: p_value(value).removeprefix("p = ").removeprefix("p ")),
         ]
-        words = _categories(one) if one["kind"] == "category" else _quartiles(one)
+        sides = _categories(one) if one["kind"] == "category" else _quartiles(one)
+        words = [Cell(text, kind="words") for text in sides]
         name = variable_title(one["variable"]).capitalize()
-        rows.append([name_cell(name), *merged_reasons(tested), Cell(verdict, kind="status"), *map(text_cell, words)])
-    sides = (
+        rows.append(
+            [
+                name_cell(name),
+                *merged_reasons(tested),
+                Cell(verdict, kind="status"),
+                *(Cell(text, kind="words") for text in words),
+            ]
+        )
+    compared = (
         f"{plural(entry['images'], 'image')} of {plural(entry['patients'], 'patient')} against "
         f"{entry['images_so_far']:,} of {plural(entry['patients_so_far'], 'patient')} in earlier exports"
     )
     return Table(
-        caption=f"Export {entry['export']} against the catalogue so far: {sides}. Distance: share of images that would "
-        "have to change (categories: total variation; numbers: Kolmogorov–Smirnov). By chance: what 95 % of random "
-        f"deals of the patients stay below. p by permutation of patients, Holm-adjusted; level {significance:g}.",
+        caption=f"Export {entry['export']} against the catalogue so far: {compared}. Distance: share of images that "
+        "would have to change (categories: total variation; numbers: Kolmogorov–Smirnov). By chance: what 95 % of "
+        f"random deals of patients stay below. p by permutation of patients, Holm-adjusted; level {significance:g}.",
         head=["What", "Distance", "By chance", "p", "Drifted", "Catalogue so far", "This export"],
         rows=rows,
     )
@@ -149,7 +157,7 @@ def quality_table(facts: Mapping[str, Any]) -> Table:
         numbers = [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("minimum", "p1", "median")]
         numbers += [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("p99", "maximum")]
         title = TITLES.get(row["metric"], row["metric"].replace("_", " ").capitalize())
-        limit = ", ".join(filter(None, limits)) or "none"
+        limit = ", ".join(filter(None, limits)).replace(" ", "\N{NO-BREAK SPACE}") or "none"
         rows.append([name_cell(title), text_cell(limit), Cell(f"{row['beyond_limit']:,}"), *numbers])
     return Table(
         caption="What was measured on every readable image, accepted or not.",
