@@ -41,7 +41,7 @@ FLAGGED = ("inverted", "redacted;enlarged")
 def report_settings(**changed: Any) -> IngestionReportParameters:
     """Return conf/base's settings with few draws."""
     values = dict(SETTINGS["ingestion_report"], **changed)
-    values["drift"] = dict(values["drift"], draws=200)
+    values["drift"] = dict(values["drift"], draws=1000)
     return IngestionReportParameters.model_validate(values)
 
 
@@ -63,7 +63,7 @@ def made_up_catalogue(folder: Path) -> Catalogue:
     for image_id, image, is_stored in zip(ids, pixels, stored, strict=True):
         if is_stored:
             store.put(image_id, image)
-    measured = {f"qc_{name}": 0.1 for name in contracts.QC_METRICS}
+    measured = {f"qc_{name}": np.nan for name in contracts.QC_METRICS}  # but for two
     metrics = pd.DataFrame(measured, index=range(images)).astype(float)
     metrics["qc_sharpness"] = np.where(reasons.str.startswith("blurred"), 1.25, rng.normal(10, 1, images))
     metrics["qc_contrast"] = rng.normal(200, 9, images)

@@ -132,7 +132,7 @@ def drift_table(entry: Mapping[str, Any], significance: float) -> Table:
                 name_cell(name),
                 *merged_reasons(tested),
                 Cell(verdict, kind="status"),
-                *(Cell(text, kind="words") for text in words),
+                *words,
             ]
         )
     compared = (
