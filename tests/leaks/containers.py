@@ -21,7 +21,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ class Opener:
                 yield from self.nested(where, value, depth)
         for cell in cells:
             if not numeric and (len(cell) >= 16 or "\\" in cell or "&" in cell or "%" in cell):
-                yield from self.text(where, cell, depth)
+                yield from (replace(text, column=name) for text in self.text(where, cell, depth))
 
     def picture(self, where: str, pixels: Array) -> Iterator[Text]:
         """Yield what stands in a picture, (H, W) or (H, W, channels)."""

@@ -123,3 +123,9 @@ def test_numbers_are_whole_groups_or_joined_with_one_separator():
 def test_texts_keep_their_letters_wherever_they_stand():
     assert found(text_needle("study_id", "CR2301000012"), "f/00001024_X_CR2301000012.png")
     assert found(text_needle("address", "12 Lê Lợi, Quận 1", "12 Lê Lợi"), "at 12 LE LOI street")
+
+
+def test_a_shifted_day_with_a_time_stays_one_of_its_column():
+    texts = list(Opener(None).column("x", "exam_day", ["1957-03-05 00:00:00", "2023-01-01 00:00:00"], 0))
+    search = Search([date_needle("exam_date", DAY)], Opener(None))
+    assert [find for text in texts for find in search.in_text(text)] == []

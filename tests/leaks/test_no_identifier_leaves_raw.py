@@ -85,4 +85,5 @@ def test_the_whole_chain_lets_no_identifier_out(project, tmp_path, keep_notes):
     place.kedro("run", "--env", "test", "--pipelines", "reporting", debug=False)
     place.kedro("viz", "build", KEDRO_ENV="test", debug=False)
     assert (tmp_path / "build/api/main").is_file()
+    assert_every_exam_day_is_moved(place)
     assert_nothing_leaks(place, controls_each=2)
