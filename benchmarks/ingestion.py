@@ -42,12 +42,12 @@ from rich.console import Console
 from rich.table import Table
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.imaging import refresh
-from lung_cxr.imaging.journal import Journal
-from lung_cxr.imaging.observe import Observer
-from lung_cxr.imaging.pseudonyms import Secret
-from lung_cxr.imaging.refresh_plan import plan_refresh
-from lung_cxr.imaging.store import FAST, ImageStore
+from lung_cxr.imaging.catalogue import refresh
+from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.observe import Observer
+from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
+from lung_cxr.imaging.catalogue.store import FAST, ImageStore
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.parameters import IngestionParameters, SyntheticHospitalParameters
 from lung_cxr.synthetic.anatomy import draw_chest
 from lung_cxr.synthetic.image_files import Machine, write_image

@@ -14,7 +14,7 @@ from PIL import Image
 from lung_cxr import parameters as groups
 from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
-from lung_cxr.imaging.exports import MARKER
+from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.pipelines import ingestion, splitting
 from lung_cxr.report.refresh import page
 from lung_cxr.settings import CONFIG_LOADER_ARGS

@@ -6,8 +6,8 @@ import pytest
 from kedro.io import DataCatalog
 
 from lung_cxr.hooks import RefreshReportHook, SoleWriterHook
-from lung_cxr.imaging import lock
-from lung_cxr.imaging.lock import FINGERPRINT, CatalogueInUseError, HalfChangedError, sole_writer
+from lung_cxr.imaging.catalogue import lock
+from lung_cxr.imaging.catalogue.lock import FINGERPRINT, CatalogueInUseError, HalfChangedError, sole_writer
 from lung_cxr.pipelines import ingestion, key_rotation, reporting, splitting, training
 
 REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()

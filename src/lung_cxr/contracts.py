@@ -1,7 +1,7 @@
 """Pandera schemas of every table that crosses a pipeline border: columns, dtypes and rules in one place.
 
 None of these tables holds an identifier, so Pandera may quote a failing value. Raw EMR tables have no schema here: they
-are checked in `imaging/records.py`, whose messages hold no value.
+are checked in `imaging/emr/records.py`, whose messages hold no value.
 """
 
 from typing import Any

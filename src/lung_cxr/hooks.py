@@ -12,7 +12,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import BASELINE_RUNS, RUNS
-from lung_cxr.imaging.lock import refuse_half_changed, sole_writer
+from lung_cxr.imaging.catalogue.lock import refuse_half_changed, sole_writer
 from lung_cxr.parameters import TrainingParameters
 
 if TYPE_CHECKING:

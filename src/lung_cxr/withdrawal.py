@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.imaging import erase
-from lung_cxr.imaging.journal import Journal
-from lung_cxr.imaging.persons import PatientLists
-from lung_cxr.imaging.pseudonyms import Secret
-from lung_cxr.imaging.records import with_keys
-from lung_cxr.imaging.store import ImageStore
+from lung_cxr.imaging.catalogue import erase
+from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.persons import PatientLists
+from lung_cxr.imaging.emr.records import with_keys
 from lung_cxr.splitting.erase_pixels import erase_pixels
 from lung_cxr.training.affected_runs import affected_runs, mark_affected_runs
 

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.imaging.pseudonyms import Secret
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
 
 KEY = "k" * 40
 

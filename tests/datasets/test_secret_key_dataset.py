@@ -2,7 +2,7 @@ import pytest
 from kedro.io import DatasetError
 
 from lung_cxr.datasets import SecretKeyDataset
-from lung_cxr.imaging.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 
 TEXT = "0123456789abcdef0123456789abcdef"
 OTHER = TEXT[::-1]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lung_cxr.imaging.radiograph import Radiograph, as_shown
+from lung_cxr.imaging.reading.radiograph import Radiograph, as_shown
 from lung_cxr.imaging.standardise import enlarge, pad_to_square, shrink, standardise, window
 from lung_cxr.parameters import StandardiseParameters
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from lung_cxr.imaging import text_reader
+from lung_cxr.imaging.deidentify import text_reader
 
 MIN_SCORE = 0.3  # half of what ingestion asks for
 ENLARGED = 2

@@ -21,7 +21,7 @@ from leaks.planted import Project
 from leaks.reader import read_text
 from leaks.search import Search
 from lung_cxr.diseases import DISEASES
-from lung_cxr.imaging.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.parameters import SyntheticDefect, SyntheticHospitalParameters
 
 REDACT = "ingestion.max_fault_fraction=1.0,ingestion.burned_in_text=redact"

@@ -14,10 +14,10 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from lung_cxr import contracts
-from lung_cxr.imaging.exports import LOGICAL_COLUMNS, MARKER
-from lung_cxr.imaging.pseudonyms import Secret
-from lung_cxr.imaging.store import ImageStore
-from lung_cxr.imaging.summary import IngestionError
+from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.summary import IngestionError
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, MARKER
 from lung_cxr.parameters import (
     EmrParameters,
     Icd10Parameters,
@@ -128,7 +128,9 @@ def test_a_refresh_reads_only_what_is_new_and_says_so(workplace, caplog, monkeyp
     assert "2 of 4 files to read: 2 new, 0 changed" in caplog.text
     assert set(before["image_id"]) <= set(workplace.manifest["image_id"])
     assert workplace.manifest["patient_key"].nunique() == 3
-    monkeypatch.setattr("lung_cxr.imaging.observe.Observer.observe", lambda *_: pytest.fail("a file was opened"))
+    monkeypatch.setattr(
+        "lung_cxr.imaging.catalogue.observe.Observer.observe", lambda *_: pytest.fail("a file was opened")
+    )
     monkeypatch.setattr(ImageStore, "get", lambda *_: pytest.fail("a stored image was opened"))
     now = workplace.manifest
     caplog.clear()
@@ -191,7 +193,7 @@ def test_another_key_stops_before_anything_is_read(workplace, monkeypatch):
     workplace.run()
     workplace.datasets["pseudonymisation_key"] = {"type": "lung_cxr.datasets.SecretKeyDataset"}
     monkeypatch.setenv("LUNG_CXR_KEY", "another secret of forty characters or so")
-    monkeypatch.setattr("lung_cxr.imaging.exports.read_text_table", lambda _: pytest.fail("a table was read"))
+    monkeypatch.setattr("lung_cxr.imaging.emr.exports.read_text_table", lambda _: pytest.fail("a table was read"))
     with pytest.raises(IngestionError, match="every patient would become another"):
         workplace.run()
 

@@ -7,10 +7,10 @@ import shutil
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging import rotation
-from lung_cxr.imaging.lock import HalfChangedError
-from lung_cxr.imaging.pseudonyms import Secret
-from lung_cxr.imaging.summary import IngestionError
+from lung_cxr.imaging.catalogue import rotation
+from lung_cxr.imaging.catalogue.lock import HalfChangedError
+from lung_cxr.imaging.catalogue.summary import IngestionError
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.pipelines import ingestion, key_rotation, splitting
 from lung_cxr.splitting.images import split_sha256
 from made_up_hospital import Hospital
@@ -80,7 +80,9 @@ def test_the_catalogue_is_as_if_the_new_key_had_been_there_from_the_start(
     assert rotated["pixel_sha256"].tolist() == before["pixel_sha256"].tolist()
     monkeypatch.setenv("LUNG_CXR_KEY", NEW)
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.imaging.observe.Observer.observe", lambda *_: pytest.fail("a file was opened"))
+        patch.setattr(
+            "lung_cxr.imaging.catalogue.observe.Observer.observe", lambda *_: pytest.fail("a file was opened")
+        )
         with caplog.at_level(logging.INFO):
             catalogued.run(ingestion)
     assert "Nothing new" in caplog.text
@@ -188,7 +190,7 @@ def test_a_second_time_there_is_nothing_to_do(catalogued, caplog):
 
 
 def test_other_secrets_than_the_catalogues_are_refused_before_anything_is_read(catalogued, monkeypatch, caplog):
-    monkeypatch.setattr("lung_cxr.imaging.exports.read_text_table", lambda _: pytest.fail("a table was read"))
+    monkeypatch.setattr("lung_cxr.imaging.emr.exports.read_text_table", lambda _: pytest.fail("a table was read"))
     monkeypatch.setenv("LUNG_CXR_KEY", "somebody else's secret of forty letters")
     with pytest.raises(IngestionError, match="made with another key than the old one"):
         catalogued.run(key_rotation)

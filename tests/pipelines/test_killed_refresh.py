@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lung_cxr.imaging import refresh
-from lung_cxr.imaging.exports import MARKER
+from lung_cxr.imaging.catalogue import refresh
+from lung_cxr.imaging.emr.exports import MARKER
 
 KILLS = 20
 SEED = 20260331
@@ -27,8 +27,8 @@ PRELOADED = [  # what a run imports on its way: kills are to hit its work
     "kedro.runner", "kedro.validation", "kedro_viz.integrations.kedro.hooks", "kedro_telemetry.plugin",
     "kedro_datasets.pandas", "kedro_datasets.json", "omegaconf.grammar_parser", "pandera.backends.pandas.register",
     "pandera.strategies.pandas_strategies", "pyarrow.dataset", "fsspec.implementations.local", "joblib", "filelock",
-    "lung_cxr.settings", "lung_cxr.pipeline_registry", "lung_cxr.datasets", "lung_cxr.imaging.dicom",
-    "lung_cxr.imaging.refresh", "lung_cxr.report.refresh.facts", "lung_cxr.report.refresh.page",
+    "lung_cxr.settings", "lung_cxr.pipeline_registry", "lung_cxr.datasets", "lung_cxr.imaging.reading.dicom",
+    "lung_cxr.imaging.catalogue.refresh", "lung_cxr.report.refresh.facts", "lung_cxr.report.refresh.page",
     "lung_cxr.report.refresh.contact_sheet", "lung_cxr.splitting.pixels",
 ]  # fmt: skip
 PLAIN = re.compile(r"\x1b\[[0-9;]*m")

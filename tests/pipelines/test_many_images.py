@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.exports import MARKER
+from lung_cxr.imaging.emr.exports import MARKER
 
 LISTED, GOOD, BROKEN = 100_000, 4_000, 56_000  # the rest is missing; broken files are one, linked
 GIBIBYTES = 1.5  # the promise, of every process

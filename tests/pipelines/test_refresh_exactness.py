@@ -12,8 +12,8 @@ import pytest
 from kedro.io import DatasetError
 from test_ingestion import Workplace
 
-from lung_cxr.imaging import observe, refresh, verify
-from lung_cxr.imaging.store import ImageStore, StoreFullError
+from lung_cxr.imaging.catalogue import observe, refresh, verify
+from lung_cxr.imaging.catalogue.store import ImageStore, StoreFullError
 
 
 class Catalogue(Workplace):

@@ -11,9 +11,9 @@ from PIL import Image
 
 from lung_cxr.contracts import QC_METRICS
 from lung_cxr.diseases import DISEASES
-from lung_cxr.imaging.duplicates import difference_hash
-from lung_cxr.imaging.fault_check import check_faults
-from lung_cxr.imaging.summary import IngestionError
+from lung_cxr.imaging.catalogue.fault_check import check_faults
+from lung_cxr.imaging.catalogue.summary import IngestionError
+from lung_cxr.imaging.quality.duplicates import difference_hash
 from lung_cxr.parameters import IngestionParameters, QualityParameters, SplittingParameters
 from lung_cxr.pipelines.splitting import create_pipeline
 from lung_cxr.splitting.leaks import LeakError

@@ -6,8 +6,8 @@ import shutil
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.pseudonyms import PUBLIC_SECRET, Secret
-from lung_cxr.imaging.tables import TableError
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.emr.tables import TableError
 from lung_cxr.pipelines import ingestion, splitting
 from lung_cxr.splitting.images import split_sha256
 from made_up_hospital import Hospital
@@ -127,7 +127,7 @@ def test_a_run_killed_before_the_last_table_is_finished_though_the_export_is_gon
     shutil.rmtree(split_hospital.exports / "a")
     split_hospital.receive("b", ["NEW"])
     split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
-    from lung_cxr.imaging import erase
+    from lung_cxr.imaging.catalogue import erase
 
     whole, calls = erase.erase_rows, []
 
@@ -138,7 +138,7 @@ def test_a_run_killed_before_the_last_table_is_finished_though_the_export_is_gon
         return whole(path, keys)
 
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.imaging.erase.erase_rows", until_the_manifest)
+        patch.setattr("lung_cxr.imaging.catalogue.erase.erase_rows", until_the_manifest)
         with pytest.raises(KeyboardInterrupt):
             split_hospital.run(ingestion)
     assert calls[-1] == "image_manifest.parquet"
@@ -178,7 +178,9 @@ def test_merged_numbers_without_a_subset_become_one_patient_and_no_file_is_read_
     hospital.run(ingestion)
     before = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")
     hospital.hand_in("patient_aliases.csv", "patient_id,merged_into\nP00,P01\nP01,P02\n")
-    monkeypatch.setattr("lung_cxr.imaging.observe.Observer.observe", lambda *_: pytest.fail("a file was opened"))
+    monkeypatch.setattr(
+        "lung_cxr.imaging.catalogue.observe.Observer.observe", lambda *_: pytest.fail("a file was opened")
+    )
     hospital.run()
     after = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")
     assert set(after.index) == set(before.index)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance
 
-from lung_cxr.imaging.duplicates import difference_hash
+from lung_cxr.imaging.quality.duplicates import difference_hash
 from lung_cxr.splitting.leaks import LeakError, check_leaks
 
 RULE = {"max_bits": 6, "min_correlation": 0.98}

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lung_cxr.diseases import DISEASES, class_of_codes
-from lung_cxr.imaging.read import decode_image
+from lung_cxr.imaging.reading.read import decode_image
 from lung_cxr.parameters import SyntheticHospitalParameters
 from lung_cxr.synthetic.emr_tables import TABLE_FILES
 from lung_cxr.synthetic.hospital import MARKER, image_bytes, write_hospital

@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from lung_cxr.imaging.exports import MARKER, Export
+from lung_cxr.imaging.emr.exports import MARKER, Export
 
 
 class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import yaml
 from kedro.io import AbstractDataset, DatasetError
 
-from lung_cxr.imaging.pseudonyms import CREDENTIAL, PUBLIC_SECRET, VARIABLE, Secret
+from lung_cxr.imaging.deidentify.pseudonyms import CREDENTIAL, PUBLIC_SECRET, VARIABLE, Secret
 
 
 class SecretKeyDataset(AbstractDataset[Secret, Secret]):

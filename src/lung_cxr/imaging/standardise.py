@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lung_cxr.imaging.radiograph import Codes, Radiograph
+from lung_cxr.imaging.reading.radiograph import Codes, Radiograph
 from lung_cxr.parameters import StandardiseParameters
 
 cv2.setNumThreads(1)  # each process has a core of its own

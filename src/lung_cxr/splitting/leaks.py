@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lung_cxr.imaging.duplicates import COMPARISON_SIDE, correlation, near_duplicate_pairs
+from lung_cxr.imaging.quality.duplicates import COMPARISON_SIDE, correlation, near_duplicate_pairs
 from lung_cxr.splitting.stored_images import read_stored
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Fit the scores of `imaging.chest` to drawings: `python -m lung_cxr.synthetic.chest_scores` writes their weights.
+"""Fit the scores of `imaging.quality.chest` to drawings; `python -m lung_cxr.synthetic.chest_scores` writes them.
 
 No radiograph of a real person goes in, so the file may be shipped. Everything follows from `SEED`.
 """
@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.imaging.chest import SCORES, WEIGHTS, contrast_free
+from lung_cxr.imaging.quality.chest import SCORES, WEIGHTS, contrast_free
 from lung_cxr.synthetic.anatomy import draw_chest
 from lung_cxr.synthetic.disturbed import SIDE, disturbed
 from lung_cxr.synthetic.lateral import draw_lateral
@@ -45,7 +45,7 @@ def fit_scores() -> NDArray[np.float64]:
 
 
 def write_scores() -> None:
-    """Fit and write `imaging/chest_scores.csv`."""
+    """Fit and write `imaging/quality/chest_scores.csv`."""
     np.savetxt(WEIGHTS, fit_scores(), fmt="%.4g", delimiter=",", header=",".join(SCORES), comments="")
 
 

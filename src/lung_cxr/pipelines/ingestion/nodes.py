@@ -8,15 +8,16 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr import contracts, withdrawal
-from lung_cxr.imaging import exports as hospital
-from lung_cxr.imaging import fault_check, manifest, persons, records, refresh, summary
-from lung_cxr.imaging.journal import Journal
-from lung_cxr.imaging.observe import Observer
-from lung_cxr.imaging.persons import read_patient_lists
-from lung_cxr.imaging.pseudonyms import Secret
-from lung_cxr.imaging.refresh_counts import count_refresh, counts_in_words
-from lung_cxr.imaging.refresh_plan import plan_refresh
-from lung_cxr.imaging.store import ImageStore
+from lung_cxr.imaging.catalogue import fault_check, manifest, refresh, summary
+from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.observe import Observer
+from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
+from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
+from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr import exports as hospital
+from lung_cxr.imaging.emr import persons, records
+from lung_cxr.imaging.emr.persons import read_patient_lists
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 from lung_cxr.splitting.memory import checked_memory
 

@@ -1,18 +1,18 @@
-"""Node of `key_rotation`: it hands folders, rows and secrets to `lung_cxr.imaging.rotation`."""
+"""Node of `key_rotation`: it hands folders, rows and secrets to `lung_cxr.imaging.catalogue.rotation`."""
 
 import logging
 from pathlib import Path
 
 import pandas as pd
 
-from lung_cxr.imaging import exports as hospital
-from lung_cxr.imaging import rotation
-from lung_cxr.imaging.erase import erase_images
-from lung_cxr.imaging.journal import Journal
-from lung_cxr.imaging.persons import read_patient_lists
-from lung_cxr.imaging.pseudonyms import Secret
-from lung_cxr.imaging.store import ImageStore
-from lung_cxr.imaging.summary import IngestionError, check_secret
+from lung_cxr.imaging.catalogue import rotation
+from lung_cxr.imaging.catalogue.erase import erase_images
+from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.summary import IngestionError, check_secret
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr import exports as hospital
+from lung_cxr.imaging.emr.persons import read_patient_lists
 from lung_cxr.parameters import EmrParameters, IngestionParameters, KeyRotationParameters
 from lung_cxr.splitting.erase_pixels import ARRAYS, erase_pixels
 

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from lung_cxr import contracts
-from lung_cxr.imaging import fault_check
+from lung_cxr.imaging.catalogue import fault_check
 from lung_cxr.parameters import BackboneParameters, IngestionParameters, SplittingParameters
 from lung_cxr.splitting import assign, distribution, images, leaks, pixels
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lung_cxr.imaging.observe import NOT_LOOKED
+from lung_cxr.imaging.catalogue.observe import NOT_LOOKED
+from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
-from lung_cxr.imaging.store import ImageStore
 from lung_cxr.parameters import QualityParameters
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.refresh.advice import MEANINGS

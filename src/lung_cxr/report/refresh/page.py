@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lung_cxr import __version__
-from lung_cxr.imaging.observe import METHOD_VERSION
+from lung_cxr.imaging.catalogue.observe import METHOD_VERSION
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.html_page import Picture, picture, render_page
 from lung_cxr.report.numbers import percent

@@ -1,0 +1,233 @@
+"""Records and what was seen in their files → the image manifest: accepted or rejected, each with its reasons.
+
+Nothing here reads a source file. Changed thresholds, labels and views take effect from the ledger alone.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lung_cxr.imaging.catalogue.observe import NOT_LOOKED, NOTHING_SEEN
+from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.emr.persons import under_person_keys
+from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
+from lung_cxr.imaging.quality.metrics import exceeds, quality_faults
+from lung_cxr.imaging.reasons import FLAGS
+from lung_cxr.parameters import QualityParameters
+
+METRICS = [name for name in NOTHING_SEEN if name.startswith("qc_")]
+MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *METRICS]
+FROM_RECORDS = [
+    "image_id",
+    "patient_key",
+    "study_key",
+    "label",
+    "view",
+    "sex",
+    "age_years",
+    "exam_day",
+    "export",
+]
+MANIFEST_COLUMNS = [*FROM_RECORDS, *MEASUREMENTS, "qc_status", "qc_reasons", "image_path"]
+PAIR_COLUMNS = ["image_id", "other_image_id", "pixel_sha256", "other_pixel_sha256", "correlation"]
+
+
+class Judgement(NamedTuple):
+    """What is accepted, and why the rest is not.
+
+    Attributes:
+        manifest: As `contracts.image_manifest`.
+        rejected: As `contracts.rejected_images`.
+        compared: Candidate near duplicates, `PAIR_COLUMNS`.
+    """
+
+    manifest: pd.DataFrame
+    rejected: pd.DataFrame
+    compared: pd.DataFrame
+
+
+def images_seen(
+    records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.DataFrame | None, merged: pd.DataFrame
+) -> pd.DataFrame:
+    """Return one row per image of this and earlier runs, what the records say and why they exclude it.
+
+    Images that no export names any more are kept as the last manifest had them. An image keeps the number of the export
+    that first named it, also when that export is archived.
+
+    Args:
+        records: As `contracts.records`.
+        excluded: `image_id, reason_code` of images whose latest row was rejected.
+        previous: The last manifest, if there was one.
+        merged: Numbers that are one person, as `contracts.merged_patients`.
+    """
+    images = records.assign(record_reason="")
+    if previous is None:
+        return images
+    first = images["image_id"].map(previous.set_index("image_id")["export"]).fillna(images["export"])
+    images = images.assign(export=np.minimum(images["export"], first.astype(np.int64)))
+    earlier = previous.loc[~previous["image_id"].isin(records["image_id"]), FROM_RECORDS]
+    of_excluded = earlier["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
+    reasons = earlier["image_id"].map(excluded.set_index("image_id")["reason_code"]).astype("object")
+    reasons = reasons.fillna(of_excluded.map({True: "merged_across_subsets", False: ""}))
+    earlier = under_person_keys(earlier, merged).assign(record_reason=reasons.astype("str"))
+    return pd.concat([images, earlier], ignore_index=True)
+
+
+def judge(
+    images: pd.DataFrame,
+    ledger: pd.DataFrame,
+    limits: QualityParameters,
+    accept_unknown_view: bool,
+    burned_in_text: str,
+    accept_unchecked_pixels: bool,
+    side: int,
+    store: ImageStore,
+    compared: pd.DataFrame | None,
+) -> Judgement:
+    """Accept or reject every image.
+
+    Args:
+        images: From `images_seen`.
+        ledger: What was seen in their files.
+        limits: All thresholds.
+        accept_unknown_view: Keep images whose view nobody wrote down.
+        burned_in_text: `off` takes a header's word that there is none; `flag` and `redact` do not. Images that were
+            stored unseen and whose files are gone, so that nobody can look any more, leave the catalogue.
+        accept_unchecked_pixels: Keep them, flagged `not_looked_at`.
+        side: Pixels of a stored image; a smaller source is flagged.
+        store: Read only to confirm near duplicates.
+        compared: Candidates compared in earlier runs, if any; used again while both images are the same.
+    """
+    table = images.merge(ledger, on="image_id", how="left").fillna(NOTHING_SEEN)
+    table = table.sort_values(["export", "image_id"], ignore_index=True)
+    table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
+    table["not_looked_at"] = _not_looked_at(table, burned_in_text)
+    accept = (accept_unknown_view, accept_unchecked_pixels)
+    reasons = [_own_reasons(row, limits, *accept) for row in table.itertuples(index=False)]
+    flags = [_own_flags(row, side, limits, accept_unchecked_pixels) for row in table.itertuples(index=False)]
+    _add_exact_duplicates(table, reasons)
+    compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
+    table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
+    words = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
+    paths = [store.path(i) if sha else "" for i, sha in zip(table.image_id, table.pixel_sha256, strict=True)]
+    table["qc_reasons"] = pd.Series(words, dtype="str")  # of no image at all too
+    table["image_path"] = pd.Series(paths, dtype="str")
+    table = table.astype({"rows": np.int64, "columns": np.int64})
+    return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
+
+
+def _not_looked_at(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]":
+    """Which stored images nobody looked at for text, where the policy does not take the header's word for it."""
+    by_header = (table["burned_in"] == "NO") & (burned_in_text == "off")
+    return (table["pixel_sha256"] != "") & (table["text_boxes"] == NOT_LOOKED) & ~by_header
+
+
+def _own_reasons(
+    row: Any, limits: QualityParameters, accept_unknown_view: bool, accept_unchecked_pixels: bool
+) -> list[str]:
+    """What is wrong with one image by itself, the weightiest first."""
+    if row.record_reason:
+        return [row.record_reason]
+    if row.view == "lateral":
+        return ["not_frontal"]
+    if row.reason:
+        return [row.reason]
+    if row.not_looked_at and not accept_unchecked_pixels:
+        return ["unchecked_pixels"]
+    metrics = {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
+    found = quality_faults(row.rows, row.columns, metrics, limits)
+    if row.view != "unknown":
+        return found
+    found += ["not_frontal"] * (not found and exceeds(row.qc_lateral, limits.max_lateral))
+    return found + ["unknown_view"] * (not accept_unknown_view)
+
+
+def _own_flags(row: Any, side: int, limits: QualityParameters, accept_unchecked_pixels: bool) -> list[str]:
+    found = {
+        "looks_lateral": row.view in ("PA", "AP") and exceeds(row.qc_lateral, limits.max_lateral),
+        "inverted": row.inverted,
+        "redacted": row.text_boxes > 0,
+        "not_looked_at": row.not_looked_at and accept_unchecked_pixels,
+        "outdated": row.outdated,
+        "enlarged": 0 < max(row.rows, row.columns) < side,
+    }
+    return [flag for flag, is_so in found.items() if is_so]
+
+
+def _nothing_found(reasons: list[list[str]]) -> npt.NDArray[np.bool_]:
+    """Whether each image is still a candidate; an empty list would select columns instead of rows."""
+    return np.array([not found for found in reasons], dtype=bool)
+
+
+def _add_exact_duplicates(table: pd.DataFrame, reasons: list[list[str]]) -> None:
+    """Of images with the same stored pixels, the one of the earliest export and smallest id stays."""
+    candidates = table[_nothing_found(reasons)]
+    for position in candidates.index[candidates["pixel_sha256"].duplicated()]:
+        reasons[position].append("exact_duplicate")
+
+
+def _add_near_duplicates(
+    table: pd.DataFrame,
+    reasons: list[list[str]],
+    flags: list[list[str]],
+    limits: QualityParameters,
+    store: ImageStore,
+    compared: pd.DataFrame,
+) -> pd.DataFrame:
+    """Of near duplicates across patients the earlier image stays; within a patient both do, the later one flagged."""
+    candidates = table[_nothing_found(reasons)]
+    pairs = near_duplicate_pairs(candidates["difference_hash"], limits.near_duplicate_bits)
+    pairs = candidates.index.to_numpy()[pairs]
+    compared = _compare(table.loc[pairs[:, 0]], table.loc[pairs[:, 1]], store, compared)
+    alike = compared["correlation"] >= limits.near_duplicate_correlation
+    for earlier, later in pairs[alike].tolist():
+        if reasons[earlier]:
+            continue
+        if table.at[earlier, "patient_key"] == table.at[later, "patient_key"]:
+            _add_once(flags[later], "near_duplicate_within_patient")
+        else:
+            _add_once(reasons[later], "near_duplicate")
+    return compared
+
+
+def _compare(earlier: pd.DataFrame, later: pd.DataFrame, store: ImageStore, known: pd.DataFrame | None) -> pd.DataFrame:
+    """Correlations of pairs of stored images; those of unchanged images are taken from the last run."""
+    names = ["image_id", "pixel_sha256"]
+    values = [earlier[names].to_numpy(), later[names].to_numpy()]
+    pairs = pd.DataFrame(np.hstack(values)[:, [0, 2, 1, 3]], columns=PAIR_COLUMNS[:4], dtype="str")
+    if known is None:
+        known = pd.DataFrame(columns=PAIR_COLUMNS)
+    hashes = PAIR_COLUMNS[2:4]
+    before = known.drop_duplicates(hashes).set_index(hashes)["correlation"].to_dict()
+    return pairs.assign(
+        correlation=[
+            before[one, other] if (one, other) in before else correlation(store.get(first), store.get(second))
+            for first, second, one, other in pairs.itertuples(index=False)
+        ]
+    ).astype({"correlation": float})
+
+
+def _add_once(codes: list[str], code: str) -> None:
+    if code not in codes:
+        codes.append(code)
+
+
+def _rejections(table: pd.DataFrame) -> pd.DataFrame:
+    """One line per rejected image that an export still names; records already rejected have theirs elsewhere."""
+    rejected = table[(table["qc_status"] == "rejected") & (table["record_reason"] == "") & table["row"].notna()]
+    codes = rejected["qc_reasons"].str.split(";")
+    others = [";".join(code for code in found[1:] if code not in FLAGS) for found in codes]
+    return pd.DataFrame(
+        {
+            "export": rejected["source_export"].astype(np.int64),
+            "row": rejected["row"].astype(np.int64),
+            "file_key": rejected["file_key"],
+            "reason_code": codes.str[0].astype("str"),
+            "detail": [
+                "; ".join(filter(None, (f"table {int(table)}", detail or other)))
+                for table, detail, other in zip(rejected["table"], rejected["detail"], others, strict=True)
+            ],
+        }
+    ).sort_values(["export", "row"], ignore_index=True)

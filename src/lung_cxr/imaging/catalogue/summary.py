@@ -1,0 +1,124 @@
+"""What a run of ingestion came to, in counts only, and when it must not go on."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.imaging.catalogue.lock import HALF_CHANGED, HalfChangedError
+from lung_cxr.imaging.deidentify.pseudonyms import VARIABLE, Secret
+from lung_cxr.imaging.emr.exports import MARKER
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
+
+
+class IngestionError(Exception):
+    """Ingestion must not go on; the message says why and what to do."""
+
+
+def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Sequence[bool]) -> None:
+    """Refuse another secret than the catalogue's, and the public one on exports of real people.
+
+    Args:
+        secret: The one at hand.
+        previous_fingerprint: Of the one that made the catalogue; None where there is no catalogue yet.
+        synthetic: For each export, whether it has the marker.
+
+    Raises:
+        IngestionError: Nothing was read yet.
+        HalfChangedError: A change of the key is not finished.
+    """
+    stored = None if previous_fingerprint is None else previous_fingerprint.strip()
+    if stored is not None and re.fullmatch(HALF_CHANGED, stored):
+        raise HalfChangedError
+    if stored is not None and not re.fullmatch(r"[0-9a-f]{32}", stored):
+        raise IngestionError(
+            f"02_intermediate/key_fingerprint.txt holds {len(stored)} characters that are no fingerprint; expected 32 "
+            "hex digits: the file is damaged, and whether the key at hand made this catalogue cannot be told. Put the "
+            "file back from a copy; or, only if you are certain that the key was never changed, delete it: the next "
+            "run writes it"
+        )
+    if secret.public and not all(synthetic):
+        raise IngestionError(
+            f"{synthetic.count(False)} of {len(synthetic)} exports lack the file {MARKER}, and the secret at hand is "
+            "the public one: pseudonyms of real patients need a key of their own. Make one with `make key` and run "
+            "without the demo's environment"
+        )
+    if stored is not None and stored != secret.fingerprint:
+        raise IngestionError(
+            "The pseudonymisation key is not the one that made this catalogue: every patient would become another. "
+            f"Give back the first key ({VARIABLE} or conf/local/credentials.yml), or move the data folder's "
+            "02_intermediate, 03_primary and 05_model_input away to start afresh"
+        )
+
+
+def summarise(
+    known: pd.DataFrame,
+    records: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    manifest: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+) -> dict[str, Any]:
+    """Count; no key and no value of the input is in the result.
+
+    Returns:
+        `fault_fraction` is faults over all rows of the exports; None, and why, where there is no row. `by_export` has
+        the same by ordinal, so that a broken export does not hide behind years of good ones.
+    """
+    rows = len(records) + len(rejected_records)
+    rejected = pd.concat([rejected_records[["export", "reason_code"]], rejected_images[["export", "reason_code"]]])
+    reasons = rejected["reason_code"].value_counts()
+    faults = _faults(rejected["reason_code"])
+    accepted = manifest[manifest["qc_status"] == "accepted"]
+    flags = accepted["qc_reasons"].str.split(";").explode().value_counts()
+    return {
+        "exports": len(known),
+        "rows": rows,
+        "accepted_images": len(accepted),
+        "accepted_patients": int(accepted["patient_key"].nunique()),
+        "accepted_by_class": {name: int((accepted["label"] == name).sum()) for name in DISEASES},
+        "faults": faults,
+        "fault_fraction": sum(faults.values()) / rows if rows else None,
+        **({} if rows else {"fault_fraction_reason": "no row in any export"}),
+        "by_export": _by_export(pd.concat([records["source_export"], rejected_records["export"]]), rejected),
+        "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
+        "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
+        "exam_days_not_understood": int((records["exam_day_reason"] == "not_understood").sum()),
+        "kept_without_record": int((~manifest["image_id"].isin(records["image_id"])).sum()),
+    }
+
+
+def in_words(summary: Mapping[str, Any]) -> list[str]:
+    """The summary as lines for a log."""
+    lines = [
+        f"{summary['rows']} rows of {summary['exports']} exports: {summary['accepted_images']} images of "
+        f"{summary['accepted_patients']} patients accepted"
+    ]
+    lines += [f"{title}: {listed(summary[key])}" for title, key in _PARTS.items() if summary[key]]
+    if summary["exam_days_not_understood"]:
+        lines.append(f"Exam days not understood, left empty (emr.date_format): {summary['exam_days_not_understood']}")
+    return lines
+
+
+def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Ordinal, as text for JSON → rows, faults by reason, fault fraction; only exports that are there."""
+    counted = {}
+    for number, rows in row_exports.value_counts().sort_index().items():
+        faults = _faults(rejected.loc[rejected["export"] == number, "reason_code"])
+        counted[str(number)] = {"rows": int(rows), "faults": faults, "fault_fraction": sum(faults.values()) / int(rows)}
+    return counted
+
+
+def _faults(reasons: Iterable[str]) -> dict[str, int]:
+    counts = Counter(reasons)
+    return {code: counts[code] for code in FAULTS if code in counts}
+
+
+_PARTS = {"Faults": "faults", "Out of scope": "out_of_scope", "Flagged": "flags"}
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """Counts by name, the largest first, in words."""
+    return ", ".join(f"{code} {count}" for code, count in sorted(counts.items(), key=lambda item: -item[1]))

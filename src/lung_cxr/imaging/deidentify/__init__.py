@@ -1,0 +1,1 @@
+"""Pseudonyms, scrubbed notes, and text burned into the pixels."""

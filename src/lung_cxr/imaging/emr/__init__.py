@@ -1,0 +1,1 @@
+"""The hospital's tables → pseudonymous records, every row accounted for."""

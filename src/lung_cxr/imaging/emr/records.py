@@ -1,0 +1,272 @@
+"""EMR rows → pseudonymous records, each with one of the seven classes; every other row gets a reason.
+
+The rows are checked by Pandera lazily. Of what it finds only the check and the row are kept: its messages quote values.
+"""
+
+import posixpath
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from lung_cxr.diseases import DISEASES, class_of_codes, normalise_icd10
+from lung_cxr.imaging.cells import (
+    cap_ages,
+    clean_identifiers,
+    clean_text,
+    completed_years,
+    parse_ages,
+    parse_dates,
+    translate,
+)
+from lung_cxr.imaging.deidentify.notes import scrub_notes
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.exports import stays_inside
+from lung_cxr.imaging.emr.persons import under_person_keys
+from lung_cxr.parameters import EmrParameters
+
+ICD10 = r"[A-Z]\d[0-9A-Z][0-9A-Z]{0,4}"  # after normalise_icd10: three characters and up to four more
+OTHER = "other"  # what codes say that are none of the seven
+RECORD_COLUMNS = (
+    "image_id",
+    "patient_key",
+    "study_key",
+    "file_key",
+    "label",
+    "label_source",
+    "icd10_label",
+    "view",
+    "sex",
+    "age_years",
+    "exam_day",
+    "exam_day_reason",
+    "export",
+    "source_export",
+    "table",
+    "row",
+)
+
+
+class CleanedRecords(NamedTuple):
+    """What became of the rows.
+
+    Attributes:
+        records: One row per image, as `contracts.records`.
+        rejected: One line per row that is not in `records`, as `contracts.rejected_records`.
+        excluded: `image_id, reason_code` of images whose latest row was rejected.
+        notes: Scrubbed notes of the records that have one, as `contracts.clinical_notes`; empty unless kept.
+    """
+
+    records: pd.DataFrame
+    rejected: pd.DataFrame
+    excluded: pd.DataFrame
+    notes: pd.DataFrame
+
+
+def clean_records(
+    rows: pd.DataFrame,
+    secret: Secret,
+    merged: pd.DataFrame,
+    emr: EmrParameters,
+    icd10_classes: Mapping[str, list[str]],
+) -> CleanedRecords:
+    """Turn the rows of all exports into pseudonymous records.
+
+    Args:
+        rows: `export` (ordinal), and what `Export.read_rows` returns.
+        secret: The key of all pseudonyms.
+        merged: Numbers that are one person, as `contracts.merged_patients`.
+        emr: How the hospital writes things.
+        icd10_classes: Class → ICD-10 prefixes.
+    """
+    rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
+    reasons = pd.Series("", index=rows.index)
+    identified = with_keys(rows, secret, emr.patient_id_width)
+    reasons.update(_broken_contracts(identified))
+    named = _labels(identified, icd10_classes)
+    labels = named["label"]
+    sound = reasons == ""
+    reasons.update(_superseded(identified[sound], labels[sound]))
+    excluded = identified["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
+    reasons[(reasons == "") & excluded] = "merged_across_subsets"
+    reasons[(reasons == "") & (labels == "")] = "not_one_of_seven"
+    records = under_person_keys(_records(identified[reasons == ""], secret, emr), merged).join(named)
+    first_seen = identified[sound].groupby("image_id")["export"].min()
+    records["export"] = records["image_id"].map(first_seen).astype(np.int64)
+    return CleanedRecords(
+        records[list(RECORD_COLUMNS)].sort_values("image_id", ignore_index=True),
+        _rejections(identified[reasons != ""], reasons[reasons != ""]),
+        _excluded(identified, reasons, records["image_id"]),
+        _notes(identified[reasons == ""] if emr.keep_notes else identified.head(0), identified),
+    )
+
+
+def with_earlier_notes(cleaned: CleanedRecords, previous: pd.DataFrame | None, keep: bool) -> pd.DataFrame:
+    """Return the notes, with those of images that no export names any more; nothing where notes are not kept."""
+    if previous is None or not keep:
+        return cleaned.notes
+    named = pd.concat([cleaned.records["image_id"], cleaned.excluded["image_id"]])
+    notes = pd.concat([cleaned.notes, previous[~previous["image_id"].isin(named)]])
+    return notes.sort_values("image_id", ignore_index=True)
+
+
+def key_paths(paths: pd.DataFrame, secret: Secret) -> pd.DataFrame:
+    """Add `file_key` to `export, image_path`: the way back from a key to its file, never saved."""
+    keyed = paths.assign(file_key=_file_keys(_normalised(paths["image_path"]), secret))
+    return keyed.drop_duplicates(["export", "file_key"], ignore_index=True)
+
+
+def normalised_path(text: str) -> str:
+    """One spelling for each image path: forward slashes, no "./", NFKC."""
+    clean = clean_text(text).replace("\\", "/")
+    return posixpath.normpath(clean) if clean else ""
+
+
+def _normalised(paths: "pd.Series[str]") -> "pd.Series[str]":
+    return paths.map({path: normalised_path(path) for path in paths.unique()}).astype("str")
+
+
+def _file_keys(normalised: "pd.Series[str]", secret: Secret) -> "pd.Series[str]":
+    return normalised.map({path: secret.key("file", path) if path else "" for path in normalised.unique()}).astype(
+        "str"
+    )
+
+
+def with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:
+    """Clean the identifiers of rows and add what names them past 02.
+
+    Returns:
+        The rows with `patient_key` (of the number as written), `study_key`, `image_id`, `file_key`, `clean_path`.
+    """
+    patients = clean_identifiers(rows["patient_id"], width)
+    studies = clean_identifiers(rows["study_id"])
+    paths = _normalised(rows["image_path"])
+    together = list(zip(patients, studies, paths, strict=True))
+    return rows.assign(
+        patient_id=patients,
+        study_id=studies,
+        clean_path=paths,
+        patient_key=patients.map({patient: secret.key("patient", patient) for patient in patients.unique()}).astype(
+            "str"
+        ),
+        file_key=_file_keys(paths, secret),
+        image_id=[secret.key("image", *filter(None, parts)) for parts in together],
+        study_key=[secret.key("study", patient, study or path) for patient, study, path in together],
+    )
+
+
+def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Index of a broken row → the first reason, in the order of `_CONTRACT`."""
+    try:
+        _CONTRACT.validate(rows, lazy=True)
+    except SchemaErrors as errors:
+        failures = errors.failure_cases[["index", "check"]].drop_duplicates()
+    else:
+        return pd.Series(dtype="str")
+    order = {name: position for position, name in enumerate(_CHECKS)}
+    failures = failures.assign(position=failures["check"].map(order)).sort_values(["index", "position"])
+    return failures.drop_duplicates("index").set_index("index")["check"].astype("str")
+
+
+def _is_icd10(codes: pd.Series) -> pd.Series:
+    return codes.map({code: normalise_icd10(code) for code in codes.unique()}).astype("str").str.fullmatch(ICD10)
+
+
+_CHECKS = {
+    "malformed_row": lambda rows: ~rows["malformed"],
+    "missing_patient_id": lambda rows: rows["patient_id"] != "",
+    "missing_image_path": lambda rows: rows["clean_path"] != "",
+    "path_outside_export": lambda rows: rows["image_path"].map(stays_inside),
+    "missing_diagnosis": lambda rows: (rows["diagnosis"].str.strip() != "") | (rows["icd10_primary"].str.strip() != ""),
+    "malformed_icd10": lambda rows: (
+        (rows["diagnosis"].str.strip() != "")
+        | (rows["icd10_primary"].str.strip() == "")
+        | _is_icd10(rows["icd10_primary"])
+    ),
+}
+_CONTRACT = pa.DataFrameSchema(checks=[pa.Check(check, name=name) for name, check in _CHECKS.items()])
+
+
+def _labels(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd.DataFrame:
+    """The class of each row, "" for none of the seven, who gave it, and what the codes alone say.
+
+    The board's diagnosis wins over the codes.
+    """
+    names = {name.casefold(): name for name in DISEASES}
+    diagnoses = {text: " ".join(text.split()).casefold() for text in rows["diagnosis"].unique()}
+    both = zip(rows["icd10_primary"], rows["icd10_secondary"], strict=True)
+    codes = pd.Series(list(both), rows.index, dtype="object")
+    meanings = {
+        (primary, secondary): class_of_codes(primary, secondary.split(";"), icd10_classes) or OTHER
+        for primary, secondary in codes.unique()
+    }
+    coded = codes.map(meanings).astype("str").where(_is_icd10(rows["icd10_primary"]), "")
+    diagnosed = rows["diagnosis"].map(diagnoses).astype("str")
+    named = diagnosed.map(names).fillna("").astype("str")
+    return pd.DataFrame(
+        {
+            "label": named.where(diagnosed != "", coded.replace(OTHER, "")),
+            "label_source": np.where(diagnosed != "", "diagnosis", "icd10"),
+            "icd10_label": coded,
+        },
+        index=rows.index,
+        dtype="str",
+    )
+
+
+def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
+    """An image counts as its latest export describes it; there, two different classes are a conflict."""
+    images = rows.assign(label=labels).groupby("image_id")
+    is_latest_export = rows["export"] == images["export"].transform("max")
+    latest = rows[is_latest_export].assign(label=labels[is_latest_export]).groupby("image_id")
+    conflicting = latest["label"].transform("nunique") > 1
+    reasons = pd.Series("", index=rows.index)
+    reasons[~is_latest_export] = "superseded_record"
+    reasons.update(pd.Series("superseded_record", latest.cumcount(ascending=False).loc[lambda n: n > 0].index))
+    reasons.update(pd.Series("conflicting_labels", conflicting[conflicting].index))
+    return reasons[reasons != ""]
+
+
+def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
+    exam, birth = (parse_dates(rows[name], emr.date_format) for name in ("exam_date", "birth_date"))
+    patients = rows["patient_id"].unique()
+    shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
+    given = rows["exam_date"].str.strip() != ""
+    return (
+        rows[["image_id", "patient_key", "study_key", "file_key", "table", "row"]]
+        .assign(
+            view=translate(rows["view"], emr.views),
+            sex=translate(rows["sex"], emr.sexes),
+            age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),
+            exam_day=exam + pd.to_timedelta(shifts.astype("int64"), unit="D"),
+            exam_day_reason=np.select([exam.notna(), given], ["", "not_understood"], "not_given"),
+            source_export=rows["export"],
+        )
+        .astype({"exam_day_reason": "str"})
+    )
+
+
+def _notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
+    notes = rows[["image_id", "study_key"]].assign(note=scrub_notes(rows, all_rows))
+    return notes[notes["note"] != ""].sort_values("image_id", ignore_index=True)
+
+
+def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "export": rows["export"],
+            "row": rows["row"],
+            "file_key": rows["file_key"],
+            "reason_code": reasons,
+            "detail": "table " + rows["table"].astype("str"),
+        }
+    ).reset_index(drop=True)
+
+
+def _excluded(rows: pd.DataFrame, reasons: pd.Series, accepted: pd.Series) -> pd.DataFrame:
+    rejected = rows[["image_id"]].assign(reason_code=reasons)[reasons.ne("") & reasons.ne("superseded_record")]
+    rejected = rejected[~rejected["image_id"].isin(accepted)]
+    return rejected.drop_duplicates("image_id", keep="last", ignore_index=True)

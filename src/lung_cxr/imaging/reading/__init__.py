@@ -1,0 +1,1 @@
+"""Any file of an export → one grey radiograph in memory."""

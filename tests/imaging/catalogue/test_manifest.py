@@ -1,0 +1,256 @@
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lung_cxr import contracts
+from lung_cxr.imaging.catalogue.manifest import images_seen, judge
+from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, NOTHING_SEEN, Observation
+from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.quality.duplicates import difference_hash
+
+NO_EXCLUSION = pd.DataFrame({"image_id": [], "reason_code": []}, dtype="str")
+
+
+def key(number: int) -> str:
+    return f"{number:032x}"
+
+
+def record(number: int, **changed):
+    sound = {
+        "image_id": key(number), "patient_key": key(100 + number), "study_key": key(200 + number),
+        "file_key": key(300 + number), "label": "Pneumonia", "label_source": "icd10", "icd10_label": "Pneumonia",
+        "view": "PA", "sex": "F", "age_years": 50.0,
+        "exam_day": pd.NaT, "export": 1, "source_export": 1, "table": 1, "row": number,
+    }  # fmt: skip
+    return {**sound, **changed}
+
+
+def seen(number: int, **changed) -> Observation:
+    good = {
+        "size_bytes": 1, "modified_ns": 1, "settings": "s", "burned_in": "NO", "source_key": key(400 + number),
+        "rows": 1024, "columns": 900, "pixel_sha256": f"{number:064x}",
+        "difference_hash": f"{(1 << (8 * number)) * 255:064x}",
+        "qc_sharpness": 9.0, "qc_contrast": 200.0, "qc_dark_fraction": 0.01, "qc_bright_fraction": 0.01,
+        "qc_inversion": -2.0, "qc_rotation": -2.0, "qc_lateral": -2.0, "qc_foreign": -2.0,
+        "qc_turned_foreign": -2.0,
+    }  # fmt: skip
+    return Observation(key(number), **{**good, **changed})
+
+
+def tables(records, observations):
+    frame = pd.DataFrame(records).astype({"exam_day": "datetime64[us]"})
+    return frame, pd.DataFrame([asdict(one) for one in observations], columns=LEDGER_COLUMNS)
+
+
+@pytest.fixture
+def judged(tmp_path, ingestion, nobody_merged):
+    def run(
+        records,
+        observations,
+        *,
+        excluded=NO_EXCLUSION,
+        previous=None,
+        compared=None,
+        accept_unknown=False,
+        accept_unchecked=False,
+        text="off",
+        **limits,
+    ):
+        frame, ledger = tables(records, observations)
+        judgement = judge(
+            images_seen(frame, excluded, previous, nobody_merged),
+            ledger,
+            ingestion.quality.model_copy(update=limits),
+            accept_unknown,
+            text,
+            accept_unchecked,
+            1024,
+            ImageStore(tmp_path),
+            compared,
+        )
+        contracts.image_manifest.validate(judgement.manifest)
+        contracts.rejected_images.validate(judgement.rejected)
+        return judgement
+
+    return run
+
+
+def verdicts(judgement) -> dict[str, tuple[str, str]]:
+    rows = judgement.manifest.set_index("image_id")[["qc_status", "qc_reasons"]]
+    return {image_id: tuple(row) for image_id, row in zip(rows.index, rows.to_numpy().tolist(), strict=True)}
+
+
+def test_a_good_image_is_accepted_with_all_that_was_measured(judged):
+    judgement = judged([record(1)], [seen(1)])
+    row = judgement.manifest.iloc[0]
+    assert row[["qc_status", "qc_reasons", "rows", "columns"]].tolist() == ["accepted", "", 1024, 900]
+    assert row["image_path"] == f"00/{key(1)}.png"
+    assert judgement.rejected.empty
+
+
+@pytest.mark.parametrize(
+    ("of_record", "of_file", "reasons"),
+    [
+        ({"view": "lateral"}, None, "not_frontal"),
+        ({"view": "unknown"}, {}, "unknown_view"),
+        ({}, {"reason": "truncated", "pixel_sha256": "", "difference_hash": ""}, "truncated"),
+        ({}, {"qc_sharpness": 1.0}, "blurred"),
+        ({}, {"qc_contrast": 5.0, "qc_sharpness": 1.0}, "nearly_blank;blurred"),
+        ({}, {"rows": 20, "columns": 20}, "too_small;enlarged"),
+    ],
+)
+def test_every_rejected_image_is_one_line_with_its_first_reason(judged, of_record, of_file, reasons):
+    observations = [] if of_file is None else [seen(1, **of_file)]
+    judgement = judged([record(1, row=7, source_export=3, table=2, **of_record)], observations)
+    assert verdicts(judgement) == {key(1): ("rejected", reasons)}
+    line = judgement.rejected.iloc[0]
+    assert line[["export", "row", "file_key", "reason_code"]].tolist() == [3, 7, key(301), reasons.split(";")[0]]
+    assert line["detail"].split("; ") == ["table 2", *["blurred"] * (reasons == "nearly_blank;blurred")]
+
+
+def test_the_header_knows_the_view_where_the_record_does_not(judged):
+    manifest = judged(
+        [record(1, view="unknown"), record(2)], [seen(1, header_view="AP"), seen(2, header_view="AP")]
+    ).manifest
+    assert manifest["view"].tolist() == ["AP", "PA"]
+    assert manifest["qc_status"].eq("accepted").all()
+
+
+def test_changed_limits_take_effect_without_a_file(judged):
+    images = [record(1)], [seen(1, qc_sharpness=4.0)]
+    assert verdicts(judged(*images))[key(1)] == ("accepted", "")
+    assert verdicts(judged(*images, min_sharpness=5.0))[key(1)] == ("rejected", "blurred")
+
+
+def test_flags_do_not_reject(judged):
+    judgement = judged([record(1)], [seen(1, inverted=True, rows=600, columns=500)])
+    assert verdicts(judgement)[key(1)] == ("accepted", "inverted;enlarged")
+
+
+def test_of_exact_duplicates_the_earlier_export_then_the_smaller_id_stays(judged):
+    same = {"pixel_sha256": "a" * 64, "difference_hash": "f" * 64}
+    records = [record(1, export=2), record(2), record(3)]
+    judgement = judged(records, [seen(number, **same) for number in (1, 2, 3)])
+    assert verdicts(judgement) == {
+        key(1): ("rejected", "exact_duplicate"), key(2): ("accepted", ""), key(3): ("rejected", "exact_duplicate"),
+    }  # fmt: skip
+
+
+def test_a_rejected_image_takes_nobody_with_it(judged):
+    same = {"pixel_sha256": "a" * 64}
+    judgement = judged([record(1), record(2)], [seen(1, qc_sharpness=0.1, **same), seen(2, **same)])
+    assert verdicts(judgement)[key(2)] == ("accepted", "")
+
+
+@pytest.fixture
+def near(tmp_path, smooth):
+    """Two stored images that are nearly the same, and what was seen of them."""
+    store = ImageStore(tmp_path)
+    image = (smooth(height=256, width=256) * 200).astype(np.uint8)
+    copy = image.copy()
+    copy[100:110, 100:110] += 40
+    observations = []
+    for number, pixels in ((1, image), (2, copy)):
+        store.put(key(number), pixels)
+        observations.append(seen(number, difference_hash=difference_hash(pixels)))
+    return observations
+
+
+def test_a_near_duplicate_of_another_patient_is_rejected(judged, near):
+    judgement = judged([record(1), record(2)], near)
+    assert verdicts(judgement) == {key(1): ("accepted", ""), key(2): ("rejected", "near_duplicate")}
+    assert judgement.compared["correlation"].between(0.98, 1).all()
+    later = judged([record(1, export=2), record(2)], near)
+    assert verdicts(later) == {key(1): ("rejected", "near_duplicate"), key(2): ("accepted", "")}
+
+
+def test_a_near_duplicate_within_a_patient_is_flagged_only(judged, near):
+    one = {"patient_key": key(9)}
+    judgement = judged([record(1, **one), record(2, **one)], near)
+    assert verdicts(judgement) == {key(1): ("accepted", ""), key(2): ("accepted", "near_duplicate_within_patient")}
+
+
+def test_close_hashes_without_correlation_are_two_images(judged, near):
+    judgement = judged([record(1), record(2)], near, near_duplicate_correlation=1.0)
+    assert [status for status, _ in verdicts(judgement).values()] == ["accepted", "accepted"]
+    assert len(judgement.compared) == 1
+
+
+def test_candidates_are_compared_once(judged, near, monkeypatch):
+    first = judged([record(1), record(2)], near)
+    monkeypatch.setattr(ImageStore, "get", lambda *_: pytest.fail("read again"))
+    again = judged([record(1), record(2)], near, compared=first.compared)
+    assert verdicts(again) == verdicts(first)
+    pd.testing.assert_frame_equal(again.compared, first.compared)
+
+
+def test_an_image_no_export_names_any_more_stays(judged):
+    before = judged([record(1), record(2)], [seen(1), seen(2)])
+    after = judged([record(2)], [seen(1), seen(2)], previous=before.manifest)
+    pd.testing.assert_frame_equal(after.manifest, before.manifest)
+
+
+def test_an_image_whose_record_is_now_rejected_leaves_with_that_reason(judged):
+    before = judged([record(1), record(2)], [seen(1), seen(2)])
+    excluded = pd.DataFrame({"image_id": [key(1)], "reason_code": ["not_one_of_seven"]})
+    after = judged([record(2)], [seen(1), seen(2)], previous=before.manifest, excluded=excluded)
+    assert verdicts(after) == {key(1): ("rejected", "not_one_of_seven"), key(2): ("accepted", "")}
+    assert after.rejected.empty  # its line is among the rejected records
+    back = judged([record(1), record(2)], [seen(1), seen(2)], previous=after.manifest)
+    assert verdicts(back)[key(1)] == ("accepted", "")
+
+
+def test_an_image_keeps_its_export_when_that_is_archived(judged):
+    before = judged([record(1, export=1, source_export=2), record(2, export=2)], [seen(1), seen(2)])
+    after = judged([record(number, export=2) for number in (1, 2, 3)], map(seen, (1, 2, 3)), previous=before.manifest)
+    assert after.manifest.set_index("image_id")["export"].to_dict() == {key(1): 1, key(2): 2, key(3): 2}
+
+
+def test_the_policy_on_unchecked_pixels_reaches_images_whose_files_are_gone(judged):
+    images = [record(1), record(2)], [seen(1, burned_in=""), seen(2)]
+    before = verdicts(judged(*images, accept_unchecked=True))
+    assert before == {key(1): ("accepted", "not_looked_at"), key(2): ("accepted", "")}
+    after = verdicts(judged(*images, accept_unchecked=False))
+    assert after == {key(1): ("rejected", "unchecked_pixels"), key(2): ("accepted", "")}
+
+
+@pytest.mark.parametrize("text", ["flag", "redact"])
+def test_where_text_is_looked_for_no_header_is_taken_at_its_word(judged, text):
+    images = [record(1), record(2)], [seen(1, burned_in="NO"), seen(2, text_boxes=0)]
+    after = verdicts(judged(*images, text=text))
+    assert after == {key(1): ("rejected", "unchecked_pixels"), key(2): ("accepted", "")}
+    kept = verdicts(judged(*images, text=text, accept_unchecked=True))
+    assert kept == {key(1): ("accepted", "not_looked_at"), key(2): ("accepted", "")}
+
+
+def test_an_image_whose_text_was_blacked_out_says_so_under_every_policy(judged):
+    image = [record(1)], [seen(1, burned_in="YES", text_boxes=3)]
+    for text in ("off", "flag", "redact"):
+        assert verdicts(judged(*image, text=text)) == {key(1): ("accepted", "redacted")}
+
+
+def test_a_new_label_is_taken_over_without_a_file(judged):
+    before = judged([record(1)], [seen(1)])
+    after = judged([record(1, label="Atelectasis")], [seen(1)], previous=before.manifest)
+    assert after.manifest["label"].tolist() == ["Atelectasis"]
+
+
+def test_the_metrics_of_the_ledger_are_those_of_the_contract():
+    assert [name for name in NOTHING_SEEN if name.startswith("qc_")] == [f"qc_{name}" for name in contracts.QC_METRICS]
+
+
+@pytest.mark.parametrize(
+    ("view", "accept_unknown", "verdict"),
+    [
+        ("unknown", True, ("rejected", "not_frontal")),
+        ("unknown", False, ("rejected", "not_frontal;unknown_view")),
+        ("PA", False, ("accepted", "looks_lateral")),
+    ],
+)
+def test_a_picture_that_looks_lateral_is_rejected_where_nobody_gave_the_view(judged, view, accept_unknown, verdict):
+    judgement = judged(
+        [record(1, view=view)], [seen(1, qc_lateral=0.9)], accept_unknown=accept_unknown, max_lateral=0.5
+    )
+    assert verdicts(judgement) == {key(1): verdict}

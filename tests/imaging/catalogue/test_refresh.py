@@ -1,0 +1,318 @@
+import functools
+import io
+import os
+import re
+import signal
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+
+from lung_cxr.imaging.catalogue import refresh
+from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, Observation, Observer
+from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
+from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
+from lung_cxr.imaging.catalogue.store import ImageStore
+
+IDS = [f"{number:02x}" * 16 for number in range(6)]
+
+
+@pytest.fixture
+def observer(tmp_path, secret, ingestion):
+    return Observer(
+        ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off", ingestion.max_megapixels
+    )
+
+
+@pytest.fixture
+def journal(tmp_path):
+    (tmp_path / "journal").mkdir()
+    return Journal(tmp_path / "journal")
+
+
+@pytest.fixture
+def files(tmp_path, smooth):
+    paths = {image_id: tmp_path / f"{number}.png" for number, image_id in enumerate(IDS)}
+    for number, path in enumerate(paths.values()):
+        Image.fromarray((smooth(number) * 255).astype(np.uint8)).save(path)
+    return paths
+
+
+def run(files, observer, journal, table=None, trust_timestamps=True):
+    ledger = read_ledger(table, journal)
+    plan = plan_refresh(files, ledger, observer, trust_timestamps)
+    return plan, carry_out(plan, ledger, observer, journal, workers=1)
+
+
+def reading_is_an_error(monkeypatch):
+    monkeypatch.setattr(Observer, "observe", lambda *_: pytest.fail("a file was opened"))
+
+
+def test_everything_is_new_once_and_nothing_the_second_time(files, observer, journal, monkeypatch):
+    plan, ledger = run(files, observer, journal)
+    assert plan.in_words() == "6 of 6 files to read: 6 new, 0 changed"
+    assert list(ledger.columns) == LEDGER_COLUMNS
+    assert ledger["image_id"].tolist() == IDS
+    journal.clear()
+    reading_is_an_error(monkeypatch)
+    plan, again = run(files, observer, journal, ledger)
+    assert plan.in_words() == "Nothing new: 0 of 6 files read"
+    pd.testing.assert_frame_equal(again, ledger)
+
+
+def test_the_ledger_survives_parquet(files, observer, journal, tmp_path):
+    _, ledger = run(files, observer, journal)
+    ledger.to_parquet(tmp_path / "ledger.parquet")
+    journal.clear()
+    ledger = read_ledger(pd.read_parquet(tmp_path / "ledger.parquet"), journal)
+    assert not plan_refresh(files, ledger, observer, trust_timestamps=True).to_read
+
+
+def test_a_ledger_of_a_version_that_measured_less_is_read(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    journal.clear()
+    assert set(read_ledger(ledger.drop(columns="burned_in"), journal)) == set(IDS)
+
+
+def test_a_changed_file_and_it_alone_is_made_again(files, observer, journal, smooth):
+    _, ledger = run(files, observer, journal)
+    Image.fromarray((smooth(99) * 255).astype(np.uint8)).save(files[IDS[2]])
+    plan, after = run(files, observer, journal, ledger)
+    assert [image_id for image_id, _ in plan.to_read] == [IDS[2]]
+    assert [plan.states[image_id] for image_id in IDS] == ["unchanged"] * 2 + ["changed"] + ["unchanged"] * 3
+    differs = ledger["pixel_sha256"] != after["pixel_sha256"]
+    assert ledger.loc[differs, "image_id"].tolist() == [IDS[2]]
+
+
+def test_other_settings_make_all_again(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    other = replace(observer, standardise=observer.standardise.model_copy(update={"side": 32}))
+    plan, _ = run(files, other, journal, ledger)
+    assert plan.in_words() == "6 of 6 files to read: 0 new, 0 changed, 6 to make again"
+    assert observer.store.get(IDS[0]).shape == (32, 32)
+
+
+def test_an_image_gone_from_the_store_is_made_again(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    observer.store.remove(IDS[4])
+    plan, _ = run(files, observer, journal, ledger)
+    assert [image_id for image_id, _ in plan.to_read] == [IDS[4]]
+    assert observer.store.has(IDS[4])
+
+
+def test_a_rejected_file_is_not_decoded_again(files, observer, journal, monkeypatch):
+    files[IDS[1]].write_bytes(b"rubbish")
+    _, ledger = run(files, observer, journal)
+    assert ledger.set_index("image_id").loc[IDS[1], "reason"] == "unreadable"
+    journal.clear()
+    reading_is_an_error(monkeypatch)
+    run(files, observer, journal, ledger)
+
+
+def test_a_missing_file_is_a_fault_until_it_comes(files, observer, journal):
+    content = files[IDS[0]].read_bytes()
+    files[IDS[0]].unlink()
+    plan, ledger = run(files, observer, journal)
+    assert plan.absent == {IDS[0]: "missing_file"}
+    assert ledger["reason"].tolist() == ["missing_file", "", "", "", "", ""]
+    files[IDS[0]].write_bytes(content)
+    plan, ledger = run(files, observer, journal, ledger)
+    assert (plan.states[IDS[0]], ledger["reason"][0]) == ("new", "")
+
+
+def test_a_vanished_file_keeps_its_image(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    files[IDS[0]].unlink()
+    plan, after = run(files, observer, journal, ledger)
+    assert "1 are gone, their images stay" in plan.in_words()
+    assert plan.number("vanished") == 1
+    pd.testing.assert_frame_equal(after, ledger)
+    assert observer.store.has(IDS[0])
+
+
+def test_a_path_out_of_the_export_is_never_opened(observer, journal):
+    plan, ledger = run({IDS[0]: None}, observer, journal)
+    assert not plan.to_read
+    assert ledger["reason"].tolist() == ["path_outside_export"]
+
+
+def test_a_killed_run_goes_on_where_it_was(files, observer, journal, monkeypatch):
+    monkeypatch.setattr(refresh, "JOURNAL_SECONDS", 0)
+    real, opened = Observer.observe, []
+
+    def killed_at_the_fifth(self, image_id, path, previous):
+        if len(opened) == 4:
+            raise KeyboardInterrupt
+        opened.append(image_id)
+        return real(self, image_id, path, previous)
+
+    monkeypatch.setattr(Observer, "observe", killed_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        run(files, observer, journal)
+    monkeypatch.setattr(Observer, "observe", real)
+    plan, ledger = run(files, observer, journal)
+    assert [image_id for image_id, _ in plan.to_read] == IDS[4:]
+    assert (ledger["reason"] == "").all()
+
+
+def test_the_journal_forgets_what_it_is_told_to(journal):
+    journal.append([Observation(IDS[0], rows=3)])
+    journal.append([Observation(IDS[1], qc_contrast=2.5)])
+    first, second = journal.read()
+    assert (first.rows, second.qc_contrast) == (3, 2.5)
+    assert np.isnan(first.qc_contrast)
+    journal.clear()
+    assert journal.read() == []
+
+
+@dataclass(frozen=True)
+class MortalObserver(Observer):
+    """Dies as a decoder does that writes where it must not, or goes on for ever."""
+
+    def observe(self, image_id, path, previous):
+        content = path.read_bytes()
+        if content == b"deadly":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while content == b"endless":
+            pass
+        return super().observe(image_id, path, previous)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", ["deadly", "endless"])
+def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch, harm):
+    files[IDS[3]].write_bytes(harm.encode())
+    monkeypatch.setattr(refresh, "CPU_SECONDS", 1)
+    monkeypatch.setattr(refresh, "SERIAL_BELOW", 0)
+    mortal = MortalObserver(**vars(observer))
+    plan = plan_refresh(files, {}, mortal, trust_timestamps=True)
+    ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
+    assert ledger["reason"].to_dict() == {image_id: "unreadable" if image_id == IDS[3] else "" for image_id in IDS}
+    assert ledger.loc[IDS[3], "detail"] == "the reader died"
+
+
+def test_the_progress_bar_shows_rate_and_time_left(files, observer, journal, monkeypatch):
+    console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=120)
+    monkeypatch.setattr(refresh, "Progress", functools.partial(Progress, console=console))
+    run(files, observer, journal)
+    assert re.search(r"6/6 \d+\.\d images/s \d+:\d\d:\d\d", console.file.getvalue())
+
+
+def swap_bytes_behind_the_timestamp(path, smooth):
+    """Another image of the same size and time."""
+    before = path.stat()
+    data = bytearray(path.read_bytes())
+    other = io.BytesIO()
+    Image.fromarray((smooth(77) * 255).astype(np.uint8)).save(other, format="png", compress_level=0)
+    path.write_bytes(other.getvalue() + b"\0" * (len(data) - len(other.getvalue())))
+    assert path.stat().st_size == len(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_other_bytes_of_the_same_size_and_time_are_found_where_timestamps_are_not_trusted(
+    files, observer, journal, smooth
+):
+    files[IDS[1]].write_bytes(files[IDS[1]].read_bytes() + b"\0" * 9000)  # room for an uncompressed image
+    _, ledger = run(files, observer, journal)
+    swap_bytes_behind_the_timestamp(files[IDS[1]], smooth)
+    plan, _ = run(files, observer, journal, ledger)
+    assert not plan.to_read
+    plan, after = run(files, observer, journal, ledger, trust_timestamps=False)
+    assert plan.in_words() == "6 of 6 files to read: 0 new, 0 changed, 6 to compare"
+    differs = ledger["pixel_sha256"] != after["pixel_sha256"]
+    assert ledger.loc[differs, "image_id"].tolist() == [IDS[1]]
+
+
+def test_comparing_bytes_decodes_nothing_that_is_the_same(files, observer, journal, monkeypatch):
+    _, ledger = run(files, observer, journal)
+    monkeypatch.setattr(
+        "lung_cxr.imaging.catalogue.observe.decode_image", lambda _: pytest.fail("an image was decoded")
+    )
+    _, after = run(files, observer, journal, ledger, trust_timestamps=False)
+    pd.testing.assert_frame_equal(after, ledger)
+
+
+def test_a_truncated_stored_image_is_made_again(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    whole = observer.store.get(IDS[2])
+    stored = observer.store.folder / observer.store.path(IDS[2])
+    stored.write_bytes(stored.read_bytes()[:-9])
+    plan, after = run(files, observer, journal, ledger)
+    assert plan.to_read == [(IDS[2], files[IDS[2]])]
+    np.testing.assert_array_equal(observer.store.get(IDS[2]), whole)
+    pd.testing.assert_frame_equal(after, ledger)
+
+
+def test_a_vanished_file_whose_image_is_gone_too_is_missing(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    files[IDS[0]].unlink()
+    observer.store.remove(IDS[0])
+    _, after = run(files, observer, journal, ledger)
+    row = after.set_index("image_id").loc[IDS[0]]
+    assert (row["reason"], row["detail"], row["pixel_sha256"]) == ("missing_file", "the stored image too", "")
+
+
+def test_a_vanished_file_under_other_settings_keeps_its_image_which_says_so(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    files[IDS[0]].unlink()
+    narrower = observer.standardise.model_copy(update={"percentiles": (2.0, 98.0)})
+    other = replace(observer, standardise=narrower)
+    _, after = run(files, other, journal, ledger)
+    assert after["outdated"].tolist() == [True, False, False, False, False, False]
+    assert after["pixel_sha256"][0] == ledger["pixel_sha256"][0]
+    _, back = run(files, observer, journal, after)
+    assert not back["outdated"].any()
+
+
+def test_what_may_not_be_stored_any_more_leaves_the_store_also_where_its_file_is_gone(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    files[IDS[0]].unlink()
+    strict = replace(observer, accept_unchecked_pixels=False)
+    _, after = run(files, strict, journal, ledger)
+    assert after["reason"].tolist() == ["unchecked_pixels"] * 6
+    assert [image_id for image_id in IDS if observer.store.has(image_id)] == []
+
+
+def test_a_file_that_could_not_be_judged_and_then_vanished_keeps_its_image(files, observer, journal, monkeypatch):
+    _, ledger = run(files, observer, journal)
+    os.utime(files[IDS[0]], ns=(1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr("lung_cxr.imaging.catalogue.observe.read_bytes", lambda *_: (_ for _ in ()).throw(OSError))
+        _, failed = run(files, observer, journal, ledger)
+    assert failed["reason"][0] == "unreadable"
+    files[IDS[0]].unlink()
+    _, after = run(files, observer, journal, failed)
+    assert after["reason"][0] == ""
+    assert observer.store.has(IDS[0])
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(files, observer, journal, smooth, monkeypatch):
+    def replaced_while_read(path, _):
+        data = path.read_bytes()
+        Image.fromarray((smooth(50) * 255).astype(np.uint8)).save(path)
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lung_cxr.imaging.catalogue.observe.read_bytes", replaced_while_read)
+        _, ledger = run({IDS[0]: files[IDS[0]]}, observer, journal)
+    assert ledger["detail"].tolist() == ["it changed while it was read"]
+    plan, after = run({IDS[0]: files[IDS[0]]}, observer, journal, ledger)
+    assert len(plan.to_read) == 1
+    assert after["reason"].tolist() == [""]
+
+
+def test_a_spoilt_part_of_the_journal_costs_its_files_only(files, observer, journal, monkeypatch, caplog):
+    monkeypatch.setattr(refresh, "JOURNAL_SECONDS", 0)
+    run(files, observer, journal)
+    parts = sorted(journal.folder.glob("*.json"))
+    parts[1].write_text(parts[1].read_text()[:20])
+    parts[2].write_text("")
+    plan, ledger = run(files, observer, Journal(journal.folder))
+    assert len(plan.to_read) == 2
+    assert "2 parts of the refresh journal cannot be read" in caplog.text
+    assert (ledger["reason"] == "").all()

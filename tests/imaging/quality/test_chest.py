@@ -1,0 +1,92 @@
+"""The scores of how a chest lies, on drawings that they were not fitted to."""
+
+import numpy as np
+import pytest
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.imaging.quality.chest import SIDE, WEIGHTS, contrast_free, measure_chest
+from lung_cxr.parameters import QualityParameters, StandardiseParameters
+from lung_cxr.synthetic.anatomy import draw_chest
+from lung_cxr.synthetic.chest_scores import fit_scores
+from lung_cxr.synthetic.lateral import draw_lateral
+from lung_cxr.synthetic.other_parts import draw_other_part
+from lung_cxr.synthetic.radiograph import draw_radiograph
+
+FILM_SIDE = 160
+
+
+def film(kind: str, seed: int) -> np.ndarray:
+    generator = np.random.default_rng([99, seed])
+    chest = draw_chest(generator, "FM"[seed % 2])
+    if kind == "lateral":
+        pixels = draw_lateral(generator, chest, FILM_SIDE).pixels
+    elif kind == "other":
+        pixels = draw_other_part(generator, FILM_SIDE).pixels
+    else:
+        pixels = draw_radiograph(generator, chest, DISEASES[seed % 7], "PA", FILM_SIDE).pixels
+    return (np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def limits(base_settings) -> QualityParameters:
+    return QualityParameters.model_validate(base_settings["ingestion"]["quality"])
+
+
+@pytest.fixture(scope="module")
+def max_inversion(base_settings) -> float:
+    return StandardiseParameters.model_validate(base_settings["ingestion"]["standardise"]).max_inversion
+
+
+@pytest.mark.parametrize("seed", range(7))
+def test_an_upright_frontal_chest_is_within_every_limit(seed, limits, max_inversion):
+    scores = measure_chest(film("frontal", seed))
+    assert scores["inversion"] < max_inversion
+    assert scores["rotation"] < limits.max_rotation
+    assert scores["lateral"] < limits.max_lateral
+    assert scores["foreign"] < limits.max_foreign
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_turned_and_inverted_chests_are_told_apart(seed, limits, max_inversion):
+    image = film("frontal", seed)
+    for turns in (1, 2, 3):
+        turned = measure_chest(np.rot90(image, turns))
+        assert turned["rotation"] > limits.max_rotation
+        assert turned["inversion"] < max_inversion
+        assert measure_chest(255 - np.rot90(image, turns))["inversion"] > max_inversion
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_side_view_is_seen_from_either_side(seed, limits):
+    image = film("lateral", seed)
+    assert measure_chest(image)["lateral"] > limits.max_lateral
+    assert measure_chest(image[:, ::-1])["lateral"] > limits.max_lateral
+
+
+def test_most_pictures_of_other_parts_are_foreign_or_turned(limits):
+    scores = [measure_chest(film("other", seed)) for seed in range(20)]
+    found = [one["foreign"] > limits.max_foreign or one["rotation"] > limits.max_rotation for one in scores]
+    assert np.mean(found) >= 0.9
+
+
+def test_scores_depend_neither_on_exposure_nor_on_size_nor_on_borders():
+    image = film("frontal", 1)
+    scores = np.array(list(measure_chest(image).values()))
+    brighter = (255 * (image / 255) ** 0.7).astype(np.uint8)
+    framed = np.pad(np.repeat(np.repeat(image, 2, axis=0), 2, axis=1), 60)
+    for other in (brighter, framed):
+        assert np.abs(np.array(list(measure_chest(other).values())) - scores).max() < 0.6
+
+
+def test_a_constant_image_has_no_features_and_no_broken_score():
+    assert not contrast_free(np.full((50, 40), 7, np.uint8)).any()
+    assert np.isfinite(list(measure_chest(np.full((50, 40), 7, np.uint8)).values())).all()
+
+
+@pytest.mark.slow
+def test_the_shipped_weights_are_those_of_the_drawings():
+    shipped = np.loadtxt(WEIGHTS, delimiter=",", skiprows=1)
+    fitted = fit_scores()
+    assert shipped.shape == fitted.shape == (SIDE * SIDE + 1, 3)
+    for column in range(3):
+        assert np.corrcoef(shipped[:, column], fitted[:, column])[0, 1] > 0.999

@@ -1,0 +1,88 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lung_cxr.imaging.reading.radiograph import luminance
+from lung_cxr.imaging.reading.read import decode_image, read_image
+from lung_cxr.imaging.reasons import Rejection
+
+MOST = 50  # megapixels
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_png_of_8_and_16_bits_is_exact(smooth, dtype, largest):
+    pixels = (smooth() * largest).astype(dtype)
+    radiograph = decode_image(encoded(Image.fromarray(pixels), "PNG"), MOST)
+    np.testing.assert_array_equal(radiograph.values, pixels)
+    assert radiograph.values.dtype == np.float32
+    assert (radiograph.view, radiograph.burned_in, radiograph.inverted) == ("unknown", "", False)
+
+
+def test_jpeg_is_close(smooth):
+    pixels = (smooth() * 255).astype(np.uint8)
+    assert np.abs(decode_image(encoded(Image.fromarray(pixels), "JPEG", quality=95), MOST).values - pixels).mean() < 2
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
+def test_grey_pictures_saved_as_colour_are_grey_again(smooth, mode):
+    grey = Image.fromarray((smooth() * 255).astype(np.uint8))
+    values = decode_image(encoded(grey.convert(mode), "PNG"), MOST).values
+    assert np.abs(values - np.asarray(grey)).max() <= 1
+
+
+def test_colour_becomes_luminance():
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[..., 0] = 200
+    assert (luminance(red) == 60).all()  # 0.299 × 200
+    assert (decode_image(encoded(Image.fromarray(red), "PNG"), MOST).values == 60).all()
+
+
+def test_the_cameras_orientation_is_obeyed(smooth):
+    pixels = (smooth(height=40, width=20) * 255).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90° to see it upright
+    values = decode_image(encoded(Image.fromarray(pixels), "PNG", exif=exif), MOST).values
+    np.testing.assert_array_equal(values, np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_that_breaks_off_is_truncated(smooth, kind):
+    content = encoded(Image.fromarray((smooth() * 255).astype(np.uint8)), kind)
+    with pytest.raises(Rejection) as rejection:
+        decode_image(content[: len(content) // 2], MOST)
+    assert rejection.value.reason == "truncated"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Nguyen Van A", b"\x89PNG\r\n\x1a\nrubbish", b"\xff\xd8\xffrubbish", bytes(5000)]
+)
+def test_rubbish_is_unreadable_and_not_quoted(content):
+    with pytest.raises(Rejection) as rejection:
+        decode_image(content, MOST)
+    assert rejection.value.reason in ("unreadable", "truncated")
+    assert "Nguyen" not in str(rejection.value)
+
+
+def test_several_pages_are_refused(smooth):
+    page = Image.fromarray((smooth() * 255).astype(np.uint8))
+    content = encoded(page, "PNG", save_all=True, append_images=[page.rotate(90)])
+    with pytest.raises(Rejection) as rejection:
+        decode_image(content, MOST)
+    assert (rejection.value.reason, rejection.value.detail) == ("multi_frame", "2 frames")
+
+
+def test_no_file_is_missing_and_a_folder_is_unreadable(tmp_path):
+    with pytest.raises(Rejection) as rejection:
+        read_image(tmp_path / "none.png", MOST)
+    assert rejection.value.reason == "missing_file"
+    with pytest.raises(Rejection) as rejection:
+        read_image(tmp_path, MOST)
+    assert rejection.value.reason == "unreadable"
