@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import kedro.framework.project  # noqa: F401  it sets up logging: after absl (Keras) that closes pytest's stderr
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
