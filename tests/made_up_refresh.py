@@ -92,9 +92,7 @@ def made_up_catalogue(folder: Path) -> Catalogue:
     )
     records = pd.DataFrame({"image_id": ids, "source_export": export, "table": 1, "row": np.arange(images) + 1})
     looked = [asdict(Observation(image_id, text_boxes=-1 if n == UNSEEN else 0)) for n, image_id in enumerate(ids)]
-    return Catalogue(
-        contracts.image_manifest.validate(manifest), records, pd.DataFrame(looked), store, INGESTION.quality
-    )
+    return Catalogue(contracts.image_manifest.validate(manifest), records, pd.DataFrame(looked), store, INGESTION)
 
 
 def made_up_refresh(catalogue: Catalogue, reported: dict[str, Any] | None, **changed: Any) -> Refreshed:
@@ -132,5 +130,5 @@ BEFORE = {"exports": {"1": 85, "2": 60}, "classes": dict.fromkeys(DISEASES, 20)}
 def made_up_page(catalogue: Catalogue, reported: dict[str, Any] | None = BEFORE) -> str:
     """Return the page of the refresh that brought export 3."""
     settings = report_settings(title="A <refresh> & more")
-    facts = gather_facts(made_up_refresh(catalogue, reported), INGESTION.quality, settings)
+    facts = gather_facts(made_up_refresh(catalogue, reported), INGESTION, settings)
     return render_refresh_report(facts, catalogue, INGESTION, settings, "2026-01", datetime(2026, 1, 2, tzinfo=UTC))

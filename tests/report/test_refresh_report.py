@@ -33,7 +33,7 @@ def catalogue(tmp_path_factory):
 
 
 def facts_of(catalogue, reported=BEFORE, **changed):
-    return gather_facts(made_up_refresh(catalogue, reported, **changed), INGESTION.quality, report_settings())
+    return gather_facts(made_up_refresh(catalogue, reported, **changed), INGESTION, report_settings())
 
 
 @pytest.fixture(scope="module")
@@ -212,14 +212,14 @@ def test_the_page_explains_rejections_and_gives_every_limit(html):
 def test_a_page_of_an_empty_catalogue_can_be_made(catalogue):
     empty = type(catalogue)(
         catalogue.image_manifest.iloc[:0], catalogue.records.iloc[:0], catalogue.source_files.iloc[:0], catalogue.store,
-        catalogue.limits,
+        catalogue.settings,
     )  # fmt: skip
     html = made_up_page(empty, reported=None)
     assert "the export has no accepted image" in html.lower() or "nothing to compare with" in html.lower()
 
 
 def test_a_limit_is_broken_on_its_own_side():
-    assert Metric("sharpness", 2.8, None).breach(1.934) == "sharpness 1.93 (at least 2.8)"
-    assert Metric("dark_fraction", None, 0.7).breach(0.71) == "dark fraction 0.71 (at most 0.7)"
-    assert Metric("dark_fraction", None, 0.7).breach(0.7) == ""
-    assert Metric("sharpness", 2.8, None).breach(np.nan) == ""
+    assert Metric("sharpness", 2.8, None, None).breach(1.934) == "sharpness 1.93 (at least 2.8)"
+    assert Metric("dark_fraction", None, 0.7, None).breach(0.71) == "dark fraction 0.71 (at most 0.7)"
+    assert Metric("dark_fraction", None, 0.7, None).breach(0.7) == ""
+    assert Metric("sharpness", 2.8, None, None).breach(np.nan) == ""

@@ -52,7 +52,8 @@ TEXT_IN_PIXELS = frozenset({"unchecked_pixels", "burned_in_annotation", "burned_
 
 FLAGS = {
     "inverted": "black and white were exchanged: MONOCHROME1, or air was white in the picture",
-    "looks_lateral": "looks like a side view, and is called PA or AP",
+    "looks_foreign": "may not be a chest: for a person to look at",
+    "looks_lateral": "may be a side view: for a person to look at",
     "redacted": "burned-in text was blacked out",
     "not_looked_at": "nobody looked for text in the pixels, and the header does not say that there is none",
     "outdated": "made under other settings, and its file is gone",

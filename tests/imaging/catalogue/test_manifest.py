@@ -242,15 +242,18 @@ def test_the_metrics_of_the_ledger_are_those_of_the_contract():
 
 
 @pytest.mark.parametrize(
-    ("view", "accept_unknown", "verdict"),
+    ("view", "accept_unknown", "score", "verdict"),
     [
-        ("unknown", True, ("rejected", "not_frontal")),
-        ("unknown", False, ("rejected", "not_frontal;unknown_view")),
-        ("PA", False, ("accepted", "looks_lateral")),
+        ("unknown", True, 0.9, ("rejected", "not_frontal")),
+        ("unknown", False, 0.9, ("rejected", "not_frontal;unknown_view")),
+        ("unknown", True, 0.4, ("accepted", "looks_lateral")),
+        ("unknown", True, 0.2, ("accepted", "")),
+        ("PA", False, 0.9, ("accepted", "looks_lateral")),
     ],
 )
-def test_a_picture_that_looks_lateral_is_rejected_where_nobody_gave_the_view(judged, view, accept_unknown, verdict):
-    judgement = judged(
-        [record(1, view=view)], [seen(1, qc_lateral=0.9)], accept_unknown=accept_unknown, max_lateral=0.5
-    )
+def test_a_picture_that_looks_lateral_is_rejected_only_where_nobody_gave_the_view(
+    judged, view, accept_unknown, score, verdict
+):
+    image = [record(1, view=view)], [seen(1, qc_lateral=score)]
+    judgement = judged(*image, accept_unknown=accept_unknown, max_lateral=0.5, flag_lateral=0.3)
     assert verdicts(judgement) == {key(1): verdict}

@@ -4,10 +4,10 @@ from PIL import Image, ImageFilter
 
 from lung_cxr import contracts
 from lung_cxr.imaging.quality.chest import measure_chest
-from lung_cxr.imaging.quality.metrics import measure_quality, quality_faults
+from lung_cxr.imaging.quality.metrics import measure_quality, quality_faults, quality_flags
 from lung_cxr.imaging.reading.radiograph import as_shown
 from lung_cxr.imaging.reading.read import read_image
-from lung_cxr.imaging.reasons import IMAGE_FAULTS, OUT_OF_SCOPE
+from lung_cxr.imaging.reasons import FLAGS, IMAGE_FAULTS, OUT_OF_SCOPE
 from lung_cxr.imaging.standardise import standardise
 from lung_cxr.parameters import QualityParameters, StandardiseParameters
 
@@ -90,9 +90,19 @@ def test_each_limit_has_its_reason(limits, size, metrics, reason):
     assert reason in IMAGE_FAULTS | OUT_OF_SCOPE
 
 
+def test_what_is_in_doubt_is_flagged_and_not_rejected(limits):
+    doubtful = {**GOOD, "foreign": limits.flag_foreign + 0.1, "lateral": limits.flag_lateral + 0.1}
+    assert quality_faults(1024, 900, doubtful, limits) == []
+    assert quality_flags(doubtful, limits) == ["looks_foreign", "looks_lateral"]
+    assert quality_flags(GOOD, limits) == []
+    assert not set(quality_flags(doubtful, limits)) - set(FLAGS)
+
+
 def test_without_a_limit_nothing_is_judged(limits):
     unlimited = limits.model_copy(update={"max_rotation": None, "max_foreign": None})
     assert quality_faults(1024, 900, {**GOOD, "rotation": 9.0, "foreign": 9.0}, unlimited) == []
+    unflagged = limits.model_copy(update={"flag_foreign": None, "flag_lateral": None})
+    assert quality_flags({**GOOD, "foreign": 9.0, "lateral": 9.0}, unflagged) == []
 
 
 def test_what_was_never_measured_breaks_no_limit_by_itself(limits):

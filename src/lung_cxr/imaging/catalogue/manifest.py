@@ -13,7 +13,7 @@ from lung_cxr.imaging.catalogue.observe import NOT_LOOKED, NOTHING_SEEN
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.emr.persons import under_person_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
-from lung_cxr.imaging.quality.metrics import exceeds, quality_faults
+from lung_cxr.imaging.quality.metrics import exceeds, quality_faults, quality_flags
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.parameters import QualityParameters
 
@@ -106,7 +106,9 @@ def judge(
     table["not_looked_at"] = _not_looked_at(table, burned_in_text)
     accept = (accept_unknown_view, accept_unchecked_pixels)
     reasons = [_own_reasons(row, limits, *accept) for row in table.itertuples(index=False)]
-    flags = [_own_flags(row, side, limits, accept_unchecked_pixels) for row in table.itertuples(index=False)]
+    flags = [_own_flags(row, side, accept_unchecked_pixels) for row in table.itertuples(index=False)]
+    for row, found, flagged in zip(table.itertuples(index=False), reasons, flags, strict=True):
+        flagged[:0] = [] if found else quality_flags(_metrics(row), limits)
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
@@ -136,17 +138,19 @@ def _own_reasons(
         return [row.reason]
     if row.not_looked_at and not accept_unchecked_pixels:
         return ["unchecked_pixels"]
-    metrics = {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
-    found = quality_faults(row.rows, row.columns, metrics, limits)
+    found = quality_faults(row.rows, row.columns, _metrics(row), limits)
     if row.view != "unknown":
         return found
     found += ["not_frontal"] * (not found and exceeds(row.qc_lateral, limits.max_lateral))
     return found + ["unknown_view"] * (not accept_unknown_view)
 
 
-def _own_flags(row: Any, side: int, limits: QualityParameters, accept_unchecked_pixels: bool) -> list[str]:
+def _metrics(row: Any) -> dict[str, float]:
+    return {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
+
+
+def _own_flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
     found = {
-        "looks_lateral": row.view in ("PA", "AP") and exceeds(row.qc_lateral, limits.max_lateral),
         "inverted": row.inverted,
         "redacted": row.text_boxes > 0,
         "not_looked_at": row.not_looked_at and accept_unchecked_pixels,

@@ -64,6 +64,20 @@ def quality_faults(rows: int, columns: int, metrics: Mapping[str, float], limits
     return ["not_a_chest"] if exceeds(metrics["foreign"], limits.max_foreign) else []
 
 
+def quality_flags(metrics: Mapping[str, float], limits: QualityParameters) -> list[str]:
+    """Return what a person should look at in an image that is not rejected.
+
+    Args:
+        metrics: As `measure_chest` returns them.
+        limits: The thresholds.
+    """
+    doubtful = {
+        "looks_foreign": exceeds(metrics["foreign"], limits.flag_foreign),
+        "looks_lateral": exceeds(metrics["lateral"], limits.flag_lateral),
+    }
+    return [flag for flag, is_so in doubtful.items() if is_so]
+
+
 def exceeds(measured: float, limit: float | None) -> bool:
     """Whether a metric is above its limit: never where there is no limit or nothing was measured."""
     return limit is not None and measured > limit

@@ -229,7 +229,7 @@ def describe_refresh(
         refresh_counts,
         previous_reported_counts,
     )
-    gathered = facts.gather_facts(refreshed, parameters.quality, report_parameters)
+    gathered = facts.gather_facts(refreshed, parameters, report_parameters)
     return gathered, facts.counts_to_keep(gathered)
 
 
@@ -247,7 +247,7 @@ def write_refresh_report(
     from lung_cxr.report.refresh.contact_sheet import Catalogue
     from lung_cxr.report.refresh.page import render_refresh_report
 
-    catalogue = Catalogue(image_manifest, table, source_files, ImageStore(image_folder), parameters.quality)
+    catalogue = Catalogue(image_manifest, table, source_files, ImageStore(image_folder), parameters)
     return render_refresh_report(
         refresh_report, catalogue, parameters, report_parameters, icd10.version, datetime.now(UTC)
     )

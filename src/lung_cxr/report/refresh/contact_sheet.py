@@ -18,7 +18,7 @@ from PIL import Image
 from lung_cxr.imaging.catalogue.observe import NOT_LOOKED
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
-from lung_cxr.parameters import QualityParameters
+from lung_cxr.parameters import IngestionParameters
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.refresh.advice import MEANINGS
 from lung_cxr.report.refresh.quality_limits import breaches
@@ -63,14 +63,14 @@ class Catalogue:
         records: `contracts.records`: the table row of each image.
         source_files: The ledger: whether anybody looked for text.
         store: The images.
-        limits: Thresholds of quality control.
+        settings: Thresholds of quality control.
     """
 
     image_manifest: pd.DataFrame
     records: pd.DataFrame
     source_files: pd.DataFrame
     store: ImageStore
-    limits: QualityParameters
+    settings: IngestionParameters
 
 
 def rejected_sheet(catalogue: Catalogue, most: int) -> list[Group]:
@@ -99,7 +99,7 @@ def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
     images = manifest[(manifest["qc_status"] == status) & (manifest["qc_reasons"] != "")]
     rows = catalogue.records[["image_id", "source_export", "table", "row"]]
     images = images.merge(rows, on="image_id", validate="one_to_one")
-    images = images.assign(breach=breaches(images, catalogue.limits))
+    images = images.assign(breach=breaches(images, catalogue.settings))
     seen = catalogue.source_files.set_index("image_id").reindex(images["image_id"])
     codes = images["qc_reasons"].str.split(";")
     unseen = (seen["text_boxes"] == NOT_LOOKED) & (seen["burned_in"] != "NO")

@@ -14,7 +14,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.drift import measure_drift
 from lung_cxr.evaluation.undefined import json_ready
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
-from lung_cxr.parameters import IngestionReportParameters, QualityParameters
+from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.refresh.advice import MEANINGS, advice
 from lung_cxr.report.refresh.quality_limits import PREFIX, metric_columns, metric_values, metrics_of
 from lung_cxr.report.refresh.sentences import headline
@@ -45,7 +45,7 @@ class Refreshed:
 
 
 def gather_facts(
-    refreshed: Refreshed, limits: QualityParameters, settings: IngestionReportParameters
+    refreshed: Refreshed, ingestion: IngestionParameters, settings: IngestionReportParameters
 ) -> dict[str, Any]:
     """Return the machine-readable report, ready for JSON.
 
@@ -70,7 +70,7 @@ def gather_facts(
         "classes": _classes(refreshed, accepted),
         "reasons": _reasons(refreshed.rejected),
         "flags": _flags(accepted),
-        "quality": _quality(refreshed.image_manifest, limits),
+        "quality": _quality(refreshed.image_manifest, ingestion),
         "drift": [_drift(number, accepted, settings) for number in new[-settings.max_exports :] or known[-1:]],
     }
     return json_ready({"headline": headline(facts), **facts})
@@ -148,17 +148,17 @@ def _flags(accepted: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _quality(manifest: pd.DataFrame, limits: QualityParameters) -> list[dict[str, Any]]:
+def _quality(manifest: pd.DataFrame, settings: IngestionParameters) -> list[dict[str, Any]]:
     """Return of each metric its limits, how many images break them, and its quantiles; None where none was measured."""
     rows = []
-    for metric in metrics_of(manifest, limits):
+    for metric in metrics_of(manifest, settings):
         values = metric_values(manifest, metric.name).dropna()
         below = int((values < metric.least).sum()) if metric.least is not None else 0
         above = int((values > metric.most).sum()) if metric.most is not None else 0
         quantiles = values.quantile([0, 0.01, 0.5, 0.99, 1]).tolist() if len(values) else [None] * 5
         rows.append(
-            {"metric": metric.name, "at_least": metric.least, "at_most": metric.most, "measured": len(values)}
-            | {"beyond_limit": below + above}
+            {"metric": metric.name, "at_least": metric.least, "at_most": metric.most, "flagged_above": metric.flag}
+            | {"measured": len(values), "beyond_limit": below + above}
             | dict(zip(("minimum", "p1", "median", "p99", "maximum"), quantiles, strict=True))
         )
     return rows

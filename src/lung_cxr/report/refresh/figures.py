@@ -87,6 +87,8 @@ def _histogram(axes: Axes, accepted: np.ndarray, rejected: np.ndarray, metric: M
             axes.axvline(limit, color=INK, linewidth=1.1, linestyle=(0, (5, 3)), label=label)
             axes.axvspan(limit, outside, color=FAINT, alpha=0.12, linewidth=0)
             label = "_nolegend_"
+    if metric.flag is not None:
+        axes.axvline(metric.flag, color=INK, linewidth=1.1, linestyle=":", label="flag")
     axes.set_yscale("log")
     axes.minorticks_off()
     axes.locator_params(axis="x", nbins=6)
@@ -98,7 +100,7 @@ def _histogram(axes: Axes, accepted: np.ndarray, rejected: np.ndarray, metric: M
 
 def _edges(values: np.ndarray, metric: Metric) -> np.ndarray:
     """Return the bins: all but the tails, the limits inside; bin edges fall on no limit but by chance."""
-    limits = [limit for limit in (metric.least, metric.most) if limit is not None]
+    limits = [limit for limit in (metric.least, metric.most, metric.flag) if limit is not None]
     inner = np.quantile(values, [TAIL, 1 - TAIL]).tolist() if values.size else []
     points = [*limits, *inner] or [0.0, 1.0]
     low, high = min(points), max(points)

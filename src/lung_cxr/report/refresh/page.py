@@ -90,8 +90,9 @@ def _drift_picture(entry: Mapping[str, Any], settings: IngestionReportParameters
 def _histograms(catalogue: Catalogue, facts: Mapping[str, Any]) -> Picture:
     beyond = ", ".join(f"{row['metric']} {row['beyond_limit']}" for row in facts["quality"])
     return picture(
-        draw_histograms(catalogue.image_manifest, metrics_of(catalogue.image_manifest, catalogue.limits)),
+        draw_histograms(catalogue.image_manifest, metrics_of(catalogue.image_manifest, catalogue.settings)),
         "Every readable image, accepted (blue) and rejected for whatever reason (orange); dashed, the limit, and grey "
-        "what lies beyond it. The axis of counts is logarithmic; the outermost half percent is in the outermost bars.",
+        "what lies beyond it; dotted, above what an accepted image is flagged. The axis of counts is "
+        "logarithmic; the outermost half percent is in the outermost bars.",
         f"Histograms of every quality metric with its limit; images beyond it: {beyond}.",
     )

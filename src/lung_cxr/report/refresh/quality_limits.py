@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lung_cxr.parameters import QualityParameters
+from lung_cxr.parameters import IngestionParameters
 
 PREFIX = "qc_"
 TITLES = {
@@ -16,6 +16,11 @@ TITLES = {
     "contrast": "Contrast (P99 − P1 at 32 px, of 255)",
     "dark_fraction": "Share of black pixels",
     "bright_fraction": "Share of white pixels",
+    "inversion": "Black and white exchanged (score)",
+    "rotation": "Turned (score)",
+    "lateral": "Side view (score)",
+    "foreign": "Not a chest (score)",
+    "turned_foreign": "Not a chest once turned (score)",
 }
 
 
@@ -27,11 +32,13 @@ class Metric:
         name: E.g. `sharpness`; its parameters are `min_sharpness` and `max_sharpness`.
         least: Below it an image is rejected; None: no such limit.
         most: Above it an image is rejected; None: no such limit.
+        flag: Above it an accepted image is flagged; None: no such limit.
     """
 
     name: str
     least: float | None
     most: float | None
+    flag: float | None
 
     @property
     def title(self) -> str:
@@ -39,20 +46,22 @@ class Metric:
         return TITLES.get(self.name, self.name.replace("_", " ").capitalize())
 
     def breach(self, value: float) -> str:
-        """Return e.g. "sharpness 1.93 (at least 2.8)" where a limit is broken, else nothing."""
+        """Return e.g. "sharpness 1.93 (at least 2.8)" where a limit is passed, else nothing."""
         said = f"{self.name.replace('_', ' ')} {value:.3g}"
         if self.least is not None and value < self.least:
             return f"{said} (at least {self.least:g})"
         if self.most is not None and value > self.most:
             return f"{said} (at most {self.most:g})"
+        if self.flag is not None and value > self.flag:
+            return f"{said} (flagged above {self.flag:g})"
         return ""
 
 
-def metrics_of(manifest: pd.DataFrame, limits: QualityParameters) -> list[Metric]:
+def metrics_of(manifest: pd.DataFrame, settings: IngestionParameters) -> list[Metric]:
     """Return every metric of the manifest with its limits, the two of the source's shape first."""
     names = ["side", "aspect_ratio", *(name.removeprefix(PREFIX) for name in metric_columns(manifest))]
-    known = limits.model_dump()
-    return [Metric(name, known.get(f"min_{name}"), known.get(f"max_{name}")) for name in names]
+    known = settings.quality.model_dump() | {"flag_inversion": settings.standardise.max_inversion}
+    return [Metric(name, *(known.get(f"{kind}_{name}") for kind in ("min", "max", "flag"))) for name in names]
 
 
 def metric_columns(manifest: pd.DataFrame) -> list[str]:
@@ -75,9 +84,9 @@ def metric_values(manifest: pd.DataFrame, name: str) -> "pd.Series[Any]":
     return manifest[f"{PREFIX}{name}"].astype(float)
 
 
-def breaches(manifest: pd.DataFrame, limits: QualityParameters) -> list[str]:
-    """Return for each image which limits it breaks, in words."""
-    metrics = metrics_of(manifest, limits)
+def breaches(manifest: pd.DataFrame, settings: IngestionParameters) -> list[str]:
+    """Return for each image which limits it passes, in words."""
+    metrics = metrics_of(manifest, settings)
     columns = [metric_values(manifest, metric.name).tolist() for metric in metrics]
     return [
         "; ".join(filter(None, (metric.breach(value) for metric, value in zip(metrics, values, strict=True))))

@@ -154,6 +154,7 @@ def quality_table(facts: Mapping[str, Any]) -> Table:
     for row in facts["quality"]:
         limits = [f"at least {row['at_least']:g}" if row["at_least"] is not None else ""]
         limits.append(f"at most {row['at_most']:g}" if row["at_most"] is not None else "")
+        limits.append(f"flagged above {row['flagged_above']:g}" if row["flagged_above"] is not None else "")
         numbers = [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("minimum", "p1", "median")]
         numbers += [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("p99", "maximum")]
         title = TITLES.get(row["metric"], row["metric"].replace("_", " ").capitalize())
