@@ -60,8 +60,6 @@ FILMS = 4  # drawn; files are these, each shifted by other pixels
 PROMISED = {"ours / floor, mix": 0.75, "ours / script, mix": 3.0, "ours / script, explicit": 4.5}
 CONFIGURATION = Path(__file__).parents[1] / "conf/base"
 
-refresh.SERIAL_BELOW = 0  # few files stand for many
-
 
 @dataclass(frozen=True)
 class Files:
@@ -126,7 +124,8 @@ def floor_one(path: Path, target: Path) -> None:
         pixels = np.frombuffer(header.PixelData, np.uint16).reshape(ROWS, COLUMNS)
     elif syntax == RLELossless:
         frame = get_frame(header.PixelData, 0, number_of_frames=1)
-        pixels = np.frombuffer(imagecodecs.dicomrle_decode(frame, "u2"), np.uint16).reshape(ROWS, COLUMNS)
+        pixels = np.empty((ROWS, COLUMNS), np.uint16)  # without it, twice the memory is fresh
+        imagecodecs.dicomrle_decode(frame, "u2", out=memoryview(pixels).cast("B"))
     else:
         with Image.open(io.BytesIO(get_frame(header.PixelData, 0, number_of_frames=1))) as image:
             image.reduce = 1  # half the resolution

@@ -162,7 +162,7 @@ class IngestionParameters(ParameterGroup):
     max_megapixels: float = Field(gt=0, description="larger images are refused before they are decoded")
     quality: QualityParameters
     standardise: StandardiseParameters
-    workers: int = Field(description="processes; -1: all cores")
+    workers: int = Field(description="processes; -1: all cores; 1: the run itself, which a crashing decoder ends")
 
 
 class DriftParameters(ParameterGroup):

@@ -188,12 +188,19 @@ class MortalObserver(Observer):
 def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch, harm):
     files[IDS[3]].write_bytes(harm.encode())
     monkeypatch.setattr(refresh, "CPU_SECONDS", 1)
-    monkeypatch.setattr(refresh, "SERIAL_BELOW", 0)
     mortal = MortalObserver(**vars(observer))
     plan = plan_refresh(files, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
     assert ledger["reason"].to_dict() == {image_id: "unreadable" if image_id == IDS[3] else "" for image_id in IDS}
     assert ledger.loc[IDS[3], "detail"] == "the reader died"
+
+
+def test_a_single_file_that_kills_its_reader_does_not_take_the_run_down(files, observer, journal):
+    files[IDS[0]].write_bytes(b"deadly")
+    mortal = MortalObserver(**vars(observer))
+    plan = plan_refresh({IDS[0]: files[IDS[0]]}, {}, mortal, trust_timestamps=True)
+    ledger = carry_out(plan, {}, mortal, journal, workers=2)
+    assert ledger[["image_id", "reason", "detail"]].to_numpy().tolist() == [[IDS[0], "unreadable", "the reader died"]]
 
 
 def test_the_progress_bar_shows_rate_and_time_left(files, observer, journal, monkeypatch):

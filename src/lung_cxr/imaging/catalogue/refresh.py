@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -21,7 +21,6 @@ from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, Observation, Observer, observation
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
 
-SERIAL_BELOW = 64  # files: starting processes takes longer than reading these
 BATCH = 512  # files: so many are read again, one by one, where one of them kills its reader
 CPU_SECONDS = 300  # of one file in a worker: a decoder that does not end dies there; good files take less than two
 JOURNAL_SECONDS = 5.0  # of reading: at most so much is done again after a kill
@@ -35,17 +34,18 @@ def carry_out(plan: RefreshPlan, ledger: Ledger, observer: Observer, journal: Jo
         ledger: What earlier runs saw; not altered.
         observer: Reads one file.
         journal: Keeps what was seen until the ledger is saved.
-        workers: Processes; -1: all cores.
+        workers: Processes; -1: all cores; 1: this process, which a decoder that crashes takes down with it.
 
     Returns:
         One row per image ever seen, `LEDGER_COLUMNS`, sorted by `image_id`.
     """
     seen = _kept(plan, ledger, observer)
+    processes = _processes(workers, len(plan.to_read))
     with Progress(*_progress_columns(), disable=not plan.to_read) as progress:
         task = progress.add_task("Reading radiographs", total=len(plan.to_read))
         unsaved, saved_at = [], time.monotonic()
         for jobs in _batches(plan.to_read):
-            for read in _observe_batch(jobs, ledger, observer, workers):
+            for read in _observe_batch(jobs, ledger, observer, processes):
                 seen[read.image_id] = read
                 unsaved.append(read)
                 progress.advance(task)
@@ -89,14 +89,18 @@ def _progress_columns() -> list[ProgressColumn]:
     return [said, BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn(elapsed_when_finished=True)]
 
 
+def _processes(workers: int, files: int) -> int:
+    """How many to start; two at least, also on one core: a single one would be this process."""
+    return 1 if workers == 1 else max(2, min(effective_n_jobs(workers), files))
+
+
 def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
     return (jobs[start : start + BATCH] for start in range(0, len(jobs), BATCH))
 
 
-def _observe_batch(jobs: Sequence[Job], ledger: Ledger, observer: Observer, workers: int) -> Iterator[Observation]:
+def _observe_batch(jobs: Sequence[Job], ledger: Ledger, observer: Observer, processes: int) -> Iterator[Observation]:
     """Yield observations as they come, in any order; a file that kills its reader does not kill the run."""
     waiting = dict(jobs)
-    processes = 1 if len(jobs) < SERIAL_BELOW else workers
     run = (observer, os.getpid(), CPU_SECONDS)
     tasks = (delayed(_observe)(*run, image_id, path, ledger.get(image_id)) for image_id, path in jobs)
     try:

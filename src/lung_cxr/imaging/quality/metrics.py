@@ -32,8 +32,8 @@ def measure_quality(image: Grey) -> dict[str, float]:
     return {
         "sharpness": float(_laplacian(_shrunk(image, SHARPNESS_SIDE).astype(np.float32)).std()),
         "contrast": float(high - low),
-        "dark_fraction": float((image == 0).mean()),
-        "bright_fraction": float((image == 255).mean()),
+        "dark_fraction": np.count_nonzero(image == 0) / image.size,
+        "bright_fraction": np.count_nonzero(image == 255) / image.size,
     }
 
 
