@@ -61,10 +61,10 @@ def ingest(project: Path, folder: Path, each: int, patients: int) -> pd.DataFram
     loader = OmegaConfigLoader(conf_source=str(project / "conf"), env="demo", **CONFIG_LOADER_ARGS)
     parameters, catalogue = loader["parameters"], DataCatalog.from_config(loader["catalog"])
     changed = {"burned_in_text": "off", "accept_unchecked_pixels": True, "max_fault_fraction": 1.0}
-    parameters["ingestion"] |= changed | {"accept_unknown_view": True, "workers": 2}
+    parameters["ingestion"] |= changed | {"accept_unknown_view": True, "workers": 1}
     for name, model in GROUPS.items():
         catalogue[f"params:{name}"] = model.model_validate(parameters[name])
-    values = parameters["synthetic_hospital"] | {"patients": patients, "burned_in_fraction": 0.0, "workers": 2}
+    values = parameters["synthetic_hospital"] | {"patients": patients, "burned_in_fraction": 0.0, "workers": 1}
     values |= {"minimum_patients_per_class": 1, "defects": dict.fromkeys(values["defects"], each)}
     truth = write_hospital(folder / "data/demo/01_raw/exports", SyntheticHospitalParameters.model_validate(values))
     SequentialRunner().run(create_pipeline().to_outputs("image_manifest"), catalogue)
@@ -116,7 +116,7 @@ def outcomes(truth: pd.DataFrame) -> dict[str, Outcome]:
 
 @pytest.mark.parametrize(
     ("each", "patients", "least"),
-    [(1, 8, 0.5), pytest.param(24, 60, 0.95, marks=pytest.mark.slow)],
+    [(2, 14, 0.5), pytest.param(24, 60, 0.95, marks=pytest.mark.slow)],
 )
 def test_planted_defects_are_found_for_their_reason(project, tmp_path, monkeypatch, each, patients, least):
     monkeypatch.chdir(tmp_path)
