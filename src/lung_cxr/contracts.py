@@ -10,6 +10,7 @@ import pandera.pandas as pa
 from pandera.engines.pandas_engine import BOOL, FLOAT64, INT64
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.imaging.reasons import LABEL_REVIEW
 
 SUBSETS = ("train", "validation", "test")
 KEY = r"^[0-9a-f]{32}$"  # first 32 hex digits of HMAC-SHA256
@@ -97,6 +98,16 @@ image_manifest = _table(
         "qc_status": pa.Column(str, pa.Check.isin(["accepted", "rejected"])),
         "qc_reasons": pa.Column(str),  # ;-separated; flags of accepted images too
         "image_path": pa.Column(str),  # below 03_primary/images: "<2>/<image_id>.png"; "" where nothing was stored
+    }
+)
+
+label_review = _table(
+    {
+        "image_id": _key(),
+        "other_image_id": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),  # "" for a single image
+        "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        "other_label": pa.Column(str, pa.Check.isin([*DISEASES, "other"])),  # the other image's, or the code's
+        "reason": pa.Column(str, pa.Check.isin([*LABEL_REVIEW])),
     }
 )
 

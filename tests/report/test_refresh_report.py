@@ -108,7 +108,8 @@ def test_what_must_be_known_first(catalogue, facts):
     assert "Export 1 has 10 accepted images fewer" in " ".join(notices(fewer, 1.0))
     known = made_up_refresh(catalogue, None).known_exports.assign(synthetic=[True, False, False])
     assert "1 of 3 exports are synthetic" in " ".join(notices(facts_of(catalogue, known_exports=known), 1.0))
-    archived = facts_of(catalogue, summary={"by_export": {"3": {"rows": 52}}, "withdrawn": {}})
+    assert "3: the ICD-10 code does not give the class of the board" in said
+    archived = facts_of(catalogue, summary={"by_export": {"3": {"rows": 52}}, "withdrawn": {}, "label_review": {}})
     assert "Exports 1 and 2 were moved away" in " ".join(notices(archived, 1.0))
 
 

@@ -61,6 +61,13 @@ FLAGS = {
     "near_duplicate_within_patient": "nearly the same image as another of this patient",
 }
 
+LABEL_REVIEW = {
+    "near_duplicate_labels_differ": "nearly the same image twice, under two classes",
+    "exact_duplicate_labels_differ": "the same pixels twice, under two classes",
+    "codes_disagree": "the ICD-10 code does not give the class of the board's diagnosis",
+}
+"""Why a label is for the board to look at again; the image stays as it is."""
+
 
 class Rejection(Exception):  # noqa: N818  (an outcome of reading an image, named as such in the tables)
     """A file is not accepted, for one of the reasons above.

@@ -96,7 +96,7 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
         f"{summary['rows']} rows of {summary['exports']} exports: {summary['accepted_images']} images of "
         f"{summary['accepted_patients']} patients accepted"
     ]
-    lines += [f"{title}: {listed(summary[key])}" for title, key in _PARTS.items() if summary[key]]
+    lines += [f"{title}: {listed(summary[key])}" for title, key in _PARTS.items() if summary.get(key)]
     if summary["exam_days_not_understood"]:
         lines.append(f"Exam days not understood, left empty (emr.date_format): {summary['exam_days_not_understood']}")
     return lines
@@ -116,7 +116,12 @@ def _faults(reasons: Iterable[str]) -> dict[str, int]:
     return {code: counts[code] for code in FAULTS if code in counts}
 
 
-_PARTS = {"Faults": "faults", "Out of scope": "out_of_scope", "Flagged": "flags"}
+_PARTS = {
+    "Faults": "faults",
+    "Out of scope": "out_of_scope",
+    "Flagged": "flags",
+    "Labels for the board to look at again": "label_review",
+}
 
 
 def listed(counts: Mapping[str, int]) -> str:

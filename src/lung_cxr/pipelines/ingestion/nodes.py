@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr import contracts, withdrawal
-from lung_cxr.imaging.catalogue import fault_check, manifest, refresh, summary
+from lung_cxr.imaging.catalogue import fault_check, label_review, manifest, refresh, summary
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.observe import Observer
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
@@ -148,8 +148,8 @@ def judge_images(
     image_folder: Path,
     journal_folder: Path,
     parameters: IngestionParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Accept or reject every image; return the manifest, the rejections and the compared near duplicates."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Accept or reject every image; return manifest, rejections, compared near duplicates and labels to review."""
     Journal(journal_folder).clear()  # `source_files` is saved by now
     judgement = manifest.judge(
         manifest.images_seen(table, excluded, previous_manifest, merged),
@@ -162,10 +162,14 @@ def judge_images(
         ImageStore(image_folder),
         previously_compared,
     )
+    listed_labels = label_review.list_label_reviews(
+        table, judgement.manifest, judgement.compared, parameters.quality.near_duplicate_correlation
+    )
     return (
         contracts.image_manifest.validate(judgement.manifest),
         contracts.rejected_images.validate(judgement.rejected),
         judgement.compared,
+        contracts.label_review.validate(listed_labels),
     )
 
 
@@ -186,6 +190,7 @@ def summarise_ingestion(
     rejected_records: pd.DataFrame,
     image_manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
+    listed_labels: pd.DataFrame,
     refresh_counts: dict[str, Any],
     withdrawals: dict[str, Any],
     icd10: Icd10Parameters,
@@ -193,6 +198,7 @@ def summarise_ingestion(
 ) -> dict[str, Any]:
     """Count what came in, what was accepted and why the rest was not."""
     counted = summary.summarise(known, table, rejected_records, image_manifest, rejected_images)
+    counted["label_review"] = label_review.count_label_reviews(listed_labels)
     settings = {
         "icd10_version": icd10.version,
         "burned_in_text": parameters.burned_in_text,

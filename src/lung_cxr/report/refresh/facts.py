@@ -53,8 +53,8 @@ def gather_facts(
         `headline`; `first` (no report before); `synthetic` (exports); `new_exports` (ordinals); `withdrawn_rows`;
         `catalogue` (accepted images and patients now, images before and the difference); `files` (what was done about
         them); `exports`, one entry each; `classes` before and after; `reasons` with counts by export, meaning and
-        advice; `flags`; `quality` by metric; `drift`, one entry for each new export or else the latest,
-        with `comparisons` (see `measure_drift`) or a `reason` for none.
+        advice; `flags`; `label_review` (labels for the board, by reason); `quality` by metric; `drift`, one entry for
+        each new export or else the latest, with `comparisons` (see `measure_drift`) or a `reason` for none.
     """
     accepted = refreshed.image_manifest[refreshed.image_manifest["qc_status"] == "accepted"]
     known = sorted(refreshed.known_exports["export"].tolist())
@@ -70,6 +70,7 @@ def gather_facts(
         "classes": _classes(refreshed, accepted),
         "reasons": _reasons(refreshed.rejected),
         "flags": _flags(accepted),
+        "label_review": dict(refreshed.summary["label_review"]),
         "quality": _quality(refreshed.image_manifest, ingestion),
         "drift": [_drift(number, accepted, settings) for number in new[-settings.max_exports :] or known[-1:]],
     }

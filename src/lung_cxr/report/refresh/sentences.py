@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lung_cxr.imaging.reasons import LABEL_REVIEW
 from lung_cxr.report.numbers import percent, plural
 
 TITLES = {
@@ -65,10 +66,18 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
             "than at the last report."
             for export in lost
         ),
+        _labels_to_review(facts["label_review"]),
         f"{_exports(gone)} {'was' if len(gone) == 1 else 'were'} moved away; what was accepted stays." if gone else "",
         _synthetic(facts),
     ]
     return [text for text in said if text]
+
+
+def _labels_to_review(counts: Mapping[str, int]) -> str:
+    if not counts:
+        return ""
+    parts = "; ".join(f"{count:,}: {LABEL_REVIEW[reason]}" for reason, count in counts.items())
+    return f"For the board to look at again (02_intermediate/label_review.parquet): {parts}."
 
 
 def _what_came(facts: Mapping[str, Any]) -> str:
