@@ -1,4 +1,5 @@
 import functools
+import hashlib
 import io
 import os
 import re
@@ -18,6 +19,8 @@ from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, Observation, Obse
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.deidentify import burned_in_text
+from lung_cxr.imaging.deidentify.burned_in_text import TextBox
 
 IDS = [f"{number:02x}" * 16 for number in range(6)]
 
@@ -255,13 +258,23 @@ def test_a_truncated_stored_image_is_made_again(files, observer, journal):
     pd.testing.assert_frame_equal(after, ledger)
 
 
-def test_a_vanished_file_whose_image_is_gone_too_is_missing(files, observer, journal):
+def test_a_vanished_file_whose_image_is_gone_too_is_missing_until_the_store_comes_back(files, observer, journal):
     _, ledger = run(files, observer, journal)
     files[IDS[0]].unlink()
-    observer.store.remove(IDS[0])
-    _, after = run(files, observer, journal, ledger)
-    row = after.set_index("image_id").loc[IDS[0]]
-    assert (row["reason"], row["detail"], row["pixel_sha256"]) == ("missing_file", "the stored image too", "")
+    stored = observer.store.folder / observer.store.path(IDS[0])
+    away = stored.rename(stored.with_suffix(".away"))
+    _, without = run(files, observer, journal, ledger)
+    assert (without["reason"][0], without["detail"][0]) == ("missing_file", "the stored image too")
+    away.rename(stored)
+    _, after = run(files, observer, journal, without)
+    assert (after["reason"][0], after["pixel_sha256"][0]) == ("", ledger["pixel_sha256"][0])
+
+
+def test_an_image_whose_file_moved_behind_a_link_out_of_the_export_stays(files, observer, journal):
+    _, ledger = run(files, observer, journal)
+    plan, after = run(files | {IDS[0]: None}, observer, journal, ledger)
+    assert plan.states[IDS[0]] == "vanished"
+    pd.testing.assert_frame_equal(after, ledger)
 
 
 def test_a_vanished_file_under_other_settings_keeps_its_image_which_says_so(files, observer, journal):
@@ -276,13 +289,67 @@ def test_a_vanished_file_under_other_settings_keeps_its_image_which_says_so(file
     assert not back["outdated"].any()
 
 
-def test_what_may_not_be_stored_any_more_leaves_the_store_also_where_its_file_is_gone(files, observer, journal):
+def test_what_may_not_be_stored_any_more_leaves_the_store_only_where_it_can_be_made_again(files, observer, journal):
     _, ledger = run(files, observer, journal)
     files[IDS[0]].unlink()
     strict = replace(observer, accept_unchecked_pixels=False)
     _, after = run(files, strict, journal, ledger)
-    assert after["reason"].tolist() == ["unchecked_pixels"] * 6
-    assert [image_id for image_id in IDS if observer.store.has(image_id)] == []
+    assert after["reason"].tolist() == [""] + ["unchecked_pixels"] * 5
+    assert [image_id for image_id in IDS if observer.store.has(image_id)] == [IDS[0]]
+
+
+def text_at_the_first_look(monkeypatch, looks=1):
+    corners = np.array([[15, 15], [40, 15], [40, 25], [15, 25]], np.float32)
+    found = iter([[TextBox(corners, "NGUYEN VAN MAT", 0.9)]] * looks)
+    monkeypatch.setattr(burned_in_text, "find_text", lambda _: next(found, []))
+
+
+@pytest.mark.parametrize("policy", ["redact", "flag"])
+@pytest.mark.parametrize("is_archived", [True, False])
+def test_text_in_an_image_whose_file_is_gone_is_blacked_out_in_the_store_once(
+    files, observer, journal, monkeypatch, policy, is_archived
+):
+    files = {IDS[0]: files[IDS[0]]}
+    _, ledger = run(files, observer, journal)
+    files[IDS[0]].unlink()
+    text_at_the_first_look(monkeypatch)
+    looking = replace(observer, burned_in_text=policy)
+    plan, after = run({} if is_archived else files, looking, journal, ledger)
+    assert "1 stored images without a file to search for text" in plan.in_words()
+    stored = observer.store.get(IDS[0])
+    assert not stored[15:26, 15:41].any()
+    assert after["pixel_sha256"].tolist() == [hashlib.sha256(stored.tobytes()).hexdigest()]
+    assert (after["reason"][0], after["text_boxes"][0], after["outdated"][0]) == ("", 1, True)
+    plan, again = run(files, looking, journal, after)
+    assert not plan.to_search
+    pd.testing.assert_frame_equal(again, after)
+
+
+def test_a_search_killed_before_it_was_written_down_is_done_again(files, observer, journal, monkeypatch):
+    files = {IDS[0]: files[IDS[0]]}
+    _, ledger = run(files, observer, journal)
+    files[IDS[0]].unlink()
+    journal.clear()
+    text_at_the_first_look(monkeypatch)
+    looking = replace(observer, burned_in_text="redact")
+    run(files, looking, journal, ledger)
+    journal.clear()  # the image has other bytes than the ledger says
+    _, after = run(files, looking, journal, ledger)
+    assert (after["reason"][0], after["text_boxes"][0]) == ("", 0)
+    assert observer.store.has(IDS[0])
+
+
+@pytest.mark.parametrize(("spoil", "looks", "reason"), [(True, 0, "unreadable"), (False, 9, "text_remains")])
+def test_a_stored_image_that_cannot_be_cleared_is_rejected(files, observer, journal, monkeypatch, spoil, looks, reason):
+    files = {IDS[0]: files[IDS[0]]}
+    _, ledger = run(files, observer, journal)
+    files[IDS[0]].unlink()
+    if spoil:
+        (observer.store.folder / observer.store.path(IDS[0])).write_bytes(b"no image")
+    text_at_the_first_look(monkeypatch, looks)
+    _, after = run(files, replace(observer, burned_in_text="redact"), journal, ledger)
+    assert after["reason"].tolist() == [reason]
+    assert observer.store.has(IDS[0]) == spoil  # what only may hold text is never deleted
 
 
 def test_a_file_that_could_not_be_judged_and_then_vanished_keeps_its_image(files, observer, journal, monkeypatch):

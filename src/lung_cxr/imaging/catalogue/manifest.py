@@ -93,8 +93,8 @@ def judge(
         ledger: What was seen in their files.
         limits: All thresholds.
         accept_unknown_view: Keep images whose view nobody wrote down.
-        burned_in_text: `off` takes a header's word that there is none; `flag` and `redact` do not. Images that were
-            stored unseen and whose files are gone, so that nobody can look any more, leave the catalogue.
+        burned_in_text: `off` takes a header's word that there is none; `flag` and `redact` do not. Other images that
+            nobody looked at leave the catalogue; they stay in the store where their files are gone.
         accept_unchecked_pixels: Keep them, flagged `not_looked_at`.
         side: Pixels of a stored image; a smaller source is flagged.
         store: Read only to confirm near duplicates.

@@ -164,15 +164,13 @@ class Observer:
     def kept(self, previous: Observation) -> Observation:
         """Return what holds of an image that cannot be made again, since its file is gone.
 
-        It stays as it is, also where the last attempt to read its file failed. Where its image is not whole, or could
-        not be accepted into the store today, there is nothing to keep.
+        It stays as it is, also where the last attempt to read its file failed. Where its image is not whole it is
+        rejected, not forgotten: the store may have been away, or come back from a backup.
         """
         if not previous.pixel_sha256:
             return previous
-        if not self._may_be_stored(previous):
-            return self._forgotten(previous.image_id, "unchecked_pixels", "its file is gone")
         if not self._is_whole(previous):
-            return self._forgotten(previous.image_id, "missing_file", "the stored image too")
+            return self.failed(previous.image_id, "missing_file", "the stored image too", previous)
         return replace(previous, reason="", detail="")
 
     def _is_same(self, previous: Observation, seen: Observation) -> bool:
@@ -182,15 +180,6 @@ class Observer:
         """Whether the image is in the store, as many bytes as were written."""
         found = self.store.stored_bytes(previous.image_id)
         return found > 0 and previous.stored_bytes in (0, found)
-
-    def _may_be_stored(self, previous: Observation) -> bool:
-        """Whether somebody looked for text in an image, or the policy does not ask for it."""
-        taken_at_its_word = previous.burned_in == "NO" and self.burned_in_text == "off"
-        return previous.text_boxes != NOT_LOOKED or taken_at_its_word or self.accept_unchecked_pixels
-
-    def _forgotten(self, image_id: str, reason: str, detail: str) -> Observation:
-        self.store.remove(image_id)
-        return Observation(image_id, reason=reason, detail=detail)
 
     def _check_header(self, radiograph: Radiograph) -> None:
         if radiograph.view == "lateral":

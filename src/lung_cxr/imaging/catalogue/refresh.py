@@ -20,6 +20,7 @@ from rich.text import Text
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, Observation, Observer, observation
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
+from lung_cxr.imaging.catalogue.search_stored import search_stored
 
 BATCH = 512  # files: so many are read again, one by one, where one of them kills its reader
 CPU_SECONDS = 300  # of one file in a worker: a decoder that does not end dies there; good files take less than two
@@ -40,11 +41,12 @@ def carry_out(plan: RefreshPlan, ledger: Ledger, observer: Observer, journal: Jo
         One row per image ever seen, `LEDGER_COLUMNS`, sorted by `image_id`.
     """
     seen = _kept(plan, ledger, observer)
-    processes = _processes(workers, len(plan.to_read))
-    with Progress(*_progress_columns(), disable=not plan.to_read) as progress:
-        task = progress.add_task("Reading radiographs", total=len(plan.to_read))
+    everything: list[Job] = [*plan.to_read, *((image_id, None) for image_id in plan.to_search)]
+    processes = _processes(workers, len(everything))
+    with Progress(*_progress_columns(), disable=not everything) as progress:
+        task = progress.add_task("Reading radiographs", total=len(everything))
         unsaved, saved_at = [], time.monotonic()
-        for jobs in _batches(plan.to_read):
+        for jobs in _batches(everything):
             for read in _observe_batch(jobs, ledger, observer, processes):
                 seen[read.image_id] = read
                 unsaved.append(read)
@@ -66,6 +68,7 @@ def _kept(plan: RefreshPlan, ledger: Ledger, observer: Observer) -> Ledger:
     """What is known without reading: of files that have not changed, are gone, or that no export names any more."""
     unread = {image_id for image_id, state in plan.states.items() if state == "unchanged"}
     unread.update(image_id for image_id, _ in plan.to_read)
+    unread.update(plan.to_search)
     seen = {image_id: past if image_id in unread else observer.kept(past) for image_id, past in ledger.items()}
     return seen | {image_id: Observation(image_id, reason=reason) for image_id, reason in plan.absent.items()}
 
@@ -112,20 +115,26 @@ def _observe_batch(jobs: Sequence[Job], ledger: Ledger, observer: Observer, proc
 
 
 def _observe(
-    observer: Observer, run: int, cpu_seconds: float, image_id: str, path: Path, previous: Observation | None
+    observer: Observer, run: int, cpu_seconds: float, image_id: str, path: Path | None, previous: Observation | None
 ) -> Observation:
     """Read one file; a worker whose run was killed ends instead of writing into the store of the next one.
 
     It also ends where a file takes too long: decoders cannot be interrupted otherwise. The run itself never does so.
     """
     if run == os.getpid():
-        return observer.observe(image_id, path, previous)
+        return _look(observer, image_id, path, previous)
     if run != os.getppid():
         os._exit(1)
     _end_after(cpu_seconds)
-    read = observer.observe(image_id, path, previous)
+    read = _look(observer, image_id, path, previous)
     _end_after(0)
     return read
+
+
+def _look(observer: Observer, image_id: str, path: Path | None, previous: Observation | None) -> Observation:
+    if path is None:
+        return search_stored(observer.store, previous or Observation(image_id))
+    return observer.observe(image_id, path, previous)
 
 
 def _end_after(cpu_seconds: float) -> None:

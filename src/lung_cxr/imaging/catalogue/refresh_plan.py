@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from lung_cxr.imaging.catalogue.observe import ABSENT, Observation, Observer
+from lung_cxr.imaging.catalogue.search_stored import must_be_searched
 
 Ledger = dict[str, Observation]
-Job = tuple[str, Path]
+Job = tuple[str, Path | None]  # image_id and its file; None: the stored image is looked at
 State = Literal["new", "changed", "remade", "compared", "unchanged", "absent", "vanished"]
 
 
@@ -25,13 +26,15 @@ class RefreshPlan:
         states: image_id → `new`: never seen; `changed`: another size or time; `remade`: the same file, read again since
             the settings changed, its image is not whole or the last run could not judge it; `compared`: the same size
             and time, but these are not trusted; `unchanged`: not opened; `absent`: no file, now or ever; `vanished`: it
-            was there in an earlier run.
+            was there in an earlier run, and is not, or lies behind a link out of the export.
         to_read: (image_id, file) of the first four.
+        to_search: Images whose files are gone, stored when nobody looked for text, to be looked at in the store.
         absent: Images without a file → the reason.
     """
 
     states: dict[str, State] = field(default_factory=dict)
     to_read: list[Job] = field(default_factory=list)
+    to_search: list[str] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
 
     def number(self, *states: State) -> int:
@@ -43,6 +46,7 @@ class RefreshPlan:
         files = len(self.to_read) + self.number("unchanged")
         vanished = self.number("vanished")
         gone = f"; {vanished} are gone, their images stay" if vanished else ""
+        gone += f"; {len(self.to_search)} stored images without a file to search for text" if self.to_search else ""
         if not self.to_read:
             return f"Nothing new: 0 of {files} files read{gone}"
         parts = [f"{self.number('new')} new", f"{self.number('changed')} changed"]
@@ -66,14 +70,14 @@ def plan_refresh(
     unchanged: State = "unchanged" if trust_timestamps else "compared"
     for image_id, path in files.items():
         previous, status = ledger.get(image_id), _status(path)
-        if path is None:
-            plan.absent[image_id] = "path_outside_export"
-        elif status is None and (previous is None or previous.size_bytes == ABSENT):
-            plan.absent[image_id] = "missing_file"
+        if status is None and (previous is None or previous.size_bytes == ABSENT):
+            plan.absent[image_id] = "path_outside_export" if path is None else "missing_file"
         state = _state(previous, status, observer, unchanged) if image_id not in plan.absent else "absent"
         plan.states[image_id] = state
-        if path is not None and state in ("new", "changed", "remade", "compared"):
+        if state in ("new", "changed", "remade", "compared"):
             plan.to_read.append((image_id, path))
+    gone = [past for past in ledger.values() if plan.states.get(past.image_id, "vanished") == "vanished"]
+    plan.to_search = [past.image_id for past in gone if must_be_searched(past, observer)]
     return plan
 
 

@@ -106,7 +106,7 @@ def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
     images["hidden"] = np.select(
         [
             np.array([not TEXT_IN_PIXELS.isdisjoint(found) for found in codes], dtype=bool),
-            (images["image_path"] == "").to_numpy(),
+            np.array([not catalogue.store.has(image_id) for image_id in images["image_id"]], dtype=bool),
             unseen.to_numpy() | np.array(["not_looked_at" in found for found in codes], dtype=bool),
         ],
         ["the pixels may hold text", "nothing is stored", "nobody looked for text in the pixels"],
