@@ -130,11 +130,13 @@ def test_one_backbone_trains_alone(trained):
         assert (trained.folder / f"data/test/06_models/mobilenet/{strategy}/seed_7/model.keras").is_file()
 
 
+@pytest.mark.slow  # quick: pipelines/test_training.py
 def test_one_run_that_is_up_to_date_is_skipped_saying_so(trained):
     printed = trained.kedro("run", "--env", "test", "--pipelines", "training", "--namespaces", "mobilenet.dynamic")
     assert "up to date" in printed
 
 
+@pytest.mark.slow  # quick: pipelines/test_training.py
 def test_a_run_that_fails_says_why_and_the_command_ends_non_zero(trained):
     printed = trained.kedro(
         "run", "--env", "test", "--pipelines", "training", "--namespaces", "vgg16.dynamic",

@@ -110,14 +110,9 @@ class Opener:
     def text(self, where: str, text: str, depth: int) -> Iterator[Text]:
         """Yield a text as it is, and decoded in every way that it may have been encoded."""
         yield Text(where, text, (text,))
-        if "&" in text:
-            yield Text(f"{where}{STEP}entities", html.unescape(text))
-        if "<" in text:
-            yield Text(f"{where}{STEP}without tags", TAGS.sub("", text))
-        if "%" in text:
-            yield Text(f"{where}{STEP}percent", urllib.parse.unquote(text))
-        if "\\" in text:
-            yield from self._unescaped(where, text)
+        for plain, how in {plain: how for how, plain in self._unescaped(text)}.items():
+            if plain != text:
+                yield Text(f"{where}{STEP}{how}", plain)
         if text[:1] in "{[" and text[-1:] in "}]" and depth < MAX_DEPTH:
             yield from self._json(where, text, depth)
         for decoded, how in self._decoded(text):
@@ -162,14 +157,17 @@ class Opener:
                 wide = data[start:].decode(name, "replace")
                 yield Text(f"{where}{STEP}{name}", EASTERN.sub(BOUNDARY, wide))
 
-    def _unescaped(self, where: str, text: str) -> Iterator[Text]:
-        def one(match: re.Match[str]) -> str:
-            return chr(int(match[0][2:], 16) if match[0][1] in "ux" else int(match[0][1:], 8) & 255)
-
-        plain = ESCAPES.sub(one, text)
-        yield Text(f"{where}{STEP}escapes", plain)
-        as_bytes = plain.encode("latin-1", "replace").decode("utf-8", "replace")  # the repr of UTF-8 bytes
-        yield Text(f"{where}{STEP}escapes", as_bytes)
+    def _unescaped(self, text: str) -> Iterator[tuple[str, str]]:
+        if "&" in text:
+            yield "entities", html.unescape(text)
+        if "<" in text:
+            yield "without tags", TAGS.sub("", text)
+        if "%" in text:
+            yield "percent", urllib.parse.unquote(text)
+        if "\\" in text:
+            plain = ESCAPES.sub(lambda match: chr(_code_of(match[0])), text)
+            yield "escapes", plain
+            yield "escapes", plain.encode("latin-1", "replace").decode("utf-8", "replace")  # the repr of UTF-8 bytes
 
     def _json(self, where: str, text: str, depth: int) -> Iterator[Text]:
         try:
@@ -192,6 +190,10 @@ class Opener:
             content = bytes.fromhex(match[0])
             if _is_something(content):
                 yield content, "hexadecimal"
+
+
+def _code_of(escape: str) -> int:
+    return int(escape[2:], 16) if escape[1] in "ux" else int(escape[1:], 8) & 255
 
 
 def _is_something(content: bytes) -> bool:

@@ -15,6 +15,7 @@ A number of n digits that has nothing to do with any of k needles thus meets one
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 HEX_KEY = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-fA-F])[0-9a-fA-F]{16,}(?![0-9A-Za-z])")
 AREA_CODE = re.compile(r"\((\d{2,5})\)[ -]?(?=\d)")  # (090) 312-3456
@@ -32,12 +33,16 @@ def numbers_in(text: str) -> Iterator[str]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     text = AREA_CODE.sub(r"\1", HEX_KEY.sub("|", WRAPPED.sub("\n", text)))
-    for run in RUN.finditer(text):
-        parts = GROUPS.findall(run.group())
-        separators, groups = [part[0].strip() or " " for part in parts], [part[1] for part in parts]
-        yield from _single(separators, groups)
-        if len(groups) > 1:
-            yield from _together(separators, groups)
+    for run in dict.fromkeys(RUN.findall(text)):
+        yield from _of_run(run)
+
+
+@lru_cache(maxsize=2**17)  # logs say the same again and again, and every text is searched in several decodings
+def _of_run(run: str) -> tuple[str, ...]:
+    parts = GROUPS.findall(run)
+    separators, groups = [part[0].strip() or " " for part in parts], [part[1] for part in parts]
+    together = _together(separators, groups) if len(groups) > 1 else ()
+    return (*_single(separators, groups), *together)
 
 
 def _single(separators: list[str], groups: list[str]) -> Iterator[str]:

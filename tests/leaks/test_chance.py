@@ -16,7 +16,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import SyntheticHospitalParameters
 from lung_cxr.synthetic.schedule import draw_schedule
 
-SIZE = 4_000
+SIZE = 1_500
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ print(json.dumps({"backend": keras.backend.backend(), "sd": sd, "as_expected": c
 """
 
 
+@pytest.mark.slow  # quick: a whole run on JAX, training/test_other_backends.py
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_predicts_adapts_and_freezes_alike(backend, project, tiny, images, tmp_path):
     if find_spec(backend) is None:
