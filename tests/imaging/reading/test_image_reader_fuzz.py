@@ -133,7 +133,7 @@ def test_a_damaged_file_is_an_image_or_has_one_reason(recipe, side):
 
 
 @pytest.mark.slow
-@settings(max_examples=60_000, deadline=5000, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6_000, deadline=5000, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(recipe=DAMAGED, side=st.sampled_from([None, SIDE]))
 def test_many_more_damaged_files(recipe, side):
     check(damaged(recipe), side)
