@@ -59,7 +59,7 @@ def strip(pixels: Field, generator: Generator) -> Field:
 
 
 def copied(pixels: Field, generator: Generator) -> Field:
-    """Once more through another console: a little smaller, a little brighter."""
+    """Written once more: a little smaller, a little brighter."""
     return _resized(pixels, generator.uniform(0.88, 0.97)) * np.float32(generator.uniform(0.95, 1.05))
 
 

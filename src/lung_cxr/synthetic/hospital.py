@@ -138,8 +138,9 @@ def _film(visit: Radiograph, parameters: SyntheticHospitalParameters) -> Film:
 
 
 def _machine(parameters: SyntheticHospitalParameters, visit: Radiograph) -> Machine:
-    number = visit.number if visit.copy_of is None else visit.copy_of
-    return choose_machine(stream(parameters, RECORD, number).spawn(1)[0], visit.extension)
+    shown = visit.picture_of or visit  # a film filed once more keeps its grey curve
+    number = shown.number if shown.copy_of is None else shown.copy_of
+    return choose_machine(stream(parameters, RECORD, number).spawn(1)[0], shown.extension)
 
 
 def _write_images(folder: Path, schedule: list[Radiograph], parameters: SyntheticHospitalParameters) -> None:

@@ -163,6 +163,7 @@ def _with_identifiers(parameters: SyntheticHospitalParameters, visit: Radiograph
     generator = stream(parameters, RECORD, source)  # a copy has the format and the text of its original
     extension = str(generator.choice(["dcm", "png", "jpg"], p=[0.92, 0.05, 0.03]))
     shown = None if visit.picture_of is None else _with_identifiers(parameters, visit.picture_of)
+    extension = extension if shown is None else shown.extension
     burned_in = bool(generator.random() < parameters.burned_in_fraction)
     return replace(
         visit,

@@ -193,12 +193,16 @@ class Observer:
 
     def _stored(self, seen: Observation, radiograph: Radiograph) -> Observation:
         image = standardise(radiograph, self.standardise)
-        inversion = measure_chest(image)["inversion"]
-        if exceeds(inversion, self.standardise.max_inversion):
+        chest = measure_chest(image)
+        inversion = chest["inversion"]
+        is_negative = exceeds(inversion, self.standardise.max_inversion)
+        if is_negative:
             image, seen = 255 - image, replace(seen, inverted=True)
         cleared = self._cleared_of_text(image, radiograph)
         square = pad_to_square(cleared.image, self.standardise.side)
-        metrics = measure_quality(cleared.smooth) | measure_chest(cleared.smooth) | {"inversion": inversion}
+        if is_negative or cleared.pieces > 0:  # another picture than was scored
+            chest = measure_chest(cleared.smooth)
+        metrics = measure_quality(cleared.smooth) | chest | {"inversion": inversion}
         measured = replace(
             seen,
             pixel_sha256=hashlib.sha256(square.tobytes()).hexdigest(),
