@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from lung_cxr.datasets import WholeTextDataset
+from lung_cxr.datasets import WholeJSONDataset, WholeTextDataset
 
 
-def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_text(tmp_path, monkeypatch):
-    dataset = WholeTextDataset(filepath=str(tmp_path / "02_intermediate/key_fingerprint.txt"))
+@pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
+def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_one(tmp_path, monkeypatch, kind):
+    dataset = kind(filepath=str(tmp_path / "02_intermediate/file"))
     dataset.save("a" * 32)
 
     def killed(path, *_, **__):
@@ -19,9 +20,10 @@ def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_text(tm
         with pytest.raises(KeyboardInterrupt):
             dataset.save("b" * 32)
     assert dataset.load() == "a" * 32
-    assert [path.name for path in (tmp_path / "02_intermediate").iterdir()] == ["key_fingerprint.txt"]
+    assert [path.name for path in (tmp_path / "02_intermediate").iterdir()] == ["file"]
 
 
-def test_a_bucket_is_refused_with_the_reason():
+@pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
+def test_a_bucket_is_refused_with_the_reason(kind):
     with pytest.raises(DatasetError, match="mounted file system, found memory"):
-        WholeTextDataset(filepath="memory://bucket/key_fingerprint.txt").save("a")
+        kind(filepath="memory://bucket/file").save("a")

@@ -38,6 +38,17 @@ def test_nothing_goes_where_no_array_holds_the_image(arrays):
     assert names(arrays) == before
 
 
+def test_what_a_killed_run_left_unlisted_goes_and_the_rest_of_the_array_stays(arrays):
+    array = arrays / "pixels_32.npy"
+    whole = array.read_bytes()
+    array.write_bytes(whole + b"withdrawn")
+    (arrays / "pixels_32.npy.new").write_bytes(b"withdrawn")
+    assert erase_pixels(arrays, {"c"}) == 0
+    assert array.read_bytes() == whole
+    assert not (arrays / "pixels_32.npy.new").exists()
+    assert np.load(array).shape == (1, 32, 32)
+
+
 def test_the_list_left_by_a_kill_goes_with_the_half_laid_array(arrays):
     (arrays / "pixels_48.npy").rename(arrays / "pixels_48.npy.new")
     assert erase_pixels(arrays, {"b"}) == 1

@@ -66,6 +66,13 @@ def committed_rows(path: Path, size: int) -> int:
     return min(rows, in_file) if start == _header(rows, size) else 0
 
 
+def cut_uncommitted(path: Path, size: int) -> None:
+    """Take away what stands behind the committed rows: images that a killed run wrote and no list names."""
+    rows = committed_rows(path, size)
+    if rows:
+        os.truncate(path, len(_header(rows, size)) + rows * size**2)
+
+
 def _stated_rows(header: bytes) -> int:
     """Length of the first axis; 0 where this is no header."""
     buffer = BytesIO(header)
