@@ -20,7 +20,7 @@ from lung_cxr.imaging.emr.records import with_keys
 from lung_cxr.splitting.erase_pixels import erase_pixels
 from lung_cxr.training.affected_runs import affected_runs, mark_affected_runs
 
-NOBODY: dict[str, Any] = {"listed": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
+NOBODY: dict[str, Any] = {"listed": 0, "not_found": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +69,10 @@ def erase_withdrawn(
         places: Where to look.
 
     Returns:
-        `listed` (numbers on the list), `rows` (export → rows left out), `erased` (what this run found and erased;
-        all 0 where it was done before), `same_pixels_left` (images of other numbers that were stored with the very
-        same pixels: somebody must look whose they are).
+        `listed` (numbers on the list), `not_found` (numbers that no row here names, merged ones counted too, nor the
+        manifest: archived, erased before, or written otherwise than in the tables), `rows` (export → rows left out),
+        `erased` (what this run found and erased; all 0 where it was done before), `same_pixels_left` (images of other
+        numbers that were stored with the very same pixels: somebody must look whose they are).
     """
     patients = {secret.key("patient", number) for number in lists.withdrawn}
     own = with_keys(rows, secret, width)
@@ -79,7 +80,11 @@ def erase_withdrawn(
     known_images = erase.find_images(named, patients)
     images = known_images | set(own["image_id"])
     keys = patients | images | set(own["study_key"])
-    same_pixels = _same_pixels(places.primary / "image_manifest.parquet", images)
+    manifest = _table(places.primary / "image_manifest.parquet")
+    same_pixels = _same_pixels(manifest, images)
+    not_found = _not_found(
+        lists, set(own["patient_id"]), set() if manifest is None else set(manifest["patient_key"]), secret
+    )
     split, memory = (_table(places.model_input / name) for name in ("split.parquet", "patient_subsets.parquet"))
     mark_affected_runs(places.models, places.outputs, patients, split, memory)
     erased = {"predictions": sum(erase.erase_rows(path, keys) for path in erase.tables_below(places.outputs))}
@@ -92,7 +97,8 @@ def erase_withdrawn(
     tables += [path for path in places.named_last if path.exists()]
     erased["rows_of_tables"] = sum(erase.erase_rows(path, keys) for path in tables)
     counts = {str(export): int(number) for export, number in rows["export"].value_counts().sort_index().items()}
-    return {"listed": lists.listed, "rows": counts, "erased": erased, "same_pixels_left": same_pixels}
+    found = {"listed": lists.listed, "not_found": not_found, "rows": counts}
+    return {**found, "erased": erased, "same_pixels_left": same_pixels}
 
 
 def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
@@ -102,6 +108,12 @@ def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[
     if any(withdrawals["erased"].values()):
         listed = ", ".join(f"{what} {count}" for what, count in withdrawals["erased"].items())
         logger.warning("Patients who withdrew were erased: %s", listed)
+    if withdrawals["not_found"]:
+        logger.warning(
+            "%d numbers of withdrawn.csv (and those merged with them) are in no row that is here, nor in the "
+            "catalogue: right where they were erased before or never came; else look how the tables write them",
+            withdrawals["not_found"],
+        )
     if withdrawals["same_pixels_left"]:
         logger.warning(
             "%d images of other patient numbers have the very pixels of one that was erased: look whose they are",
@@ -118,8 +130,14 @@ def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[
     return {**withdrawals, "affected_runs": runs}
 
 
-def _same_pixels(manifest: Path, images: set[str]) -> int:
-    table = _table(manifest)
+def _not_found(lists: PatientLists, numbers: set[str], patient_keys: set[str], secret: Secret) -> int:
+    """How many numbers neither rows nor catalogue name, nor any other number of the same person."""
+    persons = {number: person for person in lists.persons for number in person}
+    found = numbers | {number for number in lists.withdrawn if secret.key("patient", number) in patient_keys}
+    return sum(found.isdisjoint(persons.get(number, (number,))) for number in lists.withdrawn)
+
+
+def _same_pixels(table: pd.DataFrame | None, images: set[str]) -> int:
     if table is None:
         return 0
     own = table["image_id"].isin(images)

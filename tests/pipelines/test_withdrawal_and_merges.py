@@ -65,7 +65,8 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
     assert "3 runs saw" not in caplog.text
     assert "2 runs saw patients who withdrew" in caplog.text
     report = split_hospital.report("withdrawal_report")
-    assert report["listed"] == 4
+    assert (report["listed"], report["not_found"]) == (4, 1)
+    assert "1 numbers of withdrawn.csv" in caplog.text  # a slip of the pen would leave somebody in
     assert report["rows"] == {"1": 3}
     assert report["erased"]["images"] == 3
     assert report["erased"]["refresh_pages"] == 1  # it may have shown them

@@ -12,7 +12,8 @@ ARRAYS = "pixel_arrays.json"
 def erase_pixels(pixel_folder: Path, image_ids: set[str]) -> int:
     """Delete every pixel array that may hold one of these images; return how many.
 
-    Of the others, what a killed run left unlisted goes: a half laid array, and rows behind the last one. What names the rows goes last, so that a run that is killed in between finds the same arrays again.
+    Of the others, what a killed run left unlisted goes: a half laid array, and rows behind the last one. What names the
+    rows goes last, so that a run that is killed in between finds the same arrays again.
 
     Args:
         pixel_folder: `05_model_input`.

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.catalogue.lock import CatalogueInUseError, sole_writer
+from lung_cxr.imaging.catalogue.lock import CatalogueInUseError, HalfChangedError, sole_writer
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.verify import main
 
@@ -44,6 +44,13 @@ def test_turned_bytes_other_pixels_and_missing_files_are_told_apart(root, capsys
     assert store.has(IDS[0])
     assert main([str(root), "--remove"]) == 1
     assert [store.has(image_id) for image_id in IDS] == [False, False, False, True]
+
+
+def test_it_takes_nothing_away_while_the_key_is_being_changed(root):
+    (root / "02_intermediate").mkdir()
+    (root / "02_intermediate/key_fingerprint.txt").write_text(f"{'a' * 32}>{'b' * 32}")
+    with pytest.raises(HalfChangedError):
+        main([str(root), "--remove"])
 
 
 def test_it_waits_for_no_refresh(root, monkeypatch):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 from joblib import Parallel, delayed
 
-from lung_cxr.imaging.catalogue.lock import sole_writer
+from lung_cxr.imaging.catalogue.lock import refuse_half_changed, sole_writer
 from lung_cxr.imaging.catalogue.store import ImageStore
 
 NAMED = 20  # ids in the message
@@ -82,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     store = ImageStore(chosen.root / "03_primary/images")
     with sole_writer(chosen.root / "02_intermediate"):
+        refuse_half_changed(chosen.root / "02_intermediate")
         manifest = pd.read_parquet(chosen.root / "03_primary/image_manifest.parquet")
         found = verify(manifest, store, workers=-1)
         for image_id in found.damaged if chosen.remove else []:
