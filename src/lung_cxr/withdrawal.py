@@ -15,8 +15,8 @@ from lung_cxr.imaging.catalogue import erase
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.persons import PatientLists
-from lung_cxr.imaging.emr.records import with_keys
 from lung_cxr.splitting.erase_pixels import erase_pixels
 from lung_cxr.training.affected_runs import affected_runs, mark_affected_runs
 

@@ -16,7 +16,7 @@ from lung_cxr.imaging.emr.exports import (
     read_image_paths,
     stays_inside,
 )
-from lung_cxr.imaging.emr.records import key_paths
+from lung_cxr.imaging.emr.keys import key_paths
 from lung_cxr.imaging.emr.tables import TableError
 
 NAME = "Nguyễn Văn Bí Mật"

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, Export, locate_images, number_exports, read_image_paths
-from lung_cxr.imaging.emr.records import clean_records, key_paths
+from lung_cxr.imaging.emr.keys import key_paths
+from lung_cxr.imaging.emr.records import clean_records
 from lung_cxr.imaging.emr.tables import TableError
 
 # more by hand: LUNG_CXR_FUZZ_EXAMPLES=2000 pytest tests/imaging/emr/test_fuzz_tables.py

@@ -4,7 +4,7 @@ import pytest
 
 from lung_cxr import contracts
 from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS
-from lung_cxr.imaging.emr.records import clean_records, normalised_path
+from lung_cxr.imaging.emr.records import clean_records
 from lung_cxr.imaging.reasons import RECORD_FAULTS
 
 
@@ -187,11 +187,6 @@ def test_nothing_identifying_is_left(clean):
     assert (len(cleaned.records), len(cleaned.rejected)) == (1, 1)
     everything = "".join(frame.to_csv() for frame in cleaned)
     assert not [value for value in cells.values() if value in everything]
-
-
-@pytest.mark.parametrize(("written", "normal"), [("./a//b.dcm", "a/b.dcm"), ("a\\b.dcm ", "a/b.dcm"), ("", "")])
-def test_a_path_has_one_spelling(written, normal):
-    assert normalised_path(written) == normal
 
 
 def test_thousands_of_rows_take_no_longer_than_a_second(secret, nobody_merged, emr, icd10):

@@ -21,7 +21,7 @@ from lung_cxr.imaging.catalogue.lock import FINGERPRINT
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.records import with_keys
+from lung_cxr.imaging.emr.keys import with_keys
 
 REMADE = {"records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"}
 """Tables that the next ingestion makes anew: a row that cannot be renamed is left out of them."""

@@ -162,7 +162,7 @@ def locate_images(
         records: `image_id, source_export, file_key`.
         exports: By name.
         known: Names to ordinals.
-        paths: `export, file_key, image_path`, from `records.key_paths`.
+        paths: `export, file_key, image_path`, from `keys.key_paths`.
     """
     names = dict(zip(known["export"], known["export_id"], strict=True))
     there = records.merge(paths, left_on=["source_export", "file_key"], right_on=["export", "file_key"])

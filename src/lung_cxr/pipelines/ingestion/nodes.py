@@ -16,7 +16,7 @@ from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
-from lung_cxr.imaging.emr import persons, records
+from lung_cxr.imaging.emr import keys, persons, records
 from lung_cxr.imaging.emr.persons import read_patient_lists
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 from lung_cxr.splitting.memory import checked_memory
@@ -126,7 +126,7 @@ def standardise_images(
         parameters.max_megapixels,
     )
     to_read = table[table["view"] != "lateral"]
-    paths = records.key_paths(hospital.read_image_paths(exports, known, emr), secret)
+    paths = keys.key_paths(hospital.read_image_paths(exports, known, emr), secret)
     files = hospital.locate_images(to_read, exports, known, paths)
     journal = Journal(journal_folder)
     ledger = refresh.read_ledger(previous_source_files, journal)
