@@ -40,11 +40,10 @@ def every_row_faulty(place):
     _rows(place).assign(icd10_primary=OWNER.name, image_path=f"../{OWNER.name}").to_parquet(place.odd / "emr.parquet")
 
 
-def columns_that_slipped(place):
-    """Each column holds what belongs into the next."""
+def columns_that_changed_places(place):
     rows = _rows(place)
-    rows[list(rows.columns)] = rows[[*rows.columns[1:], rows.columns[0]]].to_numpy()
-    rows.to_parquet(place.odd / "emr.parquet")
+    swapped = rows.assign(image_path=rows["patient_name"], patient_name=rows["image_path"], icd10_primary="J18.9")
+    swapped.assign(diagnosis="").to_parquet(place.odd / "emr.parquet")
 
 
 def withdrawals_without_header(place):
@@ -69,7 +68,7 @@ BROKEN = {
     no_table: "none of the tables",
     no_workbook: "cannot be read",
     every_row_faulty: TOO_MANY,
-    columns_that_slipped: TOO_MANY,
+    columns_that_changed_places: TOO_MANY,
     withdrawals_without_header: "no column",
     merges_in_a_circle: "patient_aliases.csv",
     a_store_that_cannot_be_written: "Error",
