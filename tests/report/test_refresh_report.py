@@ -148,6 +148,13 @@ def test_rejected_images_are_shown_by_reason_with_row_and_broken_limit(catalogue
     }
 
 
+def test_a_stored_image_that_is_gone_does_not_stop_the_page(tmp_path):
+    catalogue = made_up_catalogue(tmp_path)
+    catalogue.store.remove(catalogue.image_manifest["image_id"][3])
+    blurred = next(group for group in rejected_sheet(catalogue, most=50) if group.code == "blurred")
+    assert (len(blurred.thumbnails), list(blurred.not_shown)) == (1, ["1 image, nothing is stored"])
+
+
 @pytest.mark.parametrize("code", sorted(TEXT_IN_PIXELS))
 def test_an_image_that_may_hold_text_is_never_shown_though_it_is_stored(catalogue, code):
     manifest = catalogue.image_manifest.copy()

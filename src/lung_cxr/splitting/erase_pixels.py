@@ -22,7 +22,8 @@ def erase_pixels(pixel_folder: Path, image_ids: set[str]) -> int:
     deleted = 0
     for array in sorted({*pixel_folder.glob("pixels_*.npy"), *_arrays_of_lists(pixel_folder)}):
         rows = array.with_suffix(".rows.parquet")
-        array.with_suffix(".npy.new").unlink(missing_ok=True)
+        for unfinished in (array.with_suffix(".npy.new"), rows.with_suffix(".new")):
+            unfinished.unlink(missing_ok=True)
         if rows.exists() and not pd.read_parquet(rows, columns=["image_id"])["image_id"].isin(image_ids).any():
             if array.exists():
                 cut_uncommitted(array, int(array.stem.removeprefix("pixels_")))

@@ -54,7 +54,8 @@ def scrub_notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> "pd.Series[str]":
 
     Args:
         rows: `clinical_note, patient_name, patient_id, study_id`, the numbers cleaned.
-        all_rows: `patient_id, study_id` of every row: no note may hold the number of another patient either.
+        all_rows: `patient_id, study_id` of every row: no note may hold another's either, but numbers of up to four
+            characters, which may be anything.
 
     Returns:
         Notes under the index of `rows`; "" where there was none.
