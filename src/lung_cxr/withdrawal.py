@@ -13,6 +13,7 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue import erase
 from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.keyed_tables import tables_below
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.keys import with_keys
@@ -87,13 +88,13 @@ def erase_withdrawn(
     )
     split, memory = (_table(places.model_input / name) for name in ("split.parquet", "patient_subsets.parquet"))
     mark_affected_runs(places.models, places.outputs, patients, split, memory)
-    erased = {"predictions": sum(erase.erase_rows(path, keys) for path in erase.tables_below(places.outputs))}
+    erased = {"predictions": sum(erase.erase_rows(path, keys) for path in tables_below(places.outputs))}
     erased["pixel_arrays"] = erase_pixels(places.model_input, images)
     erase.erase_from_journal(Journal(places.journal), images)
     erased["refresh_pages"] = erase.erase_files(places.refresh_pages, "*.html") if known_images else 0
     erased["images"] = erase.erase_images(ImageStore(places.images), images)
     folders = (places.intermediate, places.primary, places.model_input)
-    tables = [path for folder in folders for path in erase.tables_below(folder) if path not in places.named_last]
+    tables = [path for folder in folders for path in tables_below(folder) if path not in places.named_last]
     tables += [path for path in places.named_last if path.exists()]
     erased["rows_of_tables"] = sum(erase.erase_rows(path, keys) for path in tables)
     counts = {str(export): int(number) for export, number in rows["export"].value_counts().sort_index().items()}

@@ -5,9 +5,7 @@ from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
-from lung_cxr.datasets.whole_json import WholeJSONDataset
-from lung_cxr.datasets.whole_parquet import WholeParquetDataset
-from lung_cxr.datasets.whole_text import WholeTextDataset
+from lung_cxr.datasets.whole import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 
 __all__ = [
     "BaselineRunsDataset",

@@ -3,17 +3,14 @@
 What is looked up goes last: a run that is killed in between finds the same patients again and finishes.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.keyed_tables import key_columns
 from lung_cxr.imaging.catalogue.store import ImageStore
-
-KEY_COLUMNS = ("patient_key", "study_key", "image_id", "other_image_id", "file_key")
 
 
 def find_images(tables: list[Path], patient_keys: set[str]) -> set[str]:
@@ -29,7 +26,7 @@ def erase_rows(path: Path, keys: set[str]) -> int:
         path: Not written where it holds none of them, or has no column of keys.
         keys: Of patients, studies, images and files: keys of different kinds never meet.
     """
-    columns = [name for name in KEY_COLUMNS if name in pq.read_schema(path).names]
+    columns = key_columns(path)
     if not columns:
         return 0
     hit = pd.read_parquet(path, columns=columns).isin(keys).any(axis=1).to_numpy()
@@ -67,12 +64,3 @@ def erase_from_journal(journal: Journal, image_ids: set[str]) -> None:
     if any(journal.folder.iterdir()):
         journal.clear()
         journal.append(kept)
-
-
-def tables_below(folder: Path) -> Iterator[Path]:
-    """Every Parquet table of a folder, at any depth; what a killed run left half written goes."""
-    for path in sorted(folder.rglob("*.parquet")):
-        if path.name.startswith(".unfinished-"):
-            path.unlink()
-        else:
-            yield path

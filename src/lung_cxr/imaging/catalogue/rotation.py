@@ -12,11 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 from joblib import Parallel, delayed
 
 from lung_cxr.atomic import written_whole
-from lung_cxr.imaging.catalogue.erase import KEY_COLUMNS, tables_below
+from lung_cxr.imaging.catalogue.keyed_tables import key_columns, tables_below
 from lung_cxr.imaging.catalogue.lock import FINGERPRINT
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.summary import IngestionError
@@ -116,7 +115,7 @@ def count_unknown(tables: Iterable[Path], names: NewNames) -> dict[str, int]:
     counts: dict[str, int] = {}
     for path in tables:
         is_memory = path.stem not in REMADE and not path.name.startswith("pixels_")
-        if is_memory and (columns := _key_columns(path)):
+        if is_memory and (columns := key_columns(path)):
             unknown = _unknown_rows(pd.read_parquet(path, columns=columns), names)
             counts[path.name] = counts.get(path.name, 0) + int(unknown.sum())
     return {name: count for name, count in counts.items() if count}
@@ -126,7 +125,7 @@ def unknown_images(tables: Iterable[Path], names: NewNames) -> set[str]:
     """Return the ids of images that no raw row names any more."""
     found: set[str] = set()
     for path in tables:
-        if "image_id" in _key_columns(path):
+        if "image_id" in key_columns(path):
             ids = pd.read_parquet(path, columns=["image_id"])["image_id"]
             found |= set(ids[names.unknown(ids)])
     return found
@@ -134,7 +133,7 @@ def unknown_images(tables: Iterable[Path], names: NewNames) -> set[str]:
 
 def rename_table(path: Path, names: NewNames) -> None:
     """Rewrite a table under the new names; rows that have none are left out. Does nothing the second time."""
-    columns = _key_columns(path)
+    columns = key_columns(path)
     if not columns:
         return
     table = pd.read_parquet(path)
@@ -192,11 +191,6 @@ def mark_under_way(intermediate: Path, old: Secret, new: Secret) -> None:
     """Say in the fingerprint that nothing but this command may run."""
     with written_whole(intermediate / FINGERPRINT) as unfinished:
         unfinished.write_text(under_way(old, new), encoding="utf-8")
-
-
-def _key_columns(path: Path) -> list[str]:
-    names = pq.read_schema(path).names
-    return [name for name in KEY_COLUMNS if name in names]
 
 
 def _unknown_rows(table: pd.DataFrame, names: NewNames) -> "pd.Series[bool]":

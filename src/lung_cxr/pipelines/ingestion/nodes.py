@@ -17,7 +17,6 @@ from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, persons, records
-from lung_cxr.imaging.emr.persons import read_patient_lists
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 from lung_cxr.splitting.memory import checked_memory
 
@@ -52,22 +51,27 @@ def erase_withdrawn(
     emr: EmrParameters,
 ) -> dict[str, Any]:
     """Erase all that is kept of patients who withdraw, before anything else is done."""
-    lists = read_patient_lists(exports.values(), emr.patient_id_width)
+    lists = persons.read_patient_lists(exports.values(), emr.patient_id_width)
     if not lists.withdrawn:
         return withdrawal.NOBODY
     rows = hospital.read_all_rows(exports, known, emr)
     own = rows[lists.withdrawn_rows(rows, emr.patient_id_width)]
     places = withdrawal.Places(
-        intermediate_folder,
-        primary_folder,
-        image_folder,
-        journal_folder,
-        pixel_folder,
-        model_folder,
-        output_folder,
-        refresh_pages_folder,
+        intermediate=intermediate_folder,
+        primary=primary_folder,
+        images=image_folder,
+        journal=journal_folder,
+        model_input=pixel_folder,
+        models=model_folder,
+        outputs=output_folder,
+        refresh_pages=refresh_pages_folder,
     )
     return withdrawal.erase_withdrawn(lists, own, secret, emr.patient_id_width, places)
+
+
+def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
+    """Name the runs that saw patients who withdrew, and what was erased, in counts."""
+    return withdrawal.withdrawal_report(withdrawals, output_folder)
 
 
 def merge_patients(
@@ -78,7 +82,7 @@ def merge_patients(
     emr: EmrParameters,
 ) -> pd.DataFrame:
     """Say under which key merged patient numbers go; who was assigned to a subset keeps it."""
-    lists = read_patient_lists(exports.values(), emr.patient_id_width)
+    lists = persons.read_patient_lists(exports.values(), emr.patient_id_width)
     return contracts.merged_patients.validate(persons.merge_patients(lists, secret, checked_memory(previous_subsets)))
 
 
@@ -93,7 +97,7 @@ def pseudonymise_records(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Read the EMR tables; return pseudonymous records, rejected rows, the images they exclude and scrubbed notes."""
     rows = hospital.read_all_rows(exports, known, emr)
-    lists = read_patient_lists(exports.values(), emr.patient_id_width)
+    lists = persons.read_patient_lists(exports.values(), emr.patient_id_width)
     rows = rows[~lists.withdrawn_rows(rows, emr.patient_id_width)]
     cleaned = records.clean_records(rows, secret, merged, emr, icd10.classes)
     return (
@@ -206,11 +210,6 @@ def summarise_ingestion(
     for line in summary.in_words(counted):
         logger.info(line)
     return {**settings, "files": refresh_counts["total"], "withdrawn": withdrawals["rows"], **counted}
-
-
-def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
-    """Name the runs that saw patients who withdrew, and what was erased, in counts."""
-    return withdrawal.withdrawal_report(withdrawals, output_folder)
 
 
 def describe_refresh(

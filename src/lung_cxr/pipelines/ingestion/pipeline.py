@@ -22,6 +22,11 @@ from lung_cxr.pipelines.ingestion.nodes import (
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline; the key is checked before anything of the hospital's is read."""
+    return _persons_and_records() + _images() + _report_and_faults()
+
+
+def _persons_and_records() -> Pipeline:
+    """Exports to pseudonymous records; who withdrew is erased before anything else is done."""
     return Pipeline(
         [
             Node(
@@ -76,6 +81,14 @@ def create_pipeline() -> Pipeline:
                 ["records", "rejected_records", "excluded_images", "clinical_notes"],
                 name="pseudonymise_records",
             ),
+        ]
+    )
+
+
+def _images() -> Pipeline:
+    """Files to stored images, each accepted or rejected."""
+    return Pipeline(
+        [
             Node(
                 standardise_images,
                 [
@@ -110,6 +123,14 @@ def create_pipeline() -> Pipeline:
                 name="judge_images",
             ),
             Node(sweep_store, ["image_manifest", "refresh_counts", "image_folder"], None, name="sweep_store"),
+        ]
+    )
+
+
+def _report_and_faults() -> Pipeline:
+    """What came of it: the page first, so that a broken export has one too; then the check that the split waits for."""
+    return Pipeline(
+        [
             Node(
                 summarise_ingestion,
                 [

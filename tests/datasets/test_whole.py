@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+
+from lung_cxr.datasets import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return WholeParquetDataset(filepath=str(tmp_path / "05_model_input" / "patient_subsets.parquet"))
+
+
+def test_a_table_that_is_saved_is_loaded_and_nothing_else_is_left(dataset, tmp_path):
+    table = pd.DataFrame({"patient_key": ["a"], "assigned_in": [1]})
+    assert not dataset.exists()
+    dataset.save(table)
+    pd.testing.assert_frame_equal(dataset.load(), table)
+    assert [path.name for path in (tmp_path / "05_model_input").iterdir()] == ["patient_subsets.parquet"]
+
+
+def test_a_kill_while_writing_leaves_the_old_table(dataset, monkeypatch):
+    dataset.save(pd.DataFrame({"subset": ["train"]}))
+
+    def killed(_, path, **__):
+        path.write_bytes(b"half a tab")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_parquet", killed)
+        with pytest.raises(KeyboardInterrupt):
+            dataset.save(pd.DataFrame({"subset": ["test"]}))
+    assert dataset.load()["subset"].tolist() == ["train"]
+
+
+def test_a_table_in_a_bucket_is_refused_with_the_reason():
+    dataset = WholeParquetDataset(filepath="memory://bucket/known_exports.parquet")
+    with pytest.raises(DatasetError, match="mounted file system, found memory"):
+        dataset.save(pd.DataFrame({"export": [1]}))
+
+
+@pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
+def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_one(tmp_path, monkeypatch, kind):
+    dataset = kind(filepath=str(tmp_path / "02_intermediate/file"))
+    dataset.save("a" * 32)
+
+    def killed(path, *_, **__):
+        path.write_bytes(b"")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            dataset.save("b" * 32)
+    assert dataset.load() == "a" * 32
+    assert [path.name for path in (tmp_path / "02_intermediate").iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
+def test_a_bucket_is_refused_with_the_reason(kind):
+    with pytest.raises(DatasetError, match="mounted file system, found memory"):
+        kind(filepath="memory://bucket/file").save("a")
