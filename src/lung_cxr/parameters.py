@@ -340,6 +340,15 @@ class AugmentationParameters(ParameterGroup):
         return self
 
 
+class FrozenPrefixParameters(ParameterGroup):
+    """How much of what the frozen layers compute is kept (DESIGN §11)."""
+
+    disk_gib: float = Field(ge=0, description="GiB for each backbone in 06_models; 0: nothing is kept")
+    memory_gib: float = Field(
+        ge=0, description="GiB that main memory is expected to hold; more is read from disk, which may not be worth it"
+    )
+
+
 class TrainingParameters(ParameterGroup):
     """What every strategy shares (sections III.D, III.F)."""
 
@@ -355,6 +364,10 @@ class TrainingParameters(ParameterGroup):
     augmentation: AugmentationParameters
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(description="Keras dtype policy")
     jit_compile: bool | Literal["auto"] = Field(description="auto: XLA on a GPU, never on a CPU")
+    frozen_prefix: FrozenPrefixParameters
+    checkpoint_minutes: float | None = Field(
+        gt=0, description="within a long epoch, minutes between checkpoints; null: only between epochs and on Ctrl-C"
+    )
     load_time_repeats: int = Field(ge=0, description="cold processes to measure load time with; the median counts")
     force: bool = Field(description="run again what is up to date")
 

@@ -20,6 +20,7 @@ from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.persons import PatientLists
 from lung_cxr.splitting.erase_pixels import erase_pixels
 from lung_cxr.training.affected_runs import affected_runs, mark_affected_runs
+from lung_cxr.training.file_names import FROZEN_FEATURES
 
 NOBODY: dict[str, Any] = {"listed": 0, "not_found": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
 
@@ -90,6 +91,7 @@ def erase_withdrawn(
     mark_affected_runs(places.models, places.outputs, patients, split, memory)
     erased = {"predictions": sum(erase.erase_rows(path, keys) for path in tables_below(places.outputs))}
     erased["pixel_arrays"] = erase_pixels(places.model_input, images)
+    erased["frozen_features"] = erase.erase_files(places.models, f"{FROZEN_FEATURES}/*/*/*") if known_images else 0
     erase.erase_from_journal(Journal(places.journal), images)
     erased["refresh_pages"] = erase.erase_files(places.refresh_pages, "*.html") if known_images else 0
     erased["images"] = erase.erase_images(ImageStore(places.images), images)

@@ -51,6 +51,11 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
     split_hospital.pretend_run("mobilenet/dynamic/seed_7", present, ["validation", "test"])
     old = "mobilenet/dynamic/superseded/2026-01-01T00.00.00.000000Z/seed_7"
     split_hospital.pretend_run(old, "another split", ["validation"])
+    features = (
+        split_hospital.data / "06_models/mobilenet/frozen_features/0123456789abcdef/images_0123456789abcdef/features"
+    )
+    features.parent.mkdir(parents=True)
+    features.write_bytes(b"what frozen layers made of everybody's images")
     before = split_hospital.everything_kept()
     half_written = split_hospital.data / "07_model_output/mobilenet/dynamic/seed_7/.unfinished-predictions.parquet"
     half_written.write_bytes(f"PAR1 {SECRET.key('patient', leaving['test'])}".encode())
@@ -70,6 +75,8 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
     assert report["rows"] == {"1": 3}
     assert report["erased"]["images"] == 3
     assert report["erased"]["refresh_pages"] == 1  # it may have shown them
+    assert report["erased"]["frozen_features"] == 1
+    assert not features.exists()
     assert len(list((split_hospital.data / "08_reporting/refresh_report.html").rglob("*.html"))) == 1
     assert report["affected_runs"] == [
         {"run": "mobilenet/dynamic/seed_7", "subsets": ["test", "train", "validation"], "certain": True},

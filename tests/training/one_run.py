@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from conftest import parameters_of_test_environment
+from conftest import merged, parameters_of_test_environment
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
 from lung_cxr.training import checkpoint
 from lung_cxr.training.feed import EpochFeed, SplitImages
+from lung_cxr.training.file_names import FROZEN_FEATURES
 from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.runs import Experiment, train_seeds
@@ -33,7 +34,7 @@ MOMENTS = (
 )
 
 
-def experiment() -> Experiment:
+def experiment(folder: Path) -> Experiment:
     """Return 40 images of noise, and the quarter of a MobileNet of conf/test in three stages."""
     labels = [DISEASES[number % 7] for number in range(40)]
     keys = [f"{number:032x}" for number in range(40)]
@@ -47,9 +48,12 @@ def experiment() -> Experiment:
         strategy_name="dynamic",
         backbone=BackboneParameters(**backbones["backbones"]["mobilenet"]),
         strategy=StrategyParameters(strategy),
-        training=TrainingParameters(**{**training["training"], "max_epochs": EPOCHS}),
+        training=TrainingParameters(
+            **merged(training["training"], {"max_epochs": EPOCHS, "augmentation": {"bank": 2}})
+        ),
         images=SplitImages(pixels, split),
         data_hashes={"split_sha256": "1" * 64, "pixel_sha256": "2" * 64},
+        feature_folder=folder / "models" / FROZEN_FEATURES,
     )
 
 
@@ -108,7 +112,7 @@ def main(folder: Path, *death: str) -> None:
     if death:
         plan_death(death[0], int(death[1]))
     dataset = RunsDataset(filepath=str(folder / "outputs"))
-    for record in train_seeds(experiment(), lambda seed: RunFolders(folder / "models", folder / "outputs", seed)):
+    for record in train_seeds(experiment(folder), lambda seed: RunFolders(folder / "models", folder / "outputs", seed)):
         dataset.save(record)
 
 

@@ -15,14 +15,16 @@ import numpy as np
 KEPT = 2
 """Files kept: the newest, and the one before it in case the newest is damaged."""
 
-GROUPS = ("variables", "best", "optimizer")
+GROUPS = ("variables", "best", "optimizer", "part_loss")
+
+TEXTS = ("epoch", "schedule", "history", "part_batches", "part_seconds")
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """State of a run between two epochs.
+    """State of a run between two epochs, or between two batches of one.
 
     Attributes:
         epoch: Epochs done.
@@ -32,6 +34,7 @@ class Checkpoint:
             included.
         best: Its weights at the lowest validation loss.
         optimizer: The optimiser's variables; empty where the next epoch starts a stage with a fresh one.
+        part_batches, part_loss, part_seconds: What is done of the next epoch (`interruption.PartOfEpoch`).
     """
 
     epoch: int
@@ -40,10 +43,13 @@ class Checkpoint:
     variables: Sequence[np.ndarray]
     best: Sequence[np.ndarray]
     optimizer: Sequence[np.ndarray] = field(default_factory=list)
+    part_batches: int = 0
+    part_loss: Sequence[np.ndarray] = field(default_factory=list)
+    part_seconds: float = 0.0
 
 
 class CheckpointFolder:
-    """The checkpoints of one run: `epoch_00012.npz`, the newest two.
+    """The checkpoints of one run: `epoch_00012.npz` or `epoch_00012_batch_00034.npz`, the newest two.
 
     Args:
         folder: Of this run alone; made when the first is written.
@@ -59,7 +65,8 @@ class CheckpointFolder:
             OSError: The disk is full or cannot be written; the checkpoints already there stay.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"epoch_{checkpoint.epoch:05d}.npz"
+        part = f"_batch_{checkpoint.part_batches:05d}" if checkpoint.part_batches else ""
+        path = self.folder / f"epoch_{checkpoint.epoch:05d}{part}.npz"
         unfinished = path.with_suffix(".partial")
         try:
             with unfinished.open("wb") as stream:
@@ -92,12 +99,12 @@ class CheckpointFolder:
             shutil.rmtree(self.folder)
 
     def _newest_first(self) -> list[Path]:
-        return sorted(self.folder.glob("epoch_*.npz"), reverse=True)
+        return sorted(self.folder.glob("epoch_*.npz"), key=lambda path: path.stem, reverse=True)
 
 
 def _arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """Return named arrays; numbers and texts as one JSON text."""
-    texts = {"epoch": checkpoint.epoch, "schedule": checkpoint.schedule, "history": checkpoint.history}
+    texts = {name: getattr(checkpoint, name) for name in TEXTS}
     arrays = {"texts": np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8)}
     for group in GROUPS:
         arrays |= {f"{group}_{index:05d}": array for index, array in enumerate(getattr(checkpoint, group))}
@@ -107,7 +114,7 @@ def _arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
 def _checkpoint(path: Path) -> Checkpoint:
     with np.load(path, allow_pickle=False) as stored:
         texts = json.loads(stored["texts"].tobytes())
-        variables, best, optimizer = (
-            [stored[name] for name in sorted(stored.files) if name.startswith(f"{group}_")] for group in GROUPS
-        )
-    return Checkpoint(**texts, variables=variables, best=best, optimizer=optimizer)
+        groups = {
+            group: [stored[name] for name in sorted(stored.files) if name.startswith(f"{group}_")] for group in GROUPS
+        }
+    return Checkpoint(**{**texts, **groups})

@@ -6,6 +6,7 @@ streams are told apart by a number each.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -16,10 +17,33 @@ from lung_cxr.parameters import AugmentationParameters
 CLASSES, CYCLE, PERMUTATION, FRESH, COPY, BANK = range(6)  # streams of random numbers
 IDENTITY = (0.0, 1.0, 1.0)  # no rotation, brightness × 1, contrast × 1
 
+AS_IT_IS = -1  # number of a showing's copy: the image itself
+DRAWN_ANEW = -2  # a copy that is shown this once
+
 
 def batches_per_epoch(images: int, batch_size: int) -> int:
     """Return ceil(N / batch), under either sampling."""
     return -(-images // batch_size)
+
+
+@dataclass(frozen=True)
+class Showings:
+    """What an epoch shows, in order.
+
+    Attributes:
+        positions: (n,) place of each image among the training images.
+        copies: (n,) which copy of it (`AugmentationDraws.copies_of_epoch`).
+        draws: (n, 3) float32 how it is changed (`AugmentationDraws.of_epoch`).
+        stage: Unfreezings so far: which bank the copies are of.
+    """
+
+    positions: np.ndarray
+    copies: np.ndarray
+    draws: np.ndarray
+    stage: int
+
+    def __len__(self) -> int:
+        return len(self.positions)
 
 
 @dataclass(frozen=True)
@@ -103,14 +127,30 @@ class AugmentationDraws:
             epoch: 1, 2, …
             stage: Unfreezings so far; a bank is renewed with each.
         """
-        bank = self.parameters.bank
-        if bank is None:
+        copies = self.copies_of_epoch(order, epoch)
+        if self.parameters.bank is None:
             drawn = self._uniform(_stream(self.seed, FRESH, epoch), (len(order),))
         else:
-            copies = _stream(self.seed, COPY, epoch).integers(bank, size=len(order))
             drawn = self.bank_of_stage(stage)[order, copies]
-        augmented = np.isin(self.labels[order], augmented_classes(self.parameters.classes, self.labels))
-        return np.where(augmented[:, None], drawn, IDENTITY).astype(np.float32)
+        return np.where((copies == AS_IT_IS)[:, None], IDENTITY, drawn).astype(np.float32)
+
+    def showings(self, order: np.ndarray, epoch: int, stage: int) -> Showings:
+        """Return what an epoch shows; arguments as of `of_epoch`."""
+        return Showings(order, self.copies_of_epoch(order, epoch), self.of_epoch(order, epoch, stage), stage)
+
+    def copies_of_epoch(self, order: np.ndarray, epoch: int) -> np.ndarray:
+        """Return (n,) int: which copy each showing shows: of the bank 0…K−1, `AS_IT_IS` or `DRAWN_ANEW`."""
+        bank = self.parameters.bank
+        if bank is None:
+            copies = np.full(len(order), DRAWN_ANEW)
+        else:
+            copies = _stream(self.seed, COPY, epoch).integers(bank, size=len(order))
+        return np.where(self.augmented[self.labels[order]], copies, AS_IT_IS)
+
+    @cached_property
+    def augmented(self) -> np.ndarray:
+        """(7,) bool: whether images of a class are augmented."""
+        return np.isin(np.arange(len(DISEASES)), augmented_classes(self.parameters.classes, self.labels))
 
     def bank_of_stage(self, stage: int) -> np.ndarray:
         """Return (N, K, 3) float64: all draws of one stage."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import class_index
-from lung_cxr.training.draws import batches_per_epoch
+from lung_cxr.training.draws import Showings, batches_per_epoch
 
 
 @dataclass(frozen=True)
@@ -53,29 +53,56 @@ class SplitImages:
         return self.pixels[rows][..., None]
 
 
-class EpochFeed(keras.utils.PyDataset):
-    """Augmented training images of one epoch: ((images, draws), labels, weights of the loss).
+@dataclass(frozen=True)
+class Epoch:
+    """The training images of one epoch, or what is left of it.
 
-    Args:
-        images: Where pixels are gathered from.
+    Attributes:
+        images: Pixels and split.
         rows: (n,) row of `images` of each showing, in order.
-        draws: (n, 3) float32 augmentation of each showing.
+        showings: Which copy of it, and how it is changed.
         weights: (7,) weight of the loss by class.
         batch_size: Images.
+        first_batch: Batches that an interrupted epoch has already had.
     """
 
-    def __init__(self, images: SplitImages, rows: np.ndarray, draws: np.ndarray, weights: np.ndarray, batch_size: int):
+    images: SplitImages
+    rows: np.ndarray
+    showings: Showings
+    weights: np.ndarray
+    batch_size: int
+    first_batch: int = 0
+
+    @property
+    def batches(self) -> int:
+        """Batches still to come."""
+        return batches_per_epoch(len(self.rows), self.batch_size) - self.first_batch
+
+
+class EpochFeed(keras.utils.PyDataset):
+    """Batches of an epoch: (inputs, labels, weights of the loss). The inputs are (images, draws).
+
+    Args:
+        epoch: To be fed.
+    """
+
+    def __init__(self, epoch: Epoch):
         super().__init__(workers=1, use_multiprocessing=False)
-        self.images, self.rows, self.draws, self.batch_size = images, rows, draws, batch_size
-        self.labels = images.labels[rows]
-        self.weights = weights.astype(np.float32)[self.labels]
+        self.epoch = epoch
+        self.labels = epoch.images.labels[epoch.rows]
+        self.weights = epoch.weights.astype(np.float32)[self.labels]
 
     def __len__(self) -> int:
-        return batches_per_epoch(len(self.rows), self.batch_size)
+        return self.epoch.batches
 
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray, np.ndarray]:
-        batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return (self.images.batch(self.rows[batch]), self.draws[batch]), self.labels[batch], self.weights[batch]
+        begin = (self.epoch.first_batch + index) * self.epoch.batch_size
+        batch = slice(begin, begin + self.epoch.batch_size)
+        return self.inputs(batch), self.labels[batch], self.weights[batch]
+
+    def inputs(self, batch: slice) -> Any:
+        """Return what the trained model gets: (n, size, size, 1) uint8 and (n, 3) float32."""
+        return self.epoch.images.batch(self.epoch.rows[batch]), self.epoch.showings.draws[batch]
 
 
 class InferenceFeed(keras.utils.PyDataset):

@@ -5,4 +5,5 @@ FAILURE = "failure.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.parquet"
 IDENTITY = "identity.json"  # in `06_models`
+FROZEN_FEATURES = "frozen_features"  # in `06_models/<backbone>`
 WITHDRAWAL = "withdrawal.json"

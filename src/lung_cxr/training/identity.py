@@ -11,8 +11,8 @@ from lung_cxr.parameters import BackboneParameters, StrategyParameters, Training
 METHOD_VERSION = 1
 """Raised by every commit that changes a number a run produces; `test_golden_trajectory.py` fails otherwise."""
 
-CHANGES_NO_NUMBER = {"seeds", "force", "load_time_repeats"}
-"""Settings of `training:` that say which runs are done, not what comes out of them."""
+CHANGES_NO_NUMBER = {"seeds", "force", "load_time_repeats", "frozen_prefix", "checkpoint_minutes"}
+"""Settings of `training:` that say which runs are done, and how, not what comes out of them (but for rounding)."""
 
 IDENTITY = (
     "backbone",

@@ -12,15 +12,18 @@ import numpy as np
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import trainable_parameters
 from lung_cxr.parameters import TrainingParameters
-from lung_cxr.training.augmentation import training_model
 from lung_cxr.training.checkpoint import Checkpoint, CheckpointFolder
 from lung_cxr.training.class_weights import class_counts, loss_weights
 from lung_cxr.training.draws import AugmentationDraws, ImageOrder
-from lung_cxr.training.feed import EpochFeed, SplitImages
+from lung_cxr.training.feed import Epoch, SplitImages
+from lung_cxr.training.frozen.choice import stage_behind_frozen_prefix
+from lung_cxr.training.frozen.store import FeatureFolder
 from lung_cxr.training.history import Row, epoch_line
+from lung_cxr.training.interruption import BetweenBatches, PartOfEpoch, StopRequest
 from lung_cxr.training.schedule import Decision, Schedule
+from lung_cxr.training.stage import Stage, WholeNetwork
 from lung_cxr.training.strategies import Strategy
-from lung_cxr.training.validation import Validation, predict_logits, validate
+from lung_cxr.training.validation import Validation, validate
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
@@ -39,6 +42,7 @@ class FineTuning:
         seed: Of the run.
         checkpoints: Where the run continues from, and what it leaves.
         report: Called after every epoch with all rows of the history so far.
+        features: Where the features of frozen layers are kept; None: nowhere, every image goes through every layer.
     """
 
     classifier: Classifier
@@ -48,14 +52,18 @@ class FineTuning:
     seed: int
     checkpoints: CheckpointFolder
     report: Callable[[list[Row]], None]
+    features: FeatureFolder | None = None
 
     history: list[Row] = field(init=False, default_factory=list)
     schedule: Schedule = field(init=False)
+    stage: Stage = field(init=False)
+    stop: StopRequest = field(init=False, default_factory=StopRequest)
     _optimizer_state: Sequence[np.ndarray] = field(init=False, default=())
+    _part: PartOfEpoch = field(init=False, default_factory=PartOfEpoch)
 
     def __post_init__(self):
         self.schedule = self.strategy.schedule(len(self.classifier.groups), self.training)
-        self.model = training_model(self.classifier.model)
+        self.whole = self.stage = WholeNetwork(self.classifier, self.images, self.training.batch_size)
         self.train_rows, self.validation_rows = self.images.rows("train"), self.images.rows("validation")
         labels = self.images.labels_of("train")
         self.order = ImageOrder(labels, self.training.sampling, self.training.batch_size, self.seed)
@@ -63,28 +71,43 @@ class FineTuning:
         self.weights = loss_weights(class_counts(labels), self.training.loss_weights)
         self._best = self._weights()  # line 9 of Algorithm 1
 
+    @property
+    def model(self) -> keras.Model:
+        """The network that the stage compiles and fits."""
+        return self.stage.model
+
     def run(self) -> list[Row]:
-        """Train until the schedule stops; leave the best weights in the classifier; return the history."""
+        """Train until the schedule stops; leave the best weights in the classifier; return the history.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM; a checkpoint was written, and the next run goes on from there.
+        """
         self._resume()
-        while not self.schedule.stop_reason:
-            self._open_stage()
-            event = ""
-            while not event:
-                row, patience = self._in_force(), self.schedule.patience_in_force
-                started = time.perf_counter()
-                train_loss = self._train_epoch()
-                validation = self._validate()
-                decision = self.schedule.observe(validation.loss)
-                self._obey(decision)
-                self._note(row, train_loss, validation, decision, time.perf_counter() - started)
-                log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
-                self._save(fresh_optimizer=bool(decision.event))
-                event = decision.event
+        with self.stop.by_signals():
+            while not self.schedule.stop_reason:
+                self._open_stage()
+                while not self._epoch():
+                    self.stop.obey()
         return self.history
+
+    def _epoch(self) -> str:
+        """Train and validate one epoch, obey its decision and write it down; return the event that it ends with."""
+        row, patience = self._in_force(), self.schedule.patience_in_force
+        started = time.perf_counter() - self._part.seconds
+        train_loss = self._train_epoch()
+        validation = self._validate()
+        decision = self.schedule.observe(validation.loss)
+        self._obey(decision)
+        self._note(row, train_loss, validation, decision, time.perf_counter() - started)
+        log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
+        self._save(fresh_optimizer=bool(decision.event))
+        return decision.event
 
     def _open_stage(self) -> None:
         """Open the stage's layers and compile with a fresh optimiser: Keras counts a changed `trainable` only then."""
         self.strategy.open_layers(self.classifier, self.schedule.unfrozen_groups)
+        self.stage.close()
+        self.stage = self._behind_frozen_prefix() or self.whole
         self.model.compile(
             optimizer=OPTIMIZERS[self.training.optimizer](self.schedule.learning_rate),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -95,18 +118,32 @@ class FineTuning:
             assign(self.model.optimizer.variables, self._optimizer_state)
             self._optimizer_state = ()
 
+    def _behind_frozen_prefix(self) -> Stage | None:
+        if self.features is None:
+            return None
+        return stage_behind_frozen_prefix(
+            self.classifier, self.images, self.draws, self.training, self.schedule.stage, self.features
+        )
+
     def _train_epoch(self) -> float:
-        """Train one epoch; return the mean weighted loss."""
-        epoch = self.schedule.epoch + 1
-        order = self.order.of_epoch(epoch)
-        draws = self.draws.of_epoch(order, epoch, self.schedule.stage)
-        feed = EpochFeed(self.images, self.train_rows[order], draws, self.weights, self.training.batch_size)
-        return float(self.model.fit(feed, epochs=1, shuffle=False, verbose=0).history["loss"][0])
+        """Train one epoch, or the rest of it; return the mean weighted loss."""
+        number, part, self._part = self.schedule.epoch + 1, self._part, PartOfEpoch()
+        order = self.order.of_epoch(number)
+        showings = self.draws.showings(order, number, self.schedule.stage)
+        batch_size = self.training.batch_size
+        feed = self.stage.feed(
+            Epoch(self.images, self.train_rows[order], showings, self.weights, batch_size, part.batches)
+        )
+        minutes = self.training.checkpoint_minutes
+        between = BetweenBatches(
+            part, part.batches + len(feed), minutes and 60 * minutes, lambda done: self._save(part=done), self.stop
+        )
+        fitted = self.model.fit(feed, epochs=1, shuffle=False, verbose=0, callbacks=[between])
+        return float(fitted.history["loss"][0])
 
     def _validate(self) -> Validation:
-        """Validate the classifier as it would be saved."""
-        logits = predict_logits(self.classifier.model, self.images, self.validation_rows, self.training.batch_size)
-        return validate(logits, self.images.labels_of("validation"))
+        """Validate the weights as they are now."""
+        return validate(self.stage.logits(self.validation_rows), self.images.labels_of("validation"))
 
     def _obey(self, decision: Decision) -> None:
         """Keep the weights if they are the best so far; put the best back where the decision says so."""
@@ -148,8 +185,9 @@ class FineTuning:
         self.history.append(row)
         self.report(self.history)
 
-    def _save(self, fresh_optimizer: bool) -> None:
-        variables = [] if fresh_optimizer else self.model.optimizer.variables
+    def _save(self, fresh_optimizer: bool = False, part: PartOfEpoch | None = None) -> None:
+        """Write a checkpoint, after an epoch or after a part of one."""
+        variables, part = [] if fresh_optimizer else self.model.optimizer.variables, part or PartOfEpoch()
         self.checkpoints.save(
             Checkpoint(
                 epoch=self.schedule.epoch,
@@ -158,6 +196,9 @@ class FineTuning:
                 variables=values_of(self.classifier.model.variables),
                 best=self._best,
                 optimizer=values_of(variables),
+                part_batches=part.batches,
+                part_loss=part.loss,
+                part_seconds=part.seconds,
             )
         )
 
@@ -170,8 +211,10 @@ class FineTuning:
         self.history = checkpoint.history
         assign(self.classifier.model.variables, checkpoint.variables)
         self._best, self._optimizer_state = list(checkpoint.best), checkpoint.optimizer
+        self._part = PartOfEpoch(checkpoint.part_batches, checkpoint.part_loss, checkpoint.part_seconds)
         self.report(self.history)
-        log.info("Continuing after epoch %d, from its checkpoint", checkpoint.epoch)
+        batches = f" and {checkpoint.part_batches} batches" if checkpoint.part_batches else ""
+        log.info("Continuing after epoch %d%s, from its checkpoint", checkpoint.epoch, batches)
 
 
 def open_groups(classifier: Classifier) -> int:

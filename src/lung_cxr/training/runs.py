@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.feed import SplitImages
 from lung_cxr.training.folders import RunFolders
+from lung_cxr.training.frozen.store import FeatureFolder
 from lung_cxr.training.history import write_history
 from lung_cxr.training.identity import Identity, identity_of_plan, with_weights
 from lung_cxr.training.loop import FineTuning
@@ -50,6 +52,7 @@ class Experiment:
         backbone, strategy, training: Its settings.
         images: Pixels and split.
         data_hashes: `split_sha256` and `pixel_sha256`.
+        feature_folder: Where all runs of the backbone keep what frozen layers compute; None: nowhere.
     """
 
     backbone_name: str
@@ -59,6 +62,15 @@ class Experiment:
     training: TrainingParameters
     images: SplitImages
     data_hashes: dict[str, str]
+    feature_folder: Path | None = None
+
+    @property
+    def features(self) -> FeatureFolder | None:
+        """The kept features of this data."""
+        if self.feature_folder is None:
+            return None
+        data = " ".join(self.data_hashes.values())
+        return FeatureFolder(self.feature_folder, data, self.training.frozen_prefix)
 
     def identity(self, seed: int) -> Identity:
         """Return the identity of one seed's run, without its weights."""
@@ -191,6 +203,7 @@ def _fine_tune(
             seed=seed,
             checkpoints=checkpoints,
             report=lambda rows: write_history(rows, folders.history),
+            features=experiment.features,
         )
         tuning.run()
         return tuning

@@ -50,7 +50,7 @@ def erase_images(store: ImageStore, image_ids: set[str]) -> int:
 def erase_files(folder: Path, pattern: str) -> int:
     """Delete the files below a folder whose names match; return how many there were.
 
-    For pages with small copies of images: whose they are is not written on them, so all go.
+    For what is made of images without saying whose: pages with small copies, features of frozen layers. All of it goes.
     """
     files = list(folder.rglob(pattern))
     for path in files:

@@ -27,6 +27,7 @@ def train(
     """
     from lung_cxr.splitting.pixels import open_pixels
     from lung_cxr.training.feed import SplitImages
+    from lung_cxr.training.file_names import FROZEN_FEATURES
     from lung_cxr.training.folders import RunFolders
     from lung_cxr.training.runs import Experiment, train_seeds
 
@@ -40,6 +41,7 @@ def train(
         training=training,
         images=SplitImages(open_pixels(pixel_folder, backbone.size), split),
         data_hashes=hashes_of_data(split, pixel_arrays, backbone.size),
+        feature_folder=model_folder / backbone.architecture / FROZEN_FEATURES,
     )
     yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
 

@@ -1,0 +1,123 @@
+"""Features that are kept change nothing: the same losses as when every image goes through every layer."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
+from lung_cxr.models.classifier import build_classifier
+from lung_cxr.parameters import BackboneParameters, FrozenPrefixParameters
+from lung_cxr.training.checkpoint import CheckpointFolder
+from lung_cxr.training.feed import SplitImages
+from lung_cxr.training.frozen.stage import BehindFrozenPrefix
+from lung_cxr.training.frozen.store import FeatureFolder
+from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.strategies import strategy_of
+
+TOLERANCE = 2e-4  # relative: another order of sums, over three epochs of training
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return FeatureFolder(tmp_path / "frozen_features", "1" * 64, FrozenPrefixParameters(disk_gib=1, memory_gib=1))
+
+
+@pytest.fixture
+def trained(training_parameters, strategy_parameters, tmp_path):
+    """Train `step` more groups every epoch for three epochs; return history, weights, and what each stage kept."""
+
+    def do(name, make, images, parameters, features, *, step, bank, sampling="balanced"):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(3)
+        training = training_parameters(
+            max_epochs=3, learning_rate=1e-4, augmentation={"bank": bank}, sampling=sampling, batch_size=8
+        )
+        tuning = FineTuning(
+            classifier=make(training),
+            strategy=strategy_of(strategy_parameters("gradual", step=step, every=1).root, parameters),
+            images=images,
+            training=training,
+            seed=3,
+            checkpoints=CheckpointFolder(tmp_path / name),
+            report=lambda rows: None,
+            features=features,
+        )
+        kept, open_stage = [], tuning._open_stage
+
+        def watched():
+            open_stage()
+            behind = isinstance(tuning.stage, BehindFrozenPrefix)
+            kept.append((tuning.stage.prefix.cut.name, set(tuning.stage.kept)) if behind else None)
+
+        tuning._open_stage = watched
+        history = pd.DataFrame(tuning.run()).drop(columns="seconds")
+        return history, tuning.classifier.model.get_weights(), kept
+
+    return do
+
+
+def assert_alike(one, other):
+    pd.testing.assert_frame_equal(one[0], other[0], rtol=TOLERANCE)
+    for a, b in zip(one[1], other[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-4)
+
+
+@pytest.fixture(scope="module")
+def radiographs():
+    """28 pictures for training, 7 for validation, of a side; all classes."""
+
+    def make(side):
+        subsets = ["train"] * 28 + ["validation"] * 7
+        keys = [f"{number:032x}" for number in range(len(subsets))]
+        labels = [DISEASES[number % 7] for number in range(len(subsets))]
+        split = pd.DataFrame({"image_id": keys, "patient_key": keys, "label": labels, "subset": subsets})
+        pixels = np.random.default_rng(1).integers(0, 256, (len(subsets), side, side), dtype=np.uint8)
+        return SplitImages(pixels, split)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("bank", "sampling", "kinds"),
+    [
+        (2, "balanced", {"validation", "unaugmented", "bank"}),
+        (None, "balanced", {"validation", "unaugmented"}),
+        (2, "natural", {"validation", "unaugmented", "bank"}),
+    ],
+)
+def test_a_tiny_network(trained, folder, tiny_classifier, images, backbone, bank, sampling, kinds):
+    def make(training):
+        return tiny_classifier(dropout=training.dropout)
+
+    settings = {"step": 2, "bank": bank, "sampling": sampling}
+    whole = trained("whole", make, images, backbone, None, **settings)
+    behind = trained("behind", make, images, backbone, folder, **settings)
+    assert behind[2] == [("pooled", kinds), ("group 1", kinds), None]
+    assert whole[2] == [None] * 3
+    assert_alike(whole, behind)
+
+
+CASES = {  # groups unfrozen at once, and options of the constructor
+    "mobilenet": (5, {"alpha": 0.25}),
+    "densenet121": (12, {}),
+    "efficientnetv2s": (16, {}),  # has drop-connect
+}
+
+
+@pytest.mark.parametrize("name", ["mobilenet", *(pytest.param(x, marks=pytest.mark.slow) for x in list(CASES)[1:])])
+def test_a_real_network(trained, folder, radiographs, name):
+    step, options = CASES[name]
+    parameters = BackboneParameters(architecture=name, size=32, weights=None, top_layers=1, options=options)
+    images = radiographs(32)
+
+    def make(training):
+        classifier = build_classifier(parameters, dropout=training.dropout, head="gap", seed=3)
+        adapt_batch_normalisation(classifier, images.pixels[images.rows("train")])
+        return classifier
+
+    whole = trained("whole", make, images, parameters, None, step=step, bank=2)
+    behind = trained("behind", make, images, parameters, folder, step=step, bank=2)
+    assert [stage is not None for stage in behind[2]] == [True] * 3
+    assert_alike(whole, behind)
