@@ -294,7 +294,7 @@ def test_a_failed_run_is_tried_again_from_where_it_stopped(finish, monkeypatch, 
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "_save_model", full)
+        patch.setattr(runs, "save_model", full)
         failure = finish(max_epochs=1)[0]["failure"]
     assert failure.startswith("OSError: [Errno 28] No space left on device. Free some space and run again")
     with caplog.at_level(logging.INFO):
