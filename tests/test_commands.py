@@ -73,6 +73,7 @@ def test_registry_list_names_the_pipelines(fresh):
         "baselines",
         "demo",
         "ingestion",
+        "predict",
         "reporting",
         "splitting",
         "synthetic_hospital",

@@ -1,5 +1,6 @@
 """From settings to record: up to date, resumed, superseded, failed."""
 
+import hashlib
 import itertools
 import json
 import logging
@@ -128,6 +129,7 @@ def test_a_run_leaves_everything_that_is_promised(finish, folders, images, plann
     assert record["metrics"].keys() == {"validation", "test"}
     assert record["package_versions"]["keras"] == keras.__version__
     assert record["size_mb"] > record["weights_mb"] > 0
+    assert record["model_sha256"] == hashlib.sha256(place.model.read_bytes()).hexdigest()
 
 
 @pytest.mark.usefixtures("finished")
