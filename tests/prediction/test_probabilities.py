@@ -80,6 +80,13 @@ def test_a_model_of_something_else_is_refused(seen_of, model):
         tabulate_probabilities(seen, model, RUN, store, 8)
 
 
+def test_images_that_an_earlier_prediction_has_cleared_are_asked_for_by_the_whole_pipeline(seen_of):
+    seen, store = seen_of([9, 10, None])
+    store.remove(seen["file_key"][0])
+    with pytest.raises(FileNotFoundError, match=r"1 of 2 accepted images.*--pipelines predict"):
+        tabulate_probabilities(seen, model_of(), RUN, store, 8)
+
+
 def test_a_model_that_has_diverged_says_nothing(seen_of):
     seen, store = seen_of([9])
     with pytest.raises(UnfitModelError, match="diverged"):

@@ -61,10 +61,15 @@ def tabulate_probabilities(
 
     Raises:
         UnfitModelError: The model takes or gives something else, or numbers that are not finite.
-        StoredImageError: An image is not in the store any more.
+        FileNotFoundError: An accepted image is not in the store any more.
     """
     accepted = (seen["qc_status"] == "accepted").to_numpy()
     paths = [store.folder / store.path(key) for key in seen.loc[accepted, "file_key"]]
+    if lost := sum(not path.is_file() for path in paths):
+        raise FileNotFoundError(
+            f"{lost} of {len(paths)} accepted images are not in the working store, where they stay only until a model "
+            "has seen them. Run the whole pipeline: `kedro run --pipelines predict`"
+        )
     probabilities = np.full((len(seen), len(DISEASES)), np.nan)
     probabilities[accepted] = _predict(model, StoredImages(paths, _input_size(model)), batch_size)
     predicted = np.full(len(seen), "", dtype=object)
