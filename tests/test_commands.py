@@ -73,6 +73,7 @@ def test_registry_list_names_the_pipelines(fresh):
         "baselines",
         "demo",
         "ingestion",
+        "predict",
         "reporting",
         "splitting",
         "synthetic_hospital",
@@ -154,6 +155,20 @@ def test_the_report_names_finished_and_missing_runs(trained):
     assert "not yet trained" in html
     (table4,) = (trained.folder / "data/test/08_reporting/table4_dynamic.csv").glob("*/table4_dynamic.csv")
     assert len(pd.read_csv(table4)) >= 7
+
+
+@pytest.mark.slow  # quick: pipelines/test_predict.py
+def test_new_images_get_the_probabilities_of_a_run(trained):
+    new = trained.folder / "data/test/01_raw/new_images"
+    shutil.copytree(next((trained.folder / "data/test/01_raw/exports").iterdir()), new)
+    printed = trained.kedro(
+        "run", "--env", "test", "--pipelines", "predict", "--params", "predict.run=mobilenet/dynamic/seed_7"
+    )
+    assert "files have probabilities" in printed
+    table = trained.table("07_model_output/new_images/probabilities.parquet")
+    assert len(table) == len(pd.read_csv(new / "file_keys.csv"))
+    printed = trained.kedro("run", "--env", "test", "--pipelines", "predict", succeeds=False)
+    assert "expected one of mobilenet/dynamic/seed_7, mobilenet/traditional/seed_7" in printed
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def catalogue(config):
 
 
 def _persistent_names(pipelines):
-    names = set().union(*(pipelines[name].datasets() for name in ("__default__", "demo", "baselines")))
+    names = set().union(*(pipelines[name].datasets() for name in ("__default__", "demo", "baselines", "predict")))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 
 
@@ -62,6 +62,7 @@ def test_the_promised_pipelines_are_registered(pipelines):
         "training",
         "baselines",
         "reporting",
+        "predict",
     } <= set(pipelines)
 
 
@@ -144,7 +145,7 @@ def test_layers_follow_each_other_without_a_circle(pipelines, catalogue):
         return metadata.get("kedro-viz", {}).get("layer")
 
     before = {}
-    for node in pipelines["demo"].nodes:
+    for node in (pipelines["demo"] + pipelines["predict"]).nodes:
         for after in filter(None, map(layer, node.outputs)):
             before.setdefault(after, set()).update({layer(name) for name in node.inputs} - {after, None})
     order = list(TopologicalSorter(before).static_order())
@@ -167,6 +168,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "ingestion": groups.IngestionParameters,
         "ingestion_report": groups.IngestionReportParameters,
         "key_rotation": groups.KeyRotationParameters,
+        "predict": groups.PredictParameters,
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,
         "reporting": groups.ReportingParameters,

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 from kedro.io import DataCatalog
 
-from lung_cxr.hooks import RefreshReportHook, SoleWriterHook
+from lung_cxr.hooks import RefreshReportHook, SolePredictionHook, SoleWriterHook
 from lung_cxr.imaging.catalogue import lock
 from lung_cxr.imaging.catalogue.lock import FINGERPRINT, CatalogueInUseError, HalfChangedError, sole_writer
-from lung_cxr.pipelines import ingestion, key_rotation, reporting, splitting, training
+from lung_cxr.pipelines import ingestion, key_rotation, predict, reporting, splitting, training
 
 REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()
 
@@ -79,6 +79,19 @@ def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(interme
     assert not is_free(intermediate)
     hook.after_dataset_saved("key_fingerprint")
     assert is_free(intermediate)
+
+
+@pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
+def test_one_prediction_at_a_time_and_no_refresh_waits_for_it(intermediate, catalogue, tmp_path, end):
+    catalogue.load = {"new_images_workplace": tmp_path / "new_images"}.__getitem__
+    first, second = SolePredictionHook(), SolePredictionHook()
+    first.before_pipeline_run(predict.create_pipeline(), catalogue)
+    assert is_free(intermediate)
+    with pytest.raises(CatalogueInUseError, match="since"):
+        second.before_pipeline_run(predict.create_pipeline(), catalogue)
+    getattr(first, end)()
+    second.before_pipeline_run(predict.create_pipeline(), catalogue)
+    second.after_pipeline_run()
 
 
 @pytest.fixture

@@ -78,6 +78,12 @@ _rejection = {
 rejected_records = _table(dict(_rejection))
 rejected_images = _table(dict(_rejection))
 
+_quality = {f"qc_{metric}": pa.Column(FLOAT64, nullable=True) for metric in QC_METRICS}
+_verdict = {
+    "qc_status": pa.Column(str, pa.Check.isin(["accepted", "rejected"])),
+    "qc_reasons": pa.Column(str),  # ;-separated; flags of accepted images too
+}
+
 image_manifest = _table(
     {
         "image_id": _key(unique=True),
@@ -94,9 +100,8 @@ image_manifest = _table(
         "difference_hash": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),  # 256 bits
         "rows": pa.Column(INT64, pa.Check.ge(0)),  # pixels of the source; 0 where it could not be read
         "columns": pa.Column(INT64, pa.Check.ge(0)),
-        **{f"qc_{metric}": pa.Column(FLOAT64, nullable=True) for metric in QC_METRICS},
-        "qc_status": pa.Column(str, pa.Check.isin(["accepted", "rejected"])),
-        "qc_reasons": pa.Column(str),  # ;-separated; flags of accepted images too
+        **_quality,
+        **_verdict,
         "image_path": pa.Column(str),  # below 03_primary/images: "<2>/<image_id>.png"; "" where nothing was stored
     }
 )
@@ -171,5 +176,27 @@ predictions = _table(
         "subset": pa.Column(str, pa.Check.isin(["validation", "test"])),
         "label": pa.Column(str, pa.Check.isin(DISEASES)),
         **{column: pa.Column(FLOAT64, pa.Check.in_range(0, 1)) for column in PROBABILITY_COLUMNS},
+    }
+)
+
+_judged = {"file_key": _key(unique=True), **_verdict, "detail": pa.Column(str)}  # fixed vocabulary and numbers
+_measured = {
+    "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),  # the header's
+    "rows": pa.Column(INT64, pa.Check.ge(0)),  # pixels of the source, as in the manifest
+    "columns": pa.Column(INT64, pa.Check.ge(0)),
+    "source_key": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),
+    "pixel_sha256": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),
+    **_quality,
+}
+new_images_seen = _table(_judged | _measured)
+
+new_image_probabilities = _table(
+    {
+        **_judged,
+        "predicted": pa.Column(str, pa.Check.isin([*DISEASES, ""])),  # "" where qc_status is rejected
+        **{column: pa.Column(FLOAT64, pa.Check.in_range(0, 1), nullable=True) for column in PROBABILITY_COLUMNS},
+        "run": pa.Column(str),
+        "model_sha256": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{64}$")),
+        **_measured,
     }
 )

@@ -1,4 +1,4 @@
-"""Hooks: one refresh at a time, and what must be said at the end of a run."""
+"""Hooks: one refresh and one prediction at a time, and what must be said at the end of a run."""
 
 from __future__ import annotations
 
@@ -62,6 +62,33 @@ class SoleWriterHook:
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Give the lock back."""
+        self._lock.close()
+
+
+class SolePredictionHook:
+    """Holds the place where new images are worked on, so that a second prediction does not clear it for the first."""
+
+    def __init__(self) -> None:
+        self._lock = ExitStack()
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Take the lock if the run predicts.
+
+        Raises:
+            CatalogueInUseError: Another run does.
+        """
+        if "new_images_workplace" in pipeline.inputs():
+            self._lock.enter_context(sole_writer(catalog.load("new_images_workplace")))
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Give it back."""
+        self._lock.close()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Give it back."""
         self._lock.close()
 
 

@@ -3,7 +3,16 @@
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import DEMO_BACKBONE
-from lung_cxr.pipelines import baselines, ingestion, key_rotation, reporting, splitting, synthetic_hospital, training
+from lung_cxr.pipelines import (
+    baselines,
+    ingestion,
+    key_rotation,
+    predict,
+    reporting,
+    splitting,
+    synthetic_hospital,
+    training,
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -26,6 +35,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         **rooms,
         "key_rotation": key_rotation.create_pipeline(),
+        "predict": predict.create_pipeline(),
         "__default__": catalogue + rooms["training"] + rooms["reporting"],
         "demo": rooms["synthetic_hospital"] + catalogue + demo_training + rooms["reporting"],
     }

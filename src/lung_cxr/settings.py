@@ -4,7 +4,7 @@ import os
 
 from kedro.config import OmegaConfigLoader
 
-from lung_cxr.hooks import FailedRunsHook, RefreshReportHook, ReportHook, SoleWriterHook
+from lung_cxr.hooks import FailedRunsHook, RefreshReportHook, ReportHook, SolePredictionHook, SoleWriterHook
 
 
 def environment_variable(name: str, default: str = "") -> str:
@@ -12,7 +12,7 @@ def environment_variable(name: str, default: str = "") -> str:
     return os.environ.get(name) or default
 
 
-HOOKS = (SoleWriterHook(), RefreshReportHook(), ReportHook(), FailedRunsHook())
+HOOKS = (SoleWriterHook(), SolePredictionHook(), RefreshReportHook(), ReportHook(), FailedRunsHook())
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -1,5 +1,6 @@
 """From settings to record: up to date, resumed, superseded, failed."""
 
+import hashlib
 import itertools
 import json
 import logging
@@ -128,6 +129,7 @@ def test_a_run_leaves_everything_that_is_promised(finish, folders, images, plann
     assert record["metrics"].keys() == {"validation", "test"}
     assert record["package_versions"]["keras"] == keras.__version__
     assert record["size_mb"] > record["weights_mb"] > 0
+    assert record["model_sha256"] == hashlib.sha256(place.model.read_bytes()).hexdigest()
 
 
 @pytest.mark.usefixtures("finished")
@@ -294,7 +296,7 @@ def test_a_failed_run_is_tried_again_from_where_it_stopped(finish, monkeypatch, 
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "_save_model", full)
+        patch.setattr(runs, "save_model", full)
         failure = finish(max_epochs=1)[0]["failure"]
     assert failure.startswith("OSError: [Errno 28] No space left on device. Free some space and run again")
     with caplog.at_level(logging.INFO):

@@ -2,6 +2,7 @@
 
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
+from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
@@ -11,6 +12,7 @@ __all__ = [
     "BaselineRunsDataset",
     "ExportsDataset",
     "FolderDataset",
+    "NewImagesDataset",
     "OptionalDataset",
     "RunResult",
     "RunsDataset",

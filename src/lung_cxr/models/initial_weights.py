@@ -16,6 +16,8 @@ from warnings import catch_warnings, filterwarnings
 import keras
 import numpy as np
 
+from lung_cxr.models.saved_model import sha256_of_file
+
 WEIGHTS_FOLDER = "LUNG_CXR_WEIGHTS"  # environment variable: a folder of <architecture>_imagenet_notop.weights.h5
 DOWNLOAD_SERVER = (
     "https://storage.googleapis.com/tensorflow/keras-applications/"  # BASE_WEIGHT_PATH of keras.applications
@@ -147,8 +149,7 @@ def load_weights_file(network: keras.Model, file: Path, architecture: str) -> No
 def sha256_of_weights(weights: InitialWeights, network: keras.Model) -> str:
     """Return the SHA-256 of the weights file, as `sha256sum` prints it; of the arrays where no file was given."""
     if weights.file is not None:
-        with weights.file.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_file(weights.file)
     digest = hashlib.sha256()
     for variable in network.weights:
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -11,6 +11,13 @@ import pandas as pd
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import class_index
 from lung_cxr.training.draws import Showings, batches_per_epoch
+
+
+class Images(Protocol):
+    """Where a model's images come from."""
+
+    def batch(self, rows: np.ndarray) -> np.ndarray:
+        """Return (n, size, size, 1) uint8, in the order of `rows`."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ class InferenceFeed(keras.utils.PyDataset):
     The last batch is filled up with its last image: all batches have one shape, so that prediction is compiled once.
     """
 
-    def __init__(self, images: SplitImages, rows: np.ndarray, batch_size: int):
+    def __init__(self, images: Images, rows: np.ndarray, batch_size: int):
         super().__init__(workers=1, use_multiprocessing=False)
         self.images, self.rows, self.batch_size = images, rows, batch_size
 

@@ -1,9 +1,10 @@
-"""What the files of a run are called in `07_model_output`, for the run that writes them and the dataset that reads."""
+"""What the files of a run are called, for the run that writes them and for whoever reads them."""
 
 RECORD = "run_record.json"
 FAILURE = "failure.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.parquet"
-IDENTITY = "identity.json"  # in `06_models`
+IDENTITY = "identity.json"  # in `06_models`, as the next
+MODEL = "model.keras"
 FROZEN_FEATURES = "frozen_features"  # in `06_models/<backbone>`
 WITHDRAWAL = "withdrawal.json"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.file_names import FAILURE, HISTORY, IDENTITY, PREDICTIONS, RECORD
+from lung_cxr.training.file_names import FAILURE, HISTORY, IDENTITY, MODEL, PREDICTIONS, RECORD
 from lung_cxr.training.identity import Identity, same_plan, same_run
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class RunFolders:
     @property
     def model(self) -> Path:
         """The best model; written when training has ended."""
-        return self.models / self._name / "model.keras"
+        return self.models / self._name / MODEL
 
     @property
     def checkpoints(self) -> CheckpointFolder:

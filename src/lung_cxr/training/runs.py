@@ -18,6 +18,7 @@ from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normalisation
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
+from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
 from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.depth_search import search_depth
@@ -130,7 +131,7 @@ def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -
         _adapt(classifier, experiment.images, seed)
         tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier)
         restore_dropout(classifier)
-        _save_model(classifier, folders)
+        model_sha256 = save_model(classifier.model, folders.model)
         predictions = _predict(classifier, experiment)
         with written_whole(folders.predictions) as unfinished:
             predictions.to_parquet(unfinished, index=False)
@@ -139,7 +140,7 @@ def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -
             outcome_of(tuning.schedule, tuning.history, len(classifier.groups)),
             facts_of_search,
             weighting_of(experiment.images.labels_of("train"), experiment.training),
-            {"metrics": _metrics(predictions)},
+            {"metrics": _metrics(predictions), "model_sha256": model_sha256},
             load_time_of(folders, experiment.training),
             {
                 "batch_normalisation_images": classifier.batch_normalisation_images,
@@ -213,11 +214,6 @@ def _fine_tune(
         search = search_depth(strategy, classifier, fine_tune, folders.checkpoints)
         return search.chosen, search.facts
     return fine_tune(strategy, folders.checkpoints), {}
-
-
-def _save_model(classifier: Classifier, folders: RunFolders) -> None:
-    with written_whole(folders.model) as unfinished:
-        classifier.model.save(unfinished)
 
 
 def _predict(classifier: Classifier, experiment: Experiment) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from lung_cxr.evaluation.metrics import count_matrix, macro_f1
-from lung_cxr.training.feed import InferenceFeed, SplitImages
+from lung_cxr.training.feed import Images, InferenceFeed
 
 
 class Validation(NamedTuple):
@@ -17,11 +17,11 @@ class Validation(NamedTuple):
     macro_f1: float
 
 
-def predict_logits(model: keras.Model, images: SplitImages, rows: np.ndarray, batch_size: int) -> np.ndarray:
+def predict_logits(model: keras.Model, images: Images, rows: np.ndarray, batch_size: int) -> np.ndarray:
     """Return (n, 7) float64 logits of the images in `rows`, without augmentation.
 
     The classifier itself is never compiled for training, so Keras traces its prediction once per run, not
-    once per stage.
+    once per stage. New images come the same way, so that they get the numbers that validation images would.
     """
     logits = model.predict(InferenceFeed(images, rows, batch_size), verbose=0)
     return np.asarray(logits, dtype=np.float64)[: len(rows)]

@@ -91,5 +91,5 @@ def test_another_key_than_the_catalogues_stops():
 
 def test_the_public_key_is_for_nobody_only():
     check_secret(PUBLIC, None, [True, True])
-    with pytest.raises(IngestionError, match=r"1 of 2 exports lack the file SYNTHETIC.*make key"):
+    with pytest.raises(IngestionError, match=r"1 of 2 folders of images lack the file SYNTHETIC.*make key"):
         check_secret(PUBLIC, None, [True, False])

@@ -3,21 +3,20 @@
 Nothing here reads a source file. Changed thresholds, labels and views take effect from the ledger alone.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lung_cxr.imaging.catalogue.observe import NOT_LOOKED, NOTHING_SEEN
+from lung_cxr.imaging.catalogue.observe import NOTHING_SEEN
 from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.verdict import METRICS, judge_alone
 from lung_cxr.imaging.emr.persons import under_person_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
-from lung_cxr.imaging.quality.metrics import exceeds, quality_faults, quality_flags
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.parameters import QualityParameters
 
-METRICS = [name for name in NOTHING_SEEN if name.startswith("qc_")]
 MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *METRICS]
 FROM_RECORDS = [
     "image_id",
@@ -103,12 +102,7 @@ def judge(
     table = images.merge(ledger, on="image_id", how="left").fillna(NOTHING_SEEN)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
-    table["not_looked_at"] = _not_looked_at(table, burned_in_text)
-    accept = (accept_unknown_view, accept_unchecked_pixels)
-    reasons = [_own_reasons(row, limits, *accept) for row in table.itertuples(index=False)]
-    flags = [_own_flags(row, side, accept_unchecked_pixels) for row in table.itertuples(index=False)]
-    for row, found, flagged in zip(table.itertuples(index=False), reasons, flags, strict=True):
-        flagged[:0] = [] if found else quality_flags(_metrics(row), limits)
+    reasons, flags = judge_alone(table, limits, accept_unknown_view, burned_in_text, accept_unchecked_pixels, side)
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
@@ -118,46 +112,6 @@ def judge(
     table["image_path"] = pd.Series(paths, dtype="str")
     table = table.astype({"rows": np.int64, "columns": np.int64})
     return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
-
-
-def _not_looked_at(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]":
-    """Which stored images nobody looked at for text, where the policy does not take the header's word for it."""
-    by_header = (table["burned_in"] == "NO") & (burned_in_text == "off")
-    return (table["pixel_sha256"] != "") & (table["text_boxes"] == NOT_LOOKED) & ~by_header
-
-
-def _own_reasons(
-    row: Any, limits: QualityParameters, accept_unknown_view: bool, accept_unchecked_pixels: bool
-) -> list[str]:
-    """What is wrong with one image by itself, the weightiest first."""
-    if row.record_reason:
-        return [row.record_reason]
-    if row.view == "lateral":
-        return ["not_frontal"]
-    if row.reason:
-        return [row.reason]
-    if row.not_looked_at and not accept_unchecked_pixels:
-        return ["unchecked_pixels"]
-    found = quality_faults(row.rows, row.columns, _metrics(row), limits)
-    if row.view != "unknown":
-        return found
-    found += ["not_frontal"] * (not found and exceeds(row.qc_lateral, limits.max_lateral))
-    return found + ["unknown_view"] * (not accept_unknown_view)
-
-
-def _metrics(row: Any) -> dict[str, float]:
-    return {name.removeprefix("qc_"): getattr(row, name) for name in METRICS}
-
-
-def _own_flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
-    found = {
-        "inverted": row.inverted,
-        "redacted": row.text_boxes > 0,
-        "not_looked_at": row.not_looked_at and accept_unchecked_pixels,
-        "outdated": row.outdated,
-        "enlarged": 0 < max(row.rows, row.columns) < side,
-    }
-    return [flag for flag, is_so in found.items() if is_so]
 
 
 def _nothing_found(reasons: list[list[str]]) -> npt.NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from lung_cxr.imaging.reading.radiograph import Radiograph
 from lung_cxr.imaging.reading.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise
-from lung_cxr.parameters import StandardiseParameters, TextPolicy
+from lung_cxr.parameters import IngestionParameters, StandardiseParameters, TextPolicy
 
 METHOD_VERSION = 5  # raise it with every change of a stored pixel or of the ledger: all images are then made again
 ABSENT = -1  # bytes: the size of a file that is not there
@@ -108,6 +108,12 @@ class Observer:
     accept_unchecked_pixels: bool
     burned_in_text: TextPolicy
     max_megapixels: float
+
+    @classmethod
+    def under(cls, chosen: IngestionParameters, store: ImageStore, secret: Secret) -> "Observer":
+        """Return the observer that these settings ask for."""
+        text = (chosen.accept_unchecked_pixels, chosen.burned_in_text)
+        return cls(store, secret, chosen.standardise, *text, chosen.max_megapixels)
 
     @property
     def settings(self) -> str:

@@ -22,8 +22,11 @@ from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.keys import with_keys
 
-REMADE = {"records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"}
-"""Tables that the next ingestion makes anew: a row that cannot be renamed is left out of them."""
+REMADE = {
+    *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
+    *("new_images_seen", "probabilities"),
+}
+"""Tables that the next run makes anew: a row that cannot be renamed is left out of them."""
 
 
 @dataclass(frozen=True)

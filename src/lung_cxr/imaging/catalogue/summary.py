@@ -19,12 +19,12 @@ class IngestionError(Exception):
 
 
 def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Sequence[bool]) -> None:
-    """Refuse another secret than the catalogue's, and the public one on exports of real people.
+    """Refuse another secret than the catalogue's, and the public one on images of real people.
 
     Args:
         secret: The one at hand.
         previous_fingerprint: Of the one that made the catalogue; None where there is no catalogue yet.
-        synthetic: For each export, whether it has the marker.
+        synthetic: For each export, or for the folder of new images, whether it has the marker.
 
     Raises:
         IngestionError: Nothing was read yet.
@@ -42,9 +42,9 @@ def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Se
         )
     if secret.public and not all(synthetic):
         raise IngestionError(
-            f"{synthetic.count(False)} of {len(synthetic)} exports lack the file {MARKER}, and the secret at hand is "
-            "the public one: pseudonyms of real patients need a key of their own. Make one with `make key` and run "
-            "without the demo's environment"
+            f"{synthetic.count(False)} of {len(synthetic)} folders of images lack the file {MARKER}, and the secret at "
+            "hand is the public one: pseudonyms of real patients need a key of their own. Make one with `make key` and "
+            "run without the demo's environment"
         )
     if stored is not None and stored != secret.fingerprint:
         raise IngestionError(

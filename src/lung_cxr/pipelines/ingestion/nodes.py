@@ -121,14 +121,7 @@ def standardise_images(
     parameters: IngestionParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read, standardise and store new and changed images; return the ledger of all files and what was done."""
-    observer = Observer(
-        ImageStore(image_folder),
-        secret,
-        parameters.standardise,
-        parameters.accept_unchecked_pixels,
-        parameters.burned_in_text,
-        parameters.max_megapixels,
-    )
+    observer = Observer.under(parameters, ImageStore(image_folder), secret)
     to_read = table[table["view"] != "lateral"]
     paths = keys.key_paths(hospital.read_image_paths(exports, known, emr), secret)
     files = hospital.locate_images(to_read, exports, known, paths)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lung_cxr.imaging.catalogue import rotation
-from lung_cxr.imaging.catalogue.erase import erase_images
+from lung_cxr.imaging.catalogue.erase import erase_files, erase_images
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.summary import IngestionError, check_secret
@@ -57,6 +57,7 @@ def rotate_key(
     store, unknown = ImageStore(image_folder), rotation.unknown_images(tables, names)
     for table in (intermediate_folder / "merged_patients.parquet", pixel_folder / ARRAYS):
         table.unlink(missing_ok=True)  # the next ingestion and splitting make them anew
+    erase_files(output_folder / "new_images", "probabilities.*")  # as the next prediction does
     erase_pixels(pixel_folder, unknown)
     erase_images(store, unknown)
     for path in tables:

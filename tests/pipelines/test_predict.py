@@ -1,0 +1,292 @@
+"""From exports to a trained run, and then from the raw files alone to the same probabilities."""
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog
+from kedro.runner import SequentialRunner
+from PIL import Image
+
+from lung_cxr import contracts
+from lung_cxr import parameters as groups
+from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.evaluation.predictions import probabilities
+from lung_cxr.imaging.catalogue.summary import IngestionError
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.emr.exports import MARKER
+from lung_cxr.models.saved_model import ModelFileError
+from lung_cxr.pipelines import key_rotation, predict, training
+from lung_cxr.prediction.trained_run import NoSuchRunError
+from lung_cxr.synthetic.hospital import write_hospital
+from made_up_dicom import make_dicom
+from made_up_hospital import Hospital
+
+RUN = "mobilenet/dynamic/seed_7"
+NAME = "NGUYEN^VAN BI MAT"
+PATIENTS = [f"P{number:02d}" for number in range(14)]
+
+
+class Ward(Hospital):
+    """The hospital's folder with a trained run, and images that nobody has labelled."""
+
+    @property
+    def new(self) -> Path:
+        return self.data / "01_raw/new_images"
+
+    def train(self) -> None:
+        """One epoch of the quarter of a MobileNet on the images received, at their own size."""
+        self.run()
+        pipeline = training.create_pipeline().only_nodes_with_namespaces(["mobilenet.dynamic"])
+        SequentialRunner().run(pipeline, self.catalogue(training={"max_epochs": 1, "batch_size": 4}))
+
+    def predict(self, run: str | None = RUN, **ingestion) -> pd.DataFrame:
+        settings = {"predict": {"run": run, "batch_size": 4}, "ingestion": ingestion}
+        SequentialRunner().run(predict.create_pipeline(), self.catalogue(**settings))
+        table = self.table("07_model_output/new_images/probabilities.parquet")
+        return contracts.new_image_probabilities.validate(table)
+
+    def catalogue(self, **changed) -> DataCatalog:
+        catalogue = DataCatalog.from_config(self.datasets)
+        of_group = {
+            "ingestion": groups.IngestionParameters,
+            "predict": groups.PredictParameters,
+            "training": groups.TrainingParameters,
+        }
+        for name, model in of_group.items():
+            catalogue[f"params:{name}"] = model.model_validate(self.parameters[name] | changed.get(name, {}))
+        for name, model in (
+            ("backbones.mobilenet", groups.BackboneParameters),
+            ("strategies.dynamic", groups.StrategyParameters),
+        ):
+            group, key = name.split(".")
+            catalogue[f"params:{name}"] = model.model_validate(self.parameters[group][key])
+        return catalogue
+
+    def by_path(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table under the paths that file_keys.csv gives back."""
+        keys = pd.read_csv(self.new / "file_keys.csv", dtype="str", keep_default_na=False)
+        assert sorted(keys["file_key"]) == sorted(table["file_key"])
+        return keys.merge(table, on="file_key").set_index("path")
+
+
+@pytest.fixture(scope="module")
+def trained(project, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        ward = Ward(project, folder)
+        ward.receive("a", PATIENTS)
+        ward.train()
+    return ward.data
+
+
+@pytest.fixture
+def ward(project, trained, tmp_path, monkeypatch):
+    """A copy of the trained hospital, with the files of its export as new images."""
+    monkeypatch.chdir(tmp_path)
+    made = Ward(project, tmp_path)
+    shutil.copytree(trained, made.data)
+    made.new.mkdir()
+    (made.new / MARKER).touch()
+    return made
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (12, 12)).astype(np.uint8)).resize(
+        (200, 150), Image.Resampling.BICUBIC
+    )
+    return np.clip(np.asarray(coarse).astype(int) + rng.integers(-20, 20, (150, 200)), 0, 255).astype(np.uint8)
+
+
+def test_the_raw_files_give_the_probabilities_of_the_run_image_by_image(ward):
+    for patient in PATIENTS:
+        shutil.copy(ward.exports / f"a/a-{patient}.png", ward.new / f"{patient}.png")
+    table = ward.by_path(ward.predict())
+    assert list(table.index) == [f"{patient}.png" for patient in PATIENTS]
+    secret = Secret(PUBLIC_SECRET)
+    table["image_id"] = [secret.key("image", patient, f"a-{patient}.png") for patient in PATIENTS]
+    of_run = ward.table(f"07_model_output/{RUN}/predictions.parquet").set_index("image_id")
+    assert len(of_run) >= 4
+    new, old = probabilities(table.set_index("image_id").loc[of_run.index]), probabilities(of_run)
+    assert np.abs(new - old).max() <= 1e-5
+    assert new.std(axis=0).max() > 1e-3, "all images alike would prove nothing"
+    manifest = ward.table("03_primary/image_manifest.parquet").set_index("image_id")
+    same = ["pixel_sha256", "source_key", "rows", "columns", "qc_sharpness", "qc_reasons"]
+    pd.testing.assert_frame_equal(table.set_index("image_id")[same].sort_index(), manifest[same].sort_index())
+    record = json.loads((ward.data / "07_model_output" / RUN / "run_record.json").read_text())
+    assert set(table["model_sha256"]) == {record["model_sha256"]}
+    assert set(table["run"]) == {RUN}
+
+
+@pytest.mark.slow  # quick: the one above
+def test_so_do_the_synthetic_hospitals_files_of_every_kind(project, tmp_path, monkeypatch):
+    """DICOM of several syntaxes, PNG and JPEG; tables and defects lie among them, and are rows with a reason."""
+    monkeypatch.chdir(tmp_path)
+    ward = Ward(project, tmp_path)
+    settings = groups.SyntheticHospitalParameters.model_validate(ward.parameters["synthetic_hospital"])
+    write_hospital(ward.exports, settings)
+    ward.train()
+    shutil.copytree(ward.exports, ward.new)
+    (ward.new / MARKER).touch()
+    table = ward.predict()
+    assert len(table) == sum(path.is_file() for path in ward.new.rglob("*")) - 2  # file_keys.csv and the marker
+    manifest = ward.table("03_primary/image_manifest.parquet")[["image_id", "source_key"]]
+    of_run = ward.table(f"07_model_output/{RUN}/predictions.parquet").merge(manifest, on="image_id")
+    new = table.drop_duplicates("source_key").set_index("source_key").loc[of_run["source_key"]]
+    assert len(of_run) > 5
+    assert np.abs(probabilities(new) - probabilities(of_run)).max() <= 1e-5
+
+
+def write_ward_round(folder: Path, elsewhere: Path) -> None:
+    """A day's files: good ones of three kinds, and all that may lie among them, named after patients."""
+    (folder / NAME / "series 1").mkdir(parents=True)
+    (folder / NAME / "series 1/IM0001").write_bytes(make_dicom(picture(1), PatientName=NAME, ViewPosition="PA"))
+    (folder / NAME / "side.dcm").write_bytes(make_dicom(picture(2), PatientName=NAME, ViewPosition="LL"))
+    Image.fromarray(picture(3)).save(folder / "NGUYEN.jpg", quality=95)
+    (folder / "NGUYEN.txt").write_text(f"{NAME}: see the film")
+    (folder / "NGUYEN-empty.png").touch()
+    (folder / "cut.dcm").write_bytes(make_dicom(picture(4), PatientName=NAME)[:9000])
+    Image.fromarray(np.full((150, 200), 90, np.uint8)).save(folder / "blank.png")
+    (elsewhere / "NGUYEN-secret.png").write_bytes((folder / "NGUYEN.jpg").read_bytes())
+    (folder / "link.png").symlink_to(elsewhere / "NGUYEN-secret.png")
+    (folder / "linked folder").symlink_to(elsewhere)
+    (folder / "no more.png").symlink_to(folder / "gone.png")
+    Path(os.fsdecode(os.fsencode(folder) + b"/NGUYEN-\xff\n.png")).write_bytes(b"no text in any encoding")
+
+
+EXPECTED = {
+    f"{NAME}/series 1/IM0001": "",
+    f"{NAME}/side.dcm": "not_frontal",
+    "NGUYEN.jpg": "",
+    "NGUYEN.txt": "unreadable",
+    "NGUYEN-empty.png": "unreadable",
+    "cut.dcm": "truncated",
+    "blank.png": "nearly_blank",
+    "link.png": "path_outside_export",
+    "linked folder": "path_outside_export",
+    "no more.png": "missing_file",
+    "NGUYEN-\\xff\n.png": "unreadable",
+}
+
+
+def test_every_file_is_a_row_and_what_is_no_frontal_chest_has_a_reason_and_no_probability(ward, tmp_path):
+    write_ward_round(ward.new, tmp_path)
+    table = ward.by_path(ward.predict())
+    reasons = table["qc_reasons"].str.split(";").str[0].where(table["qc_status"] == "rejected", "")
+    assert reasons.to_dict() == EXPECTED
+    accepted = table["qc_status"] == "accepted"
+    columns = list(PROBABILITY_COLUMNS)
+    assert np.allclose(table.loc[accepted, columns].sum(axis=1), 1)
+    assert table.loc[~accepted, columns].isna().all(axis=None)
+    assert (table["predicted"] != "").equals(accepted)
+    assert table["view"].to_dict().items() >= {f"{NAME}/series 1/IM0001": "PA", "NGUYEN.jpg": "unknown"}.items()
+    for_people = pd.read_csv(ward.data / "07_model_output/new_images/probabilities.csv")
+    assert for_people["file_key"].tolist() == sorted(table["file_key"])
+    assert not any((ward.data / "02_intermediate/new_images" / name).exists() for name in ("images", "journal"))
+
+
+def test_no_name_leaves_01_raw_nor_stands_in_a_log(ward, tmp_path, caplog, capfd):
+    write_ward_round(ward.new, tmp_path)
+    before = set(ward.data.rglob("*"))
+    with caplog.at_level(logging.DEBUG):
+        ward.predict()
+    output = capfd.readouterr()
+    said = (caplog.text + output.out + output.err).encode()
+    made = [path for path in ward.data.rglob("*") if path not in before and path.is_file()]
+    searched = {str(path): path.read_bytes() for path in made if "01_raw" not in path.parts} | {"said": said}
+    assert len(searched) >= 4
+    for needle in (b"NGUYEN", b"BI MAT", b"IM0001", b"side.dcm", b"linked folder"):
+        assert [name for name, content in searched.items() if needle in content or needle in os.fsencode(name)] == []
+    assert b"NGUYEN" in (ward.new / "file_keys.csv").read_bytes(), "where the hospital finds it again"
+
+
+def test_a_view_that_nobody_states_is_for_a_setting(ward):
+    Image.fromarray(picture()).save(ward.new / "a.png")
+    ward.parameters["predict"]["accept_unknown_view"] = False
+    assert ward.predict()["qc_reasons"].str.contains("unknown_view").all()
+
+
+def test_what_could_hold_a_name_in_its_pixels_is_not_predicted_where_ingestion_would_not_keep_it(ward):
+    (ward.new / "a.dcm").write_bytes(make_dicom(picture(), BurnedInAnnotation="NO"))
+    (ward.new / "b.dcm").write_bytes(make_dicom(picture()))
+    table = ward.by_path(ward.predict(accept_unchecked_pixels=False))
+    assert table["qc_reasons"].str.split(";").str[0].to_dict()["b.dcm"] == "unchecked_pixels"
+    assert table["qc_status"].to_dict() == {"a.dcm": "accepted", "b.dcm": "rejected"}
+
+
+def test_nothing_accepted_is_a_table_without_a_number(ward):
+    (ward.new / "a.txt").write_text("no image")
+    table = ward.predict()
+    assert table["qc_reasons"].tolist() == ["unreadable"]
+
+
+@pytest.mark.parametrize("run", [None, "vgg16/dynamic/seed_7", f"{RUN}/../seed_8", "/etc"])
+def test_a_run_that_is_not_there_is_an_error_that_lists_those_that_are(ward, run, monkeypatch):
+    Image.fromarray(picture()).save(ward.new / "a.png")
+    monkeypatch.setattr("lung_cxr.prediction.read.read_new_images", lambda *_: pytest.fail("files were read first"))
+    with pytest.raises(NoSuchRunError, match=rf"expected one of {RUN}\. Name it: .*predict.run={RUN}"):
+        ward.predict(run)
+
+
+def test_where_no_run_has_finished_the_error_says_how_to_train_one(ward):
+    Image.fromarray(picture()).save(ward.new / "a.png")
+    (ward.data / "06_models" / RUN / "model.keras").unlink()
+    with pytest.raises(NoSuchRunError, match=r"no run has finished yet.*--pipelines training"):
+        ward.predict()
+
+
+def test_a_model_that_is_not_the_runs_own_is_refused(ward):
+    Image.fromarray(picture()).save(ward.new / "a.png")
+    with (ward.data / "06_models" / RUN / "model.keras").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(ModelFileError, match=r"not the file that the run wrote.*backup"):
+        ward.predict()
+
+
+def test_a_run_of_before_the_hash_predicts_with_a_warning(ward, caplog):
+    Image.fromarray(picture()).save(ward.new / "a.png")
+    path = ward.data / "07_model_output" / RUN / "run_record.json"
+    record = json.loads(path.read_text())
+    written = record.pop("model_sha256")
+    path.write_text(json.dumps(record))
+    assert ward.predict()["model_sha256"].tolist() == [written]
+    assert "holds no hash of its model" in caplog.text
+
+
+def test_the_public_key_is_refused_for_real_people(ward):
+    Image.fromarray(picture()).save(ward.new / "a.png")
+    (ward.new / MARKER).unlink()
+    with pytest.raises(IngestionError, match="SYNTHETIC"):
+        ward.predict()
+
+
+def test_a_prediction_that_was_cut_off_goes_on_without_reading_again(ward, monkeypatch, caplog):
+    Image.fromarray(picture()).save(ward.new / "a.png")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lung_cxr.prediction.read.judge_alone", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ward.predict()
+    with caplog.at_level(logging.INFO):
+        assert ward.predict()["qc_status"].tolist() == ["accepted"]
+    assert "Nothing new: 0 of 1 files read" in caplog.text
+
+
+def test_another_key_leaves_no_old_name_of_a_new_image(ward, monkeypatch):
+    """Probabilities have no raw row to take a new name from: the next prediction makes them."""
+    monkeypatch.setenv("LUNG_CXR_NEW_KEY", "another secret of forty characters or so")
+    Image.fromarray(picture()).save(ward.new / "a.png")
+    (key,) = ward.predict()["file_key"]
+    ward.run(key_rotation)
+    assert not (ward.data / "07_model_output/new_images/probabilities.csv").exists()
+    assert key not in ward.everything_kept()
