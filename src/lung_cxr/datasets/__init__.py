@@ -3,7 +3,7 @@
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.optional import OptionalDataset
-from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset
+from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset, SweepRunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 from lung_cxr.datasets.whole import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 
@@ -15,6 +15,7 @@ __all__ = [
     "RunResult",
     "RunsDataset",
     "SecretKeyDataset",
+    "SweepRunsDataset",
     "WholeJSONDataset",
     "WholeParquetDataset",
     "WholeTextDataset",

@@ -5,4 +5,5 @@ FAILURE = "failure.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.parquet"
 IDENTITY = "identity.json"  # in `06_models`
+BEGAN_WITH = "began_with.json"  # likewise, of the runs of a sweep
 WITHDRAWAL = "withdrawal.json"

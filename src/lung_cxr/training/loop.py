@@ -26,6 +26,8 @@ OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
 log = logging.getLogger(__name__)
 
+Decided = Callable[["FineTuning", float, Decision], None]
+
 
 @dataclass
 class FineTuning:
@@ -39,6 +41,8 @@ class FineTuning:
         seed: Of the run.
         checkpoints: Where the run continues from, and what it leaves.
         report: Called after every epoch with all rows of the history so far.
+        decided: Called after every epoch with this run, the validation loss and the decision that is yet to be obeyed:
+            where another schedule decides otherwise on the same loss, its run can `fork` from here.
     """
 
     classifier: Classifier
@@ -48,6 +52,7 @@ class FineTuning:
     seed: int
     checkpoints: CheckpointFolder
     report: Callable[[list[Row]], None]
+    decided: "Decided | None" = None
 
     history: list[Row] = field(init=False, default_factory=list)
     schedule: Schedule = field(init=False)
@@ -75,12 +80,31 @@ class FineTuning:
                 train_loss = self._train_epoch()
                 validation = self._validate()
                 decision = self.schedule.observe(validation.loss)
-                self._obey(decision)
                 self._note(row, train_loss, validation, decision, time.perf_counter() - started)
+                if self.decided is not None:
+                    self.decided(self, validation.loss, decision)
+                self._obey(decision)
                 log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
                 self._save(fresh_optimizer=bool(decision.event))
                 event = decision.event
         return self.history
+
+    def fork(self, schedule: Schedule, decision: Decision, checkpoints: CheckpointFolder) -> None:
+        """Leave the checkpoint of a run that was the same up to this epoch's decision; this run goes on as if nothing.
+
+        To be called from `decided`.
+
+        Args:
+            schedule: The other run's, after the decision.
+            decision: What it decided on this epoch's loss.
+            checkpoints: The other run's.
+        """
+        before = self._weights()
+        self._obey(decision)
+        row = {**self.history[-1], "event": decision.event, "patience_counter": decision.patience_counter}
+        history = [*self.history[:-1], row]
+        checkpoints.save(self._state(schedule, history, fresh_optimizer=bool(decision.event)))
+        assign(self.classifier.model.weights, before)
 
     def _open_stage(self) -> None:
         """Open the stage's layers and compile with a fresh optimiser: Keras counts a changed `trainable` only then."""
@@ -149,16 +173,17 @@ class FineTuning:
         self.report(self.history)
 
     def _save(self, fresh_optimizer: bool) -> None:
+        self.checkpoints.save(self._state(self.schedule, self.history, fresh_optimizer))
+
+    def _state(self, schedule: Schedule, history: list[Row], fresh_optimizer: bool) -> Checkpoint:
         variables = [] if fresh_optimizer else self.model.optimizer.variables
-        self.checkpoints.save(
-            Checkpoint(
-                epoch=self.schedule.epoch,
-                schedule=self.schedule.state(),
-                history=self.history,
-                variables=values_of(self.classifier.model.variables),
-                best=self._best,
-                optimizer=values_of(variables),
-            )
+        return Checkpoint(
+            epoch=schedule.epoch,
+            schedule=schedule.state(),
+            history=history,
+            variables=values_of(self.classifier.model.variables),
+            best=self._best,
+            optimizer=values_of(variables),
         )
 
     def _resume(self) -> None:
