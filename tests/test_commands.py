@@ -74,6 +74,7 @@ def test_registry_list_names_the_pipelines(fresh):
         "demo",
         "ingestion",
         "reporting",
+        "sensitivity",
         "splitting",
         "synthetic_hospital",
         "training",

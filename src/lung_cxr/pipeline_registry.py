@@ -3,15 +3,24 @@
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import DEMO_BACKBONE
-from lung_cxr.pipelines import baselines, ingestion, key_rotation, reporting, splitting, synthetic_hospital, training
+from lung_cxr.pipelines import (
+    baselines,
+    ingestion,
+    key_rotation,
+    reporting,
+    sensitivity,
+    splitting,
+    synthetic_hospital,
+    training,
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by name.
 
-    `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`.
-    `demo` puts the synthetic hospital in front and trains one backbone. Kedro's `find_pipelines` would look only for
-    the folders that a command names, and miss what `demo` is made of.
+    `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`
+    and `sensitivity`. `demo` puts the synthetic hospital in front and trains one backbone. Kedro's `find_pipelines`
+    would look only for the folders that a command names, and miss what `demo` is made of.
     """
     rooms = {
         "synthetic_hospital": synthetic_hospital.create_pipeline(),
@@ -19,6 +28,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(),
         "baselines": baselines.create_pipeline(),
+        "sensitivity": sensitivity.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
     catalogue = rooms["ingestion"] + rooms["splitting"]

@@ -54,7 +54,7 @@ def settings(strategy_parameters):
 
     def make(training, **changes):
         sensitivity = SensitivityParameters(backbones=["mobilenet"], **{**SETTINGS, **changes})
-        dynamic, traditional = (strategy_parameters(kind).root for kind in ("dynamic", "traditional"))
+        dynamic, traditional = (strategy_parameters(kind) for kind in ("dynamic", "traditional"))
         return (
             dynamic_settings(sensitivity, dynamic, training),
             traditional_settings(sensitivity, traditional, training),

@@ -1,17 +1,11 @@
 """The settings that a sensitivity analysis tries, each with its name (sections III.F and IV.G)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from lung_cxr.parameters import (
-    DynamicParameters,
-    ParameterGroup,
-    SensitivityParameters,
-    StrategyParameters,
-    TraditionalParameters,
-    TrainingParameters,
-)
+from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
+
+SWEPT = ("patience", "step", "decay")
 
 
 @dataclass(frozen=True)
@@ -33,19 +27,33 @@ class Setting:
         return f"{backbone}-{self.name}"
 
 
+def all_settings(
+    sensitivity: SensitivityParameters,
+    dynamic: StrategyParameters,
+    traditional: StrategyParameters,
+    training: TrainingParameters,
+) -> list[Setting]:
+    """Return what is tried of both strategies."""
+    return [
+        *dynamic_settings(sensitivity, dynamic, training),
+        *traditional_settings(sensitivity, traditional, training),
+    ]
+
+
 def dynamic_settings(
-    sensitivity: SensitivityParameters, dynamic: DynamicParameters, training: TrainingParameters
+    sensitivity: SensitivityParameters, dynamic: StrategyParameters, training: TrainingParameters
 ) -> list[Setting]:
     """Return every p × k × decay at the n of `training`, then every n at the p, k and decay of `dynamic`.
 
     Patience changes slowest, and what occurs twice is there once.
     """
-    grid = [(p, k, decay, training.max_epochs) for p, k, decay in _grid(sensitivity)]
-    budgets = [(dynamic.patience, dynamic.step, dynamic.decay, n) for n in sensitivity.max_epochs]
+    grid = [(*swept, training.max_epochs) for swept in product(*(getattr(sensitivity, name) for name in SWEPT))]
+    base = tuple(getattr(dynamic.root, name) for name in SWEPT)
+    budgets = [(*base, n) for n in sensitivity.max_epochs]
     return [
         Setting(
             name=f"p{p}-k{k}-decay{decay:g}-n{n}",
-            strategy=_strategy(dynamic, patience=p, step=k, decay=decay),
+            strategy=_changed(dynamic, patience=p, step=k, decay=decay),
             training=training.model_copy(update={"max_epochs": n}),
         )
         for p, k, decay, n in dict.fromkeys(grid + budgets)
@@ -53,18 +61,14 @@ def dynamic_settings(
 
 
 def traditional_settings(
-    sensitivity: SensitivityParameters, traditional: TraditionalParameters, training: TrainingParameters
+    sensitivity: SensitivityParameters, traditional: StrategyParameters, training: TrainingParameters
 ) -> list[Setting]:
     """Return traditional fine-tuning at every depth: a search among one candidate."""
     return [
-        Setting(f"depth{depth}", _strategy(traditional, depth="search", search_depths=[depth]), training)
+        Setting(f"depth{depth}", _changed(traditional, depth="search", search_depths=[depth]), training)
         for depth in dict.fromkeys(sensitivity.depths)
     ]
 
 
-def _grid(sensitivity: SensitivityParameters) -> Iterator[tuple[int, int, float]]:
-    return product(sensitivity.patience, sensitivity.step, sensitivity.decay)
-
-
-def _strategy(parameters: ParameterGroup, **changes: object) -> StrategyParameters:
-    return StrategyParameters.model_validate(parameters.model_dump() | changes)
+def _changed(strategy: StrategyParameters, **changes: object) -> StrategyParameters:
+    return StrategyParameters.model_validate(strategy.model_dump() | changes)
