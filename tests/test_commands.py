@@ -180,6 +180,19 @@ def test_a_further_strategy_trains_alone_and_stands_in_the_next_report(trained):
     assert html.count("Run record: MobileNet, ") == 5
 
 
+@pytest.mark.slow  # quick: training/test_sweep.py, pipelines/test_sensitivity.py
+def test_settings_are_tried_once(catalogue):
+    catalogue.kedro("run", "--env", "test", "--pipelines", "sensitivity")
+    records = catalogue.modified("07_model_output/sensitivity/*/seed_7/run_record.json")
+    assert len(records) == 6
+    (table,) = catalogue.modified("08_reporting/sensitivity/sensitivity.csv/*/sensitivity.csv")
+    assert set(pd.read_csv(table)["status"]) == {"finished"}
+    assert len(catalogue.modified("08_reporting/sensitivity/heat_maps/*/heat_maps/mobilenet.png")) == 1
+    printed = catalogue.kedro("run", "--env", "test", "--pipelines", "sensitivity")
+    assert "5 of 5 runs are up to date" in printed
+    assert catalogue.modified("07_model_output/sensitivity/*/seed_7/run_record.json") == records
+
+
 @pytest.mark.slow
 def test_viz_builds_without_a_key(catalogue):
     catalogue.kedro("viz", "build", KEDRO_ENV="test", LUNG_CXR_KEY="")

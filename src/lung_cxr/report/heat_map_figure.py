@@ -60,9 +60,9 @@ def _figure(
     )
     means, scale = _means(table), _scale(table)
     across = max(len(decays), 2)
-    width = across * (CELL * max(map(len, (k, budgets, depths))) + 0.5) + 1.2
+    width = max(across * (CELL * max(map(len, (k, budgets, depths))) + 0.5) + 1.2, 6)
     height = CELL * (len(p) + 1) + 3.0
-    figure = Figure(figsize=(max(width, 6), height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     above, below = figure.subplots(2, across, height_ratios=[max(len(p), 1), 1])
     for place, (axes, decay) in enumerate(zip(above, decays, strict=False)):
         fixed = {"strategy": DYNAMIC, "decay": decay, "max_epochs": max_epochs}
@@ -129,6 +129,9 @@ def _draw(axes: Axes, means: pd.DataFrame, scale: ScalarMappable, places: Sequen
 def _label(
     axes: Axes, title: str, across: str, columns: Sequence[float], down: str = "", rows: Sequence[float] = ()
 ) -> None:
+    if not columns:  # nothing of the kind was tried
+        axes.set_axis_off()
+        return
     axes.set_title(title, fontsize=9)
     axes.set_xticks(range(len(columns)), [f"{value:g}" for value in columns], fontsize=8)
     axes.set_yticks(range(len(rows)), [f"{value:g}" for value in rows], fontsize=8)
