@@ -22,7 +22,8 @@ def partings(losses, leader, **followers):
     for epoch, loss in enumerate(losses, 1):
         for parting in together.observe(loss, leader.observe(loss)):
             found.append((epoch, list(parting.schedules), parting.decision.event))
-    return found, together.names
+    parted = {name for _, names, _ in found for name in names}
+    return found, [name for name in followers if name not in parted]
 
 
 def test_a_more_patient_run_parts_when_the_first_loses_patience():

@@ -278,6 +278,24 @@ def test_a_failure_ends_those_that_train_together_and_no_others(sweep, monkeypat
     assert [record["status"] for record in records.values()] == ["finished", "finished"]
 
 
+@pytest.mark.slow  # quick: the test above
+def test_a_disk_full_at_a_parting_costs_one_epoch(sweep, monkeypatch, trained_epochs):
+    fork = loop.FineTuning.fork
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop.FineTuning, "fork", full)
+    records = sweep()
+    assert {record["status"] for record in records.values()} == {"failed"}
+    assert trained_epochs == [1, 2], "those that could not part fail with the run that they were trained with"
+    monkeypatch.setattr(loop.FineTuning, "fork", fork)
+    trained_epochs.clear()
+    records = sweep()
+    assert {record["status"] for record in records.values()} == {"finished"}
+    assert trained_epochs == [2, 3, 4, 5, 3]
+
+
 def test_weights_that_cannot_be_had_fail_every_run(sweep, monkeypatch):
     def missing(*args, **kwargs):
         raise FileNotFoundError("no weights file")

@@ -35,11 +35,6 @@ class Lockstep:
     def __init__(self, schedules: Mapping[str, Schedule]):
         self._schedules = dict(schedules)
 
-    @property
-    def names(self) -> list[str]:
-        """Who still follows."""
-        return list(self._schedules)
-
     def observe(self, val_loss: float, decision: Decision) -> list[Parting]:
         """Give every follower the loss that the leader decided on; let those go that decide otherwise.
 

@@ -94,24 +94,25 @@ class Sweep:
 
     def _train(self, group: Group) -> Iterator[RunRecord]:
         """Train the leader to its end; those that followed it until then have its results."""
-        leader, together = group.leader, Lockstep(group.followers)
+        leader, together, with_it = group.leader, Lockstep(group.followers), list(group.followers)
         folders, title = self.folders[leader], _title(leader, self.seed, len(group.followers))
 
         def decided(tuning: FineTuning, val_loss: float, decision: Decision) -> None:
             for parting in together.observe(val_loss, decision):
                 self._part(parting, tuning)
+                with_it[:] = [name for name in with_it if name not in parting.schedules]  # its checkpoint is written
 
         try:
             record = train_run(self.experiments[leader], self.seed, folders, title, decided)
             assert record is not None, "an unfinished run has no stored record to stand"
             losses = self._as_left(leader).losses
-            for name in together.names:
+            for name in with_it:
                 self.folders[name].copy_results(folders)
         except Exception as error:
             log.error("%s failed", title, exc_info=True)
-            yield from self._failed([leader, *together.names], error)
+            yield from self._failed([leader, *with_it], error)
             return
-        for name in [*together.names, leader]:
+        for name in [*with_it, leader]:
             del self._unfinished[name]
             yield finished_record(record, settings_of(self._identities[name]), self._shared(name, losses))
             self._clean_up(name)
