@@ -75,6 +75,7 @@ def test_registry_list_names_the_pipelines(fresh):
         "ingestion",
         "predict",
         "reporting",
+        "sensitivity",
         "splitting",
         "synthetic_hospital",
         "training",
@@ -192,6 +193,19 @@ def test_a_further_strategy_trains_alone_and_stands_in_the_next_report(trained):
     html = report.read_text()
     assert "Every strategy" in html
     assert html.count("Run record: MobileNet, ") == 5
+
+
+@pytest.mark.slow  # quick: training/test_sweep.py, pipelines/test_sensitivity.py
+def test_settings_are_tried_once(catalogue):
+    catalogue.kedro("run", "--env", "test", "--pipelines", "sensitivity")
+    records = catalogue.modified("07_model_output/sensitivity/*/seed_7/run_record.json")
+    assert len(records) == 6
+    (table,) = catalogue.modified("08_reporting/sensitivity/sensitivity.csv/*/sensitivity.csv")
+    assert set(pd.read_csv(table)["status"]) == {"finished"}
+    assert len(catalogue.modified("08_reporting/sensitivity/heat_maps/*/heat_maps/mobilenet.png")) == 1
+    printed = catalogue.kedro("run", "--env", "test", "--pipelines", "sensitivity")
+    assert "5 of 5 runs are up to date" in printed
+    assert catalogue.modified("07_model_output/sensitivity/*/seed_7/run_record.json") == records
 
 
 @pytest.mark.slow

@@ -48,7 +48,8 @@ def catalogue(config):
 
 
 def _persistent_names(pipelines):
-    names = set().union(*(pipelines[name].datasets() for name in ("__default__", "demo", "baselines", "predict")))
+    chosen = ("__default__", "demo", "baselines", "sensitivity", "predict")
+    names = set().union(*(pipelines[name].datasets() for name in chosen))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 
 
@@ -61,6 +62,7 @@ def test_the_promised_pipelines_are_registered(pipelines):
         "splitting",
         "training",
         "baselines",
+        "sensitivity",
         "reporting",
         "predict",
     } <= set(pipelines)
@@ -171,6 +173,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "predict": groups.PredictParameters,
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,
+        "sensitivity": groups.SensitivityParameters,
         "reporting": groups.ReportingParameters,
     }
     assert set(values) == {*expected, "backbones", "strategies"}
@@ -197,6 +200,9 @@ def test_the_base_settings_are_the_papers(config):
     assert values["strategies"]["dynamic"] == {
         "kind": "dynamic", "patience": 5, "step": 3, "decay": 0.1, "at_full_depth": "stop",
     }  # fmt: skip
+    sensitivity = values["sensitivity"]
+    assert (list(sensitivity["patience"]), list(sensitivity["step"])) == ([3, 5, 7, 10], [1, 3, 5, 7])
+    assert (list(sensitivity["decay"]), list(sensitivity["max_epochs"])) == ([0.1, 0.3, 0.5, 0.7], [50, 75, 100, 125])
     training = values["training"]
     assert (training["max_epochs"], training["sampling"], training["loss_weights"]) == (
         100,

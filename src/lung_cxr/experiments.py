@@ -41,4 +41,11 @@ class Run(NamedTuple):
 RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES)
 BASELINE_RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in BASELINES)
 GRID = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES + BASELINES)
+
+
+def sweep_results(backbone: str) -> str:
+    """Name of the catalogue entry with the runs of a backbone's sensitivity analysis."""
+    return f"{backbone}-sensitivity-runs"
+
+
 DEMO_BACKBONE = "mobilenet"

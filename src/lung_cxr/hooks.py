@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,10 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from lung_cxr.experiments import BASELINE_RUNS, RUNS
+from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, sweep_results
 from lung_cxr.imaging.catalogue.lock import refuse_half_changed, sole_writer
-from lung_cxr.parameters import TrainingParameters
+from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
+from lung_cxr.training.settings import Setting, all_settings
 
 if TYPE_CHECKING:
     from lung_cxr.datasets import RunResult
@@ -150,18 +153,46 @@ class FailedRunsHook:
         """
         made = pipeline.all_outputs()
         failures = [
-            f"{run.namespace}, seed {one.record['seed']}: {one.failure}"
-            for run in RUNS + BASELINE_RUNS
-            if run.results in made
-            for one in _results(catalog, run.results)
-            if one.failure is not None
+            f"{name}, seed {run.record['seed']}: {run.failure}"
+            for name, run in chain(_cells_of_the_grid(made, catalog), _settings_tried(made, catalog))
+            if run.failure is not None
         ]
         if failures:
             listed = "\n  ".join(failures)
             raise RuntimeError(f"{len(failures)} training run(s) failed; all others went on:\n  {listed}")
 
 
-def _results(catalog: DataCatalog, name: str) -> list[RunResult]:
-    """Return the runs of the seeds that the parameters ask for."""
-    seeds = TrainingParameters.model_validate(catalog.load("params:training")).seeds
-    return [run for run in catalog.load(name) if run.record["seed"] in seeds]
+def _cells_of_the_grid(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:
+    """Name and run of `training` and `baselines`, of the seeds that the parameters ask for."""
+    for cell in RUNS + BASELINE_RUNS:
+        if cell.results in made:
+            yield from ((cell.namespace, run) for run in _of_seeds(catalog.load(cell.results), catalog))
+
+
+def _settings_tried(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:
+    """Name and run of `sensitivity`, of the settings and seeds that the parameters ask for."""
+    for backbone in BACKBONES:
+        if sweep_results(backbone) not in made:
+            continue
+        sensitivity = SensitivityParameters.model_validate(catalog.load("params:sensitivity"))
+        if backbone in sensitivity.backbones:
+            runs, settings = catalog.load(sweep_results(backbone)), _settings(sensitivity, catalog)
+            for name in (setting.run_name(backbone) for setting in settings):
+                yield from ((name, run) for run in _of_seeds(runs.get(name, []), catalog))
+
+
+def _settings(sensitivity: SensitivityParameters, catalog: DataCatalog) -> list[Setting]:
+    dynamic, traditional = (
+        StrategyParameters.model_validate(catalog.load(f"params:strategies.{name}"))
+        for name in ("dynamic", "traditional")
+    )
+    return all_settings(sensitivity, dynamic, traditional, _training(catalog))
+
+
+def _of_seeds(runs: list[RunResult], catalog: DataCatalog) -> list[RunResult]:
+    seeds = _training(catalog).seeds
+    return [run for run in runs if run.record["seed"] in seeds]
+
+
+def _training(catalog: DataCatalog) -> TrainingParameters:
+    return TrainingParameters.model_validate(catalog.load("params:training"))

@@ -9,6 +9,7 @@ from lung_cxr.pipelines import (
     key_rotation,
     predict,
     reporting,
+    sensitivity,
     splitting,
     synthetic_hospital,
     training,
@@ -18,9 +19,9 @@ from lung_cxr.pipelines import (
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by name.
 
-    `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`.
-    `demo` puts the synthetic hospital in front and trains one backbone. Kedro's `find_pipelines` would look only for
-    the folders that a command names, and miss what `demo` is made of.
+    `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`
+    and `sensitivity`. `demo` puts the synthetic hospital in front and trains one backbone. Kedro's `find_pipelines`
+    would look only for the folders that a command names, and miss what `demo` is made of.
     """
     rooms = {
         "synthetic_hospital": synthetic_hospital.create_pipeline(),
@@ -28,6 +29,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "splitting": splitting.create_pipeline(),
         "training": training.create_pipeline(),
         "baselines": baselines.create_pipeline(),
+        "sensitivity": sensitivity.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
     catalogue = rooms["ingestion"] + rooms["splitting"]

@@ -6,7 +6,7 @@ import pytest
 from kedro.io import DatasetError
 
 from lung_cxr.contracts import history as history_contract
-from lung_cxr.datasets import BaselineRunsDataset, RunsDataset
+from lung_cxr.datasets import BaselineRunsDataset, RunsDataset, SweepRunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.training.history import write_history
 
@@ -85,3 +85,16 @@ def test_the_baselines_that_were_started_are_found_whoever_ran_them(tmp_path):
     (name,) = baselines.load()
     assert name == "vgg16-gradual-runs", "dynamic is no baseline"
     assert [run.record["seed"] for run in baselines.load()[name]] == [2]
+
+
+def test_the_runs_of_a_sweep_lie_each_in_its_folder_and_come_back_by_backbone(tmp_path):
+    folder = tmp_path / "sensitivity"
+    mobilenet, vgg = (SweepRunsDataset(filepath=str(folder), backbone=name) for name in ("mobilenet", "vgg16"))
+    assert (mobilenet.load(), mobilenet.exists()) == ({}, False)
+    for seed in (8, 7):
+        mobilenet.save({"seed": seed, "status": "finished", "sensitivity": {"id": "mobilenet-p5-k3-decay0.1-n100"}})
+    assert (folder / "mobilenet-p5-k3-decay0.1-n100" / "seed_7" / "run_record.json").is_file()
+    (name,) = loaded = mobilenet.load()
+    assert name == "mobilenet-p5-k3-decay0.1-n100"
+    assert [run.record["seed"] for run in loaded[name]] == [7, 8]
+    assert vgg.load() == {}

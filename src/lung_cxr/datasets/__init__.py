@@ -4,7 +4,7 @@ from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
-from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset
+from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset, SweepRunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 from lung_cxr.datasets.whole import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 
@@ -17,6 +17,7 @@ __all__ = [
     "RunResult",
     "RunsDataset",
     "SecretKeyDataset",
+    "SweepRunsDataset",
     "WholeJSONDataset",
     "WholeParquetDataset",
     "WholeTextDataset",

@@ -132,3 +132,36 @@ class BaselineRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResu
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
+
+
+class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]]]):
+    """The runs of one backbone's sensitivity analysis: `<backbone>-<setting>/seed_<s>/run_record.json`.
+
+    Args:
+        filepath: The folder `07_model_output/sensitivity`.
+        backbone: Whose runs.
+        metadata: Ignored here; for Kedro plugins.
+    """
+
+    def __init__(self, *, filepath: str, backbone: str, metadata: dict[str, Any] | None = None):
+        self._filepath, self._backbone = filepath, backbone
+        self.metadata = metadata
+
+    def load(self) -> dict[str, list[RunResult]]:
+        """Return name of the run → its seeds, of all that have a record; empty where nothing was ever started."""
+        names = sorted(folder.name for folder in Path(self._filepath).glob(f"{self._backbone}-*") if folder.is_dir())
+        loaded = {name: self._runs(name).load() for name in names}
+        return {name: seeds for name, seeds in loaded.items() if seeds}
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write one run's record, whole or not at all."""
+        self._runs(data["sensitivity"]["id"]).save(data)
+
+    def _runs(self, name: str) -> RunsDataset:
+        return RunsDataset(filepath=f"{self._filepath}/{name}")
+
+    def _exists(self) -> bool:
+        return bool(self.load())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "backbone": self._backbone}

@@ -7,4 +7,5 @@ PREDICTIONS = "predictions.parquet"
 IDENTITY = "identity.json"  # in `06_models`, as the next
 MODEL = "model.keras"
 FROZEN_FEATURES = "frozen_features"  # in `06_models/<backbone>`
+BEGAN_WITH = "began_with.json"  # in `06_models`, of the runs of a sweep
 WITHDRAWAL = "withdrawal.json"

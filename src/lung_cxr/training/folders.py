@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.file_names import FAILURE, HISTORY, IDENTITY, MODEL, PREDICTIONS, RECORD
+from lung_cxr.training.file_names import BEGAN_WITH, FAILURE, HISTORY, IDENTITY, MODEL, PREDICTIONS, RECORD
 from lung_cxr.training.identity import Identity, same_plan, same_run
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,16 @@ class RunFolders:
         """Which run the other files belong to, from its start on."""
         return self.models / self._name / IDENTITY
 
+    @property
+    def began_with(self) -> list[str]:
+        """The runs of a sweep that this one began with, itself included; none where it never began."""
+        return _read(self.models / self._name / BEGAN_WITH).get("runs", [])
+
+    def begin_with(self, runs: list[str]) -> None:
+        """Note which runs of a sweep begin together with this one."""
+        with written_whole(self.models / self._name / BEGAN_WITH) as unfinished:
+            unfinished.write_text(json.dumps({"runs": runs}) + "\n", encoding="utf-8")
+
     def outlook(self, identity: Identity, force: bool) -> Outlook:
         """Tell whether this run is done, begun or new.
 
@@ -83,6 +94,16 @@ class RunFolders:
         self.supersede()
         with written_whole(self.identity) as unfinished:
             unfinished.write_text(json.dumps(identity, indent=2) + "\n")
+
+    def copy_results(self, other: "RunFolders") -> None:
+        """Copy model, predictions and history of another run, whose record holds for this one too."""
+        for theirs, ours in (
+            (other.model, self.model),
+            (other.predictions, self.predictions),
+            (other.history, self.history),
+        ):
+            with written_whole(ours) as unfinished:
+                shutil.copyfile(theirs, unfinished)
 
     def keep_results(self, plan: Identity, failure: str) -> bool:
         """Decide what a failure means for the results that are here; say whether they stay.

@@ -29,6 +29,8 @@ OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
 log = logging.getLogger(__name__)
 
+Decided = Callable[["FineTuning", float, Decision], None]
+
 
 @dataclass
 class FineTuning:
@@ -43,6 +45,8 @@ class FineTuning:
         checkpoints: Where the run continues from, and what it leaves.
         report: Called after every epoch with all rows of the history so far.
         features: Where the features of frozen layers are kept; None: nowhere, every image goes through every layer.
+        decided: Called after every epoch with this run, the validation loss and the decision that is yet to be obeyed:
+            where another schedule decides otherwise on the same loss, its run can `fork` from here.
     """
 
     classifier: Classifier
@@ -53,6 +57,7 @@ class FineTuning:
     checkpoints: CheckpointFolder
     report: Callable[[list[Row]], None]
     features: FeatureFolder | None = None
+    decided: "Decided | None" = None
 
     history: list[Row] = field(init=False, default_factory=list)
     schedule: Schedule = field(init=False)
@@ -97,11 +102,30 @@ class FineTuning:
         train_loss = self._train_epoch()
         validation = self._validate()
         decision = self.schedule.observe(validation.loss)
-        self._obey(decision)
         self._note(row, train_loss, validation, decision, time.perf_counter() - started)
+        if self.decided is not None:
+            self.decided(self, validation.loss, decision)
+        self._obey(decision)
         log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
         self._save(fresh_optimizer=bool(decision.event))
         return decision.event
+
+    def fork(self, schedule: Schedule, decision: Decision, checkpoints: CheckpointFolder) -> None:
+        """Leave the checkpoint of a run that was the same up to this epoch's decision; this run goes on as if nothing.
+
+        To be called from `decided`.
+
+        Args:
+            schedule: The other run's, after the decision.
+            decision: What it decided on this epoch's loss.
+            checkpoints: The other run's.
+        """
+        before = self._weights()
+        self._obey(decision)
+        row = {**self.history[-1], "event": decision.event, "patience_counter": decision.patience_counter}
+        history = [*self.history[:-1], row]
+        checkpoints.save(self._state(schedule, history, bool(decision.event), PartOfEpoch()))
+        assign(self.classifier.model.weights, before)
 
     def _open_stage(self) -> None:
         """Open the stage's layers and compile with a fresh optimiser: Keras counts a changed `trainable` only then."""
@@ -187,19 +211,20 @@ class FineTuning:
 
     def _save(self, fresh_optimizer: bool = False, part: PartOfEpoch | None = None) -> None:
         """Write a checkpoint, after an epoch or after a part of one."""
-        variables, part = [] if fresh_optimizer else self.model.optimizer.variables, part or PartOfEpoch()
-        self.checkpoints.save(
-            Checkpoint(
-                epoch=self.schedule.epoch,
-                schedule=self.schedule.state(),
-                history=self.history,
-                variables=values_of(self.classifier.model.variables),
-                best=self._best,
-                optimizer=values_of(variables),
-                part_batches=part.batches,
-                part_loss=part.loss,
-                part_seconds=part.seconds,
-            )
+        self.checkpoints.save(self._state(self.schedule, self.history, fresh_optimizer, part or PartOfEpoch()))
+
+    def _state(self, schedule: Schedule, history: list[Row], fresh_optimizer: bool, part: PartOfEpoch) -> Checkpoint:
+        variables = [] if fresh_optimizer else self.model.optimizer.variables
+        return Checkpoint(
+            epoch=schedule.epoch,
+            schedule=schedule.state(),
+            history=history,
+            variables=values_of(self.classifier.model.variables),
+            best=self._best,
+            optimizer=values_of(variables),
+            part_batches=part.batches,
+            part_loss=part.loss,
+            part_seconds=part.seconds,
         )
 
     def _resume(self) -> None:

@@ -27,7 +27,7 @@ from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.frozen.store import FeatureFolder
 from lung_cxr.training.history import write_history
 from lung_cxr.training.identity import Identity, identity_of_plan, with_weights
-from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.loop import Decided, FineTuning
 from lung_cxr.training.record import (
     RunRecord,
     failed_record,
@@ -104,12 +104,12 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
         folders, identity = folders_of_seed(seed), experiment.identity(seed)
         title = f"{experiment.backbone_name}, {experiment.strategy_name}, seed {seed}"
         try:
-            record = _train(experiment, seed, folders, title)
+            record = train_run(experiment, seed, folders, title)
         except Exception as error:
             log.error("%s failed", title, exc_info=True)
-            failure = failure_of(error)
-            if not folders.keep_results(identity, failure):
-                yield failed_record(identity, failure)
+            record = record_of_failure(folders, identity, error)
+            if record is not None:
+                yield record
             continue
         if record is not None:
             yield record
@@ -117,10 +117,25 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
         folders.checkpoints.remove()
 
 
-def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -> RunRecord | None:
-    """Do one run, or the rest of it; return its record, or None where the stored one stands."""
-    with _fresh_keras(experiment.training.precision, seed):
-        classifier = _build(experiment, seed)
+def record_of_failure(folders: RunFolders, plan: Identity, error: Exception) -> RunRecord | None:
+    """Return the record of a run that ended with an error, or None where it leaves finished results and theirs."""
+    failure = failure_of(error)
+    return None if folders.keep_results(plan, failure) else failed_record(plan, failure)
+
+
+def train_run(
+    experiment: Experiment, seed: int, folders: RunFolders, title: str, decided: Decided | None = None
+) -> RunRecord | None:
+    """Do one run, or the rest of it; return its record, or None where the stored one stands.
+
+    Args:
+        experiment, seed: What to train.
+        folders: Of the run.
+        title: For the log.
+        decided: Called after every epoch; see `FineTuning`.
+    """
+    with fresh_keras(experiment.training.precision, seed):
+        classifier = build(experiment, seed)
         identity = with_weights(experiment.identity(seed), classifier)
         outlook = folders.outlook(identity, experiment.training.force)
         log.info("%s: %s", title, outlook)
@@ -129,7 +144,7 @@ def _train(experiment: Experiment, seed: int, folders: RunFolders, title: str) -
         if outlook == "new":
             folders.start(identity)
         _adapt(classifier, experiment.images, seed)
-        tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier)
+        tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier, decided)
         restore_dropout(classifier)
         model_sha256 = save_model(classifier.model, folders.model)
         predictions = _predict(classifier, experiment)
@@ -165,7 +180,7 @@ def _completed(folders: RunFolders, training: TrainingParameters) -> RunRecord |
 
 
 @contextmanager
-def _fresh_keras(precision: str, seed: int) -> Iterator[None]:
+def fresh_keras(precision: str, seed: int) -> Iterator[None]:
     """Give a run a Keras without leftovers of the last one, at its own precision and seed."""
     before = keras.config.dtype_policy()
     keras.utils.clear_session()
@@ -178,7 +193,8 @@ def _fresh_keras(precision: str, seed: int) -> Iterator[None]:
         keras.utils.clear_session()
 
 
-def _build(experiment: Experiment, seed: int) -> Classifier:
+def build(experiment: Experiment, seed: int) -> Classifier:
+    """Return the network as training begins with it."""
     training = experiment.training
     return build_classifier(experiment.backbone, dropout=training.dropout, head=training.head, seed=seed)
 
@@ -191,7 +207,7 @@ def _adapt(classifier: Classifier, images: SplitImages, seed: int) -> None:
 
 
 def _fine_tune(
-    experiment: Experiment, seed: int, folders: RunFolders, classifier: Classifier
+    experiment: Experiment, seed: int, folders: RunFolders, classifier: Classifier, decided: Decided | None
 ) -> tuple[FineTuning, RunRecord]:
     """Train to the end, after a search for the depth where one is asked for; return also what the search found."""
 
@@ -205,6 +221,7 @@ def _fine_tune(
             checkpoints=checkpoints,
             report=lambda rows: write_history(rows, folders.history),
             features=experiment.features,
+            decided=decided,
         )
         tuning.run()
         return tuning

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
 from lung_cxr.splitting.images import split_sha256
+
+if TYPE_CHECKING:  # importing Keras takes seconds
+    from lung_cxr.training.runs import Experiment
 
 
 def train(
@@ -25,15 +28,31 @@ def train(
 
     The cell is named by its backbone and its strategy; its folders are `<backbone>/<strategy>` below the two given.
     """
+    from lung_cxr.training.folders import RunFolders
+    from lung_cxr.training.runs import train_seeds
+
+    cell = Path(backbone.architecture, strategy.root.kind)
+    experiment = experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training)
+    yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
+
+
+def experiment_on(
+    split: pd.DataFrame,
+    pixel_arrays: dict[str, dict[str, Any]],
+    pixel_folder: Path,
+    model_folder: Path,
+    backbone: BackboneParameters,
+    strategy: StrategyParameters,
+    training: TrainingParameters,
+) -> "Experiment":
+    """Put data and settings together: what is trained, named by its backbone and its strategy."""
     from lung_cxr.splitting.pixels import open_pixels
     from lung_cxr.training.feed import SplitImages
     from lung_cxr.training.file_names import FROZEN_FEATURES
-    from lung_cxr.training.folders import RunFolders
-    from lung_cxr.training.runs import Experiment, train_seeds
+    from lung_cxr.training.runs import Experiment
 
     split = contracts.split.validate(split)
-    cell = Path(backbone.architecture, strategy.root.kind)
-    experiment = Experiment(
+    return Experiment(
         backbone_name=backbone.architecture,
         strategy_name=strategy.root.kind,
         backbone=backbone,
@@ -43,7 +62,6 @@ def train(
         data_hashes=hashes_of_data(split, pixel_arrays, backbone.size),
         feature_folder=model_folder / backbone.architecture / FROZEN_FEATURES,
     )
-    yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
 
 
 def hashes_of_data(split: pd.DataFrame, pixel_arrays: dict[str, dict[str, Any]], size: int) -> dict[str, str]:

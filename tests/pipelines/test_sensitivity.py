@@ -1,0 +1,85 @@
+"""The sensitivity pipeline through Kedro: which backbone does what, and that the rest says so."""
+
+import logging
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog, MemoryDataset
+
+from lung_cxr.datasets import RunResult
+from lung_cxr.experiments import BACKBONES, sweep_results
+from lung_cxr.hooks import FailedRunsHook
+from lung_cxr.parameters import (
+    BackboneParameters,
+    SensitivityParameters,
+    StrategyParameters,
+    TrainingParameters,
+)
+from lung_cxr.pipelines.sensitivity import create_pipeline
+from lung_cxr.pipelines.sensitivity.nodes import train_settings
+from lung_cxr.settings import CONFIG_LOADER_ARGS
+
+
+@pytest.fixture
+def parameters(project):
+    config = OmegaConfigLoader(conf_source=str(project / "conf"), env="test", **CONFIG_LOADER_ARGS)
+    return config["parameters"]
+
+
+def test_every_backbone_is_a_namespace_and_one_table_waits_for_all():
+    pipeline = create_pipeline()
+    trained = {f"{backbone}.train_settings" for backbone in BACKBONES}
+    assert {node.name for node in pipeline.nodes} == {*trained, "tabulate_sensitivity", "draw_sensitivity"}
+    assert pipeline.outputs() == {"sensitivity_heat_maps"}
+    alone = pipeline.only_nodes_with_namespaces(["mobilenet"])
+    assert alone.outputs() == {sweep_results("mobilenet")}
+    assert {name for name in alone.inputs() if name.startswith("params:")} == {
+        "params:backbones.mobilenet",
+        "params:strategies.dynamic",
+        "params:strategies.traditional",
+        "params:training",
+        "params:sensitivity",
+    }
+
+
+def test_a_backbone_that_was_not_chosen_does_nothing_and_says_so(parameters, tmp_path, caplog):
+    strategies = (StrategyParameters(parameters["strategies"][name]) for name in ("dynamic", "traditional"))
+    with caplog.at_level(logging.INFO):
+        records = train_settings(
+            None, {}, tmp_path, tmp_path, tmp_path,
+            BackboneParameters(**parameters["backbones"]["vgg16"]),
+            *strategies,
+            TrainingParameters(**parameters["training"]),
+            SensitivityParameters(**parameters["sensitivity"]),
+        )  # fmt: skip
+        assert list(records) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "vgg16: not among sensitivity.backbones, nothing to do"
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "fails"),
+    [
+        ("mobilenet-p2-k7-decay0.5-n3", "failed", True),
+        ("mobilenet-depth1", "failed", True),
+        ("mobilenet-depth1", "finished", False),
+        ("mobilenet-depth9", "failed", False),  # a setting that nobody asks for any more
+    ],
+)
+def test_the_command_fails_with_a_setting_that_was_asked_for(parameters, tmp_path, name, status, fails):
+    run = RunResult(tmp_path, {"seed": 7, "status": status, "failure": "ValueError: …"})
+    asked_for = {f"params:{group}": MemoryDataset(parameters[group]) for group in ("training", "sensitivity")}
+    asked_for |= {
+        f"params:strategies.{kind}": MemoryDataset(parameters["strategies"][kind])
+        for kind in ("dynamic", "traditional")
+    }
+    results = MemoryDataset({name: [run]}, copy_mode="assign")
+    catalogue = DataCatalog({**asked_for, sweep_results("mobilenet"): results})
+    pipeline = create_pipeline().only_nodes_with_namespaces(["mobilenet"])
+    if fails:
+        with pytest.raises(RuntimeError, match=f"{name}, seed 7: ValueError"):
+            FailedRunsHook().after_pipeline_run(pipeline=pipeline, catalog=catalogue)
+    else:
+        FailedRunsHook().after_pipeline_run(pipeline=pipeline, catalog=catalogue)

@@ -1,0 +1,118 @@
+"""The table and the heat maps of a sensitivity analysis, from made-up run records."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
+from lung_cxr.report.heat_map_figure import draw_heat_maps
+from lung_cxr.report.sensitivity_table import tabulate_settings
+from lung_cxr.training.settings import all_settings
+from made_up_runs import MadeUpRun
+
+CONF = Path(__file__).parents[2] / "conf" / "base"
+TRAINING = yaml.safe_load((CONF / "parameters_training.yml").read_text())
+DYNAMIC, TRADITIONAL = (StrategyParameters(TRAINING["strategies"][name]) for name in ("dynamic", "traditional"))
+SETTINGS = TrainingParameters(**TRAINING["training"])
+SWEEP = SensitivityParameters(
+    backbones=["mobilenet", "vgg16"], patience=[3, 5], step=[3], decay=[0.1, 0.5], max_epochs=[50], depths=[6]
+)
+LOSSES = {
+    "p3-k3-decay0.1-n100": 1.2,
+    "p3-k3-decay0.5-n100": 1.1,
+    "p5-k3-decay0.1-n50": 1.4,
+    "depth6": 1.6,
+}
+
+
+def run(name, loss, seed=2024, **changes):
+    numbers = {"accuracy": 0.7, "macro_f1": 2 - loss}
+    finished = {
+        "seed": seed,
+        "status": "finished",
+        "epochs": 40,
+        "unfreezings": 2,
+        "final_unfrozen_groups": 6,
+        "layer_groups": 14,
+        "stop_reason": "plateau",
+        "best_val_loss": loss,
+        "seconds": 100.0,
+        "metrics": {"validation": numbers, "test": numbers},
+        "sensitivity": {"id": name, "shared_epochs": 9, "trained_with": {}},
+    }
+    return MadeUpRun({**finished, **changes})
+
+
+@pytest.fixture
+def table():
+    runs = {f"mobilenet-{name}": [run(name, loss)] for name, loss in LOSSES.items()}
+    runs["mobilenet-depth6"] = [run("depth6", LOSSES["depth6"], top_layers=29)]
+    failed = {"seed": 2024, "status": "failed", "failure": "MemoryError: too large"}
+    runs["mobilenet-p5-k3-decay0.1-n100"] = [MadeUpRun(failed)]
+    runs["mobilenet-p9-k9-decay0.9-n9"] = [run("of an earlier sweep", 0.1)]
+    return tabulate_settings(runs, all_settings(SWEEP, DYNAMIC, TRADITIONAL, SETTINGS), SWEEP.backbones, [2024])
+
+
+def test_every_setting_is_a_row_and_those_of_earlier_sweeps_are_none(table):
+    assert table.groupby("backbone").size().to_dict() == {"mobilenet": 6, "vgg16": 6}
+    ours = table[table["backbone"] == "mobilenet"].set_index(["strategy", "patience", "decay", "max_epochs"])
+    finished = ours.loc[("dynamic", 3, 0.5, 100)]
+    assert (finished["best_val_loss"], finished["validation_macro_f1"]) == (1.1, pytest.approx(0.9))
+    assert (finished["epochs"], finished["shared_epochs"], finished["stop_reason"]) == (40, 9, "plateau")
+    failed = ours.loc[("dynamic", 5, 0.1, 100)]
+    assert (failed["status"], failed["note"]) == ("failed", "MemoryError: too large")
+    assert pd.isna(failed["epochs"])
+    assert ours.loc[("dynamic", 5, 0.5, 100), "status"] == "not yet trained"
+    depth = table[(table["backbone"] == "mobilenet") & (table["strategy"] == "traditional")].iloc[0]
+    assert (depth["depth"], depth["top_layers"]) == (6, 29)
+    assert pd.isna(depth["patience"])
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def read_back(table):
+    """As the catalogue gives it to the figures."""
+    return pd.read_csv(io.StringIO(table.to_csv(index=False)))
+
+
+def test_a_backbone_with_a_finished_run_has_a_heat_map_and_what_is_missing_says_so(table):
+    figures = draw_heat_maps(read_back(table), SWEEP, DYNAMIC, SETTINGS.max_epochs)
+    assert list(figures) == ["mobilenet.png"]
+    figure = figures["mobilenet.png"]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:4]] == [
+        "decay 0.1",
+        "decay 0.5",
+        "p = 5, k = 3, decay 0.1",
+        "traditional fine-tuning",
+    ]
+    assert texts(figure) == ["80.0", "1.200", "–", "90.0", "1.100", "–", "60.0", "1.400", "40.0", "1.600"]
+    caption = figure.get_supxlabel().replace("\n", " ")
+    assert "the best of 6 settings, chosen on the very images" in caption
+    assert "–: not finished (2 settings)" in caption
+
+
+def test_the_lowest_validation_loss_of_each_strategy_is_framed(table):
+    figure = draw_heat_maps(read_back(table), SWEEP, DYNAMIC, SETTINGS.max_epochs)["mobilenet.png"]
+    framed = [sum(not patch.get_fill() for patch in axes.patches) for axes in figure.axes[:4]]
+    assert framed == [0, 1, 0, 1]
+
+
+def test_the_test_set_has_no_part_in_the_figure(table):
+    figure = draw_heat_maps(read_back(table), SWEEP, DYNAMIC, SETTINGS.max_epochs)["mobilenet.png"]
+    without = read_back(table).assign(test_accuracy=np.nan, test_macro_f1=np.nan)
+    assert texts(draw_heat_maps(without, SWEEP, DYNAMIC, SETTINGS.max_epochs)["mobilenet.png"]) == texts(figure)
+
+
+def test_several_seeds_are_averaged():
+    runs = {"mobilenet-p3-k3-decay0.1-n100": [run("…", 1.0, seed=1), run("…", 1.5, seed=2)]}
+    settings = all_settings(SWEEP, DYNAMIC, TRADITIONAL, SETTINGS)
+    table = tabulate_settings(runs, settings, ["mobilenet"], [1, 2])
+    figure = draw_heat_maps(read_back(table), SWEEP, DYNAMIC, SETTINGS.max_epochs)["mobilenet.png"]
+    assert texts(figure)[:2] == ["75.0", "1.250"]
+    assert "means of 2 seeds" in figure.get_supxlabel()
