@@ -365,6 +365,8 @@ class TrainingParameters(ParameterGroup):
     augmentation: AugmentationParameters
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(description="Keras dtype policy")
     jit_compile: bool | Literal["auto"] = Field(description="auto: XLA on a GPU, never on a CPU")
+    steps_per_execution: int = Field(ge=1, description="batches between two returns to Python")
+    device_gib: float = Field(ge=0, description="GiB of training images that a GPU holds whole; more stay outside")
     frozen_prefix: FrozenPrefixParameters
     checkpoint_minutes: float | None = Field(
         gt=0, description="within a long epoch, minutes between checkpoints; null: only between epochs and on Ctrl-C"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lung_cxr.models.freezing import trainable_parameters
-from lung_cxr.training import loop
+from lung_cxr.training import loop, stage
 from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.loop import FineTuning, open_groups
 from lung_cxr.training.strategies import strategy_of
@@ -153,3 +153,13 @@ def test_the_training_loss_is_weighted_and_the_validation_loss_is_not(fine_tunin
     heavy, light = weighted.run()[0], plain.run()[0]
     assert heavy["val_loss"] == pytest.approx(light["val_loss"], rel=1e-5)
     assert heavy["train_loss"] > 1.1 * light["train_loss"]  # mean of Eq. 14 under balanced sampling is above 1
+
+
+def test_images_on_the_device_give_the_same_losses(fine_tuning, monkeypatch):
+    usual = fine_tuning("full", max_epochs=2)
+    monkeypatch.setattr(stage, "on_gpu", lambda: True)
+    resident = fine_tuning("full", max_epochs=2)
+    assert type(resident.stage) is stage.ResidentNetwork
+    assert type(fine_tuning("full", device_gib=0).stage) is stage.WholeNetwork
+    found, expected = ([row["train_loss"] for row in run.run()] for run in (resident, usual))
+    assert found == pytest.approx(expected, rel=1e-4)

@@ -112,6 +112,14 @@ class EpochFeed(keras.utils.PyDataset):
         return self.epoch.images.batch(self.epoch.rows[batch]), self.epoch.showings.draws[batch]
 
 
+class PositionFeed(EpochFeed):
+    """The same for images that the device holds: the inputs are (positions among the training images, draws)."""
+
+    def inputs(self, batch: slice) -> Any:
+        """Return (n,) int32 and (n, 3) float32."""
+        return self.epoch.showings.positions[batch].astype(np.int32), self.epoch.showings.draws[batch]
+
+
 class InferenceFeed(keras.utils.PyDataset):
     """Images as they are, in order of their rows.
 

@@ -11,7 +11,15 @@ from lung_cxr.parameters import BackboneParameters, StrategyParameters, Training
 METHOD_VERSION = 1
 """Raised by every commit that changes a number a run produces; `test_golden_trajectory.py` fails otherwise."""
 
-CHANGES_NO_NUMBER = {"seeds", "force", "load_time_repeats", "frozen_prefix", "checkpoint_minutes"}
+CHANGES_NO_NUMBER = {
+    "seeds",
+    "force",
+    "load_time_repeats",
+    "steps_per_execution",
+    "device_gib",
+    "frozen_prefix",
+    "checkpoint_minutes",
+}
 """Settings of `training:` that say which runs are done, and how, not what comes out of them (but for rounding)."""
 
 IDENTITY = (

@@ -21,7 +21,7 @@ from lung_cxr.training.frozen.store import FeatureFolder
 from lung_cxr.training.history import Row, epoch_line
 from lung_cxr.training.interruption import BetweenBatches, PartOfEpoch, StopRequest
 from lung_cxr.training.schedule import Decision, Schedule
-from lung_cxr.training.stage import Stage, WholeNetwork
+from lung_cxr.training.stage import Stage, whole_network
 from lung_cxr.training.strategies import Strategy
 from lung_cxr.training.validation import Validation, validate
 
@@ -68,7 +68,7 @@ class FineTuning:
 
     def __post_init__(self):
         self.schedule = self.strategy.schedule(len(self.classifier.groups), self.training)
-        self.whole = self.stage = WholeNetwork(self.classifier, self.images, self.training.batch_size)
+        self.whole = self.stage = whole_network(self.classifier, self.images, self.training)
         self.train_rows, self.validation_rows = self.images.rows("train"), self.images.rows("validation")
         labels = self.images.labels_of("train")
         self.order = ImageOrder(labels, self.training.sampling, self.training.batch_size, self.seed)
@@ -136,6 +136,7 @@ class FineTuning:
             optimizer=OPTIMIZERS[self.training.optimizer](self.schedule.learning_rate),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=self.training.jit_compile,
+            steps_per_execution=self.training.steps_per_execution,
         )
         if self._optimizer_state:
             self.model.optimizer.build(self.model.trainable_variables)

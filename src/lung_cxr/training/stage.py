@@ -6,8 +6,10 @@ import keras
 import numpy as np
 
 from lung_cxr.models.classifier import Classifier
+from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.augmentation import training_model
-from lung_cxr.training.feed import Epoch, EpochFeed, SplitImages
+from lung_cxr.training.feed import Epoch, EpochFeed, PositionFeed, SplitImages
+from lung_cxr.training.resident import resident_training_model
 from lung_cxr.training.validation import predict_logits
 
 
@@ -43,7 +45,11 @@ class WholeNetwork:
 
     def __init__(self, classifier: Classifier, images: SplitImages, batch_size: int):
         self.classifier, self.images, self.batch_size = classifier, images, batch_size
-        self.model = training_model(classifier.model)
+        self.model = self.model_of(classifier)
+
+    def model_of(self, classifier: Classifier) -> keras.Model:
+        """Return what is trained: images and draws to logits."""
+        return training_model(classifier.model)
 
     def feed(self, epoch: Epoch) -> EpochFeed:
         """Return images and draws."""
@@ -55,3 +61,27 @@ class WholeNetwork:
 
     def close(self) -> None:
         """Nothing."""
+
+
+class ResidentNetwork(WholeNetwork):
+    """The same, with the training images on the device: only their numbers cross to it."""
+
+    def model_of(self, classifier: Classifier) -> keras.Model:
+        """Return what is trained: positions among the training images and draws to logits."""
+        return resident_training_model(classifier.model, self.images.pixels[self.images.rows("train")])
+
+    def feed(self, epoch: Epoch) -> EpochFeed:
+        """Return positions and draws."""
+        return PositionFeed(epoch)
+
+
+def whole_network(classifier: Classifier, images: SplitImages, training: TrainingParameters) -> WholeNetwork:
+    """Return the network with its images where they belong: on a GPU that has room for them, else in main memory."""
+    size = len(images.rows("train")) * images.pixels[0].nbytes
+    kind = ResidentNetwork if on_gpu() and size <= training.device_gib * 2**30 else WholeNetwork
+    return kind(classifier, images, training.batch_size)
+
+
+def on_gpu() -> bool:
+    """Whether something other than a CPU computes."""
+    return any(not name.lower().startswith("cpu") for name in keras.distribution.list_devices())

@@ -2,7 +2,6 @@
 
 import logging
 
-import keras
 import numpy as np
 
 from lung_cxr.models.classifier import Classifier
@@ -14,6 +13,7 @@ from lung_cxr.training.frozen.cut import FrozenPrefix, frozen_cuts
 from lung_cxr.training.frozen.plan import CPU, GPU, Demand, Plan, choose_plan
 from lung_cxr.training.frozen.stage import BehindFrozenPrefix, KeptFeatures
 from lung_cxr.training.frozen.store import GIB, FeatureFolder
+from lung_cxr.training.stage import on_gpu
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +71,6 @@ def demands_of_stage(
     if bank is None:
         return demands, of_augmented
     return [*demands, Demand("bank", int(counts[augmented].sum()) * bank, of_augmented)], 0.0
-
-
-def on_gpu() -> bool:
-    """Whether something other than a CPU computes."""
-    return any(not name.lower().startswith("cpu") for name in keras.distribution.list_devices())
 
 
 def _open_stores(
