@@ -13,9 +13,10 @@ from typing import Any
 
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.loop import FineTuning, assign, values_of
+from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.record import outcome_of
 from lung_cxr.training.strategies import Traditional
+from lung_cxr.training.variables import assign, values_of
 
 CANDIDATE = ("epochs", "seconds", "best_epoch", "best_val_loss", "stop_reason")
 """What the record says of each candidate."""

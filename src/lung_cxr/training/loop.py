@@ -24,6 +24,7 @@ from lung_cxr.training.schedule import Decision, Schedule
 from lung_cxr.training.stage import Stage, whole_network
 from lung_cxr.training.strategies import Strategy
 from lung_cxr.training.validation import Validation, validate
+from lung_cxr.training.variables import assign, values_of
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
@@ -246,18 +247,3 @@ class FineTuning:
 def open_groups(classifier: Classifier) -> int:
     """Return how many layer groups have a weight that trains: m under dynamic fine-tuning."""
     return sum(any(layer.trainable_variables for layer in group) for group in classifier.groups)
-
-
-def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    """Return copies of variables' values."""
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
-    """Give variables their values, one by one.
-
-    Raises:
-        ValueError: There are not as many values as variables.
-    """
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
