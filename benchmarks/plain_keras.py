@@ -141,7 +141,7 @@ def fine_tune(
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"], jit_compile=False)
         for _ in range(epochs):
-            model.fit(data.train, class_weight=data.class_weight, verbose=0)
+            model.fit(data.train, class_weight=data.class_weight, shuffle=False, verbose=0)
             found = model.evaluate(data.validation, verbose=0)[0]
             if found < lowest:
                 lowest, best = found, model.get_weights()

@@ -60,7 +60,7 @@ def measure_feed(bench: Bench) -> Numbers:
         showings = steps * bench.training.batch_size
         turns = in_turn(
             {
-                "bare": lambda data=repeated, model=tuning.model: model.fit(data, verbose=0),
+                "bare": lambda data=repeated, model=tuning.model: model.fit(data, shuffle=False, verbose=0),
                 "epoch": tuning._train_epoch,
             },
             bench.repeats,
