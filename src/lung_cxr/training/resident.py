@@ -4,6 +4,8 @@ For a GPU that holds the data set beside the network: at one byte a pixel, 12,33
 crosses to the device in a step is then a few hundred bytes.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -25,7 +27,7 @@ class ResidentImages(keras.layers.Layer):
         ValueError: The pixels are not grey images of one byte a pixel.
     """
 
-    def __init__(self, pixels: np.ndarray, **kwargs):
+    def __init__(self, pixels: np.ndarray, **kwargs: Any):
         super().__init__(dtype="uint8", autocast=False, trainable=False, **kwargs)
         if pixels.dtype != np.uint8 or pixels.ndim != 3:
             raise ValueError(f"pixels of {pixels.dtype} {pixels.shape}: expected uint8 (N, size, size), grey")
