@@ -33,6 +33,14 @@ def surroundings() -> dict[str, Any]:
     }
 
 
+def on_gpu() -> bool:
+    """Whether something other than a CPU computes.
+
+    Asks a tensor where it is: `keras.distribution.list_devices` fails under PyTorch (Keras 3.15).
+    """
+    return "cpu" not in str(keras.ops.zeros(()).device).lower()
+
+
 def _git_commit(folder: Path) -> dict[str, Any]:
     """Return the commit checked out around `folder`, and whether source files differ from it."""
     commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
@@ -51,7 +59,7 @@ def _version(package: str) -> str | None:
 
 def _device() -> str:
     """Return what computes: the GPUs, or else the processor and its cores."""
-    if any(not name.startswith("cpu") for name in map(str.lower, keras.distribution.list_devices())):
+    if on_gpu():
         return _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or "GPU"
     cores = os.cpu_count()
     return f"{_processor()}, {cores} cores"

@@ -1,0 +1,132 @@
+"""The project's own training loop on a forced schedule, for the benchmarks of training."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normalisation
+from lung_cxr.models.classifier import Classifier, build_classifier
+from lung_cxr.models.freezing import unfreeze_groups
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
+from lung_cxr.training.checkpoint import CheckpointFolder
+from lung_cxr.training.feed import SplitImages
+from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.schedule import Schedule
+from plain_keras import DECAY
+
+SEED = 2024
+
+
+@dataclass(kw_only=True)
+class ForcedUnfreezing(Schedule):
+    """Unfreezes by plan and restores the best weights, as Algorithm 1 would, whatever the losses are.
+
+    Attributes:
+        plan: (m, epochs) of each stage.
+        decay: Share by which the learning rate falls at each unfreezing (Eq. 12).
+    """
+
+    plan: Sequence[Sequence[int]]
+    decay: float
+
+    @property
+    def learning_rate(self) -> float:
+        return self.initial_learning_rate * (1 - self.decay) ** self.stage
+
+    @property
+    def patience_in_force(self) -> int | None:
+        return None
+
+    def at_final_plateau(self) -> bool:
+        return False
+
+    def wants_unfreezing(self) -> bool:
+        return self.epoch == sum(epochs for _, epochs in self.plan[: self.stage + 1])
+
+    def groups_after_unfreezing(self) -> int:
+        return self.plan[self.stage][0]
+
+
+@dataclass(frozen=True)
+class Forced:
+    """The strategy of a forced schedule."""
+
+    plan: Sequence[Sequence[int]]
+
+    def schedule(self, layer_groups: int, training: TrainingParameters) -> ForcedUnfreezing:  # noqa: ARG002
+        return ForcedUnfreezing(
+            max_epochs=sum(epochs for _, epochs in self.plan),
+            initial_learning_rate=training.learning_rate,
+            unfrozen_groups=self.plan[0][0],
+            plan=self.plan,
+            decay=DECAY,
+        )
+
+    def open_layers(self, classifier: Classifier, unfrozen_groups: int) -> None:
+        unfreeze_groups(classifier, unfrozen_groups)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements share.
+
+    Attributes:
+        films, work: Folders: the PNGs; whatever training leaves.
+        images: Pixels and split.
+        backbone: With its size and weights.
+        training: `training:` of conf/base.
+        repeats: Of each comparison.
+    """
+
+    films: Path
+    work: Path
+    images: SplitImages
+    backbone: BackboneParameters
+    training: TrainingParameters
+    repeats: int
+
+    def fine_tuning(
+        self,
+        plan: Sequence[Sequence[int]],
+        *,
+        bank: int | None,
+        kept: bool,
+        report: Callable[[list[Any]], Any] = len,
+    ) -> FineTuning:
+        """Return a new run of the project's own loop.
+
+        Args:
+            plan: Its stages.
+            bank: Copies of each minority image; None: fresh draws.
+            kept: Keep what the frozen layers compute, beginning with nothing.
+            report: Called after every epoch.
+        """
+        augmentation = self.training.augmentation.model_copy(update={"bank": bank})
+        folder = Path(tempfile.mkdtemp(dir=self.work))
+        return FineTuning(
+            classifier=self.classifier(),
+            strategy=Forced(plan),
+            images=self.images,
+            training=self.training.model_copy(update={"augmentation": augmentation}),
+            seed=SEED,
+            checkpoints=CheckpointFolder(folder / "checkpoints"),
+            report=report,
+            **(kept_features(folder, self.training) if kept else {}),
+        )
+
+    def classifier(self) -> Classifier:
+        """Build the network anew."""
+        training = self.training
+        classifier = build_classifier(self.backbone, dropout=training.dropout, head=training.head, seed=SEED)
+        if classifier.weights_source == "random":
+            adapt_batch_normalisation(classifier, self.images.pixels[self.images.rows("train")[:MOST_IMAGES]])
+        return classifier
+
+
+def kept_features(folder: Path, training: TrainingParameters) -> dict[str, Any]:
+    """Return the arguments by which `FineTuning` keeps what frozen layers compute, in an empty folder."""
+    from lung_cxr.training.frozen.store import FeatureFolder
+
+    return {"features": FeatureFolder(folder / "frozen_features", "0" * 64, training.frozen_prefix)}

@@ -1,0 +1,312 @@
+"""Training on a GPU, all seven backbones at their own sizes: images a second, share of the device's peak, what the feed
+costs, and how long a run of the paper's size would take.
+
+    KERAS_BACKEND=jax PYTHONPATH=src python benchmarks/gpu.py out.json [--backbones mobilenet …] [--tiny]
+
+Weights are random (nothing is downloaded), pixels are noise (a GPU's time does not depend on them). All pixels lie on
+the device: a step receives row numbers and draws, and gathers and augments inside the graph. Mixed precision
+(bfloat16), Adam; under JAX with XLA and several steps in one call.
+
+Needs the Keras backend (`jax` or `torch`), keras, numpy, pydantic, and this repository's `src` on the path; neither
+Kedro nor TensorFlow nor a network. On a machine with a backend and its numpy, these wheels complete it: keras, absl-py,
+rich, markdown-it-py, mdurl, pygments, namex, packaging, pydantic, annotated-types, typing-inspection, typing-extensions
+(pure Python) and h5py, optree, ml-dtypes, pydantic-core (compiled).
+
+- **bare**: the train step on one repeated batch.
+- **epoch**: an epoch's own rows and draws; epoch / bare is what the feed leaves of it.
+- **peak**: operations of convolutions and matrices, counted from shapes (two for each multiply-add; a forward pass of
+  the whole network, and twice that of the unfrozen groups for the backward pass), over the device's bfloat16 peak.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lung_cxr.models.backbones import BACKBONES
+from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
+from lung_cxr.models.classifier import Classifier, build_classifier
+from lung_cxr.models.freezing import unfreeze_groups
+from lung_cxr.models.layer_costs import cost_of
+from lung_cxr.parameters import AugmentationParameters, BackboneParameters
+from lung_cxr.training.class_weights import class_counts, loss_weights
+from lung_cxr.training.draws import AugmentationDraws, ImageOrder
+from lung_cxr.training.resident import resident_training_model
+from lung_cxr.training.surroundings import surroundings
+
+TRAINING_IMAGES = (8318, 1965, 856, 574, 324, 212, 85)  # Table 1, by class: 12,334
+VALIDATION_IMAGES = 1540  # Table 1
+EPOCHS = 100  # n of the paper
+AUGMENTATION = AugmentationParameters(  # Table 2
+    classes="all_but_largest", rotation=10, brightness=(0.8, 1.2), contrast=(0.9, 1.1), bank=None
+)
+SEED = 2024
+TINY = 80  # pixels: no backbone takes fewer than 75
+
+# bfloat16 peak with dense matrices, FLOP/s, from NVIDIA's data sheets; the first name that the device's name contains
+PEAKS = {
+    "H200": 989e12,
+    "H100 PCIe": 756e12,
+    "H100 NVL": 835e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "L4": 121e12,
+    "A40": 150e12,
+    "A10": 125e12,
+    "RTX A6000": 155e12,
+    "RTX 4090": 165e12,
+    "RTX 3090": 71e12,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a backbone is measured.
+
+    Attributes:
+        images: In the data set.
+        batch_size: Images.
+        steps: Of a measured epoch.
+        steps_per_execution: Steps in one call of the compiled function; PyTorch allows one.
+        repeats: Of each measurement, bare and epoch in turn.
+        jit_compile: XLA, or torch.compile.
+        precision: Keras dtype policy.
+        size: Side of all inputs, pixels; None: each backbone's own.
+        peak: FLOP/s; None: unknown.
+    """
+
+    images: int
+    batch_size: int
+    steps: int
+    steps_per_execution: int
+    repeats: int
+    jit_compile: bool
+    precision: str
+    size: int | None
+    peak: float | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A made-up data set with the classes of Table 1 (its training images)."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def of_size(cls, images: int, size: int) -> "Study":
+        """Draw (images, size, size) uint8 of noise."""
+        generator = np.random.default_rng(SEED)
+        shares = np.array(TRAINING_IMAGES) / sum(TRAINING_IMAGES)
+        labels = generator.choice(len(shares), images, p=shares)
+        return cls(generator.integers(0, 256, (images, size, size), dtype=np.uint8), labels)
+
+
+class RowFeed(keras.utils.PyDataset):
+    """The first batches of an epoch, or one batch again and again: ((rows, draws), labels, weights of the loss).
+
+    Args:
+        study: What rows count in.
+        settings: Batch size and steps.
+        epoch: 1, 2, …
+        repeated: Give the first batch every time.
+    """
+
+    def __init__(self, study: Study, settings: Settings, epoch: int, repeated: bool):
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.batch_size, self.steps, self.repeated = settings.batch_size, settings.steps, repeated
+        order = ImageOrder(study.labels, "balanced", self.batch_size, SEED).of_epoch(epoch)
+        self.rows = np.resize(order, self.steps * self.batch_size).astype(np.int32)
+        self.draws = AugmentationDraws(AUGMENTATION, study.labels, SEED).of_epoch(self.rows, epoch, stage=0)
+        self.labels = study.labels[self.rows]
+        self.weights = loss_weights(class_counts(study.labels), "inverse_frequency").astype(np.float32)[self.labels]
+        self.first = self._batch(0)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> Any:
+        return self.first if self.repeated else self._batch(index)
+
+    def _batch(self, index: int) -> Any:
+        batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        return (self.rows[batch], self.draws[batch]), self.labels[batch], self.weights[batch]
+
+
+def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
+    """Train one backbone at m = 0, L/2 and L; return its numbers, or why there are none."""
+    keras.utils.clear_session()
+    size = settings.size or BACKBONES[name].size
+    try:
+        study = Study.of_size(settings.images, size)
+        classifier = random_classifier(name, size, study)
+        model = resident_training_model(classifier.model, study.pixels)
+        L = len(classifier.groups)
+        by_depth = {str(m): measure_depth(classifier, model, m, study, settings) for m in (0, L // 2, L)}
+    except Exception as error:  # out of memory, say: the other backbones can still be measured
+        return {"size": size, "failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
+    return {
+        "size": size,
+        "layer_groups": L,
+        "resident_megabytes": round(study.pixels.nbytes / 1e6, 1),
+        "depths": by_depth,
+        "paper_run_extrapolated_hours": round(paper_run_hours(by_depth["0"], by_depth[str(L)]), 3),
+    }
+
+
+def random_classifier(name: str, size: int, study: Study) -> Classifier:
+    """Build a backbone with random weights, and give its batch normalisation statistics that fit."""
+    parameters = BackboneParameters(
+        architecture=name, size=size, weights=None, top_layers=BACKBONES[name].top_layers, options={}
+    )
+    classifier = build_classifier(parameters, dropout=0.2, head="gap", seed=SEED)
+    adapt_batch_normalisation(classifier, study.pixels[:32])
+    return classifier
+
+
+def measure_depth(
+    classifier: Classifier, model: keras.Model, m: int, study: Study, settings: Settings
+) -> dict[str, Any]:
+    """Train at m unfrozen groups."""
+    unfreeze_groups(classifier, m)
+    model.compile(
+        keras.optimizers.Adam(1e-4),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=settings.jit_compile,
+        steps_per_execution=settings.steps_per_execution,
+    )
+    epochs = iter(range(1, settings.repeats + 3))
+
+    def images_a_second(repeated: bool) -> float:
+        feed = RowFeed(study, settings, next(epochs) if not repeated else 1, repeated)
+        return settings.steps * settings.batch_size / seconds(lambda: model.fit(feed, shuffle=False, verbose=0))
+
+    compiling = seconds(lambda: images_a_second(True))
+    pairs = [(images_a_second(True), images_a_second(False)) for _ in range(settings.repeats)]
+    bare, epoch = (statistics.median(rates) for rates in zip(*pairs, strict=True))
+    flops = training_flops(classifier, m)
+    return {
+        "first_call_seconds": round(compiling, 1),
+        "bare_images_per_second": round(bare, 1),
+        "epoch_images_per_second": round(epoch, 1),
+        "feed_ratio": spread([one[1] / one[0] for one in pairs]),
+        "gigaflop_per_image": round(flops / 1e9, 3),
+        "share_of_peak": round(epoch * flops / settings.peak, 4) if settings.peak else None,
+    }
+
+
+def training_flops(classifier: Classifier, m: int) -> float:
+    """Return the operations of one image in training: once forward through all, twice backward through what is open."""
+    L = len(classifier.groups)
+    opened = [layer for group in classifier.groups[L - m :] for layer in group] + classifier.head_layers
+    return cost_of([*classifier.backbone_layers, *classifier.head_layers]).flops + 2 * cost_of(opened).flops
+
+
+def paper_run_hours(head_only: dict[str, Any], everything: dict[str, Any]) -> float:
+    """Extrapolate: all 100 epochs at m = L, the dearest; validation at the rate of training the head."""
+    training = sum(TRAINING_IMAGES) / everything["epoch_images_per_second"]
+    validation = VALIDATION_IMAGES / head_only["epoch_images_per_second"]
+    return EPOCHS * (training + validation) / 3600
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    """Time one run."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Median and range."""
+    return {
+        "median": round(statistics.median(values), 3),
+        "min": round(min(values), 3),
+        "max": round(max(values), 3),
+    }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Return the result as a Markdown table, one row for each backbone and depth."""
+    lines = [
+        f"{result['device']}, Keras {keras.__version__} on {result['backend']}, {result['settings']['precision']}, "
+        f"batches of {result['settings']['batch_size']}, median of {result['settings']['repeats']}",
+        "",
+        "| backbone | px | m | images/s | epoch / bare | share of peak | paper's run, extrapolated, h |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+    ]
+    for name, found in result["backbones"].items():
+        if "failed" in found:
+            lines.append(f"| {name} | {found['size']} | | {found['failed']} | | | |")
+            continue
+        for m, at in found["depths"].items():
+            share = "" if at["share_of_peak"] is None else f"{100 * at['share_of_peak']:.1f} %"
+            hours = f"{found['paper_run_extrapolated_hours']:.2f}" if int(m) == found["layer_groups"] else ""
+            lines.append(
+                f"| {name} | {found['size']} | {m} of {found['layer_groups']} | {at['epoch_images_per_second']:,.0f} | "
+                f"{at['feed_ratio']['median']:.3f} | {share} | {hours} |"
+            )
+    return "\n".join(lines)
+
+
+def peak_of(device: str) -> float | None:
+    """Return the peak of a device in the table."""
+    return next((peak for name, peak in PEAKS.items() if name in device), None)
+
+
+def settings_from(arguments: argparse.Namespace, device: str) -> Settings:
+    """Return what the command line asks for; PyTorch takes one step a call, and is compiled on request only."""
+    torch, tiny = keras.backend.backend() == "torch", arguments.tiny
+    return Settings(
+        images=arguments.images or (64 if tiny else sum(TRAINING_IMAGES)),
+        batch_size=arguments.batch_size or (4 if tiny else 32),
+        steps=arguments.steps or (4 if tiny else 192),
+        steps_per_execution=1 if torch else (2 if tiny else 8),
+        repeats=2 if tiny else arguments.repeats,
+        jit_compile=arguments.jit == "on" or (arguments.jit == "auto" and not torch),
+        precision=arguments.precision,
+        size=TINY if tiny else None,
+        peak=arguments.peak or peak_of(device),
+    )
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path, help="JSON file to write")
+    parser.add_argument("--backbones", nargs="+", choices=list(BACKBONES), default=list(BACKBONES))
+    parser.add_argument("--images", type=int, help="on the device; 12,334")
+    parser.add_argument("--batch-size", type=int, help="32")
+    parser.add_argument("--steps", type=int, help="of a measured epoch; 192, a multiple of 8")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--precision", default="mixed_bfloat16")
+    parser.add_argument("--jit", choices=["auto", "on", "off"], default="auto")
+    parser.add_argument("--peak", type=float, help="FLOP/s of a device that the table lacks")
+    parser.add_argument("--tiny", action="store_true", help="80 pixels, a few steps: whether it runs, not how fast")
+    arguments = parser.parse_args()
+    around = surroundings()
+    settings = settings_from(arguments, around["device"])
+    keras.config.set_dtype_policy(settings.precision)
+    result = {
+        **around,
+        "backend": keras.backend.backend(),
+        "settings": asdict(settings),
+        "load_average": os.getloadavg()[0],
+        "backbones": {},
+    }
+    for name in arguments.backbones:
+        result["backbones"][name] = measure_backbone(name, settings)
+        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+    print(markdown(result))
+
+
+if __name__ == "__main__":
+    main()

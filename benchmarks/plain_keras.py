@@ -1,0 +1,184 @@
+"""The script that one writes with TensorFlow and Keras as they come, well: what `benchmarks/training.py` compares with.
+
+    python benchmarks/plain_keras.py out.json [--folder films] [--images 960] [--weights <file>]
+
+It reads 1024² grey PNGs in class folders (`train/<class>/`, `validation/<class>/`; its own made-up ones unless told)
+anew in every epoch through `tf.data`, in parallel and ahead of the model; draws the classes evenly, weights them
+(Eq. 14), augments the minority classes by Keras' own layers (Table 2), batch by batch; and unfreezes MobileNet as
+Algorithm 1 does. When is forced, so that the comparison trains the same epochs: `SCHEDULE`. Of this project it uses the
+films alone.
+"""
+
+import argparse
+import json
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SCHEDULE = ((0, 10), (3, 6), (6, 6), (9, 6), (12, 6), (14, 6))  # (m unfrozen groups, epochs); MobileNet has L = 14
+DECAY = 0.1  # Eq. 12
+LEARNING_RATE = 1e-4
+DROPOUT = 0.2
+SEED = 2024
+
+
+class Films(NamedTuple):
+    """Files of one subset and their classes."""
+
+    paths: list[str]
+    labels: np.ndarray
+
+
+class Data(NamedTuple):
+    """What the model is fed."""
+
+    train: tf.data.Dataset
+    validation: tf.data.Dataset
+    class_weight: dict[int, float]
+
+
+def films_of(folder: Path) -> Films:
+    """List the films of a subset; classes in alphabetical order."""
+    classes = sorted(path.name for path in folder.iterdir())
+    paths = sorted(folder.glob("*/*.png"))
+    return Films([str(path) for path in paths], np.array([classes.index(path.parent.name) for path in paths]))
+
+
+def prepare(folder: Path, size: int, batch_size: int) -> Data:
+    """Return the data sets: training drawn evenly from the classes, validation in order."""
+    train, validation = films_of(folder / "train"), films_of(folder / "validation")
+    counts = np.bincount(train.labels)
+    largest = int(counts.argmax())
+    augment = augmentation()
+
+    def read(path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = tf.io.decode_png(tf.io.read_file(path), channels=1)
+        return tf.image.resize(image, (size, size)), label
+
+    def augmented(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        minority = tf.reshape(labels != largest, (-1, 1, 1, 1))
+        return tf.where(minority, augment(images, training=True), images), labels
+
+    showings = math.ceil(len(train.paths) / batch_size) * batch_size
+    drawn = (
+        evenly(train)
+        .take(showings)
+        .map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .map(augmented, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    in_order = (
+        tf.data.Dataset.from_tensor_slices((validation.paths, validation.labels))
+        .map(read, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    weights = len(train.labels) / (len(counts) * counts)  # Eq. 14
+    return Data(drawn, in_order, dict(enumerate(weights.tolist())))
+
+
+def evenly(films: Films) -> tf.data.Dataset:
+    """Draw files from all classes alike, without end; each class shuffled anew whenever it is through."""
+    paths = np.array(films.paths)
+    classes = []
+    for label in np.unique(films.labels):
+        own = paths[films.labels == label]
+        one = tf.data.Dataset.from_tensor_slices((own, np.full(len(own), label)))
+        classes.append(one.shuffle(len(own), seed=SEED).repeat())
+    return tf.data.Dataset.sample_from_datasets(classes, [1 / len(classes)] * len(classes), seed=SEED)
+
+
+def augmentation() -> keras.Sequential:
+    """Table 2 by Keras' layers."""
+    return keras.Sequential(
+        [
+            keras.layers.RandomRotation(10 / 360, fill_mode="constant", seed=SEED),
+            keras.layers.RandomBrightness(0.2, value_range=(0, 255), seed=SEED),
+            keras.layers.RandomContrast(0.1, value_range=(0, 255), seed=SEED),
+        ]
+    )
+
+
+def build(size: int, classes: int, weights: str | None) -> tuple[keras.Model, keras.Model]:
+    """Return the classifier and its backbone: grey to three channels, MobileNet's scaling, pooling, dropout, logits."""
+    base = keras.applications.MobileNet(include_top=False, weights=weights, input_shape=(size, size, 3))
+    image = keras.Input((size, size, 1))
+    colour = keras.layers.Concatenate()([image, image, image])
+    features = base(keras.applications.mobilenet.preprocess_input(colour), training=False)
+    pooled = keras.layers.Dropout(DROPOUT)(keras.layers.GlobalAveragePooling2D()(features))
+    return keras.Model(image, keras.layers.Dense(classes)(pooled)), base
+
+
+def unfreeze(base: keras.Model, m: int) -> None:
+    """Let the last m of MobileNet's fourteen blocks train; batch normalisation stays frozen."""
+    for layer in base.layers:
+        stem = layer.name == "conv1"
+        number = 0 if stem else int(layer.name.split("_")[2]) if layer.name.startswith("conv_") else -1
+        is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = number > 13 - m and not is_normalisation
+
+
+def fine_tune(
+    data: Data, size: int, weights: str | None, schedule: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[int, float]]:
+    """Train by Algorithm 1 with its unfreezings forced; yield (m, seconds) after every epoch, validation included."""
+    model, base = build(size, len(data.class_weight), weights)
+    lowest, best, learning_rate = math.inf, model.get_weights(), LEARNING_RATE
+    for stage, (m, epochs) in enumerate(schedule):
+        start = time.perf_counter()
+        if stage:
+            model.set_weights(best)
+            learning_rate *= 1 - DECAY
+        unfreeze(base, m)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"], jit_compile=False)
+        for _ in range(epochs):
+            model.fit(data.train, class_weight=data.class_weight, shuffle=False, verbose=0)
+            found = model.evaluate(data.validation, verbose=0)[0]
+            if found < lowest:
+                lowest, best = found, model.get_weights()
+            yield m, time.perf_counter() - start
+            start = time.perf_counter()
+    model.set_weights(best)
+
+
+def run(folder: Path, size: int, batch_size: int, weights: str | None) -> dict[str, float]:
+    """Train the whole schedule; return the seconds of each stage and of all."""
+    stages = {f"m={m}": 0.0 for m, _ in SCHEDULE}
+    for m, taken in fine_tune(prepare(folder, size, batch_size), size, weights, SCHEDULE):
+        stages[f"m={m}"] += taken
+    return {**stages, "whole": sum(stages.values())}
+
+
+def main() -> None:
+    """Train, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path, help="JSON file to write")
+    parser.add_argument("--folder", type=Path, help="films in class folders; made up where it is not given")
+    parser.add_argument("--images", type=int, default=960, help="made up for training; an eighth more for validation")
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--weights", help="imagenet, or a file; random where it is not given")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        if arguments.folder is None:
+            from made_up_study import make_films
+
+            make_films(folder, {"train": arguments.images, "validation": arguments.images // 8})
+        seconds = run(folder, arguments.size, arguments.batch_size, arguments.weights)
+    for stage, taken in seconds.items():
+        print(f"{stage:8} {taken:8.1f} s")
+    arguments.output.write_text(json.dumps({"seconds": seconds}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

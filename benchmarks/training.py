@@ -1,0 +1,282 @@
+"""What training costs: the feed beside the bare train step, kept features of frozen layers beside none, and the whole
+beside a good plain script (`plain_keras.py`), against the promises of DESIGN §11.
+
+    PYTHONPATH=src python benchmarks/training.py out.json [--backbone mobilenet] [--size 224] [--images 960]
+        [--repeats 3] [--weights <file>] [--parts feed prefix script]
+
+Films are made up (`made_up_study.py`); settings are those of conf/base. Three parts, each written when it is done:
+
+- **feed**: images a second of an epoch over those of the same train step on one repeated batch, at m = 0 and m = L.
+- **prefix**: an epoch of the first stage, validation included, with everything it shows kept, over one with nothing
+  kept; with a bank of four copies and with fresh draws. The epoch that fills is reported apart.
+- **script**: the same films and one forced schedule for both (MobileNet only): with a bank of four copies, epoch by
+  epoch in turn with the script, everything counted that happens between two epochs (compiling, filling, checkpoints);
+  then, alone, with fresh draws. What is done once for all runs, decoding into the pixel array, is reported apart.
+
+Machines are noisy: what is compared runs in turn, and ratios are formed within a turn.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+import plain_keras
+from forced_run import Bench
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
+from lung_cxr.training.draws import batches_per_epoch
+from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.surroundings import surroundings
+from made_up_study import make_films, read_once
+
+CONFIGURATION = Path(__file__).parents[1] / "conf/base"
+BANK = 4  # copies of each minority image
+PROMISED_FEED = 0.95
+PROMISED_PREFIX = 0.03
+PROMISED_SCRIPT = {"m=0": 10.0, "m=3": 1.8, "m=6": 1.8, "m=14": 1.2, "whole": 2.0}  # 14: L of MobileNet
+Numbers = dict[str, Any]
+
+
+def measure_feed(bench: Bench) -> Numbers:
+    """Compare an epoch with the same train step on one repeated batch, at m = 0 and L."""
+    found = {}
+    for m in (0, len(bench.classifier().groups)):
+        tuning = bench.fine_tuning([(m, 1)], bank=None, kept=False)
+        tuning._open_stage()
+        steps = batches_per_epoch(len(tuning.train_rows), bench.training.batch_size)
+        repeated = tf.data.Dataset.from_tensors(first_batch(tuning)).repeat(steps)
+        showings = steps * bench.training.batch_size
+        turns = in_turn(
+            {
+                "bare": lambda data=repeated, model=tuning.model: model.fit(data, shuffle=False, verbose=0),
+                "epoch": tuning._train_epoch,
+            },
+            bench.repeats,
+        )
+        found[f"m={m}"] = {
+            "bare_images_per_second": spread([showings / taken for taken in turns["bare"]]),
+            "epoch_images_per_second": spread([showings / taken for taken in turns["epoch"]]),
+            "epoch / bare": spread([bare / epoch for bare, epoch in zip(turns["bare"], turns["epoch"], strict=True)]),
+        }
+    return found
+
+
+def first_batch(tuning: FineTuning) -> Any:
+    """Return the first batch of the first epoch: ((images, draws), labels, weights)."""
+    order = tuning.order.of_epoch(1)[: tuning.training.batch_size]
+    rows = tuning.train_rows[order]
+    labels = tuning.images.labels[rows]
+    images = (tuning.images.batch(rows), tuning.draws.of_epoch(order, 1, 0))
+    return images, labels, tuning.weights.astype("float32")[labels]
+
+
+def measure_prefix(bench: Bench) -> Numbers:
+    """Compare an epoch at m = 0 whose features are kept with one that computes them.
+
+    The same epoch is shown again and again, so that after the first time nothing it shows is missing.
+    """
+    found: Numbers = {}
+    for name, bank in (("bank of 4", BANK), ("fresh draws", None)):
+        runs = {kept: bench.fine_tuning([(0, 1)], bank=bank, kept=kept) for kept in (True, False)}
+        for tuning in runs.values():
+            tuning._open_stage()
+        filling = seconds(lambda tuning=runs[True]: epoch_of(tuning))
+        turns = in_turn(
+            {
+                "kept": lambda tuning=runs[True]: epoch_of(tuning),
+                "computed": lambda tuning=runs[False]: epoch_of(tuning),
+            },
+            max(5, bench.repeats),
+        )
+        found[name] = {
+            "first_epoch_seconds": round(filling, 3),
+            "kept_seconds": spread(turns["kept"]),
+            "computed_seconds": spread(turns["computed"]),
+            "kept / computed": spread(
+                [kept / computed for kept, computed in zip(turns["kept"], turns["computed"], strict=True)]
+            ),
+        }
+    return found
+
+
+def epoch_of(tuning: FineTuning) -> None:
+    """Train and validate, without going on to the next epoch."""
+    tuning._train_epoch()
+    tuning._validate()
+
+
+def measure_script(bench: Bench) -> Numbers:
+    """Train the forced schedule, ours and the plain script's, epoch by epoch in turn; then ours with fresh draws."""
+    turns: dict[str, list[dict[str, float]]] = {"bank": [], "script": [], "fresh": []}
+    for _ in range(bench.repeats):
+        keras.utils.clear_session()
+        data = plain_keras.prepare(bench.films, bench.backbone.size, bench.training.batch_size)
+        script = plain_keras.fine_tune(data, bench.backbone.size, bench.backbone.weights, plain_keras.SCHEDULE)
+        bank, other = run_in_turn(bench, BANK, script)
+        fresh, _ = run_in_turn(bench, None, iter(()))
+        for name, taken in (("bank", bank), ("script", other), ("fresh", fresh)):
+            turns[name].append({**taken, "whole": sum(taken.values())})
+    stages = list(turns["script"][0])
+    return {
+        "seconds": {
+            name: {stage: spread([one[stage] for one in all_]) for stage in stages} for name, all_ in turns.items()
+        },
+        "script / ours": {
+            name: {
+                stage: spread([one[stage] / two[stage] for one, two in zip(turns["script"], turns[name], strict=True)])
+                for stage in stages
+            }
+            for name in ("bank", "fresh")
+        },
+        "promised": PROMISED_SCRIPT,
+    }
+
+
+def run_in_turn(
+    bench: Bench, bank: int | None, other: Iterator[tuple[int, float]]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Train the forced schedule, and after each epoch let the other do its own.
+
+    Returns the seconds of each stage, ours and the other's. Ours are all seconds between two reports, whatever was
+    done in them.
+    """
+    depths = [m for m, epochs in plain_keras.SCHEDULE for _ in range(epochs)]
+    ours, theirs = ({f"m={m}": 0.0 for m in depths} for _ in range(2))
+
+    def report(rows: list[Any]) -> None:
+        nonlocal begun
+        ours[f"m={depths[len(rows) - 1]}"] += time.perf_counter() - begun
+        for m, taken in itertools.islice(other, 1):
+            theirs[f"m={m}"] += taken
+        begun = time.perf_counter()
+
+    tuning = bench.fine_tuning(plain_keras.SCHEDULE, bank=bank, kept=True, report=report)
+    begun = time.perf_counter()
+    tuning.run()
+    ours[f"m={depths[-1]}"] += time.perf_counter() - begun
+    return ours, theirs
+
+
+def in_turn(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Run all once to compile, then again and again in turn; return the seconds of each."""
+    for run in contenders.values():
+        run()
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(repeats):
+        for name, run in contenders.items():
+            taken[name].append(seconds(run))
+    return taken
+
+
+def seconds(run: Callable[[], Any]) -> float:
+    """Time one run."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def spread(values: Sequence[float]) -> Numbers:
+    """Median and range."""
+    return {name: round(of(values), 4) for name, of in (("median", statistics.median), ("min", min), ("max", max))}
+
+
+def rows_of(result: Numbers) -> Iterator[tuple[str, Numbers, str]]:
+    """Return what is printed: name, median and range, promise."""
+    for m, found in result.get("feed", {}).items():
+        for name in ("bare_images_per_second", "epoch_images_per_second"):
+            yield f"feed, {m}: {name.replace('_', ' ')}", found[name], ""
+        yield f"feed, {m}: epoch / bare", found["epoch / bare"], f"≥ {PROMISED_FEED}"
+    for name, found in result.get("prefix", {}).items():
+        yield f"prefix, {name}: an epoch's seconds, computed", found["computed_seconds"], ""
+        yield f"prefix, {name}: kept", found["kept_seconds"], ""
+        first = found["first_epoch_seconds"]
+        yield f"prefix, {name}: the epoch that fills", {"median": first, "min": first, "max": first}, ""
+        yield (
+            f"prefix, {name}: kept / computed",
+            found["kept / computed"],
+            f"≤ {PROMISED_PREFIX}" * (name != "fresh draws"),
+        )
+    script = result.get("script")
+    for who, stages in script["seconds"].items() if script else ():
+        for stage, found in stages.items():
+            yield f"script, {stage}: seconds, {who}", found, ""
+    for who, stages in script["script / ours"].items() if script else ():
+        for stage, found in stages.items():
+            promise = f"≥ {PROMISED_SCRIPT[stage]}" if who == "bank" and stage in PROMISED_SCRIPT else ""
+            yield f"script / ours ({who}), {stage}", found, promise
+
+
+def show(result: Numbers) -> None:
+    """Print the result as a table."""
+    title = f"{result['backbone']} at {result['size']}, {result['images']} images, median of {result['repeats']}"
+    table = Table("", "median", "min", "max", "promised", title=title, title_justify="left")
+    for name, found, promise in rows_of(result):
+        table.add_row(name, *(f"{found[of]:.3g}" for of in ("median", "min", "max")), promise)
+    Console().print(table)
+
+
+PARTS: dict[str, Callable[[Bench], Numbers]] = {
+    "feed": measure_feed,
+    "prefix": measure_prefix,
+    "script": measure_script,
+}
+
+
+def settings(name: str) -> Numbers:
+    """Return a group of settings as a hospital has them."""
+    return yaml.safe_load((CONFIGURATION / f"parameters_{name}.yml").read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Measure part by part, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path, help="JSON file to write")
+    parser.add_argument("--backbone", default="mobilenet")
+    parser.add_argument("--size", type=int, help="pixels; the backbone's own")
+    parser.add_argument("--weights", help="a file; random where it is not given")
+    parser.add_argument("--images", type=int, default=960, help="for training; an eighth more for validation")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
+    arguments = parser.parse_args()
+    block = settings("backbones")["backbones"][arguments.backbone]
+    changes = {"weights": arguments.weights, "size": arguments.size or block["size"]}
+    backbone = BackboneParameters(**{**block, **changes})
+    result: Numbers = {
+        **surroundings(),
+        "backbone": arguments.backbone,
+        "size": backbone.size,
+        "images": arguments.images,
+        "repeats": arguments.repeats,
+        "load_average": [],
+    }
+    with tempfile.TemporaryDirectory() as name:
+        films, work = Path(name, "films"), Path(name, "work")
+        make_films(films, {"train": arguments.images, "validation": arguments.images // 8})
+        started = time.perf_counter()
+        images = read_once(films, work, backbone.size)
+        result["read_once_seconds"] = round(time.perf_counter() - started, 2)
+        training = TrainingParameters(**settings("training")["training"])
+        bench = Bench(films, work, images, backbone, training, arguments.repeats)
+        for part in arguments.parts:
+            if part == "script" and arguments.backbone != "mobilenet":
+                continue  # the script knows MobileNet's blocks only
+            result[part] = PARTS[part](bench)
+            result["load_average"].append(round(os.getloadavg()[0], 2))
+            arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+    show(result)
+
+
+if __name__ == "__main__":
+    main()
