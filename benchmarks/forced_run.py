@@ -12,6 +12,7 @@ from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.feed import SplitImages
+from lung_cxr.training.frozen.store import FeatureFolder
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.schedule import Schedule
 from plain_keras import DECAY
@@ -127,6 +128,4 @@ class Bench:
 
 def kept_features(folder: Path, training: TrainingParameters) -> dict[str, Any]:
     """Return the arguments by which `FineTuning` keeps what frozen layers compute, in an empty folder."""
-    from lung_cxr.training.frozen.store import FeatureFolder
-
     return {"features": FeatureFolder(folder / "frozen_features", "0" * 64, training.frozen_prefix)}

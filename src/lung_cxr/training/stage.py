@@ -10,6 +10,7 @@ from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.augmentation import training_model
 from lung_cxr.training.feed import Epoch, EpochFeed, PositionFeed, SplitImages
 from lung_cxr.training.resident import resident_training_model
+from lung_cxr.training.surroundings import on_gpu
 from lung_cxr.training.validation import predict_logits
 
 
@@ -80,8 +81,3 @@ def whole_network(classifier: Classifier, images: SplitImages, training: Trainin
     size = len(images.rows("train")) * images.pixels[0].nbytes
     kind = ResidentNetwork if on_gpu() and size <= training.device_gib * 2**30 else WholeNetwork
     return kind(classifier, images, training.batch_size)
-
-
-def on_gpu() -> bool:
-    """Whether something other than a CPU computes."""
-    return any(not name.lower().startswith("cpu") for name in keras.distribution.list_devices())

@@ -13,7 +13,7 @@ from lung_cxr.training.frozen.cut import FrozenPrefix, frozen_cuts
 from lung_cxr.training.frozen.plan import CPU, GPU, Demand, Plan, choose_plan
 from lung_cxr.training.frozen.stage import BehindFrozenPrefix, KeptFeatures
 from lung_cxr.training.frozen.store import GIB, FeatureFolder
-from lung_cxr.training.stage import on_gpu
+from lung_cxr.training.surroundings import on_gpu
 
 log = logging.getLogger(__name__)
 
