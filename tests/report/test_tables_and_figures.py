@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import BACKBONES, RUNS, Run
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines, tabulate_all_strategies
@@ -13,8 +14,9 @@ from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_curves
 from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.numbers import duration, p_value, percent, plural, points, points_interval, share
+from lung_cxr.report.result_tables import class_table
 from lung_cxr.report.table_parts import Cell, Table, merged_reasons
-from lung_cxr.report.tables import tabulate_classes, tabulate_strategy
+from lung_cxr.report.tables import images_by_class, tabulate_strategy
 from made_up_runs import LAYER_GROUPS, made_up_grid, made_up_run, made_up_split
 
 SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
@@ -61,11 +63,23 @@ def test_the_majority_class_is_a_row_with_an_interval(one_backbone, split):
     assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
 
 
-def test_classes_keep_their_order_and_their_images(one_backbone, split):
+def test_classes_keep_their_order_their_images_and_their_intervals(one_backbone, split):
     row = next(row for row in one_backbone["runs"] if row["status"] == "finished")
-    table = tabulate_classes(row)
     counts = split.loc[split["subset"] == "test", "label"].value_counts()
-    assert table.set_index("class")["images"].to_dict() == counts.reindex(table["class"]).to_dict()
+    assert images_by_class(row) == counts.reindex(DISEASES, fill_value=0).to_dict()
+    first = class_table(row).rows[0]
+    metrics = row["metrics"]
+    assert [cell.text for cell in first[:2]] == ["Pneumonia", str(counts["Pneumonia"])]
+    assert first[3].text == share(metrics["recall_pneumonia"])
+    assert first[3].small == f"[{share(metrics['recall_pneumonia_low'])}, {share(metrics['recall_pneumonia_high'])}]"
+
+
+def test_a_class_without_a_test_image_says_so_where_its_numbers_would_stand(split):
+    without = split[(split["subset"] != "test") | (split["label"] != "Pulmonary Edema")]
+    evaluations = evaluate_grid(made_up_grid(without, [DYNAMIC]), without, SETTINGS)
+    row = next(row for row in evaluations["runs"] if row["status"] == "finished")
+    edema = next(cells for cells in class_table(row).rows if cells[0].text == "Pulmonary Edema")
+    assert "no Pulmonary Edema among the labels" in {cell.text for cell in edema if cell.kind == "reason"}
 
 
 def test_bars_stand_where_the_numbers_are_blue_and_orange(one_backbone):

@@ -3,9 +3,13 @@
 Patients are drawn with replacement, each with all of its images: images of one patient resemble one another, and
 drawing them singly would give intervals that are too narrow. Everything is counted per patient once; a draw is then
 a sum of counts, so that 10,000 draws are one matrix product.
+
+Where a run was trained with several seeds, each draw also draws that many seeds with replacement (a hierarchical
+bootstrap): the interval then holds both other patients and training again. The spread of S seeds drawn so is too small
+by the factor (S − 1) / S, which matters for two or three.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -39,12 +43,27 @@ def resampled_matrices(counts: np.ndarray, draws: int, seed: int) -> np.ndarray:
     The same `seed` and number of patients draw the same patients: two models judged on the same patients are then
     compared draw by draw.
     """
-    generator = np.random.default_rng(seed)
-    patients = counts.shape[0]
-    flat = counts.reshape(patients, -1)
-    batch = max(1, min(draws, WEIGHTS_AT_ONCE // patients))
-    sums = [_weights(generator, min(batch, draws - done), patients) @ flat for done in range(0, draws, batch)]
+    flat = counts.reshape(counts.shape[0], -1)
+    sums = [weights @ flat for weights in patient_weights(counts.shape[0], draws, seed, WEIGHTS_AT_ONCE)]
     return np.concatenate(sums).reshape(draws, *counts.shape[1:])
+
+
+def patient_weights(patients: int, draws: int, seed: int, at_once: int) -> Iterator[np.ndarray]:
+    """Yield how often each patient is in each draw, a batch of draws after the other.
+
+    Args:
+        patients: How many there are.
+        draws: Bootstrap draws.
+        seed: The draws follow from it, whatever `at_once` is.
+        at_once: Weights in one batch.
+
+    Yields:
+        (draws of the batch, patients) float64; rows sum to `patients`.
+    """
+    generator = np.random.default_rng(seed)
+    batch = max(1, min(draws, at_once // patients))
+    for done in range(0, draws, batch):
+        yield _weights(generator, min(batch, draws - done), patients)
 
 
 def resampled_metrics(counts: np.ndarray, draws: int, seed: int) -> dict[str, np.ndarray]:
@@ -63,8 +82,22 @@ def percentile_interval(values: np.ndarray, confidence: float) -> tuple[float, f
     return float(low), float(high)
 
 
+def mean_over_drawn_seeds(by_seed: Sequence[np.ndarray], seed: int) -> np.ndarray:
+    """Return for each draw the mean over as many training seeds, drawn with replacement.
+
+    Args:
+        by_seed: For each training seed one metric of the same draws of patients, (draws,).
+        seed: Of the draws of seeds; the same `seed` draws the same ones for two models that are compared.
+    """
+    values = np.stack(by_seed)
+    if len(values) == 1:
+        return values[0]
+    chosen = np.random.default_rng([seed, len(values)]).integers(len(values), size=values.shape)
+    return np.take_along_axis(values, chosen, axis=0).mean(axis=0)
+
+
 def patient_intervals(counts_by_seed: Sequence[np.ndarray], draws: int, confidence: float, seed: int) -> Numbers:
-    """Return the interval of accuracy and macro-F1, each a mean over training seeds.
+    """Return the interval of accuracy and macro-F1, each a mean over training seeds: patients and seeds are drawn.
 
     Args:
         counts_by_seed: For each training seed the `counts_per_patient` of the same patients.
@@ -80,7 +113,7 @@ def patient_intervals(counts_by_seed: Sequence[np.ndarray], draws: int, confiden
     resampled = [resampled_metrics(counts, draws, seed) for counts in counts_by_seed]
     intervals: Numbers = {}
     for metric in BOOTSTRAPPED:
-        mean = np.mean([values[metric] for values in resampled], axis=0)
+        mean = mean_over_drawn_seeds([values[metric] for values in resampled], seed)
         intervals[f"{metric}_low"], intervals[f"{metric}_high"] = percentile_interval(mean, confidence)
     return intervals
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.tables import tabulate_classes
+from lung_cxr.report.tables import images_by_class
 
 FEW_IMAGES = 30  # test images of a class: one image more or less moves its recall by over three points
 
@@ -47,7 +47,7 @@ def _of_small_classes(finished: list[dict[str, Any]]) -> list[str]:
     """Return of which class there are few test images, and of which there are none."""
     if not finished:
         return []
-    images = tabulate_classes(finished[0]).set_index("class")["images"]
+    images = pd.Series(images_by_class(finished[0]))
     absent, present = images.index[images == 0], images[images > 0]
     said = []
     if present.min() < FEW_IMAGES:

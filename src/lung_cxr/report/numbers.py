@@ -41,6 +41,11 @@ def decimal(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
+def decimal_interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """0.81, 0.97 → "[0.810, 0.970]"; empty where there is none."""
+    return "" if low is None or high is None else f"[{decimal(low, digits)}, {decimal(high, digits)}]"
+
+
 def share(fraction: float | None) -> str:
     """0.3751 → ".38", as it fits a cell of a matrix; 1 → "1"."""
     if fraction is None:

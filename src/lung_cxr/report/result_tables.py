@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import pandas as pd
-
 from lung_cxr.evaluation.comparison import TEST_NUMBERS
-from lung_cxr.evaluation.metrics import PER_CLASS_METRICS
+from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.alike import judged_record
-from lung_cxr.report.numbers import NOTHING, decimal, p_value, plural, points, points_interval, share
+from lung_cxr.report.numbers import NOTHING, decimal, decimal_interval, p_value, plural, points, points_interval
 from lung_cxr.report.sentences import METRIC_TITLES
 from lung_cxr.report.table_parts import (
     Cell,
@@ -19,8 +17,9 @@ from lung_cxr.report.table_parts import (
     metric_cell,
     name_cell,
     number_cell,
+    share_cell,
 )
-from lung_cxr.report.tables import tabulate_classes, top_layers
+from lung_cxr.report.tables import images_by_class, top_layers
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title
 
 TEST_TITLES = dict(
@@ -93,20 +92,16 @@ def strategy_table(evaluations: Mapping[str, Any], strategy: str) -> Table:
 
 def class_table(row: Mapping[str, Any]) -> Table:
     """Return the metrics of one run by class."""
-    table = tabulate_classes(row)
-    cells = []
-    for record in table.to_dict(orient="records"):
-        numbers = {name: record[name] for name in PER_CLASS_METRICS}
-        named = [share(None if pd.isna(value) else value) for value in numbers.values()]
-        cells.append([name_cell(record["class"]), Cell(f"{record['images']:,}"), *map(Cell, named)])
-    metrics = row["metrics"]
+    metrics, cells = row["metrics"], []
+    for (name, images), key in zip(images_by_class(row).items(), CLASS_NAMES_IN_KEYS, strict=True):
+        numbers = [share_cell(metrics, f"{metric}_{key}") for metric in PER_CLASS_METRICS]
+        cells.append([name_cell(name), Cell(f"{images:,}"), *merged_reasons(numbers)])
     overall = ", ".join(
-        f"{title} {decimal(metrics[name])}"
+        f"{title} {decimal(metrics[name])} {decimal_interval(metrics[f'{name}_low'], metrics[f'{name}_high'])}".strip()
         for name, title in (("balanced_accuracy", "balanced accuracy"), ("log_loss", "log loss"), ("ece", "ECE"))
     )
     return Table(
-        caption=f"One class against the rest; over all: {overall}. "
-        f"{NOTHING}: undefined, because the class has no test image or was never predicted.",
+        caption=f"One class against the rest; over all: {overall}. In brackets, intervals over patients.",
         head=["Class", "Test images", "Precision", "Recall", "F1", "AUROC", "Average precision"],
         rows=cells,
     )
@@ -156,7 +151,9 @@ def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
 
 def _about_seeds(evaluations: Mapping[str, Any]) -> str:
     several = any(len(row["seeds"]) > 1 for row in evaluations["runs"])
-    return " Means over the training seeds, ± their standard deviation." if several else ""
+    if not several:
+        return ""
+    return " Means over the training seeds, ± their standard deviation; the intervals are over seeds and patients."
 
 
 def _judged(row: Mapping[str, Any]) -> list[Cell]:

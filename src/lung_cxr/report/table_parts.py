@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from lung_cxr.report.numbers import percent, percent_interval, reason_for
+from lung_cxr.report.numbers import percent, percent_interval, reason_for, share
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,14 @@ def metric_cell(metrics: Mapping[str, Any], metric: str) -> Cell:
     spread = metrics.get(f"{metric}_sd")
     text = percent(metrics[metric])
     return Cell(text if spread is None else text.replace(" %", f" ± {100 * spread:.1f} %"), interval)
+
+
+def share_cell(metrics: Mapping[str, Any], metric: str) -> Cell:
+    """Return any metric as a fraction with its interval, or why it is undefined."""
+    if reason := reason_for(metrics, metric):
+        return Cell(reason, kind="reason")
+    ends = [metrics[f"{metric}_{end}"] for end in ("low", "high")]
+    return Cell(share(metrics[metric]), f"[{', '.join(map(share, ends))}]" if None not in ends else "")
 
 
 def merged_reasons(cells: Sequence[Cell]) -> list[Cell]:

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.titles import TRADITIONAL
@@ -41,17 +40,9 @@ def tabulate_strategy(evaluations: Mapping[str, Any], strategy: str) -> pd.DataF
     return table[[*columns, *paper.columns, "status", "note"]].fillna({"note": ""}).astype(counts)
 
 
-def tabulate_classes(row: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the metrics of one finished run by class, fractions: `class, images` and `PER_CLASS_METRICS`."""
-    images = [sum(counts) // len(row["seeds"]) for counts in row["confusion"]]
-    metrics = row["metrics"]
-    return pd.DataFrame(
-        {
-            "class": DISEASES,
-            "images": images,
-            **{name: [metrics[f"{name}_{key}"] for key in CLASS_NAMES_IN_KEYS] for name in PER_CLASS_METRICS},
-        }
-    )
+def images_by_class(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many test images of each class a finished run was judged on."""
+    return {name: sum(counts) // len(row["seeds"]) for name, counts in zip(DISEASES, row["confusion"], strict=True)}
 
 
 def top_layers(record: Mapping[str, Any]) -> int:
