@@ -7,19 +7,16 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import BACKBONES, RUNS, Run
-from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines, tabulate_all_strategies
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_curves
-from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.numbers import duration, p_value, percent, plural, points, points_interval, share
 from lung_cxr.report.result_tables import class_table
 from lung_cxr.report.table_parts import Cell, Table, merged_reasons
 from lung_cxr.report.tables import images_by_class, tabulate_strategy
-from made_up_runs import LAYER_GROUPS, made_up_grid, made_up_run, made_up_split
+from made_up_runs import LAYER_GROUPS, evaluated, made_up_grid, made_up_run, made_up_split
 
-SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
 
@@ -30,12 +27,12 @@ def split():
 
 @pytest.fixture(scope="module")
 def one_backbone(split):
-    return evaluate_grid(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split, SETTINGS)
+    return evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split)
 
 
 @pytest.fixture(scope="module")
 def nothing(split):
-    return evaluate_grid(made_up_grid(split, []), split, SETTINGS)
+    return evaluated(made_up_grid(split, []), split)
 
 
 def test_table_3_has_every_backbone_its_layers_and_the_papers_numbers(one_backbone):
@@ -76,7 +73,7 @@ def test_classes_keep_their_order_their_images_and_their_intervals(one_backbone,
 
 def test_a_class_without_a_test_image_says_so_where_its_numbers_would_stand(split):
     without = split[(split["subset"] != "test") | (split["label"] != "Pulmonary Edema")]
-    evaluations = evaluate_grid(made_up_grid(without, [DYNAMIC]), without, SETTINGS)
+    evaluations = evaluated(made_up_grid(without, [DYNAMIC]), without)
     row = next(row for row in evaluations["runs"] if row["status"] == "finished")
     edema = next(cells for cells in class_table(row).rows if cells[0].text == "Pulmonary Edema")
     assert "no Pulmonary Edema among the labels" in {cell.text for cell in edema if cell.kind == "reason"}
@@ -91,7 +88,7 @@ def test_bars_stand_where_the_numbers_are_blue_and_orange(one_backbone):
 
 
 def test_a_missing_bar_is_a_word(split):
-    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC]), split, SETTINGS)
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split)
     (axes,) = draw_bars(evaluations, "macro_f1").axes
     assert "not yet trained" in {text.get_text() for text in axes.texts}
 
@@ -125,7 +122,7 @@ GRADUAL, FULL = Run("mobilenet", "gradual"), Run("mobilenet", "full")
 @pytest.fixture(scope="module")
 def with_baselines(split):
     runs = [DYNAMIC, TRADITIONAL, GRADUAL, FULL, Run("vgg16", "full")]
-    return evaluate_grid(made_up_grid(split, runs, seeds=(1, 2)), split, SETTINGS)
+    return evaluated(made_up_grid(split, runs, seeds=(1, 2)), split)
 
 
 def test_the_table_of_all_strategies_says_what_each_run_took(with_baselines):
@@ -152,7 +149,7 @@ def test_the_page_shows_all_strategies_of_the_backbones_that_have_a_further_one(
 def test_the_effort_of_a_search_for_a_depth_is_counted(split):
     grid = made_up_grid(split, [TRADITIONAL])
     grid[TRADITIONAL][0].record.update(top_layers=41, search_epochs=120, search_seconds=2000.0)
-    evaluations = evaluate_grid(grid, split, SETTINGS)
+    evaluations = evaluated(grid, split)
     row = tabulate_all_strategies(evaluations).set_index(["backbone", "strategy"]).loc[TRADITIONAL]
     assert (row["epochs"], row["seconds"]) == (120, 2000)
     assert tabulate_strategy(evaluations, "traditional").set_index("backbone").loc["mobilenet", "n"] == 41
@@ -160,9 +157,9 @@ def test_the_effort_of_a_search_for_a_depth_is_counted(split):
 
 def test_a_further_strategy_that_reached_more_is_named(split):
     grid = made_up_grid(split, [DYNAMIC, GRADUAL])
-    assert better_baselines(evaluate_grid(grid, split, SETTINGS)) == []
+    assert better_baselines(evaluated(grid, split)) == []
     grid[GRADUAL] = [made_up_run(GRADUAL, split, seed=1, skill=9.0)]
-    (said,) = better_baselines(evaluate_grid(grid, split, SETTINGS))
+    (said,) = better_baselines(evaluated(grid, split))
     assert said.startswith("MobileNet: gradual unfreezing reached more than dynamic fine-tuning: accuracy ")
 
 
@@ -193,7 +190,7 @@ def test_figures_leave_no_pyplot_state(one_backbone):
 
 
 def test_the_whole_grid_fits(split):
-    evaluations = evaluate_grid(made_up_grid(split), split, SETTINGS)
+    evaluations = evaluated(made_up_grid(split), split)
     assert len([axes for axes in draw_confusion(evaluations).axes if axes.images]) == len(RUNS)
 
 

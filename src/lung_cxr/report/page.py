@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.experiments import Run
-from lung_cxr.report import data_tables, record_tables, result_tables
+from lung_cxr.report import data_tables, failure_tables, record_tables, result_tables
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
 from lung_cxr.report.bar_figure import draw_bars
@@ -81,6 +81,11 @@ def _content(sources: Sources) -> dict[str, Any]:
             (run_title(Run(row["backbone"], row["strategy"])), result_tables.class_table(row), row is best)
             for row in finished
         ],
+        "parts_tables": [
+            (run_title(Run(row["backbone"], row["strategy"])), failure_tables.parts_table(row), row is best)
+            for row in finished
+        ],
+        "external": failure_tables.external_table(evaluations),
         "tests": result_tables.test_table(comparison),
         "backbone_tests": result_tables.backbone_test_table(comparison) if comparison["per_backbone"] else None,
         "runs": record_tables.runs_table(runs),

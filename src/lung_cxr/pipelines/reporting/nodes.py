@@ -1,6 +1,7 @@
 """Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 
 def evaluate_runs(
     split: pd.DataFrame,
+    image_manifest: pd.DataFrame,
     parameters: ReportingParameters,
     baseline_runs: dict[str, list[Any]],
     **results: list[Any],
@@ -21,7 +23,8 @@ def evaluate_runs(
 
     Args:
         split: The present split.
-        parameters: How to resample.
+        image_manifest: Who and what is on the images, for the parts of the test set.
+        parameters: How to resample, what parts to look at, and where predictions of an external test set are.
         baseline_runs: `RunResults` of those runs of `experiments.BASELINE_RUNS` that were started.
         results: `RunResults` of every seed, named as in `experiments.RUNS`.
     """
@@ -29,7 +32,18 @@ def evaluate_runs(
 
     known = results | baseline_runs
     of_grid = {run: known[run.results] for run in GRID if run.results in known}
-    return evaluate_grid(of_grid, contracts.split.validate(split), parameters)
+    manifest = contracts.image_manifest.validate(image_manifest)
+    external = _external_predictions(parameters.external) if parameters.external else None
+    return evaluate_grid(of_grid, contracts.split.validate(split), parameters, manifest, external)
+
+
+def _external_predictions(path: str) -> pd.DataFrame:
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            "reporting.external names no file; expected a Parquet file of predictions as "
+            "contracts.external_predictions, or null where there is no external test set"
+        )
+    return contracts.external_predictions.validate(pd.read_parquet(path))
 
 
 def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> dict[str, Any]:

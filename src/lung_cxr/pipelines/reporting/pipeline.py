@@ -23,6 +23,7 @@ def create_pipeline() -> Pipeline:
                 evaluate_runs,
                 {
                     "split": "split",
+                    "image_manifest": "image_manifest",
                     "parameters": "params:reporting",
                     "baseline_runs": "baseline_runs",
                     **{run.results: run.results for run in RUNS},
