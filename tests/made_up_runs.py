@@ -20,7 +20,15 @@ from lung_cxr.splitting.images import split_sha256
 SHARES = np.array([0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03])  # a long tail as in Table 1
 LAYER_GROUPS = 14
 SETTINGS = ReportingParameters(
-    title="Test", bootstrap_draws=200, confidence=0.95, seed=0, age_bands=[40, 60], exam_parts=3, external=None
+    title="Test",
+    bootstrap_draws=200,
+    confidence=0.95,
+    seed=0,
+    age_bands=[40, 60],
+    exam_parts=3,
+    conformal_coverage=0.9,
+    target_accuracy=0.95,
+    external=None,
 )
 
 

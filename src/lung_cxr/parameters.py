@@ -373,6 +373,8 @@ class ReportingParameters(ParameterGroup):
         min_length=1, description="lower ends of all age bands but the first, years, rising"
     )
     exam_parts: int = Field(ge=2, description="equal parts of the test images in the order of their exam days")
+    conformal_coverage: float = Field(gt=0, lt=1, description="share of images whose prediction set holds the truth")
+    target_accuracy: float = Field(gt=0, lt=1, description="of the images that a run answers when it may abstain")
     external: str | None = Field(
         description="Parquet file of predictions of an external test set (`contracts.external_predictions`); null: none"
     )

@@ -25,6 +25,8 @@ MADE = {
     "figure_4_macro_f1",
     "figure_5_confusion",
     "figure_training_curves",
+    "figure_reliability",
+    "figure_abstention",
     "report",
 }
 
@@ -110,6 +112,6 @@ def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, capsys):
     strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
     assert len(strategies) == len(RUNS) + 1
     assert strategies.loc[strategies["strategy"] == "gradual", "epochs"].tolist() == [30]
-    for name in ("3_accuracy", "4_macro_f1", "5_confusion", "training_curves"):
+    for name in ("3_accuracy", "4_macro_f1", "5_confusion", "training_curves", "reliability", "abstention"):
         picture = newest(folder / "figures", f"figure_{name}.png")
         assert picture.read_bytes().startswith(b"\x89PNG")

@@ -9,7 +9,7 @@ bootstrap): the interval then holds both other patients and training again. The 
 by the factor (S − 1) / S, which matters for two or three.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -116,6 +116,38 @@ def patient_intervals(counts_by_seed: Sequence[np.ndarray], draws: int, confiden
         mean = mean_over_drawn_seeds([values[metric] for values in resampled], seed)
         intervals[f"{metric}_low"], intervals[f"{metric}_high"] = percentile_interval(mean, confidence)
     return intervals
+
+
+def ratio_intervals(
+    patients: np.ndarray, ratios: Mapping[str, tuple[np.ndarray, np.ndarray]], draws: int, confidence: float, seed: int
+) -> Numbers:
+    """Return sums over images divided by sums over images, e.g. means over some of them, with their intervals.
+
+    Args:
+        patients: (n,) patient keys.
+        ratios: Name → what is added up above and below the line, (n,) float each; below, nothing is negative.
+        draws: Bootstrap draws of patients; those with nothing below the line are left out.
+        confidence: E.g. 0.95.
+        seed: Of the draws.
+
+    Returns:
+        `<name>`, `<name>_low` and `<name>_high`; the ends are NaN with the reason where fewer than two patients count.
+    """
+    keys, position = np.unique(patients, return_inverse=True)
+    columns = [column for pair in ratios.values() for column in pair]
+    sums = np.stack([np.bincount(position, weights=column) for column in columns], axis=1)
+    drawn = np.concatenate([each @ sums for each in patient_weights(keys.size, draws, seed, WEIGHTS_AT_ONCE)])
+    numbers: Numbers = {}
+    for column, (name, (above, below)) in enumerate(ratios.items()):
+        numbers[name] = float(above.sum() / below.sum())
+        ends = [f"{name}_low", f"{name}_high"]
+        if np.unique(position[below > 0]).size < 2:
+            numbers |= all_undefined(ends, TOO_FEW)
+            continue
+        over, under = drawn[:, 2 * column], drawn[:, 2 * column + 1]
+        interval = percentile_interval(over[under > 0] / under[under > 0], confidence)
+        numbers |= dict(zip(ends, interval, strict=True))
+    return numbers
 
 
 def _weights(generator: np.random.Generator, draws: int, patients: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.baselines import class_shares, majority_predictions
+from lung_cxr.evaluation.certainty import evaluate_certainty
 from lung_cxr.evaluation.external import evaluate_external
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
 from lung_cxr.evaluation.subgroups import evaluate_parts, parts_of_images
@@ -60,10 +61,12 @@ def evaluate_grid(
         "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
         "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
         **draws,
+        "conformal_coverage": settings.conformal_coverage,
+        "target_accuracy": settings.target_accuracy,
         "majority_class": DISEASES[int(shares.argmax())],
         "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **draws),
         "runs": [
-            evaluate_run(run, results[run], current[run], parts, draws)
+            evaluate_run(run, results[run], current[run], parts, settings)
             | _unlike(tested[run], current[run].values(), present_split)
             for run in results
         ],
@@ -78,7 +81,7 @@ def evaluate_run(
     seeds: Sequence[RunResults],
     current: Mapping[int, RunResults],
     parts: pd.DataFrame,
-    draws: Mapping[str, Any],
+    settings: ReportingParameters,
 ) -> dict[str, Any]:
     """Return one run's row: what became of it, and where it is finished its numbers.
 
@@ -87,12 +90,12 @@ def evaluate_run(
         seeds: All its seeds, finished or failed.
         current: Training seed → results on the present test set, all trained alike.
         parts: What `parts_of_images` returned.
-        draws: Settings of the bootstrap.
+        settings: Bootstrap, confidence, and what is asked of a run's confidence.
 
     Returns:
         `backbone, strategy, status, note, seeds, records`, and of a finished run `metrics` (means over seeds),
-        `confusion` (counts, all seeds), `parts` of the test set, `curves` (of each seed) and the `COSTS` (medians over
-        seeds).
+        `confusion` (counts, all seeds), `parts` of the test set, `certainty` (of the first seed, see
+        `evaluate_certainty`), `curves` (of each seed) and the `COSTS` (medians over seeds).
     """
     failures = [f"seed {one.record['seed']}: {one.record['failure']}" for one in seeds if _failed(one)]
     row = {
@@ -106,11 +109,14 @@ def evaluate_run(
     }
     if not current:
         return row
-    frames = [_test_rows(one) for one in current.values()]
+    frames, draws = [_test_rows(one) for one in current.values()], _bootstrap(settings)
+    first = next(iter(current.values())).predictions
+    asked = {"coverage": settings.conformal_coverage, "target_accuracy": settings.target_accuracy}
     return row | {
         "metrics": evaluate_seeds(frames, **draws),
         "confusion": sum(frame_matrix(frame) for frame in frames),
         "parts": evaluate_parts(frames, parts, **draws),
+        "certainty": evaluate_certainty(first, **asked, **draws),
         "curves": [_curves(one) for one in current.values()],
         **_costs([one.record for one in current.values()]),
     }

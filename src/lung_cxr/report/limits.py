@@ -29,8 +29,8 @@ def limits(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
         "bootstrap.",
         "A class is what the hospital's consensus or ICD-10 code says, one per image; a chest with two diseases counts "
         "as one. Sources, devices and years may betray the class where they go together with it.",
-        "Probabilities are as the network gives them: class-balanced training makes rare classes too likely, and "
-        "nothing here is calibrated for use.",
+        "Probabilities are as the network gives them, except under Calibration: class-balanced training makes rare "
+        "classes too likely. A temperature fitted here is for this hospital's mix of patients, and no other.",
         "Learning rate, optimiser, batch size and dropout are not given by the paper; ours stand with the settings. "
         "Load times are of this machine, the paper's of its own.",
         "For research. No medical device: nobody may be diagnosed or treated by it.",

@@ -1,7 +1,7 @@
 """The report of the training runs as one page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,17 +9,15 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.experiments import Run
-from lung_cxr.report import data_tables, failure_tables, record_tables, result_tables
+from lung_cxr.report import certainty_tables, data_tables, failure_tables, record_tables, result_tables
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
-from lung_cxr.report.bar_figure import draw_bars
-from lung_cxr.report.confusion_figure import draw_confusion
-from lung_cxr.report.curve_figure import draw_curves
-from lung_cxr.report.html_page import Picture, picture, render_page
+from lung_cxr.report.html_page import render_page
 from lung_cxr.report.limits import limits
-from lung_cxr.report.numbers import percent
-from lung_cxr.report.sentences import METRIC_TITLES, best_run, finished_runs, notices
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title, run_title
+from lung_cxr.report.pictures import draw_pictures
+from lung_cxr.report.sentences import best_run, finished_runs, notices
+from lung_cxr.report.table_parts import Table
+from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, run_title
 
 TEMPLATE = "report.html.j2"
 
@@ -67,7 +65,7 @@ def _content(sources: Sources) -> dict[str, Any]:
     return {
         "notices": [*notices(evaluations, sources.known_exports, unchecked), *better_baselines(evaluations)],
         "headline": comparison["headline"],
-        "pictures": _pictures(evaluations) if finished else None,
+        "pictures": draw_pictures(evaluations) if finished else None,
         "main_table": result_tables.comparison_table(evaluations, comparison),
         "table1": data_tables.distribution_table(sources.table1),
         "people": data_tables.people_table(sources.split, sources.image_manifest),
@@ -77,15 +75,15 @@ def _content(sources: Sources) -> dict[str, Any]:
         "table3": result_tables.strategy_table(evaluations, TRADITIONAL),
         "table4": result_tables.strategy_table(evaluations, DYNAMIC),
         "all_strategies": all_strategies_table(evaluations),
-        "class_tables": [
-            (run_title(Run(row["backbone"], row["strategy"])), result_tables.class_table(row), row is best)
-            for row in finished
-        ],
-        "parts_tables": [
-            (run_title(Run(row["backbone"], row["strategy"])), failure_tables.parts_table(row), row is best)
-            for row in finished
-        ],
+        "class_tables": _by_run(finished, best, result_tables.class_table),
+        "parts_tables": _by_run(finished, best, failure_tables.parts_table),
         "external": failure_tables.external_table(evaluations),
+        "calibration": certainty_tables.calibration_table(evaluations),
+        "abstention": certainty_tables.abstention_table(evaluations),
+        "abstention_sentence": certainty_tables.abstention_sentence(best, evaluations["target_accuracy"])
+        if best
+        else "",
+        "sets_tables": _by_run(finished, best, certainty_tables.sets_table),
         "tests": result_tables.test_table(comparison),
         "backbone_tests": result_tables.backbone_test_table(comparison) if comparison["per_backbone"] else None,
         "runs": record_tables.runs_table(runs),
@@ -97,39 +95,13 @@ def _content(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _pictures(evaluations: Mapping[str, Any]) -> dict[str, Picture]:
-    """Return every figure with its words."""
-    seeds = " Bars are means over the training seeds." if _several_seeds(evaluations) else ""
-    bars = (
-        "Dynamic (orange) and traditional fine-tuning (blue) on the test set, with intervals over patients."
-        f"{seeds} Dashed: every image called the largest class."
-    )
-    return {
-        "accuracy": picture(
-            draw_bars(evaluations, "accuracy"),
-            f"Fig. 3. Accuracy. {bars}",
-            _in_words(evaluations, "accuracy"),
-        ),
-        "macro_f1": picture(
-            draw_bars(evaluations, "macro_f1"),
-            f"Fig. 4. Macro-F1. {bars}",
-            _in_words(evaluations, "macro_f1"),
-        ),
-        "confusion": picture(
-            draw_confusion(evaluations),
-            "Fig. 5. Where the test images of each class went: each row is a true class and sums to 1; the diagonal is "
-            "what was right. A dot: no test image of that class.",
-            "Normalised confusion matrix of every finished run; the diagonals are the recalls of the tables by class.",
-        ),
-        "curves": picture(
-            draw_curves(evaluations),
-            "Losses over the epochs of each run's first seed. The green lines are unfreezings, the grey steps behind "
-            "them the layer groups m of L that train, the dot is the epoch whose weights were kept. Training loss is "
-            "weighted (Eq. 14) and under balanced sampling, validation loss is plain cross-entropy: compare their "
-            "courses, not their heights.",
-            "Training and validation loss over epochs with the unfreezing events, a panel per run.",
-        ),
-    }
+def _by_run(
+    finished: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any] | None,
+    table: Callable[[Mapping[str, Any]], Table],
+) -> list[tuple[str, Table, bool]]:
+    """Return a table of every finished run: its heading, the table, and whether it is open."""
+    return [(run_title(Run(row["backbone"], row["strategy"])), table(row), row is best) for row in finished]
 
 
 def _published_numbers(published: Mapping[str, Any]) -> dict[str, str]:
@@ -157,17 +129,3 @@ def load_time_starts(finished: Sequence[Mapping[str, Any]]) -> str:
     if repeats == [1]:
         return ", measured once"
     return f", the median of {' or '.join(map(str, repeats))} starts"
-
-
-def _several_seeds(evaluations: Mapping[str, Any]) -> bool:
-    return any(len(row["seeds"]) > 1 for row in evaluations["runs"])
-
-
-def _in_words(evaluations: Mapping[str, Any], metric: str) -> str:
-    """Return a bar chart's values as a sentence."""
-    values = [
-        f"{backbone_title(row['backbone'])} {row['strategy']} {percent(row['metrics'][metric])}"
-        for row in finished_runs(evaluations)
-        if row["strategy"] in (DYNAMIC, TRADITIONAL)
-    ]
-    return f"Bars of test {METRIC_TITLES[metric]}: {', '.join(values) or 'no run has finished yet'}."

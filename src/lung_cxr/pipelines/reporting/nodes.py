@@ -66,9 +66,10 @@ def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, 
     )
 
 
-def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
-    """Matplotlib figures: Figs. 3, 4 and 5 from our runs, and the training curves."""
+def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """Matplotlib figures: Figs. 3, 4 and 5 from our runs, the training curves, reliability and abstention."""
     from lung_cxr.report.bar_figure import draw_bars
+    from lung_cxr.report.certainty_figures import draw_abstention, draw_reliability
     from lung_cxr.report.confusion_figure import draw_confusion
     from lung_cxr.report.curve_figure import draw_curves
 
@@ -77,6 +78,8 @@ def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
         draw_bars(run_evaluations, "macro_f1"),
         draw_confusion(run_evaluations),
         draw_curves(run_evaluations),
+        draw_reliability(run_evaluations),
+        draw_abstention(run_evaluations),
     )
 
 

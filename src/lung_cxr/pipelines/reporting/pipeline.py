@@ -46,7 +46,14 @@ def create_pipeline() -> Pipeline:
             Node(
                 draw_figures,
                 "run_evaluations",
-                ["figure_3_accuracy", "figure_4_macro_f1", "figure_5_confusion", "figure_training_curves"],
+                [
+                    "figure_3_accuracy",
+                    "figure_4_macro_f1",
+                    "figure_5_confusion",
+                    "figure_training_curves",
+                    "figure_reliability",
+                    "figure_abstention",
+                ],
                 name="draw_figures",
             ),
             Node(
