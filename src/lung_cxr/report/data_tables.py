@@ -33,7 +33,7 @@ def distribution_table(table1: pd.DataFrame) -> Table:
         head=["Disease", "Total", *subsets, *subsets, "Total", *subsets],
         groups=[("", 1), ("Ours", 4), ("Deviation from the aim, points", 3), ("The paper's", 4)],
         rows=rows,
-        last_row_is_total=True,
+        rows_below_rule=1,
     )
 
 

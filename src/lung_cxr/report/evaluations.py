@@ -11,9 +11,10 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.baselines import class_shares, majority_predictions
 from lung_cxr.evaluation.certainty import evaluate_certainty
 from lung_cxr.evaluation.external import evaluate_external
+from lung_cxr.evaluation.metrics import METRICS
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
 from lung_cxr.evaluation.subgroups import evaluate_parts, parts_of_images
-from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
+from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.alike import RunResults, trained_alike
@@ -30,6 +31,7 @@ def evaluate_grid(
     split: pd.DataFrame,
     settings: ReportingParameters,
     image_manifest: pd.DataFrame,
+    frozen_features: Mapping[str, pd.DataFrame] | None = None,
     external: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Judge all runs on the test images of the present split.
@@ -39,10 +41,13 @@ def evaluate_grid(
         split: `contracts.split`.
         settings: Bootstrap and confidence, and what parts of the test set are looked at.
         image_manifest: `contracts.image_manifest`.
+        frozen_features: Backbone → `contracts.predictions` of the logistic regression on its frozen features; None
+            where there is none.
         external: `contracts.external_predictions`; None where there is no external test set.
 
     Returns:
-        Ready for JSON: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; `runs`
+        Ready for JSON: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; the
+        metrics of the logistic regressions by backbone under `frozen_features`; `runs`
         in the order of the grid (see `evaluate_run`), each with `trained_otherwise` (seeds left out because the newest
         was trained with other settings or data) and `other_split` (seeds judged although trained on another split,
         with the same test images); `pairs`, dynamic against traditional by backbone; `external`, what
@@ -65,6 +70,10 @@ def evaluate_grid(
         "target_accuracy": settings.target_accuracy,
         "majority_class": DISEASES[int(shares.argmax())],
         "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **draws),
+        "frozen_features": {
+            backbone: _evaluate_frozen_features(predictions, judged, draws)
+            for backbone, predictions in (frozen_features or {}).items()
+        },
         "runs": [
             evaluate_run(run, results[run], current[run], parts, settings)
             | _unlike(tested[run], current[run].values(), present_split)
@@ -120,6 +129,15 @@ def evaluate_run(
         "curves": [_curves(one) for one in current.values()],
         **_costs([one.record for one in current.values()]),
     }
+
+
+def _evaluate_frozen_features(predictions: pd.DataFrame, judged: pd.DataFrame, draws: Mapping[str, Any]) -> Numbers:
+    """Return the metrics of a logistic regression; all undefined where it was fitted for another test set."""
+    of_test = predictions[predictions["subset"] == "test"]
+    if _images_and_labels(of_test) == _images_and_labels(judged):
+        return evaluate_predictions(of_test, **draws)
+    names = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high", "_sd")]
+    return all_undefined(names, OTHER_SPLIT)
 
 
 def _pairs(current: Mapping[Run, Mapping[int, RunResults]], draws: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -5,9 +5,9 @@ from typing import Any
 
 from lung_cxr.experiments import Run
 from lung_cxr.report.numbers import NOTHING, plural
-from lung_cxr.report.sentences import METRIC_TITLES, finished_runs
+from lung_cxr.report.sentences import finished_runs
 from lung_cxr.report.table_parts import Cell, Table, merged_reasons, metric_cell, name_cell, number_cell, text_cell
-from lung_cxr.report.titles import run_title
+from lung_cxr.report.titles import METRIC_TITLES, run_title
 
 VARIABLES = {"sex": "Sex", "age": "Age", "view": "View", "export": "Export", "exam_order": "Exam order"}
 SEXES = {"F": "women", "M": "men"}

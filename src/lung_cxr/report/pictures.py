@@ -9,8 +9,8 @@ from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_curves
 from lung_cxr.report.html_page import Picture, picture
 from lung_cxr.report.numbers import percent
-from lung_cxr.report.sentences import METRIC_TITLES, finished_runs
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title
+from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title
 
 
 def draw_pictures(evaluations: Mapping[str, Any]) -> dict[str, Picture]:

@@ -9,7 +9,6 @@ from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.numbers import NOTHING, decimal, decimal_interval, p_value, plural, points, points_interval
-from lung_cxr.report.sentences import METRIC_TITLES
 from lung_cxr.report.table_parts import (
     Cell,
     Table,
@@ -20,7 +19,8 @@ from lung_cxr.report.table_parts import (
     share_cell,
 )
 from lung_cxr.report.tables import images_by_class, top_layers
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title
+from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title
+from lung_cxr.report.yardsticks import yardstick_cells, yardsticks
 
 TEST_TITLES = dict(
     zip(
@@ -47,9 +47,8 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
         sides = [_judged(runs[backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL)]
         gains = [_gain(pairs.get(backbone), metric) for metric in METRIC_TITLES]
         rows.append([name_cell(backbone_title(backbone)), *sides[0], *sides[1], *gains])
-    baseline = [metric_cell(evaluations["majority"], metric) for metric in METRIC_TITLES]
-    title = f"every image called {evaluations['majority_class']}"
-    rows.append([name_cell("Majority class", title), *baseline, *baseline, Cell("", span=2)])
+    below = yardsticks(evaluations)
+    rows += [[*yardstick_cells(one), *yardstick_cells(one)[1:], Cell("", span=2)] for one in below]
     return Table(
         caption=f"Test set: {plural(evaluations['images']['test'], 'image')} of "
         f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
@@ -57,7 +56,7 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
         head=["Backbone", *["Accuracy", "Macro-F1"] * 3],
         groups=[("", 1), ("Dynamic fine-tuning", 2), ("Traditional fine-tuning", 2), ("Difference, points", 2)],
         rows=rows,
-        last_row_is_total=True,
+        rows_below_rule=len(below),
     )
 
 
@@ -79,14 +78,14 @@ def strategy_table(evaluations: Mapping[str, Any], strategy: str) -> Table:
             for name in names
         ]
         rows.append([name_cell(backbone_title(row["backbone"])), *ours, *theirs])
-    baseline = [metric_cell(evaluations["majority"], metric) for metric in METRIC_TITLES]
-    rows.append([name_cell("Majority class"), *baseline, Cell("", span=len(names) * 2 - 2)])
+    below = yardsticks(evaluations)
+    rows += [[*yardstick_cells(one), Cell("", span=len(names) * 2 - 2)] for one in below]
     return Table(
         caption="",
         head=["Backbone", *titles, *titles],
         groups=[("", 1), ("Ours", len(names)), ("The paper's, on its own data", len(names))],
         rows=rows,
-        last_row_is_total=True,
+        rows_below_rule=len(below),
     )
 
 

@@ -34,14 +34,20 @@ class Table:
         head: Column titles.
         rows: Cells, row by row.
         groups: Titles over several columns: (title, columns), together as wide as `head`; none: no such line.
-        last_row_is_total: Whether a rule stands above the last row.
+        rows_below_rule: How many of the last rows stand below a rule: totals, or what the others are compared with.
     """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     groups: Sequence[tuple[str, int]] = field(default_factory=tuple)
-    last_row_is_total: bool = False
+    rows_below_rule: int = 0
+
+    @property
+    def bodies(self) -> list[Sequence[Sequence[Cell]]]:
+        """The rows above the rule, and those below it where there are any."""
+        own = len(self.rows) - self.rows_below_rule
+        return [self.rows[:own], self.rows[own:]] if self.rows_below_rule else [self.rows]
 
     @property
     def head_kinds(self) -> list[str]:

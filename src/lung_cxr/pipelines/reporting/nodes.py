@@ -1,5 +1,6 @@
 """Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.experiments import GRID
+from lung_cxr.experiments import BACKBONES, GRID
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 
@@ -17,6 +18,7 @@ def evaluate_runs(
     image_manifest: pd.DataFrame,
     parameters: ReportingParameters,
     baseline_runs: dict[str, list[Any]],
+    frozen_feature_predictions: dict[str, Callable[[], pd.DataFrame]] | None,
     **results: list[Any],
 ) -> dict[str, Any]:
     """Judge every run of the grid on the present test set.
@@ -26,6 +28,8 @@ def evaluate_runs(
         image_manifest: Who and what is on the images, for the parts of the test set.
         parameters: How to resample, what parts to look at, and where predictions of an external test set are.
         baseline_runs: `RunResults` of those runs of `experiments.BASELINE_RUNS` that were started.
+        frozen_feature_predictions: Backbone → what loads the predictions of the logistic regression on its frozen
+            features; None where there is none.
         results: `RunResults` of every seed, named as in `experiments.RUNS`.
     """
     from lung_cxr.report.evaluations import evaluate_grid
@@ -34,7 +38,12 @@ def evaluate_runs(
     of_grid = {run: known[run.results] for run in GRID if run.results in known}
     manifest = contracts.image_manifest.validate(image_manifest)
     external = _external_predictions(parameters.external) if parameters.external else None
-    return evaluate_grid(of_grid, contracts.split.validate(split), parameters, manifest, external)
+    regressions = {
+        backbone: contracts.predictions.validate(load())
+        for backbone, load in (frozen_feature_predictions or {}).items()
+        if backbone in BACKBONES  # not of a folder that was superseded
+    }
+    return evaluate_grid(of_grid, contracts.split.validate(split), parameters, manifest, regressions, external)
 
 
 def _external_predictions(path: str) -> pd.DataFrame:

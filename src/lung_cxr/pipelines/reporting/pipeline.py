@@ -26,6 +26,7 @@ def create_pipeline() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "parameters": "params:reporting",
                     "baseline_runs": "baseline_runs",
+                    "frozen_feature_predictions": "frozen_feature_predictions",
                     **{run.results: run.results for run in RUNS},
                 },
                 "run_evaluations",
