@@ -34,6 +34,7 @@ MADE = {
     "figure_training_curves",
     "figure_reliability",
     "figure_abstention",
+    "figures_of_runs",
     "report",
 }
 
@@ -127,6 +128,12 @@ def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, capsys):
     for name in ("3_accuracy", "4_macro_f1", "5_confusion", "training_curves", "reliability", "abstention"):
         picture = newest(folder / "figures", f"figure_{name}.png")
         assert picture.read_bytes().startswith(b"\x89PNG")
+    (curves,) = (folder / "figures" / "training_curves").glob("*/training_curves")
+    assert {path.stem for path in curves.iterdir()} == {
+        "mobilenet_dynamic",
+        "mobilenet_traditional",
+        "mobilenet_gradual",
+    }
 
 
 def test_a_logistic_regression_on_frozen_features_is_a_row_of_every_table(reporting):

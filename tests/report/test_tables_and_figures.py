@@ -10,7 +10,7 @@ from lung_cxr.experiments import BACKBONES, RUNS, Run
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines, tabulate_all_strategies
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
-from lung_cxr.report.curve_figure import draw_curves
+from lung_cxr.report.curve_figure import draw_all_run_curves, draw_curves, draw_run_curves
 from lung_cxr.report.numbers import duration, p_value, percent, plural, points, points_interval, share
 from lung_cxr.report.result_tables import class_table
 from lung_cxr.report.table_parts import Cell, Table, merged_reasons
@@ -100,12 +100,32 @@ def test_confusion_panels_show_every_finished_run_normalised_by_row(one_backbone
     assert shares.sum(axis=1) == pytest.approx(np.ones(7))
 
 
+def lines_across(axes):
+    return [line for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
+
+
+def test_the_picture_of_a_run_shows_loss_macro_f1_depth_and_learning_rate(one_backbone):
+    row = next(row for row in one_backbone["runs"] if row["strategy"] == "dynamic" and "curves" in row)
+    figure, curves = draw_run_curves(row), row["curves"][0]
+    losses, macro_f1, depth, rate = figure.axes
+    assert all(len(lines_across(axes)) == 4 for axes in figure.axes), "every panel has every unfreezing"
+    assert list(macro_f1.lines[0].get_ydata()) == curves["val_macro_f1"]
+    for axes, name in ((depth, "unfrozen_groups"), (rate, "learning_rate")):
+        assert list(axes.patches[0].get_data().values) == curves[name]
+    assert [tick.get_text() for tick in rate.get_yticklabels()] == ["6.6e-05", "0.0001"]
+    assert losses.texts[0].get_text() == "ended by plateau"
+
+
+def test_there_is_a_picture_of_every_finished_run(one_backbone, nothing):
+    assert set(draw_all_run_curves(one_backbone)) == {"mobilenet_dynamic.png", "mobilenet_traditional.png"}
+    assert set(draw_all_run_curves(nothing)) == {"none.png"}
+
+
 def test_curves_have_every_unfreezing_drawn_in(one_backbone):
     axes = next(one for one in draw_curves(one_backbone).axes if one.get_title(loc="left") == "MobileNet, dynamic")
     row = next(row for row in one_backbone["runs"] if row["strategy"] == "dynamic" and "curves" in row)
     unfreezings = row["curves"][0]["event"].count("unfreeze")
-    vertical = [line for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
-    assert len(vertical) == unfreezings == 4
+    assert len(lines_across(axes)) == unfreezings == 4
     depth = next(one for one in axes.figure.axes if one.get_ylim() == (0, LAYER_GROUPS))
     assert depth.get_yticklabels()[-1].get_text() == f"m = L = {LAYER_GROUPS}"
 

@@ -14,7 +14,7 @@ from lung_cxr.report.alike import judged_record
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
 from lung_cxr.report.html_page import render_page
 from lung_cxr.report.limits import limits
-from lung_cxr.report.pictures import draw_pictures
+from lung_cxr.report.pictures import draw_pictures, draw_run_pictures
 from lung_cxr.report.sentences import best_run, finished_runs, notices
 from lung_cxr.report.table_parts import Table
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, run_title
@@ -66,6 +66,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "notices": [*notices(evaluations, sources.known_exports, unchecked), *better_baselines(evaluations)],
         "headline": comparison["headline"],
         "pictures": draw_pictures(evaluations) if finished else None,
+        "run_pictures": draw_run_pictures(evaluations),
         "main_table": result_tables.comparison_table(evaluations, comparison),
         "table1": data_tables.distribution_table(sources.table1),
         "people": data_tables.people_table(sources.split, sources.image_manifest),

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lung_cxr.experiments import Run
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.certainty_figures import draw_abstention, draw_reliability
 from lung_cxr.report.confusion_figure import draw_confusion
-from lung_cxr.report.curve_figure import draw_curves
+from lung_cxr.report.curve_figure import draw_curves, draw_run_curves
 from lung_cxr.report.html_page import Picture, picture
 from lung_cxr.report.numbers import percent
 from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title
+from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title, run_title
 
 
 def draw_pictures(evaluations: Mapping[str, Any]) -> dict[str, Picture]:
@@ -55,13 +56,40 @@ def draw_pictures(evaluations: Mapping[str, Any]) -> dict[str, Picture]:
         ),
         "curves": picture(
             draw_curves(evaluations),
-            "Losses over the epochs of each run's first seed. The green lines are unfreezings, the grey steps behind "
-            "them the layer groups m of L that train, the dot is the epoch whose weights were kept. Training loss is "
-            "weighted (Eq. 14) and under balanced sampling, validation loss is plain cross-entropy: compare their "
-            "courses, not their heights.",
-            "Training and validation loss over epochs with the unfreezing events, a panel per run.",
+            "Each run's first seed over its epochs. Above, losses, before the layer groups m of L that train; below, "
+            "macro-F1 on the validation images, before the learning rate. The green lines are unfreezings, the dot is "
+            "the epoch whose weights were kept. Training loss is weighted (Eq. 14) and under balanced sampling, "
+            "validation loss is plain cross-entropy: compare their courses, not their heights.",
+            "Training and validation loss, macro-F1, unfrozen groups and learning rate over epochs with the unfreezing "
+            "events, two panels per run.",
         ),
     }
+
+
+def draw_run_pictures(evaluations: Mapping[str, Any]) -> list[tuple[str, Picture]]:
+    """Return of every finished run its title and its training curves."""
+    return [
+        (
+            run_title(Run(row["backbone"], row["strategy"])),
+            picture(
+                draw_run_curves(row),
+                "Losses, macro-F1 on the validation images, layer groups m of L that train, and the learning rate η. "
+                "The green lines are unfreezings, the dot is the epoch whose weights were kept.",
+                _course_in_words(row),
+            ),
+        )
+        for row in finished_runs(evaluations)
+    ]
+
+
+def _course_in_words(row: Mapping[str, Any]) -> str:
+    """Return how a run went, for who cannot see its curves."""
+    curves = row["curves"][0]
+    unfreezings = [epoch for epoch, event in zip(curves["epoch"], curves["event"], strict=True) if event == "unfreeze"]
+    after = f", unfreezing after epochs {', '.join(map(str, unfreezings))}" if unfreezings else ", without unfreezing"
+    return (
+        f"Training curves of {run_title(Run(row['backbone'], row['strategy']))}: {len(curves['epoch'])} epochs{after}."
+    )
 
 
 def _several_seeds(evaluations: Mapping[str, Any]) -> bool:

@@ -92,6 +92,13 @@ def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, A
     )
 
 
+def draw_runs(run_evaluations: dict[str, Any]) -> dict[str, Any]:
+    """The training curves of each finished run, one picture each."""
+    from lung_cxr.report.curve_figure import draw_all_run_curves
+
+    return draw_all_run_curves(run_evaluations)
+
+
 def write_report(
     run_evaluations: dict[str, Any],
     comparison: dict[str, Any],

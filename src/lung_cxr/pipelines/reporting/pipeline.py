@@ -6,6 +6,7 @@ from lung_cxr.experiments import RUNS
 from lung_cxr.pipelines.reporting.nodes import (
     compare_strategies,
     draw_figures,
+    draw_runs,
     evaluate_runs,
     tabulate_strategies,
     write_report,
@@ -56,6 +57,12 @@ def create_pipeline() -> Pipeline:
                     "figure_abstention",
                 ],
                 name="draw_figures",
+            ),
+            Node(
+                draw_runs,
+                "run_evaluations",
+                "figures_of_runs",
+                name="draw_runs",
             ),
             Node(
                 write_report,
