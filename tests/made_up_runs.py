@@ -113,9 +113,11 @@ def evaluated(grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, **further
     return evaluate_grid(grid, split, SETTINGS, made_up_manifest(split), **further)
 
 
-def made_up_sources(grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, synthetic: bool = True) -> Sources:
+def made_up_sources(
+    grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, synthetic: bool = True, **further: Any
+) -> Sources:
     """Put together what a page is made from."""
-    evaluations = evaluated(grid, split)
+    evaluations = evaluated(grid, split, **further)
     return Sources(
         evaluations,
         compare_strategies(evaluations, synthetic),

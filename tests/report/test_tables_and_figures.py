@@ -11,7 +11,7 @@ from lung_cxr.report.all_strategies import all_strategies_table, better_baseline
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
 from lung_cxr.report.curve_figure import draw_all_run_curves, draw_curves, draw_run_curves
-from lung_cxr.report.numbers import duration, p_value, percent, plural, points, points_interval, share
+from lung_cxr.report.numbers import duration, p_digits, p_value, percent, plural, points, points_interval, share
 from lung_cxr.report.result_tables import class_table
 from lung_cxr.report.table_parts import Cell, Table, merged_reasons
 from lung_cxr.report.tables import images_by_class, tabulate_strategy
@@ -218,7 +218,8 @@ def test_the_whole_grid_fits(split):
 def test_numbers_as_text():
     assert [percent(0.6123), percent(None)] == ["61.2 %", "–"]
     assert [points(-1.25), points(3.18), points(0.0), points(-0.04)] == ["−1.2", "+3.2", "0.0", "0.0"]
-    assert points_interval(-1.2, 7.0) == "[−1.2, 7.0]"
+    assert [points_interval(-1.2, 7.0), points_interval(-0.04, 3)] == ["[−1.2, 7.0]", "[0.0, 3.0]"]
+    assert [p_digits(0.01589), p_digits(0.00002), p_digits(None)] == ["0.0159", "< 0.0001", "–"]
     assert [p_value(0.0159), p_value(0.0002), p_value(None)] == ["p = 0.016", "p < 0.001", "p undefined"]
     assert [share(0.375), share(1.0), share(0.0), share(None)] == [".38", "1", ".00", "–"]
     assert [duration(12.34), duration(95), duration(3725)] == ["12.3 s", "1 min 35 s", "1 h 2 min"]

@@ -92,7 +92,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     return known | {
         **judged_in_percent(row["metrics"]),
         "seeds": len(records),
-        **{name: _median(records, name) for name in EFFORT},
+        **{name: median_of_records(records, name) for name in EFFORT},
         "stop_reason": _stop_reasons(records),
     }
 
@@ -102,7 +102,7 @@ def _cells(row: Mapping[str, Any]) -> list[Cell]:
     if "metrics" not in row:
         return [*names, Cell(row["status"], kind="status", span=7)]
     records = judged_records(row)
-    epochs, unfreezings, depth, groups, seconds = (_median(records, name) for name in EFFORT)
+    epochs, unfreezings, depth, groups, seconds = (median_of_records(records, name) for name in EFFORT)
     return [
         *names,
         *(metric_cell(row["metrics"], metric) for metric in METRIC_TITLES),
@@ -118,8 +118,8 @@ def judged_records(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [record for record in row["records"] if record["seed"] in row["seeds"]]
 
 
-def _median(records: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """Return the median of a number of the records, that of a search where there was one."""
+def median_of_records(records: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """Return the median of a number of the records, that of a search where there was one; None where none has it."""
     values = [record.get(OF_SEARCH.get(name, name), record.get(name)) for record in records]
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None

@@ -46,7 +46,7 @@ def draw_abstention(evaluations: Mapping[str, Any]) -> Figure:
     if not runs:
         return message_figure(NOTHING)
     backbones = list(dict.fromkeys(row["backbone"] for row in runs))
-    figure, places = _panels(len(backbones), height=2.0)
+    figure, places = _panels(len(backbones), height=2.3)
     lowest = min(min(row["certainty"]["curve"]["accuracy"]) for row in runs)
     for backbone, axes in zip(backbones, places, strict=True):
         axes.set_title(backbone_title(backbone), fontsize=8.5)
@@ -70,7 +70,7 @@ def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     """Return a figure with as many panels, up to four a row."""
     across = min(count, ACROSS)
     down = -(-count // across)
-    size = (2.25 * across + 0.3, height * down + 0.5)
+    size = (max(2.25 * across, 3.6) + 0.3, height * down + 0.5)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.08))
     places = figure.subplots(down, across, squeeze=False).ravel()
     for axes in places[count:]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from lung_cxr.experiments import Run
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.curve_parts import (
+    DARKER_DEPTH,
     behind,
     draw_depth,
     draw_events,
@@ -48,7 +49,7 @@ def draw_run_curves(row: Mapping[str, Any]) -> Figure:
     losses.set_title(run_title(Run(row["backbone"], strategy)))
     draw_losses(losses, curves, strategy)
     draw_macro_f1(macro_f1, curves, strategy)
-    draw_depth(depth, curves, judged_record(row)["layer_groups"])
+    draw_depth(depth, curves, judged_record(row)["layer_groups"], DARKER_DEPTH)
     draw_learning_rate(rate, curves)
     for axes in (losses, macro_f1, depth, rate):
         draw_events(axes, curves)
@@ -72,7 +73,7 @@ def _small(figure: Figure, axes: Axes, row: Mapping[str, Any]) -> None:
     place = axes.get_subplotspec()
     assert place is not None  # every panel of a grid has one
     axes.remove()
-    grid = place.subgridspec(2, 1, height_ratios=[5, 3], hspace=0.03)
+    grid = place.subgridspec(2, 1, height_ratios=[5, 3], hspace=0.0)
     upper, lower = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     upper.set_title(title)
     draw_losses(upper, curves, strategy)

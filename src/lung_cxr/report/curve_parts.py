@@ -13,7 +13,7 @@ from lung_cxr.report.titles import BASELINE_COLOUR, STRATEGY_COLOURS
 TRAINING_COLOUR = "#9a9a9a"
 EVENT_COLOUR = "#009E73"  # Okabe-Ito green
 RATE_COLOUR = "#56B4E9"  # Okabe-Ito sky blue
-DEPTH_COLOUR = "#eef1f4"
+DEPTH_COLOUR, DARKER_DEPTH = "#eef1f4", "#b9c4ce"  # behind other curves, and by itself
 
 Curves = Mapping[str, list[Any]]
 
@@ -50,9 +50,9 @@ def draw_events(axes: Axes, curves: Curves) -> None:
     axes.tick_params(labelsize=8)
 
 
-def draw_depth(axes: Axes, curves: Curves, groups: int) -> None:
+def draw_depth(axes: Axes, curves: Curves, groups: int, colour: str = DEPTH_COLOUR) -> None:
     """Fill the layer groups m that train in each epoch, of L."""
-    _steps(axes, curves, "unfrozen_groups", fill=True, color=DEPTH_COLOUR, label="unfrozen groups m")
+    _steps(axes, curves, "unfrozen_groups", fill=True, color=colour, label="unfrozen groups m")
     axes.set_ylim(0, groups)
     axes.set_yticks(sorted({0, groups}), ["m = 0", f"m = L = {groups}"], fontsize=7.5, color=FAINT)
 

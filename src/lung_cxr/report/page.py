@@ -12,12 +12,14 @@ from lung_cxr.experiments import Run
 from lung_cxr.report import certainty_tables, data_tables, failure_tables, record_tables, result_tables
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
+from lung_cxr.report.cost_table import cost_table
 from lung_cxr.report.html_page import render_page
 from lung_cxr.report.limits import limits
-from lung_cxr.report.pictures import draw_pictures, draw_run_pictures
+from lung_cxr.report.numbers import p_digits, reason_for
+from lung_cxr.report.pictures import draw_pictures, draw_run_pictures, several_seeds
 from lung_cxr.report.sentences import best_run, finished_runs, notices
 from lung_cxr.report.table_parts import Table
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, run_title
+from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, run_title
 
 TEMPLATE = "report.html.j2"
 
@@ -72,7 +74,8 @@ def _content(sources: Sources) -> dict[str, Any]:
         "people": data_tables.people_table(sources.split, sources.image_manifest),
         "ingestion": data_tables.ingestion_table(sources.ingestion_summary),
         "weights": data_tables.weight_table(judged_record(best)) if best else None,
-        "load_time_starts": load_time_starts(finished),
+        "several_seeds": several_seeds(evaluations),
+        "costs": cost_table(evaluations, load_time_starts(finished)) if finished else None,
         "table3": result_tables.strategy_table(evaluations, TRADITIONAL),
         "table4": result_tables.strategy_table(evaluations, DYNAMIC),
         "all_strategies": all_strategies_table(evaluations),
@@ -92,7 +95,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "settings": record_tables.settings_table(runs),
         "records": record_tables.record_texts(runs),
         "limits": limits(evaluations, sources.known_exports),
-        "published": _published_numbers(comparison["published"]),
+        "published": _published_numbers(comparison),
     }
 
 
@@ -105,20 +108,26 @@ def _by_run(
     return [(run_title(Run(row["backbone"], row["strategy"])), table(row), row is best) for row in finished]
 
 
-def _published_numbers(published: Mapping[str, Any]) -> dict[str, str]:
-    """Return the test that the paper prints, the same from its tables, and the t of its printed mean and SD."""
-    printed, accuracy, macro_f1 = (published[name] for name in ("printed", "accuracy", "macro_f1"))
+def _published_numbers(comparison: Mapping[str, Any]) -> dict[str, str]:
+    """Return the test as the paper prints it, from its tables and ours, and the t of its printed mean and SD."""
+    printed, accuracy, macro_f1 = (comparison["published"][name] for name in ("printed", "accuracy", "macro_f1"))
     t = printed["mean"] / (printed["sd"] / math.sqrt(printed["df"] + 1))
     return {
         "printed": "mean {mean}, standard deviation {sd}, t({df}) = {t}, p = {p}".format(**printed),
         "accuracy": _test_in_words(accuracy),
         "macro_f1": _test_in_words(macro_f1),
+        **{f"our_{metric}": _test_in_words(comparison["over_backbones"][metric]) for metric in METRIC_TITLES},
         "t_of_printed": f"{t:.2f}",
     }
 
 
 def _test_in_words(test: Mapping[str, Any]) -> str:
-    return "mean {mean:.3f}, standard deviation {sd:.3f}, t({df}) = {t:.3f}, p = {p:.4f}".format(**test)
+    """Return a test's numbers, or why there is none."""
+    if reason := reason_for(test, "p"):
+        return reason
+    p = p_digits(test["p"])
+    equals = "" if p.startswith("<") else "= "
+    return "mean {mean:.3f}, standard deviation {sd:.3f}, t({df}) = {t:.3f}, p ".format(**test) + equals + p
 
 
 def load_time_starts(finished: Sequence[Mapping[str, Any]]) -> str:

@@ -16,10 +16,13 @@ from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone
 
 def draw_pictures(evaluations: Mapping[str, Any]) -> dict[str, Picture]:
     """Return every figure with its words."""
-    seeds = " Bars are means over the training seeds." if _several_seeds(evaluations) else ""
+    seeds = " Bars are means over the training seeds." if several_seeds(evaluations) else ""
+    frozen = (
+        " Green: a logistic regression on the backbone's frozen features." if evaluations["frozen_features"] else ""
+    )
     bars = (
         "Dynamic (orange) and traditional fine-tuning (blue) on the test set, with intervals over patients."
-        f"{seeds} Dashed: every image called the largest class."
+        f"{seeds} Dashed: every image called the largest class.{frozen}"
     )
     return {
         "accuracy": picture(
@@ -92,7 +95,8 @@ def _course_in_words(row: Mapping[str, Any]) -> str:
     )
 
 
-def _several_seeds(evaluations: Mapping[str, Any]) -> bool:
+def several_seeds(evaluations: Mapping[str, Any]) -> bool:
+    """Return whether any run was trained with more than one seed."""
     return any(len(row["seeds"]) > 1 for row in evaluations["runs"])
 
 

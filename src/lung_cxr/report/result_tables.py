@@ -1,6 +1,6 @@
 """The page's tables of results: the comparison on the first screen, Tables 3 and 4, the classes, the statistics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,16 @@ from lung_cxr.evaluation.comparison import TEST_NUMBERS
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.alike import judged_record
-from lung_cxr.report.numbers import NOTHING, decimal, decimal_interval, p_value, plural, points, points_interval
+from lung_cxr.report.numbers import (
+    NOTHING,
+    decimal,
+    decimal_interval,
+    p_digits,
+    p_value,
+    plural,
+    points,
+    points_interval,
+)
 from lung_cxr.report.table_parts import (
     Cell,
     Table,
@@ -52,7 +61,8 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
     return Table(
         caption=f"Test set: {plural(evaluations['images']['test'], 'image')} of "
         f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
-        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}",
+        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}"
+        f"{_about_frozen(evaluations)}",
         head=["Backbone", *["Accuracy", "Macro-F1"] * 3],
         groups=[("", 1), ("Dynamic fine-tuning", 2), ("Traditional fine-tuning", 2), ("Difference, points", 2)],
         rows=rows,
@@ -148,6 +158,13 @@ def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
     )
 
 
+def _about_frozen(evaluations: Mapping[str, Any]) -> str:
+    """Return what the rows of the logistic regressions are, where there are any."""
+    if not evaluations["frozen_features"]:
+        return ""
+    return " Below the rule, what no strategy may lose to; frozen: the backbone's features without any fine-tuning."
+
+
 def _about_seeds(evaluations: Mapping[str, Any]) -> str:
     several = any(len(row["seeds"]) > 1 for row in evaluations["runs"])
     if not several:
@@ -184,6 +201,11 @@ def _gain(pair: Mapping[str, Any] | None, metric: str) -> Cell:
 
 def _test_row(title: str, test: Mapping[str, Any], digits: int = 3) -> list[Cell]:
     """Return one test's numbers; where it is undefined, the reason in their place."""
-    digits_of = {"df": 0, "wilcoxon": 1, "p": 2 if digits == 2 else 4, "wilcoxon_p": 4}
-    cells = [number_cell(test, name, partial(decimal, digits=digits_of.get(name, digits))) for name in TEST_NUMBERS]
+    texts: dict[str, Callable[[Any], str]] = {
+        "df": partial(decimal, digits=0),
+        "wilcoxon": partial(decimal, digits=1),
+        "p": partial(p_digits, digits=2 if digits == 2 else 4),
+        "wilcoxon_p": p_digits,
+    }
+    cells = [number_cell(test, name, texts.get(name, partial(decimal, digits=digits))) for name in TEST_NUMBERS]
     return [name_cell(title), Cell(str(test["n"])), *merged_reasons(cells)]

@@ -72,7 +72,7 @@ def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, uncheck
         _other_split(runs),
         *(text for row in finished_runs(evaluations) for text in (_trained_otherwise(row), _trained_elsewhere(row))),
         *warnings,
-        *(text for row in finished_runs(evaluations) for text in lost_to_yardsticks(row, evaluations)),
+        *lost_to_yardsticks(finished_runs(evaluations), evaluations),
         *_unequal_settings(finished_runs(evaluations)),
     ]
     return [text for text in said if text]

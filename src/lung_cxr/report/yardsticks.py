@@ -12,6 +12,7 @@ from lung_cxr.report.titles import METRIC_TITLES, backbone_title, run_title, str
 MAJORITY = "majority class"
 FROZEN_FEATURES = "logistic regression"
 BOTH = 2
+FEW = 3  # runs that are named with their numbers; of more, the tables have them
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,7 @@ def yardsticks(evaluations: Mapping[str, Any]) -> list[Yardstick]:
         evaluations: What `evaluate_grid` returned.
     """
     regressions = [
-        Yardstick(
-            backbone, FROZEN_FEATURES, backbone_title(backbone), "logistic regression on its frozen features", metrics
-        )
+        Yardstick(backbone, FROZEN_FEATURES, f"{backbone_title(backbone)}, frozen", "logistic regression", metrics)
         for backbone, metrics in evaluations["frozen_features"].items()
     ]
     every_image = f"every image called {evaluations['majority_class']}"
@@ -56,22 +55,42 @@ def yardstick_cells(one: Yardstick) -> list[Cell]:
     return [name_cell(one.title, one.small), *cells]
 
 
-def lost_to_yardsticks(row: Mapping[str, Any], evaluations: Mapping[str, Any]) -> list[str]:
-    """Return by which metrics a finished run is no better than a yardstick: a sentence for each that it loses to."""
-    said = []
-    for one in yardsticks(evaluations):
-        if one.backbone not in ("", row["backbone"]):
-            continue
-        ours, theirs = row["metrics"], one.metrics
-        lost = [
-            f"{title} {percent(ours[metric])} against {percent(theirs[metric])}"
-            for metric, title in METRIC_TITLES.items()
-            if None not in (ours[metric], theirs[metric]) and ours[metric] <= theirs[metric]
-        ]
-        if lost:
-            who = run_title(Run(row["backbone"], row["strategy"]))
-            said.append(f"{who} is no better than {_in_a_sentence(one, evaluations)}: {', '.join(lost)}.")
+def lost_to_yardsticks(finished: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Any]) -> list[str]:
+    """Return which finished runs are no better than a yardstick: a sentence for each, or one for all where many are."""
+    said: list[str] = []
+    for name in (FROZEN_FEATURES, MAJORITY):
+        measures = [one for one in yardsticks(evaluations) if one.name == name]
+        sentences = {
+            run_title(Run(row["backbone"], row["strategy"])): _lost(row, one, evaluations)
+            for row in finished
+            for one in measures
+            if one.backbone in ("", row["backbone"])
+        }
+        losers = {title: sentence for title, sentence in sentences.items() if sentence}
+        if len(losers) <= FEW:
+            said += losers.values()
+        else:
+            than = _in_a_sentence(name, "their own backbone", evaluations)
+            said.append(
+                f"{len(losers)} of {len(finished)} runs are no better, by accuracy or macro-F1, than {than}: "
+                f"{'; '.join(losers)}."
+            )
     return said
+
+
+def _lost(row: Mapping[str, Any], one: Yardstick, evaluations: Mapping[str, Any]) -> str:
+    """Return by which metrics a run is no better than one yardstick, in a sentence; nothing where it is better."""
+    ours, theirs = row["metrics"], one.metrics
+    lost = [
+        f"{title} {percent(ours[metric])} against {percent(theirs[metric])}"
+        for metric, title in METRIC_TITLES.items()
+        if None not in (ours[metric], theirs[metric]) and ours[metric] <= theirs[metric]
+    ]
+    if not lost:
+        return ""
+    who = run_title(Run(row["backbone"], row["strategy"]))
+    than = _in_a_sentence(one.name, backbone_title(row["backbone"]), evaluations)
+    return f"{who} is no better than {than}: {', '.join(lost)}."
 
 
 def against_frozen_features(rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Any]) -> str:
@@ -104,7 +123,7 @@ def _who(beside: Sequence[Mapping[str, Any]], better: Sequence[Mapping[str, Any]
     return f"{strategy_title(beside[0]['strategy']).capitalize()} has not" if len(beside) == 1 else "No strategy"
 
 
-def _in_a_sentence(one: Yardstick, evaluations: Mapping[str, Any]) -> str:
-    if one.name == MAJORITY:
+def _in_a_sentence(name: str, backbone: str, evaluations: Mapping[str, Any]) -> str:
+    if name == MAJORITY:
         return f"calling every image {evaluations['majority_class']}"
-    return f"a logistic regression on {one.title}'s frozen features"
+    return f"a logistic regression on {backbone}'s frozen features"
