@@ -17,11 +17,10 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
-from sklearn.linear_model import LogisticRegression
 
 from lung_cxr.datasets import RunsDataset, SecretKeyDataset
-from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.baselines import majority_predictions
+from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
 from lung_cxr.evaluation.predictions import evaluate_predictions
 from lung_cxr.evaluation.undefined import json_ready
 from lung_cxr.parameters import BackboneParameters
@@ -31,6 +30,7 @@ TABLES = ("metadata.csv", "metadata_extra.csv")
 DRAWS, CONFIDENCE, SEED = 10_000, 0.95, 2024
 RUNS = ("dynamic", "traditional")
 BACKBONE, SIZE = "mobilenet", 128
+INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def sources(collection: Path) -> pd.Series:
@@ -59,26 +59,6 @@ def frozen_features(root: Path, weights: Path) -> np.ndarray:
     return features.predict(np.asarray(open_pixels(root / "05_model_input", SIZE))[..., None], verbose=0)
 
 
-def logistic_regression(split: pd.DataFrame, features: np.ndarray) -> pd.DataFrame:
-    """Return test predictions of a logistic regression; its penalty is chosen on the validation images' loss."""
-    labels = split["label"].map(DISEASES.index).to_numpy()
-    rows = {name: np.flatnonzero(split["subset"] == name) for name in ("train", "validation", "test")}
-    scale = features[rows["train"]].std()
-    fits = {
-        c: LogisticRegression(C=c, max_iter=5000).fit(features[rows["train"]] / scale, labels[rows["train"]])
-        for c in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-    }
-
-    def loss(model: LogisticRegression) -> float:
-        chosen = model.predict_proba(features[rows["validation"]] / scale)
-        return -float(np.log(chosen[np.arange(len(chosen)), labels[rows["validation"]]]).mean())
-
-    best = min(fits.values(), key=loss)
-    predicted = split.iloc[rows["test"]].reset_index(drop=True)
-    predicted[list(PROBABILITY_COLUMNS)] = best.predict_proba(features[rows["test"]] / scale)
-    return predicted
-
-
 def main() -> None:
     """Evaluate every model on all test images and on each source's; print a table and write JSON."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -93,7 +73,8 @@ def main() -> None:
         (run,) = RunsDataset(filepath=str(given.root / "07_model_output" / BACKBONE / strategy)).load()
         models[strategy] = run.predictions[run.predictions["subset"] == "test"]
     features = frozen_features(given.root, Path(os.environ["LUNG_CXR_WEIGHTS"]))
-    models["logistic regression"] = logistic_regression(split, features)
+    regression = frozen_feature_predictions(features, split, INVERSE_PENALTIES)
+    models["logistic regression"] = regression[regression["subset"] == "test"]
     models["majority class"] = majority_predictions(split).query("subset == 'test'")
 
     results = {}

@@ -19,6 +19,17 @@ from lung_cxr.splitting.images import split_sha256
 
 SHARES = np.array([0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03])  # a long tail as in Table 1
 LAYER_GROUPS = 14
+SETTINGS = ReportingParameters(
+    title="Test",
+    bootstrap_draws=200,
+    confidence=0.95,
+    seed=0,
+    age_bands=[40, 60],
+    exam_parts=3,
+    conformal_coverage=0.9,
+    target_accuracy=0.95,
+    external=None,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ def made_up_manifest(split: pd.DataFrame) -> pd.DataFrame:
         view=generator.choice(["PA", "AP", "unknown"], p=[0.6, 0.39, 0.01], size=images),
         sex=generator.choice(["F", "M"], size=images),
         age_years=generator.integers(18, 90, size=images).astype(float),
-        exam_day=pd.Timestamp("2020-01-01"),
+        exam_day=pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(2000, size=images), "D"),
         export=1,
         source_key="",
         pixel_sha256="",
@@ -97,10 +108,16 @@ def made_up_summary() -> dict[str, Any]:
     }
 
 
-def made_up_sources(grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, synthetic: bool = True) -> Sources:
+def evaluated(grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, **further: Any) -> dict[str, Any]:
+    """Judge runs on a made-up study."""
+    return evaluate_grid(grid, split, SETTINGS, made_up_manifest(split), **further)
+
+
+def made_up_sources(
+    grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, synthetic: bool = True, **further: Any
+) -> Sources:
     """Put together what a page is made from."""
-    settings = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
-    evaluations = evaluate_grid(grid, split, settings)
+    evaluations = evaluated(grid, split, **further)
     return Sources(
         evaluations,
         compare_strategies(evaluations, synthetic),

@@ -200,3 +200,14 @@ new_image_probabilities = _table(
         **_measured,
     }
 )
+
+external_predictions = _table(
+    {
+        "run": pa.Column(str, pa.Check.str_matches(r"^[a-z0-9_]+/[a-z0-9_]+/seed_[0-9]+$")),  # folder below 06_models
+        "image_id": _key(),
+        "patient_key": _key(),
+        "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        **{column: pa.Column(FLOAT64, pa.Check.in_range(0, 1)) for column in PROBABILITY_COLUMNS},
+    },
+    unique=["run", "image_id"],
+)

@@ -9,7 +9,7 @@ from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.page import render_report
 from made_up_refresh import made_up_catalogue
 from made_up_refresh import made_up_page as made_up_refresh_page
-from made_up_runs import failed_run, made_up_grid, made_up_sources, made_up_split
+from made_up_runs import failed_run, made_up_grid, made_up_predictions, made_up_sources, made_up_split
 
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -17,12 +17,13 @@ QUIET = (
 )  # fmt: skip
 
 
-def made_up_page(runs):
+def made_up_page(runs, seeds):
     split = made_up_split(images=300)
-    grid = made_up_grid(split, runs)
+    grid = made_up_grid(split, runs, seeds)
     if runs:
         grid[Run("vgg16", "dynamic")] = [failed_run(Run("vgg16", "dynamic"))]
-    return render_report(made_up_sources(grid, split), "A report", datetime.now(UTC))
+    frozen = {run.backbone: made_up_predictions(split, seed=1, skill=1.0) for run in runs}
+    return render_report(made_up_sources(grid, split, frozen_features=frozen), "A report", datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +47,9 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["no run", "one backbone", "the grid"])
 def url(request, tmp_path_factory):
-    runs = {"no run": [], "one backbone": RUNS[8:10], "the grid": RUNS}[request.param]
+    runs, seeds = {"no run": ([], [1]), "one backbone": (RUNS[8:10], [1]), "the grid": (RUNS, [1, 2])}[request.param]
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(made_up_page(runs), encoding="utf-8")
+    path.write_text(made_up_page(runs, seeds), encoding="utf-8")
     return path.as_uri()
 
 
@@ -101,3 +102,37 @@ def test_at_a_desk_the_answer_is_on_the_first_screen_and_the_comparison_needs_no
         "const box = document.querySelector('#comparison .table .scroll'); return [box.scrollWidth, box.clientWidth]"
     )
     assert table_width <= room
+
+
+COLUMN = """
+const [table, column] = arguments;
+return [...document.querySelectorAll(table + ' tbody tr')].map(row => row.cells[column].firstChild?.textContent.trim());
+"""
+
+
+@pytest.mark.parametrize("url", ["the grid"], indirect=True)
+def test_a_click_on_a_title_sorts_what_stands_above_the_rule(browser, url):
+    browser.get(url)
+    table = "#comparison"
+    buttons = browser.find_elements("css selector", f"{table} thead tr:last-child button")
+
+    def column(number):
+        return browser.execute_script(COLUMN, table, number)
+
+    def numbers():
+        return [float(text.split()[0]) for text in column(1)[:6]]
+
+    as_written = column(1)
+    buttons[1].click()
+    falling = column(1)
+    assert numbers() == sorted(numbers(), reverse=True)
+    assert falling[6] == "failed", "what is not known stays last"
+    assert falling[7:] == as_written[7:], "what stands below the rule stays there"
+    buttons[1].click()
+    assert numbers() == sorted(numbers())
+    assert column(1)[6] == "failed"
+    buttons[1].click()
+    assert column(1) == as_written
+    buttons[0].click()
+    assert column(0)[:7] == sorted(column(0)[:7], key=str.casefold)
+    assert browser.get_log("browser") == []

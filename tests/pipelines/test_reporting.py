@@ -13,7 +13,14 @@ from lung_cxr import pipeline_registry
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.pipelines.reporting import create_pipeline
 from lung_cxr.splitting.distribution import tabulate_distribution
-from made_up_runs import made_up_exports, made_up_grid, made_up_manifest, made_up_split, made_up_summary
+from made_up_runs import (
+    made_up_exports,
+    made_up_grid,
+    made_up_manifest,
+    made_up_predictions,
+    made_up_split,
+    made_up_summary,
+)
 
 MADE = {
     "run_evaluations",
@@ -25,6 +32,9 @@ MADE = {
     "figure_4_macro_f1",
     "figure_5_confusion",
     "figure_training_curves",
+    "figure_reliability",
+    "figure_abstention",
+    "figures_of_runs",
     "report",
 }
 
@@ -78,8 +88,12 @@ def reporting(project, tmp_path, monkeypatch):
     split = made_up_split(images=300)
     write_catalogue(tmp_path, split)
 
-    def run(runs):
+    def run(runs, **frozen_features):
         write_runs(tmp_path, made_up_grid(split, runs))
+        for backbone, predictions in frozen_features.items():
+            folder = tmp_path / "07_model_output" / backbone / "logistic_regression"
+            folder.mkdir(parents=True)
+            predictions(split).to_parquet(folder / "frozen_feature_predictions.parquet")
         with KedroSession.create(project_path=project, env="test", conf_source=str(tmp_path / "conf")) as session:
             session.run(pipeline_names=["reporting"])
         return tmp_path / "08_reporting"
@@ -97,7 +111,8 @@ def test_without_any_run_everything_is_made_and_says_so(reporting):
     assert "not yet trained" in newest(folder, "report.html").read_text(encoding="utf-8")
     assert (pd.read_csv(newest(folder, "table3_traditional.csv"))["status"] == "not yet trained").sum() == 7
     strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
-    assert list(zip(strategies["backbone"], strategies["strategy"], strict=True)) == list(RUNS)
+    assert list(zip(strategies["backbone"], strategies["strategy"], strict=True))[:-1] == list(RUNS)
+    assert strategies["strategy"].iloc[-1] == "majority class"
 
 
 def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, capsys):
@@ -108,8 +123,27 @@ def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, capsys):
     table = pd.read_csv(newest(folder, "table4_dynamic.csv")).set_index("backbone")
     assert table.loc["mobilenet", "status"] == "finished"
     strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
-    assert len(strategies) == len(RUNS) + 1
+    assert len(strategies) == len(RUNS) + 2  # gradual unfreezing, the largest class
     assert strategies.loc[strategies["strategy"] == "gradual", "epochs"].tolist() == [30]
-    for name in ("3_accuracy", "4_macro_f1", "5_confusion", "training_curves"):
+    for name in ("3_accuracy", "4_macro_f1", "5_confusion", "training_curves", "reliability", "abstention"):
         picture = newest(folder / "figures", f"figure_{name}.png")
         assert picture.read_bytes().startswith(b"\x89PNG")
+    (curves,) = (folder / "figures" / "training_curves").glob("*/training_curves")
+    assert {path.stem for path in curves.iterdir()} == {
+        "mobilenet_dynamic",
+        "mobilenet_traditional",
+        "mobilenet_gradual",
+    }
+
+
+def test_a_logistic_regression_on_frozen_features_is_a_row_of_every_table(reporting):
+    folder = reporting([Run("vgg16", "dynamic")], vgg16=lambda split: made_up_predictions(split, seed=1, skill=3.0))
+    for name in ("table3_traditional.csv", "table4_dynamic.csv"):
+        rows = pd.read_csv(newest(folder, name)).set_index("backbone")
+        assert rows.index[-2:].tolist() == ["vgg16 logistic regression", "majority class"]
+        assert rows.loc["vgg16 logistic regression", "accuracy"] > 50
+    strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
+    assert strategies["strategy"].tolist()[-2:] == ["logistic regression", "majority class"]
+    html = newest(folder, "report.html").read_text(encoding="utf-8")
+    assert html.count("VGG16, frozen") >= 3
+    assert "VGG16, dynamic is no better than a logistic regression on VGG16&#39;s frozen features: accuracy" in html

@@ -7,12 +7,10 @@ import os
 import pytest
 
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.alike import judged_record
-from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, evaluate_grid
-from made_up_runs import failed_run, made_up_grid, made_up_run, made_up_split
+from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
+from made_up_runs import evaluated, failed_run, made_up_grid, made_up_run, made_up_split
 
-SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
 
@@ -26,7 +24,7 @@ def row_of(evaluations, run):
 
 
 def test_every_cell_of_the_grid_has_a_row_also_where_nothing_was_trained(split):
-    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC]), split, SETTINGS)
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split)
     assert [(row["backbone"], row["strategy"]) for row in evaluations["runs"]] == list(RUNS)
     assert row_of(evaluations, DYNAMIC)["status"] == FINISHED
     assert row_of(evaluations, TRADITIONAL)["status"] == NOT_TRAINED
@@ -34,14 +32,14 @@ def test_every_cell_of_the_grid_has_a_row_also_where_nothing_was_trained(split):
 
 
 def test_all_is_strict_json_and_holds_no_row_of_a_patient(split):
-    text = json.dumps(evaluate_grid(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split, SETTINGS), allow_nan=False)
+    text = json.dumps(evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split), allow_nan=False)
     for column in ("image_id", "patient_key"):
         assert column not in text
         assert split[column].iloc[-1] not in text
 
 
 def test_only_the_test_images_are_judged(split):
-    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC]), split, SETTINGS)
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split)
     row, images = row_of(evaluations, DYNAMIC), int((split["subset"] == "test").sum())
     assert row["metrics"]["images"] == images == evaluations["images"]["test"]
     assert sum(map(sum, row["confusion"])) == images
@@ -51,7 +49,7 @@ def test_a_failed_run_says_why_and_its_finished_sister_seed_still_counts(split):
     grid = made_up_grid(split, [])
     grid[DYNAMIC] = [failed_run(DYNAMIC, seed=1)]
     grid[TRADITIONAL] = [failed_run(TRADITIONAL, seed=1), made_up_run(TRADITIONAL, split, seed=2, skill=1.0)]
-    evaluations = evaluate_grid(grid, split, SETTINGS)
+    evaluations = evaluated(grid, split)
     failed, finished = row_of(evaluations, DYNAMIC), row_of(evaluations, TRADITIONAL)
     assert failed["status"] == FAILED
     assert failed["note"].startswith("seed 1: ValueError")
@@ -62,7 +60,7 @@ def test_a_failed_run_says_why_and_its_finished_sister_seed_still_counts(split):
 def test_a_run_of_another_split_is_not_compared_with_this_one(split):
     grid = made_up_grid(split, [TRADITIONAL])
     grid[DYNAMIC] = [made_up_run(DYNAMIC, made_up_split(images=300, seed=9), seed=1, skill=1.0)]
-    evaluations = evaluate_grid(grid, split, SETTINGS)
+    evaluations = evaluated(grid, split)
     assert row_of(evaluations, DYNAMIC)["status"] == OTHER_SPLIT
     assert "metrics" not in row_of(evaluations, DYNAMIC)
     assert evaluations["pairs"] == []
@@ -71,11 +69,11 @@ def test_a_run_of_another_split_is_not_compared_with_this_one(split):
 def test_relabelled_test_images_are_another_test_set(split):
     grid = made_up_grid(split, [DYNAMIC])
     relabelled = split.assign(label=split["label"].where(split["label"] != "Atelectasis", "Pneumonia"))
-    assert row_of(evaluate_grid(grid, relabelled, SETTINGS), DYNAMIC)["status"] == OTHER_SPLIT
+    assert row_of(evaluated(grid, relabelled), DYNAMIC)["status"] == OTHER_SPLIT
 
 
 def test_seeds_are_averaged_and_paired(split):
-    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2)), split, SETTINGS)
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2)), split)
     row, (pair,) = row_of(evaluations, DYNAMIC), evaluations["pairs"]
     assert (row["metrics"]["seeds"], pair["seeds"]) == (2, 2)
     assert row["metrics"]["accuracy_sd"] > 0
@@ -86,9 +84,7 @@ def test_seeds_are_averaged_and_paired(split):
 def test_the_paired_comparison_is_of_dynamic_and_traditional_whatever_else_was_run(split):
     compared = [DYNAMIC, TRADITIONAL]
     others = [Run("mobilenet", "gradual"), Run("vgg16", "full")]
-    alone, among_others = (
-        evaluate_grid(made_up_grid(split, runs), split, SETTINGS) for runs in (compared, compared + others)
-    )
+    alone, among_others = (evaluated(made_up_grid(split, runs), split) for runs in (compared, compared + others))
     assert among_others["pairs"] == alone["pairs"]
     listed = {(row["backbone"], row["strategy"]) for row in among_others["runs"]}
     assert listed == {*RUNS, *others}, "rows of the further strategies that were started, and of no other"
@@ -97,7 +93,7 @@ def test_the_paired_comparison_is_of_dynamic_and_traditional_whatever_else_was_r
 def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):
     grid = made_up_grid(split, [DYNAMIC])
     grid[DYNAMIC][0].record.update(load_time_s=None, load_time_s_reason="not measured: load_time_repeats is 0")
-    row = row_of(evaluate_grid(grid, split, SETTINGS), DYNAMIC)
+    row = row_of(evaluated(grid, split), DYNAMIC)
     assert row["load_time_s"] is None
     assert "load_time_repeats" in row["load_time_s_reason"]
     assert row["size_mb"] == 13.1
@@ -108,7 +104,7 @@ def test_a_record_without_its_predictions_is_an_error_that_says_what_to_do(split
     grid[DYNAMIC] = [made_up_run(DYNAMIC, split, seed=1, skill=1.0)]
     object.__setattr__(grid[DYNAMIC][0], "predictions", None)
     with pytest.raises(FileNotFoundError, match="train the run again"):
-        evaluate_grid(grid, split, SETTINGS)
+        evaluated(grid, split)
 
 
 def recorded(run, split, seed, folder, at, **changes):
@@ -132,7 +128,7 @@ def test_only_seeds_that_were_trained_as_the_newest_are_averaged(split, tmp_path
         recorded(DYNAMIC, split, 2, tmp_path, at=3000),
         recorded(DYNAMIC, split, 3, tmp_path, at=2000),
     ]
-    row = row_of(evaluate_grid(grid, split, SETTINGS), DYNAMIC)
+    row = row_of(evaluated(grid, split), DYNAMIC)
     assert (row["seeds"], row["trained_otherwise"], row["other_split"]) == ([2, 3], [1], [])
     assert row["metrics"]["seeds"] == 2
     assert judged_record(row)["seed"] == 2
@@ -141,5 +137,5 @@ def test_only_seeds_that_were_trained_as_the_newest_are_averaged(split, tmp_path
 def test_a_run_trained_on_another_split_with_the_same_test_images_is_judged_and_named(split):
     grid = made_up_grid(split, [DYNAMIC])
     grown = split.assign(subset=split["subset"].replace("validation", "train"))
-    row = row_of(evaluate_grid(grid, grown, SETTINGS), DYNAMIC)
+    row = row_of(evaluated(grid, grown), DYNAMIC)
     assert (row["status"], row["other_split"], row["trained_otherwise"]) == (FINISHED, [2024], [])

@@ -5,14 +5,11 @@ import re
 import pytest
 
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.against_majority import against_majority
 from lung_cxr.report.comparison import compare_strategies
-from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.sentences import notices, verdict
-from made_up_runs import failed_run, made_up_exports, made_up_grid, made_up_run, made_up_split
+from made_up_runs import evaluated, failed_run, made_up_exports, made_up_grid, made_up_run, made_up_split
 
-SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
 
@@ -21,8 +18,8 @@ def split():
     return made_up_split(images=400)
 
 
-def evaluated(split, runs, **kwargs):
-    return evaluate_grid(made_up_grid(split, runs, **kwargs), split, SETTINGS)
+def evaluated_runs(split, runs, **kwargs):
+    return evaluated(made_up_grid(split, runs, **kwargs), split)
 
 
 def headline_of(evaluations, synthetic=False):
@@ -30,20 +27,20 @@ def headline_of(evaluations, synthetic=False):
 
 
 def test_without_any_run_there_is_nothing_to_compare(split):
-    comparison = compare_strategies(evaluated(split, []), synthetic=True)
+    comparison = compare_strategies(evaluated_runs(split, []), synthetic=True)
     assert comparison["headline"].startswith("No run has finished")
     assert comparison["over_backbones"]["accuracy"]["p"] is None
     assert "none has" in comparison["over_backbones"]["accuracy"]["p_reason"]
 
 
 def test_one_strategy_alone_is_not_compared(split):
-    text = headline_of(evaluated(split, [DYNAMIC]))
+    text = headline_of(evaluated_runs(split, [DYNAMIC]))
     assert text.startswith("Finished so far: MobileNet, dynamic, with ")
     assert "no comparison yet" in text
 
 
 def test_one_backbone_gives_both_strategies_and_their_difference_over_patients(split):
-    evaluations = evaluated(split, [DYNAMIC, TRADITIONAL])
+    evaluations = evaluated_runs(split, [DYNAMIC, TRADITIONAL])
     comparison = compare_strategies(evaluations, synthetic=False)
     (pair,) = comparison["per_backbone"]
     assert f"{pair['accuracy_difference']:+.1f} points [" in comparison["headline"]
@@ -54,7 +51,7 @@ def test_one_backbone_gives_both_strategies_and_their_difference_over_patients(s
 
 
 def test_several_backbones_give_the_papers_test(split):
-    comparison = compare_strategies(evaluated(split, RUNS[:6]), synthetic=False)
+    comparison = compare_strategies(evaluated_runs(split, RUNS[:6]), synthetic=False)
     assert comparison["headline"].startswith("Over 3 backbones, dynamic minus traditional fine-tuning is on average +")
     assert comparison["over_backbones"]["accuracy"]["df"] == 2
     adjusted = [(pair["mcnemar_p"], pair["mcnemar_p_holm"]) for pair in comparison["per_backbone"]]
@@ -62,7 +59,7 @@ def test_several_backbones_give_the_papers_test(split):
 
 
 def test_synthetic_data_are_called_so_before_anything_else(split):
-    assert headline_of(evaluated(split, [DYNAMIC]), synthetic=True).startswith("Synthetic data, no real patient.")
+    assert headline_of(evaluated_runs(split, [DYNAMIC]), synthetic=True).startswith("Synthetic data, no real patient.")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +70,7 @@ def test_a_verdict_is_no_stronger_than_its_p(p, words):
 
 
 def test_the_paper_and_its_own_tables_are_both_kept(split):
-    published = compare_strategies(evaluated(split, []), synthetic=False)["published"]
+    published = compare_strategies(evaluated_runs(split, []), synthetic=False)["published"]
     assert published["printed"]["sd"] == 1.23
     assert published["accuracy"]["sd"] == pytest.approx(2.535, abs=5e-4)
 
@@ -83,14 +80,14 @@ def noticed(evaluations, synthetic=False, unchecked=0):
 
 
 def test_a_complete_grid_of_real_data_needs_no_notice(split):
-    assert noticed(evaluated(split, RUNS)) == ""
+    assert noticed(evaluated_runs(split, RUNS)) == ""
 
 
 def test_what_must_be_read_first_is_noticed(split):
     grid = made_up_grid(split, [TRADITIONAL])
     grid[DYNAMIC] = [failed_run(DYNAMIC)]
     grid[TRADITIONAL][0].record["warnings"].append("mobilenet: the backbone began from random weights")
-    text = noticed(evaluate_grid(grid, split, SETTINGS), synthetic=True, unchecked=12)
+    text = noticed(evaluated(grid, split), synthetic=True, unchecked=12)
     assert text.startswith("All data are synthetic")
     for words in (
         "12 images accepted without a look for burned-in text",
@@ -102,20 +99,20 @@ def test_what_must_be_read_first_is_noticed(split):
 
 
 def test_a_run_that_loses_to_the_largest_class_is_named(split):
-    text = noticed(evaluated(split, [DYNAMIC], skill=-3.0))
+    text = noticed(evaluated_runs(split, [DYNAMIC], skill=-3.0))
     assert "MobileNet, dynamic is no better than calling every image Pneumonia: accuracy" in text
 
 
 def test_a_run_of_another_split_is_named(split):
     grid = made_up_grid(split, [])
     grid[DYNAMIC] = [made_up_run(DYNAMIC, made_up_split(images=400, seed=5), seed=1, skill=1.0)]
-    assert "another split than the present one: MobileNet, dynamic" in noticed(evaluate_grid(grid, split, SETTINGS))
+    assert "another split than the present one: MobileNet, dynamic" in noticed(evaluated(grid, split))
 
 
 def test_strategies_that_were_not_trained_alike_are_noticed(split):
     grid = made_up_grid(split, [DYNAMIC, TRADITIONAL])
     grid[DYNAMIC][0].record["parameters"]["training"]["learning_rate"] = 1e-3
-    assert "differ in more than the strategy" in noticed(evaluate_grid(grid, split, SETTINGS))
+    assert "differ in more than the strategy" in noticed(evaluated(grid, split))
 
 
 def test_random_weights_that_differ_between_seeds_are_no_reason_to_complain(split):
@@ -123,13 +120,13 @@ def test_random_weights_that_differ_between_seeds_are_no_reason_to_complain(spli
     for run in (DYNAMIC, TRADITIONAL):
         for one in grid[run]:
             one.record["initial_weights_sha256"] = str(one.record["seed"]) * 64
-    assert "differ in more" not in noticed(evaluate_grid(grid, split, SETTINGS))
+    assert "differ in more" not in noticed(evaluated(grid, split))
 
 
 def test_both_strategies_on_different_seeds_are_not_compared_for_that_reason(split):
     grid = made_up_grid(split, [TRADITIONAL], seeds=(1,))
     grid[DYNAMIC] = made_up_grid(split, [DYNAMIC], seeds=(2,))[DYNAMIC]
-    comparison = compare_strategies(evaluate_grid(grid, split, SETTINGS), synthetic=False)
+    comparison = compare_strategies(evaluated(grid, split), synthetic=False)
     assert "MobileNet: the two runs have no training seed in common." in comparison["headline"]
     assert "No backbone has both" not in comparison["headline"]
     (pair,) = comparison["per_backbone"]
@@ -140,16 +137,16 @@ def test_both_strategies_on_different_seeds_are_not_compared_for_that_reason(spl
 def test_only_comparable_backbones_are_counted(split):
     grid = made_up_grid(split, RUNS[:6], seeds=(1,))
     grid[RUNS[0]] = made_up_grid(split, [RUNS[0]], seeds=(2,))[RUNS[0]]
-    comparison = compare_strategies(evaluate_grid(grid, split, SETTINGS), synthetic=False)
+    comparison = compare_strategies(evaluated(grid, split), synthetic=False)
     assert comparison["headline"].startswith("Over 2 backbones, ")
     assert comparison["over_backbones"]["accuracy"]["n"] == 2
 
 
 def test_a_difference_over_fewer_seeds_than_the_means_says_so(split):
     grid = made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2))
-    assert "that both have" not in headline_of(evaluate_grid(grid, split, SETTINGS))
+    assert "that both have" not in headline_of(evaluated(grid, split))
     del grid[TRADITIONAL][1]
-    assert ", over the 1 training seed that both have." in headline_of(evaluate_grid(grid, split, SETTINGS))
+    assert ", over the 1 training seed that both have." in headline_of(evaluated(grid, split))
 
 
 def judged(backbone, strategy, accuracy, low):
@@ -185,11 +182,11 @@ def test_one_run_and_many_runs_against_the_largest_class():
 
 
 def test_a_headline_of_runs_no_better_than_the_largest_class_ends_with_it(split):
-    text = headline_of(evaluated(split, [DYNAMIC, TRADITIONAL], skill=-3.0))
+    text = headline_of(evaluated_runs(split, [DYNAMIC, TRADITIONAL], skill=-3.0))
     assert re.search(r"Neither strategy is clearly better than always saying Pneumonia \(\d+\.\d %\)\.$", text)
 
 
 def test_a_run_trained_on_another_split_is_noticed_though_its_test_images_are_the_same(split):
     grown = split.assign(subset=split["subset"].replace("validation", "train"))
-    text = noticed(evaluate_grid(made_up_grid(split, [DYNAMIC]), grown, SETTINGS))
+    text = noticed(evaluated(made_up_grid(split, [DYNAMIC]), grown))
     assert "MobileNet, dynamic was trained on another split than the present one; the test images are the same" in text

@@ -5,19 +5,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import BACKBONES, RUNS, Run
-from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines, tabulate_all_strategies
 from lung_cxr.report.bar_figure import draw_bars
 from lung_cxr.report.confusion_figure import draw_confusion
-from lung_cxr.report.curve_figure import draw_curves
-from lung_cxr.report.evaluations import evaluate_grid
-from lung_cxr.report.numbers import duration, p_value, percent, plural, points, points_interval, share
+from lung_cxr.report.curve_figure import draw_all_run_curves, draw_curves, draw_run_curves
+from lung_cxr.report.numbers import duration, p_digits, p_value, percent, plural, points, points_interval, share
+from lung_cxr.report.result_tables import class_table
 from lung_cxr.report.table_parts import Cell, Table, merged_reasons
-from lung_cxr.report.tables import tabulate_classes, tabulate_strategy
-from made_up_runs import LAYER_GROUPS, made_up_grid, made_up_run, made_up_split
+from lung_cxr.report.tables import images_by_class, tabulate_strategy
+from made_up_runs import LAYER_GROUPS, evaluated, made_up_grid, made_up_run, made_up_split
 
-SETTINGS = ReportingParameters(title="Test", bootstrap_draws=200, confidence=0.95, seed=0)
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
 
@@ -28,12 +27,12 @@ def split():
 
 @pytest.fixture(scope="module")
 def one_backbone(split):
-    return evaluate_grid(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split, SETTINGS)
+    return evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split)
 
 
 @pytest.fixture(scope="module")
 def nothing(split):
-    return evaluate_grid(made_up_grid(split, []), split, SETTINGS)
+    return evaluated(made_up_grid(split, []), split)
 
 
 def test_table_3_has_every_backbone_its_layers_and_the_papers_numbers(one_backbone):
@@ -61,11 +60,23 @@ def test_the_majority_class_is_a_row_with_an_interval(one_backbone, split):
     assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
 
 
-def test_classes_keep_their_order_and_their_images(one_backbone, split):
+def test_classes_keep_their_order_their_images_and_their_intervals(one_backbone, split):
     row = next(row for row in one_backbone["runs"] if row["status"] == "finished")
-    table = tabulate_classes(row)
     counts = split.loc[split["subset"] == "test", "label"].value_counts()
-    assert table.set_index("class")["images"].to_dict() == counts.reindex(table["class"]).to_dict()
+    assert images_by_class(row) == counts.reindex(DISEASES, fill_value=0).to_dict()
+    first = class_table(row).rows[0]
+    metrics = row["metrics"]
+    assert [cell.text for cell in first[:2]] == ["Pneumonia", str(counts["Pneumonia"])]
+    assert first[3].text == share(metrics["recall_pneumonia"])
+    assert first[3].small == f"[{share(metrics['recall_pneumonia_low'])}, {share(metrics['recall_pneumonia_high'])}]"
+
+
+def test_a_class_without_a_test_image_says_so_where_its_numbers_would_stand(split):
+    without = split[(split["subset"] != "test") | (split["label"] != "Pulmonary Edema")]
+    evaluations = evaluated(made_up_grid(without, [DYNAMIC]), without)
+    row = next(row for row in evaluations["runs"] if row["status"] == "finished")
+    edema = next(cells for cells in class_table(row).rows if cells[0].text == "Pulmonary Edema")
+    assert "no Pulmonary Edema among the labels" in {cell.text for cell in edema if cell.kind == "reason"}
 
 
 def test_bars_stand_where_the_numbers_are_blue_and_orange(one_backbone):
@@ -77,7 +88,7 @@ def test_bars_stand_where_the_numbers_are_blue_and_orange(one_backbone):
 
 
 def test_a_missing_bar_is_a_word(split):
-    evaluations = evaluate_grid(made_up_grid(split, [DYNAMIC]), split, SETTINGS)
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split)
     (axes,) = draw_bars(evaluations, "macro_f1").axes
     assert "not yet trained" in {text.get_text() for text in axes.texts}
 
@@ -89,12 +100,32 @@ def test_confusion_panels_show_every_finished_run_normalised_by_row(one_backbone
     assert shares.sum(axis=1) == pytest.approx(np.ones(7))
 
 
+def lines_across(axes):
+    return [line for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
+
+
+def test_the_picture_of_a_run_shows_loss_macro_f1_depth_and_learning_rate(one_backbone):
+    row = next(row for row in one_backbone["runs"] if row["strategy"] == "dynamic" and "curves" in row)
+    figure, curves = draw_run_curves(row), row["curves"][0]
+    losses, macro_f1, depth, rate = figure.axes
+    assert all(len(lines_across(axes)) == 4 for axes in figure.axes), "every panel has every unfreezing"
+    assert list(macro_f1.lines[0].get_ydata()) == curves["val_macro_f1"]
+    for axes, name in ((depth, "unfrozen_groups"), (rate, "learning_rate")):
+        assert list(axes.patches[0].get_data().values) == curves[name]
+    assert [tick.get_text() for tick in rate.get_yticklabels()] == ["6.6e-05", "0.0001"]
+    assert losses.texts[0].get_text() == "ended by plateau"
+
+
+def test_there_is_a_picture_of_every_finished_run(one_backbone, nothing):
+    assert set(draw_all_run_curves(one_backbone)) == {"mobilenet_dynamic.png", "mobilenet_traditional.png"}
+    assert set(draw_all_run_curves(nothing)) == {"none.png"}
+
+
 def test_curves_have_every_unfreezing_drawn_in(one_backbone):
     axes = next(one for one in draw_curves(one_backbone).axes if one.get_title(loc="left") == "MobileNet, dynamic")
     row = next(row for row in one_backbone["runs"] if row["strategy"] == "dynamic" and "curves" in row)
     unfreezings = row["curves"][0]["event"].count("unfreeze")
-    vertical = [line for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
-    assert len(vertical) == unfreezings == 4
+    assert len(lines_across(axes)) == unfreezings == 4
     depth = next(one for one in axes.figure.axes if one.get_ylim() == (0, LAYER_GROUPS))
     assert depth.get_yticklabels()[-1].get_text() == f"m = L = {LAYER_GROUPS}"
 
@@ -111,12 +142,12 @@ GRADUAL, FULL = Run("mobilenet", "gradual"), Run("mobilenet", "full")
 @pytest.fixture(scope="module")
 def with_baselines(split):
     runs = [DYNAMIC, TRADITIONAL, GRADUAL, FULL, Run("vgg16", "full")]
-    return evaluate_grid(made_up_grid(split, runs, seeds=(1, 2)), split, SETTINGS)
+    return evaluated(made_up_grid(split, runs, seeds=(1, 2)), split)
 
 
 def test_the_table_of_all_strategies_says_what_each_run_took(with_baselines):
     table = tabulate_all_strategies(with_baselines)
-    assert len(table) == len(RUNS) + 3, "a further strategy has a row where it was started"
+    assert len(table) == len(RUNS) + 3 + 1, "a further strategy has a row where it was started; the largest class too"
     ours = table.set_index(["backbone", "strategy"])
     gradual = ours.loc[GRADUAL]
     assert (gradual["status"], gradual["seeds"], gradual["epochs"], gradual["seconds"]) == ("finished", 2, 30, 431.5)
@@ -131,6 +162,7 @@ def test_the_page_shows_all_strategies_of_the_backbones_that_have_a_further_one(
     assert [row[:2] for row in rows] == [
         *(["MobileNet", strategy] for strategy in ("dynamic", "traditional", "gradual", "full")),
         *(["VGG16", strategy] for strategy in ("dynamic", "traditional", "full")),
+        ["Majority class", "majority class"],
     ]
     assert rows[4][2] == "not yet trained"
 
@@ -138,7 +170,7 @@ def test_the_page_shows_all_strategies_of_the_backbones_that_have_a_further_one(
 def test_the_effort_of_a_search_for_a_depth_is_counted(split):
     grid = made_up_grid(split, [TRADITIONAL])
     grid[TRADITIONAL][0].record.update(top_layers=41, search_epochs=120, search_seconds=2000.0)
-    evaluations = evaluate_grid(grid, split, SETTINGS)
+    evaluations = evaluated(grid, split)
     row = tabulate_all_strategies(evaluations).set_index(["backbone", "strategy"]).loc[TRADITIONAL]
     assert (row["epochs"], row["seconds"]) == (120, 2000)
     assert tabulate_strategy(evaluations, "traditional").set_index("backbone").loc["mobilenet", "n"] == 41
@@ -146,9 +178,9 @@ def test_the_effort_of_a_search_for_a_depth_is_counted(split):
 
 def test_a_further_strategy_that_reached_more_is_named(split):
     grid = made_up_grid(split, [DYNAMIC, GRADUAL])
-    assert better_baselines(evaluate_grid(grid, split, SETTINGS)) == []
+    assert better_baselines(evaluated(grid, split)) == []
     grid[GRADUAL] = [made_up_run(GRADUAL, split, seed=1, skill=9.0)]
-    (said,) = better_baselines(evaluate_grid(grid, split, SETTINGS))
+    (said,) = better_baselines(evaluated(grid, split))
     assert said.startswith("MobileNet: gradual unfreezing reached more than dynamic fine-tuning: accuracy ")
 
 
@@ -179,14 +211,15 @@ def test_figures_leave_no_pyplot_state(one_backbone):
 
 
 def test_the_whole_grid_fits(split):
-    evaluations = evaluate_grid(made_up_grid(split), split, SETTINGS)
+    evaluations = evaluated(made_up_grid(split), split)
     assert len([axes for axes in draw_confusion(evaluations).axes if axes.images]) == len(RUNS)
 
 
 def test_numbers_as_text():
     assert [percent(0.6123), percent(None)] == ["61.2 %", "–"]
     assert [points(-1.25), points(3.18), points(0.0), points(-0.04)] == ["−1.2", "+3.2", "0.0", "0.0"]
-    assert points_interval(-1.2, 7.0) == "[−1.2, 7.0]"
+    assert [points_interval(-1.2, 7.0), points_interval(-0.04, 3)] == ["[−1.2, 7.0]", "[0.0, 3.0]"]
+    assert [p_digits(0.01589), p_digits(0.00002), p_digits(None)] == ["0.0159", "< 0.0001", "–"]
     assert [p_value(0.0159), p_value(0.0002), p_value(None)] == ["p = 0.016", "p < 0.001", "p undefined"]
     assert [share(0.375), share(1.0), share(0.0), share(None)] == [".38", "1", ".00", "–"]
     assert [duration(12.34), duration(95), duration(3725)] == ["12.3 s", "1 min 35 s", "1 h 2 min"]

@@ -11,7 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from lung_cxr.evaluation.intervals import BOOTSTRAPPED, TOO_FEW, percentile_interval, resampled_metrics
+from lung_cxr.evaluation.intervals import (
+    BOOTSTRAPPED,
+    TOO_FEW,
+    mean_over_drawn_seeds,
+    percentile_interval,
+    resampled_metrics,
+)
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 TEST_NUMBERS = ("mean", "sd", "t", "df", "p", "ci_low", "ci_high", "wilcoxon", "wilcoxon_p", "dz")
@@ -92,9 +98,11 @@ def paired_patient_bootstrap(
 ) -> Numbers:
     """Return how much better A is than B, with an interval over patients: the same patients are drawn for both.
 
+    Of several training seeds each draw also draws as many with replacement, the same ones for both.
+
     Args:
         counts_a: For each training seed the `counts_per_patient` of model A.
-        counts_b: The same of model B, on the same patients.
+        counts_b: The same of model B, on the same patients and for the same seeds.
         draws: Bootstrap draws.
         confidence: Of the intervals, e.g. 0.95.
         seed: Of the draws.
@@ -110,7 +118,8 @@ def paired_patient_bootstrap(
     b = [resampled_metrics(counts, draws, seed) for counts in counts_b]
     result: Numbers = {}
     for metric in BOOTSTRAPPED:
-        gain = np.mean([values[metric] for values in a], axis=0) - np.mean([v[metric] for v in b], axis=0)
+        by_seed = [ours[metric] - theirs[metric] for ours, theirs in zip(a, b, strict=True)]
+        gain = mean_over_drawn_seeds(by_seed, seed)
         low, high = percentile_interval(gain, confidence)
         smaller_side = min(np.sum(gain <= 0), np.sum(gain >= 0))
         p = min(1.0, 2 * float(smaller_side + 1) / (draws + 1))

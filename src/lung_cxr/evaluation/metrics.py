@@ -50,7 +50,7 @@ def classification_metrics(labels: Sequence[str], probabilities: np.ndarray) -> 
         "accuracy": float(accuracy(matrix)),
         "balanced_accuracy": float(np.mean(_recalls(matrix))),
         "macro_f1": float(macro_f1(matrix)),
-        "log_loss": log_loss(truth, probabilities),
+        "log_loss": float(log_losses(truth, probabilities).mean()),
         "ece": expected_calibration_error(truth, probabilities),
         **_merged(per_class),
     }
@@ -101,10 +101,10 @@ def macro_f1(matrix: np.ndarray) -> np.ndarray:
     return np.divide(f1.sum(axis=-1), classes, out=np.full(classes.shape, np.nan), where=classes > 0)
 
 
-def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the mean of −ln p(true class) in nats (Eq. 5); p is at least the float32 epsilon."""
+def log_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return −ln p(true class) of each image, (n,) nats (Eq. 5); p is at least the float32 epsilon."""
     chosen = probabilities[np.arange(truth.size), truth]
-    return float(-np.log(np.clip(chosen, np.finfo(np.float32).eps, 1.0)).mean())
+    return -np.log(np.clip(chosen, np.finfo(np.float32).eps, 1.0))
 
 
 def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -112,11 +112,21 @@ def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> 
 
     Top label, `CALIBRATION_BINS` bins (lower, upper] of equal width (Guo et al. 2017, Eq. 3).
     """
+    return float(np.abs(calibration_gaps(truth, probabilities).sum(axis=1)).sum() / truth.size)
+
+
+def calibration_gaps(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return hit − confidence of each image in the row of its bin of confidence, (bins, n); elsewhere 0."""
     confidence = probabilities.max(axis=1)
     hit = (probabilities.argmax(axis=1) == truth).astype(float)
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=hit - confidence, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / truth.size)
+    gaps = np.zeros((CALIBRATION_BINS, truth.size))
+    gaps[calibration_bins(confidence), np.arange(truth.size)] = hit - confidence
+    return gaps
+
+
+def calibration_bins(confidence: np.ndarray) -> np.ndarray:
+    """Return the bin of each confidence, (n,) int in [0, `CALIBRATION_BINS`)."""
+    return np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
 
 
 def _class_metrics(index: int, matrix: np.ndarray, truth: np.ndarray, probabilities: np.ndarray) -> Numbers:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.comparison import BOOTSTRAP_NUMBERS, mcnemar_exact, paired_patient_bootstrap
-from lung_cxr.evaluation.intervals import BOOTSTRAPPED, counts_per_patient, patient_intervals
+from lung_cxr.evaluation.intervals import BOOTSTRAPPED, counts_per_patient
+from lung_cxr.evaluation.metric_intervals import metric_intervals
 from lung_cxr.evaluation.metrics import METRICS, accuracy, classification_metrics, count_matrix, label_indices, macro_f1
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 
@@ -19,7 +20,7 @@ COMPARISON_NUMBERS = (
 
 
 def evaluate_predictions(predictions: pd.DataFrame, draws: int, confidence: float, seed: int) -> Numbers:
-    """Return the metrics of one set of predictions, with intervals of accuracy and macro-F1.
+    """Return the metrics of one set of predictions, each with its interval.
 
     Args:
         predictions: Rows to judge, with `patient_key, label` and the seven `PROBABILITY_COLUMNS`.
@@ -28,8 +29,8 @@ def evaluate_predictions(predictions: pd.DataFrame, draws: int, confidence: floa
         seed: Of the draws.
 
     Returns:
-        `images`, `patients`, every metric of `classification_metrics`, and `accuracy_low`, `accuracy_high`,
-        `macro_f1_low`, `macro_f1_high`; undefined numbers are NaN with `<name>_reason`.
+        `images`, `patients`, every metric of `classification_metrics`, and `<metric>_low`, `<metric>_high` of each;
+        undefined numbers are NaN with `<name>_reason`.
     """
     return evaluate_seeds([predictions], draws, confidence, seed)
 
@@ -40,18 +41,20 @@ def evaluate_seeds(by_seed: Sequence[pd.DataFrame], draws: int, confidence: floa
     Args:
         by_seed: One frame per training seed, as `evaluate_predictions` takes it, all of the same images.
         draws: Bootstrap draws of patients.
-        confidence: Of the intervals: of the mean over the seeds, other patients drawn.
+        confidence: Of the intervals: of the mean over the seeds, other patients and, of several, other seeds drawn.
         seed: Of the draws.
 
     Returns:
         As `evaluate_predictions`, and `seeds` and, for accuracy and macro-F1, `<metric>_sd` over the seeds.
     """
-    each = [classification_metrics(frame["label"].tolist(), probabilities(frame)) for frame in by_seed]
-    counts = [frame_counts(frame) for frame in by_seed]
-    sizes = {"images": len(by_seed[0]), "patients": counts[0].shape[0], "seeds": len(by_seed)}
-    means = [_mean(name, each) for name in METRICS] + [_spread(name, each) for name in BOOTSTRAPPED]
-    merged = {name: value for part in means for name, value in part.items()}
-    return sizes | merged | patient_intervals(counts, draws, confidence, seed)
+    frames = [_in_order(frame) for frame in by_seed]
+    each = [classification_metrics(frame["label"].tolist(), probabilities(frame)) for frame in frames]
+    patients, truth = frames[0]["patient_key"].tolist(), label_indices(frames[0]["label"].tolist())
+    sizes = {"images": len(frames[0]), "patients": len(set(patients)), "seeds": len(frames)}
+    means = _merged([_mean(name, each) for name in METRICS])
+    spreads = _merged([_spread(name, each) for name in BOOTSTRAPPED])
+    intervals = metric_intervals(patients, truth, list(map(probabilities, frames)), draws, confidence, seed)
+    return sizes | means | spreads | intervals | _no_intervals(means)
 
 
 def compare_predictions(
@@ -124,6 +127,16 @@ def _indices(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def _in_order(predictions: pd.DataFrame) -> pd.DataFrame:
     return predictions.sort_values("image_id", ignore_index=True)
+
+
+def _merged(parts: Sequence[Numbers]) -> Numbers:
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _no_intervals(means: Numbers) -> Numbers:
+    """Return the ends of the intervals of undefined metrics: undefined for the metric's reason."""
+    reasons = {name: means[f"{name}_reason"] for name in METRICS if f"{name}_reason" in means}
+    return _merged([undefined(f"{name}_{end}", reason) for name, reason in reasons.items() for end in ("low", "high")])
 
 
 def _mean(name: str, each: Sequence[Numbers]) -> Numbers:

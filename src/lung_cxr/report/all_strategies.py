@@ -8,10 +8,11 @@ import pandas as pd
 
 from lung_cxr.experiments import BASELINES
 from lung_cxr.report.numbers import NOTHING, duration, percent
-from lung_cxr.report.sentences import METRIC_TITLES, finished_runs
+from lung_cxr.report.sentences import finished_runs
 from lung_cxr.report.table_parts import Cell, Table, metric_cell, name_cell, text_cell
-from lung_cxr.report.tables import JUDGED, judged_in_percent
-from lung_cxr.report.titles import DYNAMIC, backbone_title, strategy_title
+from lung_cxr.report.tables import JUDGED, YARDSTICK, judged_in_percent
+from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, backbone_title, strategy_title
+from lung_cxr.report.yardsticks import yardstick_cells, yardsticks
 
 EFFORT = ("epochs", "unfreezings", "final_unfrozen_groups", "layer_groups", "seconds")
 """Numbers of a run record; over several seeds their median."""
@@ -21,7 +22,7 @@ OF_SEARCH = {"epochs": "search_epochs", "seconds": "search_seconds"}
 
 
 def tabulate_all_strategies(evaluations: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a row per run of the grid, the further strategies where they were started.
+    """Return a row per run of the grid, the further strategies where they were started, and what none may lose to.
 
     Args:
         evaluations: What `evaluate_grid` returned.
@@ -32,7 +33,11 @@ def tabulate_all_strategies(evaluations: Mapping[str, Any]) -> pd.DataFrame:
         `final_unfrozen_groups`, `layer_groups`; `stop_reason`; `status` and `note`.
     """
     columns = ["backbone", "strategy", *JUDGED, "seeds", *EFFORT, "stop_reason", "status", "note"]
-    return pd.DataFrame([_row(row) for row in evaluations["runs"]]).reindex(columns=columns)
+    below = [
+        {"backbone": one.backbone, "strategy": one.name, **judged_in_percent(one.metrics), "status": YARDSTICK}
+        for one in yardsticks(evaluations)
+    ]
+    return pd.DataFrame([*map(_row, evaluations["runs"]), *below]).reindex(columns=columns)
 
 
 def all_strategies_table(evaluations: Mapping[str, Any]) -> Table | None:
@@ -41,6 +46,8 @@ def all_strategies_table(evaluations: Mapping[str, Any]) -> Table | None:
     if not shown:
         return None
     rows = [_cells(row) for row in evaluations["runs"] if row["backbone"] in shown]
+    below = [one for one in yardsticks(evaluations) if one.backbone in shown or not one.backbone]
+    rows += [[name_cell(one.title), text_cell(one.name), *yardstick_cells(one)[1:], Cell("", span=5)] for one in below]
     return Table(
         caption="All strategies share the head's initial weights, the order of the images, the augmentation draws, the "
         "seed and the budget. m of L: layer groups unfrozen at the end. Over several seeds, medians of what it took; "
@@ -51,6 +58,7 @@ def all_strategies_table(evaluations: Mapping[str, Any]) -> Table | None:
             *("Unfreezings", "m of L", "Training", "Ended by"),
         ],
         rows=rows,
+        rows_below_rule=len(below),
     )
 
 
@@ -84,7 +92,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     return known | {
         **judged_in_percent(row["metrics"]),
         "seeds": len(records),
-        **{name: _median(records, name) for name in EFFORT},
+        **{name: median_of_records(records, name) for name in EFFORT},
         "stop_reason": _stop_reasons(records),
     }
 
@@ -94,7 +102,7 @@ def _cells(row: Mapping[str, Any]) -> list[Cell]:
     if "metrics" not in row:
         return [*names, Cell(row["status"], kind="status", span=7)]
     records = judged_records(row)
-    epochs, unfreezings, depth, groups, seconds = (_median(records, name) for name in EFFORT)
+    epochs, unfreezings, depth, groups, seconds = (median_of_records(records, name) for name in EFFORT)
     return [
         *names,
         *(metric_cell(row["metrics"], metric) for metric in METRIC_TITLES),
@@ -110,8 +118,8 @@ def judged_records(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [record for record in row["records"] if record["seed"] in row["seeds"]]
 
 
-def _median(records: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """Return the median of a number of the records, that of a search where there was one."""
+def median_of_records(records: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """Return the median of a number of the records, that of a search where there was one; None where none has it."""
     values = [record.get(OF_SEARCH.get(name, name), record.get(name)) for record in records]
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None

@@ -1,81 +1,107 @@
-"""Training curves with the unfreezing events drawn in: the picture of the method, one panel per run."""
+"""Training curves with the unfreezing events drawn in: the picture of the method, of one run and of all."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from lung_cxr.experiments import Run
 from lung_cxr.report.alike import judged_record
-from lung_cxr.report.figure_style import FAINT, INK, NO_RUN, message_figure, styled
+from lung_cxr.report.curve_parts import (
+    DARKER_DEPTH,
+    behind,
+    draw_depth,
+    draw_events,
+    draw_learning_rate,
+    draw_losses,
+    draw_macro_f1,
+)
+from lung_cxr.report.figure_style import FAINT, NO_RUN, message_figure, styled
 from lung_cxr.report.panels import panel_grid
 from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.titles import BASELINE_COLOUR, STRATEGY_COLOURS
-
-TRAINING_COLOUR = "#9a9a9a"
-EVENT_COLOUR = "#009E73"  # Okabe-Ito green
+from lung_cxr.report.titles import run_title
 
 
 @styled
 def draw_curves(evaluations: Mapping[str, Any]) -> Figure:
-    """Draw losses and unfrozen groups m over the epochs of every finished run (its first seed)."""
+    """Draw every finished run (its first seed): losses before unfrozen groups m, macro-F1 before the learning rate."""
     finished = finished_runs(evaluations)
     if not finished:
         return message_figure(NO_RUN)
-    figure, panels = panel_grid(evaluations, finished, width=4.6, height=2.7)
+    figure, panels = panel_grid(evaluations, finished, width=4.6, height=3.3)
     for row, axes in panels:
-        _panel(axes, row["curves"][0], judged_record(row)["layer_groups"], row["strategy"])
-    labelled = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in figure.axes]
-    handles = {label: handle for pairs in labelled for handle, label in pairs}  # each once
+        _small(figure, axes, row)
+    _legend_once(figure, columns=3)
+    return figure
+
+
+@styled
+def draw_run_curves(row: Mapping[str, Any]) -> Figure:
+    """Draw one finished run (its first seed): losses, macro-F1, m and the learning rate below one another.
+
+    Args:
+        row: A finished row of `evaluate_grid`.
+    """
+    curves, strategy = row["curves"][0], row["strategy"]
+    figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+    losses, macro_f1, depth, rate = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2, 1, 1])
+    losses.set_title(run_title(Run(row["backbone"], strategy)))
+    draw_losses(losses, curves, strategy)
+    draw_macro_f1(macro_f1, curves, strategy)
+    draw_depth(depth, curves, judged_record(row)["layer_groups"], DARKER_DEPTH)
+    draw_learning_rate(rate, curves)
+    for axes in (losses, macro_f1, depth, rate):
+        draw_events(axes, curves)
+    depth.set_ylabel("m", fontsize=8)
+    rate.set_ylabel("η", fontsize=8)
+    rate.set_xlabel("epoch", fontsize=8)
+    _end(losses, curves)
+    _legend_once(figure, columns=3)
+    return figure
+
+
+def draw_all_run_curves(evaluations: Mapping[str, Any]) -> dict[str, Figure]:
+    """Return a picture per finished run, by file name."""
+    pictures = {f"{row['backbone']}_{row['strategy']}.png": draw_run_curves(row) for row in finished_runs(evaluations)}
+    return pictures or {"none.png": message_figure(NO_RUN)}
+
+
+def _small(figure: Figure, axes: Axes, row: Mapping[str, Any]) -> None:
+    """Put two curves in the place of one panel."""
+    curves, strategy, title = row["curves"][0], row["strategy"], axes.get_title(loc="left")
+    place = axes.get_subplotspec()
+    assert place is not None  # every panel of a grid has one
+    axes.remove()
+    grid = place.subgridspec(2, 1, height_ratios=[5, 3], hspace=0.0)
+    upper, lower = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    upper.set_title(title)
+    draw_losses(upper, curves, strategy)
+    draw_depth(behind(upper), curves, judged_record(row)["layer_groups"])
+    draw_macro_f1(lower, curves, strategy)
+    draw_learning_rate(behind(lower), curves)
+    for each in (upper, lower):
+        draw_events(each, curves)
+    upper.tick_params(labelbottom=False)
+    lower.set_xlabel("epoch", fontsize=8)
+
+
+def _end(axes: Axes, curves: Mapping[str, list[Any]]) -> None:
+    """Write at the last epoch why the run ended."""
+    if curves["event"] and curves["event"][-1].startswith("stop:"):
+        reason = curves["event"][-1].removeprefix("stop:")
+        axes.text(0.995, 0.97, f"ended by {reason}", transform=axes.transAxes, ha="right", va="top", color=FAINT)
+
+
+def _legend_once(figure: Figure, columns: int) -> None:
+    """Explain each label once, above all panels."""
+    labelled = [pair for axes in figure.axes for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
+    handles = {label: handle for handle, label in labelled}
     figure.legend(
         handles=list(handles.values()),
         loc="outside upper left",
-        ncols=3,
+        ncols=columns,
         fontsize=8,
         handlelength=1.6,
         columnspacing=1.2,
     )
-    return figure
-
-
-def _panel(axes: Axes, curves: Mapping[str, list[Any]], groups: int, strategy: str) -> None:
-    """Draw one run: training and validation loss, the best epoch, m of L as a background, unfreezings as lines."""
-    colour, validation = STRATEGY_COLOURS.get(strategy, BASELINE_COLOUR), _legend(strategy)
-    epochs = np.array(curves["epoch"])
-    losses = {name: np.array(curves[name], dtype=float) for name in ("train_loss", "val_loss")}
-    _depth(axes, epochs, np.array(curves["unfrozen_groups"]), groups, "unfrozen groups m")
-    axes.plot(epochs, losses["train_loss"], color=TRAINING_COLOUR, linewidth=1.2, label="training loss")
-    axes.plot(epochs, losses["val_loss"], color=colour, linewidth=1.6, label=validation)
-    unfreezings = epochs[np.array(curves["event"]) == "unfreeze"]
-    for position, epoch in enumerate(unfreezings):
-        text = "unfreezing" if position == 0 else "_nolegend_"
-        axes.axvline(epoch + 0.5, color=EVENT_COLOUR, linewidth=1, linestyle=(0, (4, 2)), label=text)
-    if np.isfinite(losses["val_loss"]).any():
-        best = int(np.nanargmin(losses["val_loss"]))
-        axes.plot(epochs[best], losses["val_loss"][best], "o", color=INK, markersize=4.5, label="best epoch")
-    axes.set_ylim(bottom=0)
-    axes.set_xlim(0.5, max(epochs, default=1) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("epoch", fontsize=8)
-    axes.set_ylabel("loss", fontsize=8)
-    axes.tick_params(labelsize=8)
-    axes.set_zorder(2)  # lines above the background, which is drawn on the twin axes
-    axes.patch.set_visible(False)
-
-
-def _legend(strategy: str) -> str:
-    return f"validation loss, {strategy if strategy in STRATEGY_COLOURS else 'another strategy'}"
-
-
-def _depth(axes: Axes, epochs: np.ndarray, unfrozen: np.ndarray, groups: int, label: str) -> None:
-    """Fill, behind the losses, the share of layer groups that are trainable in each epoch."""
-    depth = axes.twinx()
-    depth.set_zorder(1)
-    if epochs.size:
-        depth.stairs(unfrozen, [epochs[0] - 0.5, *(epochs + 0.5)], fill=True, color="#eef1f4", label=label)
-    depth.set_ylim(0, groups)
-    depth.set_yticks(sorted({0, groups}), ["m = 0", f"m = L = {groups}"], fontsize=7.5, color=FAINT)
-    depth.tick_params(length=0)
-    depth.spines[:].set_visible(False)

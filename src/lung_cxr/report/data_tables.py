@@ -7,11 +7,11 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.subgroups import SMALLEST_GROUP
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.report.numbers import NOTHING, decimal, percent, plural, points
 from lung_cxr.report.table_parts import Cell, Table, name_cell, text_cell
 
-SMALLEST_COUNT = 5  # smaller cells about people are suppressed
 COUNTED = ("total", *SUBSETS)
 
 
@@ -33,7 +33,7 @@ def distribution_table(table1: pd.DataFrame) -> Table:
         head=["Disease", "Total", *subsets, *subsets, "Total", *subsets],
         groups=[("", 1), ("Ours", 4), ("Deviation from the aim, points", 3), ("The paper's", 4)],
         rows=rows,
-        last_row_is_total=True,
+        rows_below_rule=1,
     )
 
 
@@ -50,7 +50,7 @@ def people_table(split: pd.DataFrame, image_manifest: pd.DataFrame) -> Table:
         counts = [Cell(f"{len(part):,}"), Cell(f"{len(people):,}")]
         rows.append([name_cell(subset.capitalize()), *counts, *sexes, _ages(people["age_years"]), *views])
     return Table(
-        caption=f"Accepted images and their patients (at their first image). Counts below {SMALLEST_COUNT} are "
+        caption=f"Accepted images and their patients (at their first image). Counts below {SMALLEST_GROUP} are "
         "suppressed; ages above 89 count as 90.",
         head=["Subset", "Images", "Patients", "Women", "Men", "Unknown", "Age", "PA", "AP", "Unknown"],
         groups=[("", 3), ("Sex of patients", 3), ("Median (quartiles)", 1), ("View of images", 3)],
@@ -114,13 +114,13 @@ def weight_table(record: Mapping[str, Any]) -> Table:
 
 
 def _suppressed(count: int) -> Cell:
-    return Cell(f"< {SMALLEST_COUNT}" if 0 < count < SMALLEST_COUNT else f"{count:,}")
+    return Cell(f"< {SMALLEST_GROUP}" if 0 < count < SMALLEST_GROUP else f"{count:,}")
 
 
 def _ages(ages: pd.Series) -> Cell:
     """Return median and quartiles, where enough ages are known."""
     known = ages.dropna()
-    if len(known) < SMALLEST_COUNT:
+    if len(known) < SMALLEST_GROUP:
         return Cell(NOTHING)
     low, middle, high = known.quantile([0.25, 0.5, 0.75])
     return Cell(f"{middle:.0f} ({low:.0f}–{high:.0f})")

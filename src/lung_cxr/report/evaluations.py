@@ -9,8 +9,12 @@ import pandas as pd
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.baselines import class_shares, majority_predictions
+from lung_cxr.evaluation.certainty import evaluate_certainty
+from lung_cxr.evaluation.external import evaluate_external
+from lung_cxr.evaluation.metrics import METRICS
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
-from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
+from lung_cxr.evaluation.subgroups import evaluate_parts, parts_of_images
+from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.alike import RunResults, trained_alike
@@ -23,20 +27,31 @@ CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss",
 
 
 def evaluate_grid(
-    results: Mapping[Run, Sequence[RunResults]], split: pd.DataFrame, settings: ReportingParameters
+    results: Mapping[Run, Sequence[RunResults]],
+    split: pd.DataFrame,
+    settings: ReportingParameters,
+    image_manifest: pd.DataFrame,
+    frozen_features: Mapping[str, pd.DataFrame] | None = None,
+    external: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Judge all runs on the test images of the present split.
 
     Args:
         results: Every run of the grid → its seeds; an empty sequence where it was never started.
         split: `contracts.split`.
-        settings: Bootstrap and confidence.
+        settings: Bootstrap and confidence, and what parts of the test set are looked at.
+        image_manifest: `contracts.image_manifest`.
+        frozen_features: Backbone → `contracts.predictions` of the logistic regression on its frozen features; None
+            where there is none.
+        external: `contracts.external_predictions`; None where there is no external test set.
 
     Returns:
-        Ready for JSON: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; `runs`
+        Ready for JSON: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; the
+        metrics of the logistic regressions by backbone under `frozen_features`; `runs`
         in the order of the grid (see `evaluate_run`), each with `trained_otherwise` (seeds left out because the newest
         was trained with other settings or data) and `other_split` (seeds judged although trained on another split,
-        with the same test images); `pairs`, dynamic against traditional by backbone.
+        with the same test images); `pairs`, dynamic against traditional by backbone; `external`, what
+        `evaluate_external` returned, or None.
     """
     judged, present_split = split[split["subset"] == "test"], split_sha256(split)
     tested = {run: _on_this_test_set(seeds, judged) for run, seeds in results.items()}
@@ -45,24 +60,37 @@ def evaluate_grid(
     draws = _bootstrap(settings)
     shares = class_shares(split.loc[split["subset"] == "train", "label"])
     groups = split.groupby("subset")
+    of_test = image_manifest[image_manifest["image_id"].isin(judged["image_id"])]
+    parts = parts_of_images(of_test, settings.age_bands, settings.exam_parts)
     evaluations = {
         "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
         "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
         **draws,
+        "conformal_coverage": settings.conformal_coverage,
+        "target_accuracy": settings.target_accuracy,
         "majority_class": DISEASES[int(shares.argmax())],
         "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **draws),
+        "frozen_features": {
+            backbone: _evaluate_frozen_features(predictions, judged, draws)
+            for backbone, predictions in (frozen_features or {}).items()
+        },
         "runs": [
-            evaluate_run(run, results[run], current[run], draws)
+            evaluate_run(run, results[run], current[run], parts, settings)
             | _unlike(tested[run], current[run].values(), present_split)
             for run in results
         ],
         "pairs": _pairs(current, draws),
+        "external": None if external is None else evaluate_external(external, split["patient_key"], draws),
     }
     return json_ready(evaluations)
 
 
 def evaluate_run(
-    run: Run, seeds: Sequence[RunResults], current: Mapping[int, RunResults], draws: Mapping[str, Any]
+    run: Run,
+    seeds: Sequence[RunResults],
+    current: Mapping[int, RunResults],
+    parts: pd.DataFrame,
+    settings: ReportingParameters,
 ) -> dict[str, Any]:
     """Return one run's row: what became of it, and where it is finished its numbers.
 
@@ -70,11 +98,13 @@ def evaluate_run(
         run: The cell of the grid.
         seeds: All its seeds, finished or failed.
         current: Training seed → results on the present test set, all trained alike.
-        draws: Settings of the bootstrap.
+        parts: What `parts_of_images` returned.
+        settings: Bootstrap, confidence, and what is asked of a run's confidence.
 
     Returns:
         `backbone, strategy, status, note, seeds, records`, and of a finished run `metrics` (means over seeds),
-        `confusion` (counts, all seeds), `curves` (of each seed) and the `COSTS` (medians over seeds).
+        `confusion` (counts, all seeds), `parts` of the test set, `certainty` (of the first seed, see
+        `evaluate_certainty`), `curves` (of each seed) and the `COSTS` (medians over seeds).
     """
     failures = [f"seed {one.record['seed']}: {one.record['failure']}" for one in seeds if _failed(one)]
     row = {
@@ -88,13 +118,26 @@ def evaluate_run(
     }
     if not current:
         return row
-    frames = [_test_rows(one) for one in current.values()]
+    frames, draws = [_test_rows(one) for one in current.values()], _bootstrap(settings)
+    first = next(iter(current.values())).predictions
+    asked = {"coverage": settings.conformal_coverage, "target_accuracy": settings.target_accuracy}
     return row | {
         "metrics": evaluate_seeds(frames, **draws),
         "confusion": sum(frame_matrix(frame) for frame in frames),
+        "parts": evaluate_parts(frames, parts, **draws),
+        "certainty": evaluate_certainty(first, **asked, **draws),
         "curves": [_curves(one) for one in current.values()],
         **_costs([one.record for one in current.values()]),
     }
+
+
+def _evaluate_frozen_features(predictions: pd.DataFrame, judged: pd.DataFrame, draws: Mapping[str, Any]) -> Numbers:
+    """Return the metrics of a logistic regression; all undefined where it was fitted for another test set."""
+    of_test = predictions[predictions["subset"] == "test"]
+    if _images_and_labels(of_test) == _images_and_labels(judged):
+        return evaluate_predictions(of_test, **draws)
+    names = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high", "_sd")]
+    return all_undefined(names, OTHER_SPLIT)
 
 
 def _pairs(current: Mapping[Run, Mapping[int, RunResults]], draws: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A self-contained HTML page: no script, no network, figures and style inside it."""
+"""A self-contained HTML page: no network; figures, style and the script that sorts its tables inside it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lung_cxr.report.figure_style import as_data_uri, width_in_pixels
+
+OWN_FILES = ("report.css", "sort.js")
+NOTICES_SHOWN = 5  # at once: the answer must stay on the first screen
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,12 @@ def render_page(template: str, title: str, made_at: datetime, **content: Any) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = files("lung_cxr.report").joinpath("report.css").read_text(encoding="utf-8")
+    style, script = (files("lung_cxr.report").joinpath(name).read_text(encoding="utf-8") for name in OWN_FILES)
     return environment.get_template(template).render(
         title=title,
         made_at=made_at.strftime("%Y-%m-%d %H:%M UTC"),
-        style=Markup(style),  # ours: no text of any input is in it
+        style=Markup(style),  # ours: no text of any input is in them
+        script=Markup(script),
+        notices_shown=NOTICES_SHOWN,
         **content,
     )

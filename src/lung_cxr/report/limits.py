@@ -7,7 +7,7 @@ import pandas as pd
 
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.tables import tabulate_classes
+from lung_cxr.report.tables import images_by_class
 
 FEW_IMAGES = 30  # test images of a class: one image more or less moves its recall by over three points
 
@@ -29,8 +29,8 @@ def limits(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
         "bootstrap.",
         "A class is what the hospital's consensus or ICD-10 code says, one per image; a chest with two diseases counts "
         "as one. Sources, devices and years may betray the class where they go together with it.",
-        "Probabilities are as the network gives them: class-balanced training makes rare classes too likely, and "
-        "nothing here is calibrated for use.",
+        "Probabilities are as the network gives them, except under Calibration: class-balanced training makes rare "
+        "classes too likely. A temperature fitted here is for this hospital's mix of patients, and no other.",
         "Learning rate, optimiser, batch size and dropout are not given by the paper; ours stand with the settings. "
         "Load times are of this machine, the paper's of its own.",
         "For research. No medical device: nobody may be diagnosed or treated by it.",
@@ -47,7 +47,7 @@ def _of_small_classes(finished: list[dict[str, Any]]) -> list[str]:
     """Return of which class there are few test images, and of which there are none."""
     if not finished:
         return []
-    images = tabulate_classes(finished[0]).set_index("class")["images"]
+    images = pd.Series(images_by_class(finished[0]))
     absent, present = images.index[images == 0], images[images > 0]
     said = []
     if present.min() < FEW_IMAGES:

@@ -26,7 +26,10 @@ def percent_interval(low: float | None, high: float | None) -> str:
 
 def points_interval(low: float | None, high: float | None) -> str:
     """-1.2, 7.0 → "[−1.2, 7.0]"; empty where there is none."""
-    return "" if low is None or high is None else f"[{low:.1f}, {high:.1f}]".replace("-", "−")
+    if low is None or high is None:
+        return ""
+    ends = [f"{value:.1f}".replace("-", "−") for value in (low, high)]
+    return f"[{', '.join('0.0' if end == '−0.0' else end for end in ends)}]"
 
 
 def p_value(p: float | None) -> str:
@@ -36,9 +39,19 @@ def p_value(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+def p_digits(p: float | None, digits: int = 4) -> str:
+    """0.01589 → "0.0159"; what would round to nothing is below the last digit: "< 0.0001"."""
+    return f"< {10**-digits:.{digits}f}" if p is not None and p < 10**-digits else decimal(p, digits)
+
+
 def decimal(value: float | None, digits: int = 3) -> str:
     """3.18571 → "3.186"."""
     return NOTHING if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def decimal_interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """0.81, 0.97 → "[0.810, 0.970]"; empty where there is none."""
+    return "" if low is None or high is None else f"[{decimal(low, digits)}, {decimal(high, digits)}]"
 
 
 def share(fraction: float | None) -> str:

@@ -1,7 +1,7 @@
 """The report of the training runs as one page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,17 +9,17 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.experiments import Run
-from lung_cxr.report import data_tables, record_tables, result_tables
+from lung_cxr.report import certainty_tables, data_tables, failure_tables, record_tables, result_tables
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
-from lung_cxr.report.bar_figure import draw_bars
-from lung_cxr.report.confusion_figure import draw_confusion
-from lung_cxr.report.curve_figure import draw_curves
-from lung_cxr.report.html_page import Picture, picture, render_page
+from lung_cxr.report.cost_table import cost_table
+from lung_cxr.report.html_page import render_page
 from lung_cxr.report.limits import limits
-from lung_cxr.report.numbers import percent
-from lung_cxr.report.sentences import METRIC_TITLES, best_run, finished_runs, notices
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title, run_title
+from lung_cxr.report.numbers import p_digits, reason_for
+from lung_cxr.report.pictures import draw_pictures, draw_run_pictures, several_seeds
+from lung_cxr.report.sentences import best_run, finished_runs, notices
+from lung_cxr.report.table_parts import Table
+from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, run_title
 
 TEMPLATE = "report.html.j2"
 
@@ -67,20 +67,27 @@ def _content(sources: Sources) -> dict[str, Any]:
     return {
         "notices": [*notices(evaluations, sources.known_exports, unchecked), *better_baselines(evaluations)],
         "headline": comparison["headline"],
-        "pictures": _pictures(evaluations) if finished else None,
+        "pictures": draw_pictures(evaluations) if finished else None,
+        "run_pictures": draw_run_pictures(evaluations),
         "main_table": result_tables.comparison_table(evaluations, comparison),
         "table1": data_tables.distribution_table(sources.table1),
         "people": data_tables.people_table(sources.split, sources.image_manifest),
         "ingestion": data_tables.ingestion_table(sources.ingestion_summary),
         "weights": data_tables.weight_table(judged_record(best)) if best else None,
-        "load_time_starts": load_time_starts(finished),
+        "several_seeds": several_seeds(evaluations),
+        "costs": cost_table(evaluations, load_time_starts(finished)) if finished else None,
         "table3": result_tables.strategy_table(evaluations, TRADITIONAL),
         "table4": result_tables.strategy_table(evaluations, DYNAMIC),
         "all_strategies": all_strategies_table(evaluations),
-        "class_tables": [
-            (run_title(Run(row["backbone"], row["strategy"])), result_tables.class_table(row), row is best)
-            for row in finished
-        ],
+        "class_tables": _by_run(finished, best, result_tables.class_table),
+        "parts_tables": _by_run(finished, best, failure_tables.parts_table),
+        "external": failure_tables.external_table(evaluations),
+        "calibration": certainty_tables.calibration_table(evaluations),
+        "abstention": certainty_tables.abstention_table(evaluations),
+        "abstention_sentence": certainty_tables.abstention_sentence(best, evaluations["target_accuracy"])
+        if best
+        else "",
+        "sets_tables": _by_run(finished, best, certainty_tables.sets_table),
         "tests": result_tables.test_table(comparison),
         "backbone_tests": result_tables.backbone_test_table(comparison) if comparison["per_backbone"] else None,
         "runs": record_tables.runs_table(runs),
@@ -88,59 +95,39 @@ def _content(sources: Sources) -> dict[str, Any]:
         "settings": record_tables.settings_table(runs),
         "records": record_tables.record_texts(runs),
         "limits": limits(evaluations, sources.known_exports),
-        "published": _published_numbers(comparison["published"]),
+        "published": _published_numbers(comparison),
     }
 
 
-def _pictures(evaluations: Mapping[str, Any]) -> dict[str, Picture]:
-    """Return every figure with its words."""
-    seeds = " Bars are means over the training seeds." if _several_seeds(evaluations) else ""
-    bars = (
-        "Dynamic (orange) and traditional fine-tuning (blue) on the test set, with intervals over patients."
-        f"{seeds} Dashed: every image called the largest class."
-    )
-    return {
-        "accuracy": picture(
-            draw_bars(evaluations, "accuracy"),
-            f"Fig. 3. Accuracy. {bars}",
-            _in_words(evaluations, "accuracy"),
-        ),
-        "macro_f1": picture(
-            draw_bars(evaluations, "macro_f1"),
-            f"Fig. 4. Macro-F1. {bars}",
-            _in_words(evaluations, "macro_f1"),
-        ),
-        "confusion": picture(
-            draw_confusion(evaluations),
-            "Fig. 5. Where the test images of each class went: each row is a true class and sums to 1; the diagonal is "
-            "what was right. A dot: no test image of that class.",
-            "Normalised confusion matrix of every finished run; the diagonals are the recalls of the tables by class.",
-        ),
-        "curves": picture(
-            draw_curves(evaluations),
-            "Losses over the epochs of each run's first seed. The green lines are unfreezings, the grey steps behind "
-            "them the layer groups m of L that train, the dot is the epoch whose weights were kept. Training loss is "
-            "weighted (Eq. 14) and under balanced sampling, validation loss is plain cross-entropy: compare their "
-            "courses, not their heights.",
-            "Training and validation loss over epochs with the unfreezing events, a panel per run.",
-        ),
-    }
+def _by_run(
+    finished: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any] | None,
+    table: Callable[[Mapping[str, Any]], Table],
+) -> list[tuple[str, Table, bool]]:
+    """Return a table of every finished run: its heading, the table, and whether it is open."""
+    return [(run_title(Run(row["backbone"], row["strategy"])), table(row), row is best) for row in finished]
 
 
-def _published_numbers(published: Mapping[str, Any]) -> dict[str, str]:
-    """Return the test that the paper prints, the same from its tables, and the t of its printed mean and SD."""
-    printed, accuracy, macro_f1 = (published[name] for name in ("printed", "accuracy", "macro_f1"))
+def _published_numbers(comparison: Mapping[str, Any]) -> dict[str, str]:
+    """Return the test as the paper prints it, from its tables and ours, and the t of its printed mean and SD."""
+    printed, accuracy, macro_f1 = (comparison["published"][name] for name in ("printed", "accuracy", "macro_f1"))
     t = printed["mean"] / (printed["sd"] / math.sqrt(printed["df"] + 1))
     return {
         "printed": "mean {mean}, standard deviation {sd}, t({df}) = {t}, p = {p}".format(**printed),
         "accuracy": _test_in_words(accuracy),
         "macro_f1": _test_in_words(macro_f1),
+        **{f"our_{metric}": _test_in_words(comparison["over_backbones"][metric]) for metric in METRIC_TITLES},
         "t_of_printed": f"{t:.2f}",
     }
 
 
 def _test_in_words(test: Mapping[str, Any]) -> str:
-    return "mean {mean:.3f}, standard deviation {sd:.3f}, t({df}) = {t:.3f}, p = {p:.4f}".format(**test)
+    """Return a test's numbers, or why there is none."""
+    if reason := reason_for(test, "p"):
+        return reason
+    p = p_digits(test["p"])
+    equals = "" if p.startswith("<") else "= "
+    return "mean {mean:.3f}, standard deviation {sd:.3f}, t({df}) = {t:.3f}, p ".format(**test) + equals + p
 
 
 def load_time_starts(finished: Sequence[Mapping[str, Any]]) -> str:
@@ -152,17 +139,3 @@ def load_time_starts(finished: Sequence[Mapping[str, Any]]) -> str:
     if repeats == [1]:
         return ", measured once"
     return f", the median of {' or '.join(map(str, repeats))} starts"
-
-
-def _several_seeds(evaluations: Mapping[str, Any]) -> bool:
-    return any(len(row["seeds"]) > 1 for row in evaluations["runs"])
-
-
-def _in_words(evaluations: Mapping[str, Any], metric: str) -> str:
-    """Return a bar chart's values as a sentence."""
-    values = [
-        f"{backbone_title(row['backbone'])} {row['strategy']} {percent(row['metrics'][metric])}"
-        for row in finished_runs(evaluations)
-        if row["strategy"] in (DYNAMIC, TRADITIONAL)
-    ]
-    return f"Bars of test {METRIC_TITLES[metric]}: {', '.join(values) or 'no run has finished yet'}."

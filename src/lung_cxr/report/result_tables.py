@@ -1,17 +1,23 @@
 """The page's tables of results: the comparison on the first screen, Tables 3 and 4, the classes, the statistics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import pandas as pd
-
 from lung_cxr.evaluation.comparison import TEST_NUMBERS
-from lung_cxr.evaluation.metrics import PER_CLASS_METRICS
+from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.alike import judged_record
-from lung_cxr.report.numbers import NOTHING, decimal, p_value, plural, points, points_interval, share
-from lung_cxr.report.sentences import METRIC_TITLES
+from lung_cxr.report.numbers import (
+    NOTHING,
+    decimal,
+    decimal_interval,
+    p_digits,
+    p_value,
+    plural,
+    points,
+    points_interval,
+)
 from lung_cxr.report.table_parts import (
     Cell,
     Table,
@@ -19,9 +25,11 @@ from lung_cxr.report.table_parts import (
     metric_cell,
     name_cell,
     number_cell,
+    share_cell,
 )
-from lung_cxr.report.tables import tabulate_classes, top_layers
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title
+from lung_cxr.report.tables import images_by_class, top_layers
+from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title
+from lung_cxr.report.yardsticks import yardstick_cells, yardsticks
 
 TEST_TITLES = dict(
     zip(
@@ -48,17 +56,17 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
         sides = [_judged(runs[backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL)]
         gains = [_gain(pairs.get(backbone), metric) for metric in METRIC_TITLES]
         rows.append([name_cell(backbone_title(backbone)), *sides[0], *sides[1], *gains])
-    baseline = [metric_cell(evaluations["majority"], metric) for metric in METRIC_TITLES]
-    title = f"every image called {evaluations['majority_class']}"
-    rows.append([name_cell("Majority class", title), *baseline, *baseline, Cell("", span=2)])
+    below = yardsticks(evaluations)
+    rows += [[*yardstick_cells(one), *yardstick_cells(one)[1:], Cell("", span=2)] for one in below]
     return Table(
         caption=f"Test set: {plural(evaluations['images']['test'], 'image')} of "
         f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
-        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}",
+        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}"
+        f"{_about_frozen(evaluations)}",
         head=["Backbone", *["Accuracy", "Macro-F1"] * 3],
         groups=[("", 1), ("Dynamic fine-tuning", 2), ("Traditional fine-tuning", 2), ("Difference, points", 2)],
         rows=rows,
-        last_row_is_total=True,
+        rows_below_rule=len(below),
     )
 
 
@@ -80,33 +88,29 @@ def strategy_table(evaluations: Mapping[str, Any], strategy: str) -> Table:
             for name in names
         ]
         rows.append([name_cell(backbone_title(row["backbone"])), *ours, *theirs])
-    baseline = [metric_cell(evaluations["majority"], metric) for metric in METRIC_TITLES]
-    rows.append([name_cell("Majority class"), *baseline, Cell("", span=len(names) * 2 - 2)])
+    below = yardsticks(evaluations)
+    rows += [[*yardstick_cells(one), Cell("", span=len(names) * 2 - 2)] for one in below]
     return Table(
         caption="",
         head=["Backbone", *titles, *titles],
         groups=[("", 1), ("Ours", len(names)), ("The paper's, on its own data", len(names))],
         rows=rows,
-        last_row_is_total=True,
+        rows_below_rule=len(below),
     )
 
 
 def class_table(row: Mapping[str, Any]) -> Table:
     """Return the metrics of one run by class."""
-    table = tabulate_classes(row)
-    cells = []
-    for record in table.to_dict(orient="records"):
-        numbers = {name: record[name] for name in PER_CLASS_METRICS}
-        named = [share(None if pd.isna(value) else value) for value in numbers.values()]
-        cells.append([name_cell(record["class"]), Cell(f"{record['images']:,}"), *map(Cell, named)])
-    metrics = row["metrics"]
+    metrics, cells = row["metrics"], []
+    for (name, images), key in zip(images_by_class(row).items(), CLASS_NAMES_IN_KEYS, strict=True):
+        numbers = [share_cell(metrics, f"{metric}_{key}") for metric in PER_CLASS_METRICS]
+        cells.append([name_cell(name), Cell(f"{images:,}"), *merged_reasons(numbers)])
     overall = ", ".join(
-        f"{title} {decimal(metrics[name])}"
+        f"{title} {decimal(metrics[name])} {decimal_interval(metrics[f'{name}_low'], metrics[f'{name}_high'])}".strip()
         for name, title in (("balanced_accuracy", "balanced accuracy"), ("log_loss", "log loss"), ("ece", "ECE"))
     )
     return Table(
-        caption=f"One class against the rest; over all: {overall}. "
-        f"{NOTHING}: undefined, because the class has no test image or was never predicted.",
+        caption=f"One class against the rest; over all: {overall}. In brackets, intervals over patients.",
         head=["Class", "Test images", "Precision", "Recall", "F1", "AUROC", "Average precision"],
         rows=cells,
     )
@@ -154,9 +158,18 @@ def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
     )
 
 
+def _about_frozen(evaluations: Mapping[str, Any]) -> str:
+    """Return what the rows of the logistic regressions are, where there are any."""
+    if not evaluations["frozen_features"]:
+        return ""
+    return " Below the rule, what no strategy may lose to; frozen: the backbone's features without any fine-tuning."
+
+
 def _about_seeds(evaluations: Mapping[str, Any]) -> str:
     several = any(len(row["seeds"]) > 1 for row in evaluations["runs"])
-    return " Means over the training seeds, ± their standard deviation." if several else ""
+    if not several:
+        return ""
+    return " Means over the training seeds, ± their standard deviation; the intervals are over seeds and patients."
 
 
 def _judged(row: Mapping[str, Any]) -> list[Cell]:
@@ -188,6 +201,11 @@ def _gain(pair: Mapping[str, Any] | None, metric: str) -> Cell:
 
 def _test_row(title: str, test: Mapping[str, Any], digits: int = 3) -> list[Cell]:
     """Return one test's numbers; where it is undefined, the reason in their place."""
-    digits_of = {"df": 0, "wilcoxon": 1, "p": 2 if digits == 2 else 4, "wilcoxon_p": 4}
-    cells = [number_cell(test, name, partial(decimal, digits=digits_of.get(name, digits))) for name in TEST_NUMBERS]
+    texts: dict[str, Callable[[Any], str]] = {
+        "df": partial(decimal, digits=0),
+        "wilcoxon": partial(decimal, digits=1),
+        "p": partial(p_digits, digits=2 if digits == 2 else 4),
+        "wilcoxon_p": p_digits,
+    }
+    cells = [number_cell(test, name, texts.get(name, partial(decimal, digits=digits))) for name in TEST_NUMBERS]
     return [name_cell(title), Cell(str(test["n"])), *merged_reasons(cells)]

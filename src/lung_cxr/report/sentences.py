@@ -11,9 +11,9 @@ from lung_cxr.report.against_majority import against_majority
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title, run_title
+from lung_cxr.report.yardsticks import against_frozen_features, lost_to_yardsticks
 
 SIGNIFICANT = 0.05  # section IV.G
-METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 
 
 def headline(
@@ -41,7 +41,8 @@ def headline(
     else:
         answer = f"{_best(finished)} {_no_comparison(pairs)}"
     judged = [row for row in finished if len(comparable) != 1 or row["backbone"] == comparable[0]["backbone"]]
-    said = ["Synthetic data, no real patient." if synthetic else "", answer, against_majority(judged, evaluations)]
+    beaten = [against(judged, evaluations) for against in (against_majority, against_frozen_features)]
+    said = ["Synthetic data, no real patient." if synthetic else "", answer, *beaten]
     return " ".join(text for text in said if text)
 
 
@@ -71,7 +72,7 @@ def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, uncheck
         _other_split(runs),
         *(text for row in finished_runs(evaluations) for text in (_trained_otherwise(row), _trained_elsewhere(row))),
         *warnings,
-        *(_loses_to_majority(row, evaluations) for row in finished_runs(evaluations)),
+        *lost_to_yardsticks(finished_runs(evaluations), evaluations),
         *_unequal_settings(finished_runs(evaluations)),
     ]
     return [text for text in said if text]
@@ -197,19 +198,6 @@ def _trained_elsewhere(row: Mapping[str, Any]) -> str:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def _loses_to_majority(row: Mapping[str, Any], evaluations: Mapping[str, Any]) -> str:
-    """Return which metrics are no better than naming the largest class every time."""
-    ours, theirs = row["metrics"], evaluations["majority"]
-    lost = [
-        f"{METRIC_TITLES[metric]} {percent(ours[metric])} against {percent(theirs[metric])}"
-        for metric in METRIC_TITLES
-        if ours[metric] is not None and ours[metric] <= theirs[metric]
-    ]
-    if not lost:
-        return ""
-    return f"{_title(row)} is no better than calling every image {evaluations['majority_class']}: {', '.join(lost)}."
 
 
 def _unequal_settings(finished: Sequence[Mapping[str, Any]]) -> list[str]:

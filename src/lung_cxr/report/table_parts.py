@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from lung_cxr.report.numbers import percent, percent_interval, reason_for
+from lung_cxr.report.numbers import percent, percent_interval, reason_for, share
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,20 @@ class Table:
         head: Column titles.
         rows: Cells, row by row.
         groups: Titles over several columns: (title, columns), together as wide as `head`; none: no such line.
-        last_row_is_total: Whether a rule stands above the last row.
+        rows_below_rule: How many of the last rows stand below a rule: totals, or what the others are compared with.
     """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     groups: Sequence[tuple[str, int]] = field(default_factory=tuple)
-    last_row_is_total: bool = False
+    rows_below_rule: int = 0
+
+    @property
+    def bodies(self) -> list[Sequence[Sequence[Cell]]]:
+        """The rows above the rule, and those below it where there are any."""
+        own = len(self.rows) - self.rows_below_rule
+        return [self.rows[:own], self.rows[own:]] if self.rows_below_rule else [self.rows]
 
     @property
     def head_kinds(self) -> list[str]:
@@ -73,6 +79,14 @@ def metric_cell(metrics: Mapping[str, Any], metric: str) -> Cell:
     spread = metrics.get(f"{metric}_sd")
     text = percent(metrics[metric])
     return Cell(text if spread is None else text.replace(" %", f" ± {100 * spread:.1f} %"), interval)
+
+
+def share_cell(metrics: Mapping[str, Any], metric: str) -> Cell:
+    """Return any metric as a fraction with its interval, or why it is undefined."""
+    if reason := reason_for(metrics, metric):
+        return Cell(reason, kind="reason")
+    ends = [metrics[f"{metric}_{end}"] for end in ("low", "high")]
+    return Cell(share(metrics[metric]), f"[{', '.join(map(share, ends))}]" if None not in ends else "")
 
 
 def merged_reasons(cells: Sequence[Cell]) -> list[Cell]:

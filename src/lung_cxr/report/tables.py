@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.titles import TRADITIONAL
+from lung_cxr.report.yardsticks import yardsticks
 
-MAJORITY = "majority class"
 JUDGED = tuple(f"{metric}{end}" for metric in ("accuracy", "macro_f1") for end in ("", "_low", "_high", "_sd"))
+YARDSTICK = "yardstick"  # status of a row that no run is
 COSTS = ("load_time_s", "size_mb")
 
 
@@ -24,13 +24,17 @@ def tabulate_strategy(evaluations: Mapping[str, Any], strategy: str) -> pd.DataF
         strategy: One of `STRATEGIES`.
 
     Returns:
-        A row per backbone in the paper's order and a last one for the majority class. `accuracy` and `macro_f1` with
+        A row per backbone in the paper's order, then the logistic regressions on frozen features that are there
+        (`<backbone> logistic regression`) and the majority class. `accuracy` and `macro_f1` with
         their interval (`_low`, `_high`) and spread over seeds (`_sd`) in percent, as in the paper; `n` (Keras layers
         unfrozen, Table 3 only); `load_time_s`, `size_mb` (10⁶ bytes); `seeds`; the paper's numbers as
         `paper_<column>`; `status` and `note`. Runs that are not finished have their status and no numbers.
     """
     rows = [_row(row) for row in evaluations["runs"] if row["strategy"] == strategy]
-    rows.append({"backbone": MAJORITY, **judged_in_percent(evaluations["majority"]), "status": "baseline"})
+    rows += [
+        {"backbone": " ".join([one.backbone, one.name]).strip(), **judged_in_percent(one.metrics), "status": YARDSTICK}
+        for one in yardsticks(evaluations)
+    ]
     n_layers = ["n"] if strategy == TRADITIONAL else []
     columns = ["backbone", *JUDGED, *n_layers, *COSTS, "seeds"]
     paper = published_results().query("strategy == @strategy")
@@ -41,17 +45,9 @@ def tabulate_strategy(evaluations: Mapping[str, Any], strategy: str) -> pd.DataF
     return table[[*columns, *paper.columns, "status", "note"]].fillna({"note": ""}).astype(counts)
 
 
-def tabulate_classes(row: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the metrics of one finished run by class, fractions: `class, images` and `PER_CLASS_METRICS`."""
-    images = [sum(counts) // len(row["seeds"]) for counts in row["confusion"]]
-    metrics = row["metrics"]
-    return pd.DataFrame(
-        {
-            "class": DISEASES,
-            "images": images,
-            **{name: [metrics[f"{name}_{key}"] for key in CLASS_NAMES_IN_KEYS] for name in PER_CLASS_METRICS},
-        }
-    )
+def images_by_class(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many test images of each class a finished run was judged on."""
+    return {name: sum(counts) // len(row["seeds"]) for name, counts in zip(DISEASES, row["confusion"], strict=True)}
 
 
 def top_layers(record: Mapping[str, Any]) -> int:

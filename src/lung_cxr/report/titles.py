@@ -24,6 +24,8 @@ BASELINE_TITLES = {
 }
 BASELINE_COLOUR = "#CC79A7"  # Okabe-Ito purple
 
+METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+
 SHORT_DISEASES = dict(
     zip(
         DISEASES,

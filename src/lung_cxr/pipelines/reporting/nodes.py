@@ -1,35 +1,58 @@
 """Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.experiments import GRID
+from lung_cxr.experiments import BACKBONES, GRID
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 
 
 def evaluate_runs(
     split: pd.DataFrame,
+    image_manifest: pd.DataFrame,
     parameters: ReportingParameters,
     baseline_runs: dict[str, list[Any]],
+    frozen_feature_predictions: dict[str, Callable[[], pd.DataFrame]] | None,
     **results: list[Any],
 ) -> dict[str, Any]:
     """Judge every run of the grid on the present test set.
 
     Args:
         split: The present split.
-        parameters: How to resample.
+        image_manifest: Who and what is on the images, for the parts of the test set.
+        parameters: How to resample, what parts to look at, and where predictions of an external test set are.
         baseline_runs: `RunResults` of those runs of `experiments.BASELINE_RUNS` that were started.
+        frozen_feature_predictions: Backbone → what loads the predictions of the logistic regression on its frozen
+            features; None where there is none.
         results: `RunResults` of every seed, named as in `experiments.RUNS`.
     """
     from lung_cxr.report.evaluations import evaluate_grid
 
     known = results | baseline_runs
     of_grid = {run: known[run.results] for run in GRID if run.results in known}
-    return evaluate_grid(of_grid, contracts.split.validate(split), parameters)
+    manifest = contracts.image_manifest.validate(image_manifest)
+    external = _external_predictions(parameters.external) if parameters.external else None
+    regressions = {
+        backbone: contracts.predictions.validate(load())
+        for backbone, load in (frozen_feature_predictions or {}).items()
+        if backbone in BACKBONES  # not of a folder that was superseded
+    }
+    return evaluate_grid(of_grid, contracts.split.validate(split), parameters, manifest, regressions, external)
+
+
+def _external_predictions(path: str) -> pd.DataFrame:
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            "reporting.external names no file; expected a Parquet file of predictions as "
+            "contracts.external_predictions, or null where there is no external test set"
+        )
+    return contracts.external_predictions.validate(pd.read_parquet(path))
 
 
 def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> dict[str, Any]:
@@ -52,9 +75,10 @@ def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, 
     )
 
 
-def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
-    """Matplotlib figures: Figs. 3, 4 and 5 from our runs, and the training curves."""
+def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any]:
+    """Matplotlib figures: Figs. 3, 4 and 5 from our runs, the training curves, reliability and abstention."""
     from lung_cxr.report.bar_figure import draw_bars
+    from lung_cxr.report.certainty_figures import draw_abstention, draw_reliability
     from lung_cxr.report.confusion_figure import draw_confusion
     from lung_cxr.report.curve_figure import draw_curves
 
@@ -63,7 +87,16 @@ def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
         draw_bars(run_evaluations, "macro_f1"),
         draw_confusion(run_evaluations),
         draw_curves(run_evaluations),
+        draw_reliability(run_evaluations),
+        draw_abstention(run_evaluations),
     )
+
+
+def draw_runs(run_evaluations: dict[str, Any]) -> dict[str, Any]:
+    """The training curves of each finished run, one picture each."""
+    from lung_cxr.report.curve_figure import draw_all_run_curves
+
+    return draw_all_run_curves(run_evaluations)
 
 
 def write_report(

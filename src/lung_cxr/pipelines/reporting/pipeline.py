@@ -6,6 +6,7 @@ from lung_cxr.experiments import RUNS
 from lung_cxr.pipelines.reporting.nodes import (
     compare_strategies,
     draw_figures,
+    draw_runs,
     evaluate_runs,
     tabulate_strategies,
     write_report,
@@ -23,8 +24,10 @@ def create_pipeline() -> Pipeline:
                 evaluate_runs,
                 {
                     "split": "split",
+                    "image_manifest": "image_manifest",
                     "parameters": "params:reporting",
                     "baseline_runs": "baseline_runs",
+                    "frozen_feature_predictions": "frozen_feature_predictions",
                     **{run.results: run.results for run in RUNS},
                 },
                 "run_evaluations",
@@ -45,8 +48,21 @@ def create_pipeline() -> Pipeline:
             Node(
                 draw_figures,
                 "run_evaluations",
-                ["figure_3_accuracy", "figure_4_macro_f1", "figure_5_confusion", "figure_training_curves"],
+                [
+                    "figure_3_accuracy",
+                    "figure_4_macro_f1",
+                    "figure_5_confusion",
+                    "figure_training_curves",
+                    "figure_reliability",
+                    "figure_abstention",
+                ],
                 name="draw_figures",
+            ),
+            Node(
+                draw_runs,
+                "run_evaluations",
+                "figures_of_runs",
+                name="draw_runs",
             ),
             Node(
                 write_report,

@@ -69,7 +69,7 @@ def classes_table(facts: Mapping[str, Any]) -> Table:
         head=["Class", "Before", "Now", "Change", "Before", "Now", "Points"],
         groups=[("", 1), ("Images", 3), ("Share", 3)],
         rows=rows,
-        last_row_is_total=True,
+        rows_below_rule=1,
     )
 
 

@@ -1,0 +1,68 @@
+"""Split-conformal prediction sets: all classes that a run cannot rule out (Vovk; Sadinle et al. 2019, LAC).
+
+A threshold on the probability is set on validation so that the true class passes it for the wanted share of images.
+On new images of the same kind the set then holds the true class at least that often, on average over all classes, not
+within each: rare classes may be covered less, which is why coverage is given by class. The promise is for exchangeable
+images; several of one patient are not quite, so with few patients it is approximate.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.intervals import ratio_intervals
+from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS
+from lung_cxr.evaluation.undefined import Numbers, all_undefined
+
+ROUNDING = 1e-12  # of (n + 1) · coverage
+
+
+def probability_threshold(truth: np.ndarray, probabilities: np.ndarray, coverage: float) -> float:
+    """Return the least probability with which a class is in a set.
+
+    The true class's probabilities in falling order: the ⌈(n + 1) · coverage⌉-th. With too few images for that, 0:
+    every class is in every set.
+
+    Args:
+        truth: (n,) int class indices of validation images.
+        probabilities: (n, 7) float.
+        coverage: Wanted share of images whose set holds the true class, e.g. 0.9.
+    """
+    of_truth = np.sort(probabilities[np.arange(truth.size), truth])[::-1]
+    place = math.ceil((truth.size + 1) * coverage - ROUNDING)
+    return float(of_truth[place - 1]) if place <= truth.size else 0.0
+
+
+def describe_sets(
+    truth: np.ndarray, probabilities: np.ndarray, threshold: float, patients: np.ndarray, **draws: Any
+) -> Numbers:
+    """Return how often the sets hold the truth, and how large they are.
+
+    Args:
+        truth: (n,) int class indices of test images.
+        probabilities: (n, 7) float.
+        threshold: What `probability_threshold` returned.
+        patients: (n,) patient keys.
+        draws: `draws`, `confidence` and `seed` of the bootstrap over patients.
+
+    Returns:
+        `coverage`, `set_size` (mean number of classes) and `empty` (share of images without any), and by true class
+        `coverage_<class>` and `set_size_<class>`, each with `_low` and `_high`; NaN with the reason for a class
+        without a test image.
+    """
+    sets = probabilities >= threshold
+    held, size = sets[np.arange(truth.size), truth].astype(float), sets.sum(axis=1).astype(float)
+    every = np.ones(truth.size)
+    ratios = {"coverage": (held, every), "set_size": (size, every), "empty": ((size == 0).astype(float), every)}
+    absent: Numbers = {}
+    for index, key in enumerate(CLASS_NAMES_IN_KEYS):
+        own = (truth == index).astype(float)
+        of_class = {f"coverage_{key}": (held * own, own), f"set_size_{key}": (size * own, own)}
+        if own.any():
+            ratios |= of_class
+        else:
+            names = [f"{name}{end}" for name in of_class for end in ("", "_low", "_high")]
+            absent |= all_undefined(names, f"no {DISEASES[index]} among the labels")
+    return {"threshold": threshold, **ratio_intervals(patients, ratios, **draws), **absent}

@@ -1,0 +1,177 @@
+"""An interval for every metric, by the same draws of patients as in `intervals.py`.
+
+What a confusion matrix holds comes from its draws. Log loss and calibration error are weighted sums over the images.
+AUROC and average precision need each class's images in the order of their scores: sorted once, a draw is a weight per
+image and both are cumulative sums of weights, for all draws at once.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.intervals import TOO_FEW, mean_over_drawn_seeds, patient_weights, percentile_interval
+from lung_cxr.evaluation.metrics import (
+    CLASS_NAMES_IN_KEYS,
+    METRICS,
+    accuracy,
+    calibration_gaps,
+    log_losses,
+    macro_f1,
+)
+from lung_cxr.evaluation.undefined import Numbers, all_undefined
+
+WEIGHTS_AT_ONCE = 4_000_000  # image weights of one batch of draws, 16 MB
+NO_DRAW = "no draw of patients gives this number"
+ENDS = ("low", "high")
+
+Draws = dict[str, np.ndarray]
+
+
+def metric_intervals(
+    patients: Sequence[str],
+    truth: np.ndarray,
+    probabilities_by_seed: Sequence[np.ndarray],
+    draws: int,
+    confidence: float,
+    seed: int,
+) -> Numbers:
+    """Return the interval of every metric, each a mean over training seeds: patients and seeds are drawn.
+
+    Args:
+        patients: n patient keys.
+        truth: (n,) int class indices.
+        probabilities_by_seed: For each training seed (n, 7) float.
+        draws: Bootstrap draws.
+        confidence: E.g. 0.95.
+        seed: Of the draws.
+
+    Returns:
+        `<metric>_low` and `<metric>_high` for each of `METRICS`, over the draws in which the metric is defined: one
+        without an image of a class says nothing about that class. NaN with the reason for fewer than two patients, or
+        where no draw defines it.
+    """
+    keys, position = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    if keys.size < 2:
+        return all_undefined([f"{metric}_{end}" for metric in METRICS for end in ENDS], TOO_FEW)
+    each = [resampled_metrics(position, truth, values, draws, seed) for values in probabilities_by_seed]
+    intervals: Numbers = {}
+    for metric in METRICS:
+        values = mean_over_drawn_seeds([one[metric] for one in each], seed)
+        defined = values[np.isfinite(values)]
+        names = [f"{metric}_{end}" for end in ENDS]
+        ends = percentile_interval(defined, confidence) if defined.size else ()
+        intervals |= dict(zip(names, ends, strict=True)) if ends else all_undefined(names, NO_DRAW)
+    return intervals
+
+
+def resampled_metrics(
+    position: np.ndarray, truth: np.ndarray, probabilities: np.ndarray, draws: int, seed: int
+) -> Draws:
+    """Return every metric of each bootstrap draw of patients, (draws,) each; NaN where a draw does not define it.
+
+    Args:
+        position: (n,) int, the position of each image's patient among the sorted keys.
+        truth: (n,) int class indices.
+        probabilities: (n, 7) float.
+        draws: Bootstrap draws.
+        seed: The patients drawn follow from it, as in `intervals.resampled_matrices`.
+    """
+    patients = int(position.max()) + 1
+    ranks = [_Ranks(truth == index, probabilities[:, index]) for index in range(len(DISEASES))]
+    sums = _sums_of_patients(position, truth, probabilities)
+    batches = []
+    for weights in patient_weights(patients, draws, seed, max(1, WEIGHTS_AT_ONCE * patients // position.size)):
+        of_images = np.ascontiguousarray(weights.T, dtype=np.float32)[position]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            batches.append(_of_sums(weights @ sums) | _of_ranks(of_images, ranks))
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in METRICS}
+
+
+def _sums_of_patients(position: np.ndarray, truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return what can be added up, patient by patient: confusion, log loss, calibration gaps; (patients, 65)."""
+    cells = np.zeros((truth.size, len(DISEASES) ** 2))
+    cells[np.arange(truth.size), truth * len(DISEASES) + probabilities.argmax(axis=1)] = 1
+    of_images = np.column_stack([cells, log_losses(truth, probabilities), calibration_gaps(truth, probabilities).T])
+    sums = np.zeros((int(position.max()) + 1, of_images.shape[1]))
+    np.add.at(sums, position, of_images)
+    return sums
+
+
+def _of_sums(sums: np.ndarray) -> Draws:
+    """Return the metrics that follow from the sums of each draw, (draws, 65)."""
+    cells, losses, gaps = np.split(sums, [len(DISEASES) ** 2, len(DISEASES) ** 2 + 1], axis=1)
+    images = cells.sum(axis=1)
+    return {
+        **_confusion_metrics(cells.reshape(-1, len(DISEASES), len(DISEASES))),
+        "log_loss": losses[:, 0] / images,
+        "ece": np.abs(gaps).sum(axis=1) / images,
+    }
+
+
+def _of_ranks(weights: np.ndarray, ranks: Sequence["_Ranks"]) -> Draws:
+    """Return AUROC and average precision of every class from the weights of the images, (n, draws) float32."""
+    return {
+        f"{name}_{key}": values
+        for key, rank in zip(CLASS_NAMES_IN_KEYS, ranks, strict=True)
+        for name, values in rank.metrics(weights).items()
+    }
+
+
+def _confusion_metrics(matrices: np.ndarray) -> Draws:
+    hits = np.diagonal(matrices, axis1=1, axis2=2)
+    support, predicted = matrices.sum(axis=2), matrices.sum(axis=1)
+    recall = hits / support  # NaN where a class is not in the draw
+    precision, f1 = hits / predicted, np.where(support > 0, 2 * hits / (support + predicted), np.nan)
+    return {
+        "accuracy": accuracy(matrices),
+        "balanced_accuracy": np.nanmean(recall, axis=1),
+        "macro_f1": macro_f1(matrices),
+        **{
+            f"{name}_{key}": values[:, index]
+            for name, values in (("recall", recall), ("precision", precision), ("f1", f1))
+            for index, key in enumerate(CLASS_NAMES_IN_KEYS)
+        },
+    }
+
+
+class _Ranks:
+    """The images of one class among all others, by falling score; equal scores are one step."""
+
+    def __init__(self, is_class: np.ndarray, scores: np.ndarray):
+        self.order = np.argsort(-scores, kind="stable")
+        falling = scores[self.order]
+        self.mine = np.flatnonzero(is_class[self.order])  # places of the class's images
+        self.before = np.searchsorted(-falling, -falling[self.mine], side="left")  # images scored higher
+        self.until = np.searchsorted(-falling, -falling[self.mine], side="right")  # … and those scored the same
+        self.mine_before = np.searchsorted(self.mine, self.before)
+        self.mine_until = np.searchsorted(self.mine, self.until)
+
+    def metrics(self, weights: np.ndarray) -> Draws:
+        """Return AUROC and average precision of each draw.
+
+        Average precision is the mean, over the class's images, of the precision at their score; AUROC the share of
+        pairs with an image of another class that stand in the right order, ties counting half.
+        """
+        every, hits = _running_sums(weights, self.order), _running_sums(weights, self.order[self.mine])
+        own = weights[self.order[self.mine]]
+        positives, negatives = hits[-1].astype(np.float64), (every[-1] - hits[-1]).astype(np.float64)
+        others_before = every[self.before] - hits[self.mine_before]
+        others_until = every[self.until] - hits[self.mine_until]
+        precision = np.divide(hits[self.mine_until], every[self.until], out=np.zeros_like(own), where=own > 0)
+        wrong_way = np.einsum("id,id->d", own, others_before + others_until, dtype=np.float64) / 2
+        return {
+            "auroc": 1 - wrong_way / (positives * negatives),
+            "average_precision": np.einsum("id,id->d", own, precision, dtype=np.float64) / positives,
+        }
+
+
+def _running_sums(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return the sums of the first 0, 1, … rows in this order, (rows + 1, draws) float32: exact, weights are whole.
+
+    Row by row: `numpy.cumsum` along the first axis is several times slower.
+    """
+    sums = np.zeros((len(order) + 1, weights.shape[1]), dtype=np.float32)
+    for place, image in enumerate(order):
+        np.add(sums[place], weights[image], out=sums[place + 1])
+    return sums
