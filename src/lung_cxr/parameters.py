@@ -350,6 +350,14 @@ class FrozenPrefixParameters(ParameterGroup):
     )
 
 
+class LogisticRegressionParameters(ParameterGroup):
+    """The logistic regression on frozen features that every strategy is measured against (DESIGN §12)."""
+
+    inverse_penalties: list[Annotated[float, Field(gt=0)]] = Field(
+        min_length=1, description="scikit-learn's C, for features of unit SD; the best on validation is taken"
+    )
+
+
 class TrainingParameters(ParameterGroup):
     """What every strategy shares (sections III.D, III.F)."""
 
@@ -371,6 +379,7 @@ class TrainingParameters(ParameterGroup):
     checkpoint_minutes: float | None = Field(
         gt=0, description="within a long epoch, minutes between checkpoints; null: only between epochs and on Ctrl-C"
     )
+    logistic_regression: LogisticRegressionParameters
     load_time_repeats: int = Field(ge=0, description="cold processes to measure load time with; the median counts")
     force: bool = Field(description="run again what is up to date")
 

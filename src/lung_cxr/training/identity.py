@@ -19,6 +19,7 @@ CHANGES_NO_NUMBER = {
     "device_gib",
     "frozen_prefix",
     "checkpoint_minutes",
+    "logistic_regression",
 }
 """Settings of `training:` that say which runs are done, and how, not what comes out of them (but for rounding)."""
 

@@ -40,6 +40,7 @@ from lung_cxr.training.record import (
 )
 from lung_cxr.training.strategies import Strategy, Traditional, strategy_of
 from lung_cxr.training.validation import log_softmax, predict_logits
+from lung_cxr.training.yardstick import leave_yardstick
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Experiment:
         images: Pixels and split.
         data_hashes: `split_sha256` and `pixel_sha256`.
         feature_folder: Where all runs of the backbone keep what frozen layers compute; None: nowhere.
+        yardstick_folder: Where the first of them leaves what the frozen features are worth; None: nowhere.
     """
 
     backbone_name: str
@@ -64,6 +66,7 @@ class Experiment:
     images: SplitImages
     data_hashes: dict[str, str]
     feature_folder: Path | None = None
+    yardstick_folder: Path | None = None
 
     @property
     def features(self) -> FeatureFolder | None:
@@ -144,6 +147,10 @@ def train_run(
         if outlook == "new":
             folders.start(identity)
         _adapt(classifier, experiment.images, seed)
+        if experiment.yardstick_folder is not None:
+            leave_yardstick(
+                experiment.yardstick_folder, classifier, experiment.images, experiment.data_hashes, experiment.training
+            )
         tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier, decided)
         restore_dropout(classifier)
         model_sha256 = save_model(classifier.model, folders.model)

@@ -1,6 +1,7 @@
 """Nodes of `training`: they hand folders, tables and settings to `lung_cxr.training`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,10 @@ def train(
     from lung_cxr.training.runs import train_seeds
 
     cell = Path(backbone.architecture, strategy.root.kind)
-    experiment = experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training)
+    experiment = replace(
+        experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training),
+        yardstick_folder=output_folder / backbone.architecture,
+    )
     yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
 
 
