@@ -12,7 +12,7 @@ from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog, MemoryDataset
 
-from lung_cxr import pipeline_registry
+from lung_cxr import contracts, pipeline_registry
 from lung_cxr.datasets import RunResult, RunsDataset
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, Run
@@ -100,6 +100,8 @@ def test_every_seed_has_its_record_and_a_second_run_does_nothing(kedro_run, capl
     first = kedro_run()
     assert [(run.record["seed"], run.record["status"]) for run in first] == [(7, "finished"), (8, "finished")]
     assert [len(run.history) for run in first] == [1, 1]
+    yardstick = first[0].folder.parents[1] / "logistic_regression/frozen_feature_predictions.parquet"
+    contracts.predictions.validate(pd.read_parquet(yardstick))
     times = [(run.folder / "run_record.json").stat().st_mtime_ns for run in first]
 
     caplog.clear()

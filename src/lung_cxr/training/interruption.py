@@ -1,5 +1,6 @@
 """Ctrl-C, a preempted job, a long epoch: a checkpoint between two batches, so that hardly a step is lost."""
 
+import logging
 import signal
 import threading
 import time
@@ -10,6 +11,8 @@ from types import FrameType
 
 import keras
 import numpy as np
+
+log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what schedulers and containers send before they kill
 
@@ -35,6 +38,7 @@ class StopRequest:
             Interrupted: It was.
         """
         if self.made:
+            log.warning("Stopped with a checkpoint, as asked: the same command goes on from there")
             raise Interrupted("training was interrupted; the next run goes on from its checkpoint")
 
     @contextmanager

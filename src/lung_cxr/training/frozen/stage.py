@@ -114,7 +114,7 @@ class BehindFrozenPrefix:
             return
         begins = range(0, len(missing), COMPUTED_AT_ONCE)
         said = f"Frozen layers to {self.prefix.cut.name}: {len(missing)} images ({kind})"
-        log.info(said)
+        log.debug(said)
         for begin in track(begins, said, disable=len(missing) < WORTH_A_BAR, transient=True):
             chunk = missing[begin : begin + COMPUTED_AT_ONCE]
             padded = np.resize(chunk, COMPUTED_AT_ONCE)
