@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.metrics import label_indices, log_losses
@@ -58,9 +59,12 @@ def logistic_regression(
         inverse_penalties: Values of C to try.
     """
     scale = train[0].std() or 1.0  # one number: the features' own scales are the backbone's knowledge
-    fits = [
-        LogisticRegression(C=c, max_iter=MOST_ITERATIONS).fit(train[0] / scale, train[1]) for c in inverse_penalties
-    ]
+    with threadpool_limits(
+        1
+    ):  # small products: on a busy machine, threads wait for each other longer than they compute
+        fits = [
+            LogisticRegression(C=c, max_iter=MOST_ITERATIONS).fit(train[0] / scale, train[1]) for c in inverse_penalties
+        ]
     losses = [log_losses(validation[1], _probabilities(fit, validation[0] / scale)).mean() for fit in fits]
     return _probabilities(fits[int(np.argmin(losses))], features / scale)
 
