@@ -380,6 +380,7 @@ class TrainingParameters(ParameterGroup):
         gt=0, description="within a long epoch, minutes between checkpoints; null: only between epochs and on Ctrl-C"
     )
     logistic_regression: LogisticRegressionParameters
+    variant: str = Field(description="folder of the runs below 06_models and 07_model_output; '' is the base's")
     load_time_repeats: int = Field(ge=0, description="cold processes to measure load time with; the median counts")
     force: bool = Field(description="run again what is up to date")
 

@@ -20,6 +20,7 @@ CHANGES_NO_NUMBER = {
     "frozen_prefix",
     "checkpoint_minutes",
     "logistic_regression",
+    "variant",
 }
 """Settings of `training:` that say which runs are done, and how, not what comes out of them (but for rounding)."""
 

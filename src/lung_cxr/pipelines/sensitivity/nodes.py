@@ -40,7 +40,7 @@ def train_settings(
     from lung_cxr.training import sensitivity as analysis
     from lung_cxr.training.folders import RunFolders
 
-    models, outputs = model_folder / FOLDER, output_folder / FOLDER
+    models, outputs = (folder / training.variant / FOLDER for folder in (model_folder, output_folder))
     yield from analysis.train_settings(
         experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, dynamic, training),
         dynamic_settings(sensitivity, dynamic, training),

@@ -27,15 +27,16 @@ def train(
 ) -> Iterator[dict[str, Any]]:
     """Do the runs of one cell of the grid; each seed's record is saved as soon as the run ends.
 
-    The cell is named by its backbone and its strategy; its folders are `<backbone>/<strategy>` below the two given.
+    The cell is named by its backbone and its strategy; its folders are `<variant>/<backbone>/<strategy>` below the two
+    given.
     """
     from lung_cxr.training.folders import RunFolders
     from lung_cxr.training.runs import train_seeds
 
-    cell = Path(backbone.architecture, strategy.root.kind)
+    cell = Path(training.variant, backbone.architecture, strategy.root.kind)
     experiment = replace(
         experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training),
-        yardstick_folder=output_folder / backbone.architecture,
+        yardstick_folder=output_folder / training.variant / backbone.architecture,
     )
     yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
 
