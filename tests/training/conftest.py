@@ -135,7 +135,7 @@ def strategy_parameters():
 @pytest.fixture(scope="session")
 def experiment(backbone, images, training_parameters, strategy_parameters):
     """Make one cell of the grid over the tiny study."""
-    from lung_cxr.training.runs import Experiment
+    from lung_cxr.training.experiment import Experiment
 
     def make(strategy="dynamic", strategy_changes=None, **training_changes):
         return Experiment(

@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,14 +17,14 @@ from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normali
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
 from lung_cxr.models.saved_model import save_model
-from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.depth_search import search_depth
+from lung_cxr.training.experiment import Experiment
 from lung_cxr.training.feed import SplitImages
 from lung_cxr.training.folders import RunFolders
-from lung_cxr.training.frozen.store import FeatureFolder
 from lung_cxr.training.history import write_history
-from lung_cxr.training.identity import Identity, identity_of_plan, with_weights
+from lung_cxr.training.identity import Identity, with_weights
 from lung_cxr.training.loop import Decided, FineTuning
 from lung_cxr.training.record import (
     RunRecord,
@@ -43,50 +41,6 @@ from lung_cxr.training.validation import log_softmax, predict_logits
 from lung_cxr.training.yardstick import leave_yardstick
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One backbone under one strategy.
-
-    Attributes:
-        backbone_name, strategy_name: The cell of the grid.
-        backbone, strategy, training: Its settings.
-        images: Pixels and split.
-        data_hashes: `split_sha256` and `pixel_sha256`.
-        feature_folder: Where all runs of the backbone keep what frozen layers compute; None: nowhere.
-        yardstick_folder: Where the first of them leaves what the frozen features are worth; None: nowhere.
-    """
-
-    backbone_name: str
-    strategy_name: str
-    backbone: BackboneParameters
-    strategy: StrategyParameters
-    training: TrainingParameters
-    images: SplitImages
-    data_hashes: dict[str, str]
-    feature_folder: Path | None = None
-    yardstick_folder: Path | None = None
-
-    @property
-    def features(self) -> FeatureFolder | None:
-        """The kept features of this data."""
-        if self.feature_folder is None:
-            return None
-        data = " ".join(self.data_hashes.values())
-        return FeatureFolder(self.feature_folder, data, self.training.frozen_prefix)
-
-    def identity(self, seed: int) -> Identity:
-        """Return the identity of one seed's run, without its weights."""
-        return identity_of_plan(
-            self.backbone_name,
-            self.strategy_name,
-            seed,
-            self.backbone,
-            self.strategy,
-            self.training,
-            self.data_hashes,
-        )
 
 
 def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFolders]) -> Iterator[RunRecord]:

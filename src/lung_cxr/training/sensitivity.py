@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from lung_cxr.training.experiment import Experiment
 from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.record import RunRecord
-from lung_cxr.training.runs import Experiment, train_seeds
+from lung_cxr.training.runs import train_seeds
 from lung_cxr.training.settings import Setting
 from lung_cxr.training.sweep import Sweep, sharing_of
 

@@ -9,12 +9,13 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lung_cxr.training.experiment import Experiment
 from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.identity import Identity, with_weights
 from lung_cxr.training.lockstep import Group, Lockstep, Parting, Unfinished, common_epochs, next_group
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.record import RunRecord, finished_record, settings_of
-from lung_cxr.training.runs import Experiment, build, fresh_keras, record_of_failure, train_run
+from lung_cxr.training.runs import build, fresh_keras, record_of_failure, train_run
 from lung_cxr.training.schedule import Decision, Schedule
 from lung_cxr.training.strategies import strategy_of
 

@@ -12,7 +12,7 @@ from lung_cxr.parameters import BackboneParameters, StrategyParameters, Training
 from lung_cxr.splitting.images import split_sha256
 
 if TYPE_CHECKING:  # importing Keras takes seconds
-    from lung_cxr.training.runs import Experiment
+    from lung_cxr.training.experiment import Experiment
 
 
 def train(
@@ -52,9 +52,9 @@ def experiment_on(
 ) -> "Experiment":
     """Put data and settings together: what is trained, named by its backbone and its strategy."""
     from lung_cxr.splitting.pixels import open_pixels
+    from lung_cxr.training.experiment import Experiment
     from lung_cxr.training.feed import SplitImages
     from lung_cxr.training.file_names import FROZEN_FEATURES
-    from lung_cxr.training.runs import Experiment
 
     split = contracts.split.validate(split)
     return Experiment(
