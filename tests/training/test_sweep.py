@@ -124,7 +124,7 @@ def test_runs_with_one_result_have_cards_of_their_own(undisturbed):
     root, records, _ = undisturbed
     for name, record in records.items():
         card = folders_of(root, name).model_card.read_text(encoding="utf-8")
-        assert f"predict.run=sensitivity/mobilenet-{name}/seed_{SEED}\n" in card
+        assert f"sensitivity/mobilenet-{name}/seed_{SEED}\n" in card, "the command that predicts"
         assert f"| `strategy.step` | `{record['step']}` |" in card
 
 
