@@ -10,7 +10,7 @@ import pandas as pd
 from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, GRID, RUNS, Run
-from lung_cxr.parameters import ReportingParameters
+from lung_cxr.parameters import GradCamParameters, ReportingParameters
 from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.page import Sources
@@ -29,6 +29,7 @@ SETTINGS = ReportingParameters(
     conformal_coverage=0.9,
     target_accuracy=0.95,
     external=None,
+    grad_cam=GradCamParameters(images_per_class=4),
 )
 
 

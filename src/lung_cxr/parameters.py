@@ -430,6 +430,12 @@ class SensitivityParameters(ParameterGroup):
 # --- reporting -------------------------------------------------------------------------------------------------------
 
 
+class GradCamParameters(ParameterGroup):
+    """Where in test images the best run of each backbone saw what it said."""
+
+    images_per_class: int = Field(ge=0, le=20, description="of each class and backbone at most; 0: no model is loaded")
+
+
 class ReportingParameters(ParameterGroup):
     """How results are summarised (DESIGN §12)."""
 
@@ -446,6 +452,7 @@ class ReportingParameters(ParameterGroup):
     external: str | None = Field(
         description="Parquet file of predictions of an external test set (`contracts.external_predictions`); null: none"
     )
+    grad_cam: GradCamParameters
 
     @model_validator(mode="after")
     def _rising(self) -> "ReportingParameters":

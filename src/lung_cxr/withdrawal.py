@@ -40,6 +40,7 @@ class Places:
         models: `06_models`.
         outputs: `07_model_output`.
         refresh_pages: `08_reporting/refresh_report.html`, every version.
+        grad_cam: `08_reporting/grad_cam`, every version.
     """
 
     intermediate: Path
@@ -50,6 +51,7 @@ class Places:
     models: Path
     outputs: Path
     refresh_pages: Path
+    grad_cam: Path
 
     @property
     def named_last(self) -> list[Path]:
@@ -94,6 +96,7 @@ def erase_withdrawn(
     erased["frozen_features"] = erase.erase_files(places.models, f"{FROZEN_FEATURES}/*/*/*") if known_images else 0
     erase.erase_from_journal(Journal(places.journal), images)
     erased["refresh_pages"] = erase.erase_files(places.refresh_pages, "*.html") if known_images else 0
+    erased["grad_cam_panels"] = erase.erase_files(places.grad_cam, "*.png") if known_images else 0
     erased["images"] = erase.erase_images(ImageStore(places.images), images)
     folders = (places.intermediate, places.primary, places.model_input)
     tables = [path for folder in folders for path in tables_below(folder) if path not in places.named_last]

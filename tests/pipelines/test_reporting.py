@@ -35,6 +35,7 @@ MADE = {
     "figure_reliability",
     "figure_abstention",
     "figures_of_runs",
+    "grad_cam_panels",
     "report",
 }
 

@@ -78,6 +78,11 @@ class Hospital:
     def save(self, manifest, faults=0.0):
         """The manifest, and the check that ingestion ends with."""
         self.catalogue.save("image_manifest", manifest)
+        exports = sorted(manifest["export"].unique())
+        self.catalogue.save(
+            "known_exports",
+            pd.DataFrame({"export": exports, "export_id": map(str, exports), "synthetic": [it == 2 for it in exports]}),
+        )
         counted = {"rows": 100, "faults": {"missing_file": int(faults * 100)}, "fault_fraction": faults}
         self.catalogue.save("fault_check", check_faults({"1": counted}, manifest, 0.05))
 
@@ -103,6 +108,7 @@ def test_two_exports_one_after_the_other(hospital, caplog):
     assert "patient_subsets: 10 new of 50 patients" in caplog.text
     assert "pixels_32: 15 new of 55 rows" in caplog.text
     assert sorted(after["pixel_arrays"]) == ["32", "48"]
+    assert [before["pixel_arrays"]["32"]["synthetic"], after["pixel_arrays"]["32"]["synthetic"]] == [False, True]
     assert open_pixels(hospital.root / "05_model_input", 48).shape == (55, 48, 48)
     assert hospital.catalogue.load("leak_check")["patients"] == 50
 

@@ -56,6 +56,9 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
     )
     features.parent.mkdir(parents=True)
     features.write_bytes(b"what frozen layers made of everybody's images")
+    panel = split_hospital.data / "08_reporting/grad_cam/panels/2026-01-01T00.00.00.000Z/panels/mobilenet.png"
+    panel.parent.mkdir(parents=True)
+    panel.write_bytes(b"somebody's chest")
     before = split_hospital.everything_kept()
     half_written = split_hospital.data / "07_model_output/mobilenet/dynamic/seed_7/.unfinished-predictions.parquet"
     half_written.write_bytes(f"PAR1 {SECRET.key('patient', leaving['test'])}".encode())
@@ -75,6 +78,8 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
     assert report["rows"] == {"1": 3}
     assert report["erased"]["images"] == 3
     assert report["erased"]["refresh_pages"] == 1  # it may have shown them
+    assert report["erased"]["grad_cam_panels"] == 1
+    assert not panel.exists()
     assert report["erased"]["frozen_features"] == 1
     assert not features.exists()
     assert len(list((split_hospital.data / "08_reporting/refresh_report.html").rglob("*.html"))) == 1

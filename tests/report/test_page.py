@@ -4,15 +4,18 @@ import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.report.data_tables import ingestion_table, people_table
+from lung_cxr.report.data_tables import exports_of_split, ingestion_table, people_table
 from lung_cxr.report.limits import limits
 from lung_cxr.report.page import load_time_starts, render_report
-from lung_cxr.report.record_tables import settings_table
+from lung_cxr.report.record_tables import identity_table, settings_table
 from lung_cxr.report.tables import tabulate_strategy
+from lung_cxr.splitting.images import split_sha256
 from made_up_runs import (
     failed_run,
     made_up_exports,
@@ -235,3 +238,30 @@ def test_limits_are_those_of_what_was_trained(split):
 def test_mcnemar_says_that_it_looks_at_one_seed(split):
     html = page(made_up_grid(split, [DYNAMIC, TRADITIONAL], seeds=(1, 2)), split)
     assert "looks at the first training seed that both strategies have" in html
+
+
+def test_a_number_is_followed_to_its_run_model_split_pixels_and_exports(split):
+    grid = made_up_grid(split, [DYNAMIC])
+    (one,) = grid[DYNAMIC]
+    one.record["model_sha256"] = "e" * 64
+    sources = made_up_sources(grid, split)
+    table = tabulate_strategy(sources.evaluations, "dynamic").set_index("backbone")
+    test = one.predictions[one.predictions["subset"] == "test"]
+    shares = test.filter(like="p_").to_numpy()
+    right = test["label"].to_numpy() == np.array(DISEASES)[shares.argmax(axis=1)]
+    assert table.loc["mobilenet", "accuracy"] == pytest.approx(100 * right.mean(), abs=0.005)
+
+    manifest = sources.image_manifest.assign(export=np.where(np.arange(len(split)) < 250, 1, 2))
+    lineage = identity_table(sources.evaluations["runs"], exports_of_split(split, manifest))
+    cells = {title: cell.text for title, cell in zip(lineage.head, lineage.rows[0], strict=True)}
+    assert cells["Run"] == "MobileNet, dynamic"
+    assert cells["Split"] == split_sha256(split)[:12]
+    assert (cells["Model"], cells["Pixels"], cells["Commit"]) == ("e" * 12, "a" * 12, "d" * 12)
+    assert cells["Exports"] == "1: 250 images; 2: 50 images"
+
+
+def test_the_exports_of_an_earlier_split_are_not_made_up(split):
+    earlier = made_up_grid(split.iloc[:200], [DYNAMIC])[DYNAMIC][0].record
+    rows = [{"backbone": "mobilenet", "strategy": "dynamic", "records": [earlier]}]
+    lineage = identity_table(rows, exports_of_split(split, made_up_manifest(split)))
+    assert "of an earlier split" in [cell.text for cell in lineage.rows[0]]

@@ -130,6 +130,19 @@ def test_a_run_leaves_everything_that_is_promised(finish, folders, images, plann
     assert record["package_versions"]["keras"] == keras.__version__
     assert record["size_mb"] > record["weights_mb"] > 0
     assert record["model_sha256"] == hashlib.sha256(place.model.read_bytes()).hexdigest()
+    assert sum(record["test_images"].values()) == 16
+    assert (record["synthetic"], "did not say" in record["synthetic_reason"]) == (None, True)
+    assert place.model_card.parent == place.model.parent
+    assert record["model_sha256"] in place.model_card.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_run_that_is_up_to_date_gets_the_card_that_it_lacks(finish, folders):
+    card = folders(SEED).model_card
+    made = card.read_text(encoding="utf-8")
+    card.unlink()
+    assert finish() == []
+    assert card.read_text(encoding="utf-8") == made
 
 
 @pytest.mark.usefixtures("finished")

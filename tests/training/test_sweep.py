@@ -120,6 +120,14 @@ def results(folders):
     return history, pd.read_parquet(folders.predictions), keras.saving.load_model(folders.model).get_weights()
 
 
+def test_runs_with_one_result_have_cards_of_their_own(undisturbed):
+    root, records, _ = undisturbed
+    for name, record in records.items():
+        card = folders_of(root, name).model_card.read_text(encoding="utf-8")
+        assert f"sensitivity/mobilenet-{name}/seed_{SEED}\n" in card, "the command that predicts"
+        assert f"| `strategy.step` | `{record['step']}` |" in card
+
+
 def alone(name, experiment, settings, root, **changes):
     """Train one setting of a sweep as a run of its own, in other folders; return these."""
     study = experiment("dynamic", **TRAINING)

@@ -11,6 +11,7 @@ from lung_cxr.evaluation.subgroups import SMALLEST_GROUP
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.report.numbers import NOTHING, decimal, percent, plural, points
 from lung_cxr.report.table_parts import Cell, Table, name_cell, text_cell
+from lung_cxr.splitting.images import split_sha256
 
 COUNTED = ("total", *SUBSETS)
 
@@ -35,6 +36,18 @@ def distribution_table(table1: pd.DataFrame) -> Table:
         rows=rows,
         rows_below_rule=1,
     )
+
+
+def exports_of_split(split: pd.DataFrame, image_manifest: pd.DataFrame) -> dict[str, str]:
+    """Return the hash of the split, and with which exports its images came into the catalogue.
+
+    Args:
+        split: `contracts.split`.
+        image_manifest: `contracts.image_manifest`.
+    """
+    export = image_manifest.set_index("image_id").loc[split["image_id"], "export"]
+    counts = export.value_counts().sort_index()
+    return {split_sha256(split): "; ".join(f"{number}: {plural(count, 'image')}" for number, count in counts.items())}
 
 
 def people_table(split: pd.DataFrame, image_manifest: pd.DataFrame) -> Table:

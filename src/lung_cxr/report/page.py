@@ -91,7 +91,9 @@ def _content(sources: Sources) -> dict[str, Any]:
         "tests": result_tables.test_table(comparison),
         "backbone_tests": result_tables.backbone_test_table(comparison) if comparison["per_backbone"] else None,
         "runs": record_tables.runs_table(runs),
-        "identities": record_tables.identity_table(runs),
+        "identities": record_tables.identity_table(
+            runs, data_tables.exports_of_split(sources.split, sources.image_manifest)
+        ),
         "settings": record_tables.settings_table(runs),
         "records": record_tables.record_texts(runs),
         "limits": limits(evaluations, sources.known_exports),

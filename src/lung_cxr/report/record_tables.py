@@ -40,21 +40,30 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def identity_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what names each run: its inputs, its code, and what computed."""
-    hashes = ("split_sha256", "pixel_sha256", "initial_weights_sha256", "git_commit")
+def identity_table(runs: Sequence[Mapping[str, Any]], exports: Mapping[str, str]) -> Table:
+    """Return the lineage of each run: its model, its inputs back to the exports, its code, and what computed.
+
+    Args:
+        runs: Of `evaluate_grid`.
+        exports: Hash of a split → the exports that its images came with, as far as they are still known.
+    """
+    hashes = ("model_sha256", "split_sha256", "pixel_sha256", "initial_weights_sha256", "git_commit")
     rows = [
         [
             name_cell(title, f"seed {record['seed']}"),
             *(Cell(_known(record, name)[:HASH_SHOWN], kind="hash") for name in hashes),
+            text_cell(exports.get(record.get("split_sha256", ""), "of an earlier split")),
             *(text_cell(_known(record, name)) for name in ("backend", "precision", "method_version", "device")),
         ]
         for title, record in _records(runs)
     ]
     return Table(
-        caption="From a number in this report to its source: the run, its split, its pixels, its weights, its code, "
-        "and what computed it.",
-        head=["Run", "Split", "Pixels", "Initial weights", "Commit", "Backend", "Precision", "Method", "Device"],
+        caption="From a number in this report to its source: the run, its model, its split, its pixels, its weights, "
+        "its code, the exports that its images came with, and what computed it.",
+        head=[
+            *("Run", "Model", "Split", "Pixels", "Initial weights", "Commit", "Exports"),
+            *("Backend", "Precision", "Method", "Device"),
+        ],
         rows=rows,
     )
 

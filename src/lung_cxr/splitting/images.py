@@ -40,3 +40,16 @@ def split_sha256(split: pd.DataFrame) -> str:
         digest.update("\n".join(split[column].tolist()).encode())
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+def holds_synthetic(split: pd.DataFrame, manifest: pd.DataFrame, known_exports: pd.DataFrame) -> bool:
+    """Whether any image of the split came with an export that a program made up.
+
+    Args:
+        split: `contracts.split`.
+        manifest: `contracts.image_manifest`.
+        known_exports: `contracts.known_exports`.
+    """
+    made_up = known_exports.loc[known_exports["synthetic"], "export"]
+    exports = manifest.set_index("image_id").loc[split["image_id"], "export"]
+    return bool(exports.isin(made_up).any())

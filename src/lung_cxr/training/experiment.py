@@ -18,6 +18,7 @@ class Experiment:
         backbone, strategy, training: Its settings.
         images: Pixels and split.
         data_hashes: `split_sha256` and `pixel_sha256`.
+        synthetic: Whether any image was drawn by a program; None: not known.
         feature_folder: Where all runs of the backbone keep what frozen layers compute; None: nowhere.
         yardstick_folder: Where the first of them leaves what the frozen features are worth; None: nowhere.
     """
@@ -29,6 +30,7 @@ class Experiment:
     training: TrainingParameters
     images: SplitImages
     data_hashes: dict[str, str]
+    synthetic: bool | None = None
     feature_folder: Path | None = None
     yardstick_folder: Path | None = None
 

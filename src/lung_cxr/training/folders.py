@@ -10,7 +10,16 @@ from typing import Any, Literal
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.file_names import BEGAN_WITH, FAILURE, HISTORY, IDENTITY, MODEL, PREDICTIONS, RECORD
+from lung_cxr.training.file_names import (
+    BEGAN_WITH,
+    FAILURE,
+    HISTORY,
+    IDENTITY,
+    MODEL,
+    MODEL_CARD,
+    PREDICTIONS,
+    RECORD,
+)
 from lung_cxr.training.identity import Identity, same_plan, same_run
 
 log = logging.getLogger(__name__)
@@ -36,6 +45,11 @@ class RunFolders:
     def model(self) -> Path:
         """The best model; written when training has ended."""
         return self.models / self._name / MODEL
+
+    @property
+    def model_card(self) -> Path:
+        """What the model is, for people; made from the record."""
+        return self.models / self._name / MODEL_CARD
 
     @property
     def checkpoints(self) -> CheckpointFolder:

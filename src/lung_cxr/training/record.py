@@ -18,6 +18,7 @@ from lung_cxr.training.class_weights import (
     loss_weights,
     sampling_shares,
 )
+from lung_cxr.training.feed import SplitImages
 from lung_cxr.training.history import Row
 from lung_cxr.training.identity import Identity
 from lung_cxr.training.schedule import Schedule
@@ -57,6 +58,14 @@ def outcome_of(schedule: Schedule, history: list[Row], layer_groups: int) -> Run
         **(undefined("best_epoch", "the validation loss was never finite") if never else {"best_epoch": best["epoch"]}),
         "best_val_loss": best["val_loss"],
     }
+
+
+def data_of(images: SplitImages, synthetic: bool | None) -> RunRecord:
+    """Return what the images are that validation and test judged by, by class name, and whether any is made up."""
+    held_out = ("validation", "test")
+    counts = {f"{subset}_images": _by_class(class_counts(images.labels_of(subset))) for subset in held_out}
+    reason = "the pixel arrays are of a splitting that did not say"
+    return counts | (undefined("synthetic", reason) if synthetic is None else {"synthetic": synthetic})
 
 
 def weighting_of(labels: np.ndarray, training: TrainingParameters) -> RunRecord:

@@ -26,8 +26,10 @@ from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.history import write_history
 from lung_cxr.training.identity import Identity, with_weights
 from lung_cxr.training.loop import Decided, FineTuning
+from lung_cxr.training.model_card import write_model_card
 from lung_cxr.training.record import (
     RunRecord,
+    data_of,
     failed_record,
     failure_of,
     finished_record,
@@ -62,6 +64,7 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
         title = f"{experiment.backbone_name}, {experiment.strategy_name}, seed {seed}"
         try:
             record = train_run(experiment, seed, folders, title)
+            write_model_card(record or folders.stored_record(), experiment.training.variant, folders.model_card)
         except Exception as error:
             log.error("%s failed", title, exc_info=True)
             record = record_of_failure(folders, identity, error)
@@ -115,6 +118,7 @@ def train_run(
             settings_of(identity),
             outcome_of(tuning.schedule, tuning.history, len(classifier.groups)),
             facts_of_search,
+            data_of(experiment.images, experiment.synthetic),
             weighting_of(experiment.images.labels_of("train"), experiment.training),
             {"metrics": _metrics(predictions), "model_sha256": model_sha256},
             load_time_of(folders, experiment.training),

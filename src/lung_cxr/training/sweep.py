@@ -14,6 +14,7 @@ from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.identity import Identity, with_weights
 from lung_cxr.training.lockstep import Group, Lockstep, Parting, Unfinished, common_epochs, next_group
 from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.model_card import write_model_card
 from lung_cxr.training.record import RunRecord, finished_record, settings_of
 from lung_cxr.training.runs import build, fresh_keras, record_of_failure, train_run
 from lung_cxr.training.schedule import Decision, Schedule
@@ -115,7 +116,9 @@ class Sweep:
             return
         for name in [*with_it, leader]:
             del self._unfinished[name]
-            yield finished_record(record, settings_of(self._identities[name]), self._shared(name, losses))
+            own = finished_record(record, settings_of(self._identities[name]), self._shared(name, losses))
+            write_model_card(own, self.experiments[name].training.variant, self.folders[name].model_card)
+            yield own
             self._clean_up(name)
 
     def _part(self, parting: Parting, tuning: FineTuning) -> None:

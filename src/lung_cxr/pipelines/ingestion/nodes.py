@@ -48,6 +48,7 @@ def erase_withdrawn(
     model_folder: Path,
     output_folder: Path,
     refresh_pages_folder: Path,
+    grad_cam_folder: Path,
     emr: EmrParameters,
 ) -> dict[str, Any]:
     """Erase all that is kept of patients who withdraw, before anything else is done."""
@@ -65,6 +66,7 @@ def erase_withdrawn(
         models=model_folder,
         outputs=output_folder,
         refresh_pages=refresh_pages_folder,
+        grad_cam=grad_cam_folder,
     )
     return withdrawal.erase_withdrawn(lists, own, secret, emr.patient_id_width, places)
 

@@ -55,6 +55,7 @@ def _persons_and_records() -> Pipeline:
                     "model_folder",
                     "output_folder",
                     "refresh_pages_folder",
+                    "grad_cam_folder",
                     "params:emr",
                 ],
                 "withdrawals",

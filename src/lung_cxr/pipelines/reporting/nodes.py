@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.experiments import BACKBONES, GRID
+from lung_cxr.experiments import BACKBONES, GRID, Run
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 
@@ -34,8 +34,7 @@ def evaluate_runs(
     """
     from lung_cxr.report.evaluations import evaluate_grid
 
-    known = results | baseline_runs
-    of_grid = {run: known[run.results] for run in GRID if run.results in known}
+    of_grid = _of_grid(results | baseline_runs)
     manifest = contracts.image_manifest.validate(image_manifest)
     external = _external_predictions(parameters.external) if parameters.external else None
     regressions = {
@@ -44,6 +43,11 @@ def evaluate_runs(
         if backbone in BACKBONES  # not of a folder that was superseded
     }
     return evaluate_grid(of_grid, contracts.split.validate(split), parameters, manifest, regressions, external)
+
+
+def _of_grid(results: dict[str, list[Any]]) -> dict[Run, list[Any]]:
+    """Return the results by run, in the order of the grid."""
+    return {run: results[run.results] for run in GRID if run.results in results}
 
 
 def _external_predictions(path: str) -> pd.DataFrame:
@@ -90,6 +94,36 @@ def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, A
         draw_reliability(run_evaluations),
         draw_abstention(run_evaluations),
     )
+
+
+def draw_grad_cams(
+    run_evaluations: dict[str, Any],
+    image_manifest: pd.DataFrame,
+    image_folder: Path,
+    model_folder: Path,
+    output_folder: Path,
+    parameters: ReportingParameters,
+    baseline_runs: dict[str, list[Any]],
+    **results: list[Any],
+) -> dict[str, Any]:
+    """Where the best run of each backbone saw what it said: one picture a backbone.
+
+    Args:
+        run_evaluations: Which runs are judged.
+        image_manifest: Which images may be shown.
+        image_folder, model_folder, output_folder: Where images and runs are.
+        parameters: How many images.
+        baseline_runs: As in `evaluate_runs`.
+        results: Likewise.
+    """
+    from lung_cxr.imaging.catalogue.store import ImageStore
+    from lung_cxr.report.grad_cam_panels import Places, draw_all_grad_cams
+    from lung_cxr.report.shown_images import may_be_shown
+
+    permitted = may_be_shown(contracts.image_manifest.validate(image_manifest))
+    places = Places(model_folder, output_folder, ImageStore(image_folder), permitted)
+    of_grid = _of_grid(results | baseline_runs)
+    return draw_all_grad_cams(run_evaluations, of_grid, places, parameters.grad_cam.images_per_class)
 
 
 def draw_runs(run_evaluations: dict[str, Any]) -> dict[str, Any]:

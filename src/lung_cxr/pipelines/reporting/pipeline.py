@@ -6,6 +6,7 @@ from lung_cxr.experiments import RUNS
 from lung_cxr.pipelines.reporting.nodes import (
     compare_strategies,
     draw_figures,
+    draw_grad_cams,
     draw_runs,
     evaluate_runs,
     tabulate_strategies,
@@ -63,6 +64,21 @@ def create_pipeline() -> Pipeline:
                 "run_evaluations",
                 "figures_of_runs",
                 name="draw_runs",
+            ),
+            Node(
+                draw_grad_cams,
+                {
+                    "run_evaluations": "run_evaluations",
+                    "image_manifest": "image_manifest",
+                    "image_folder": "image_folder",
+                    "model_folder": "model_folder",
+                    "output_folder": "output_folder",
+                    "parameters": "params:reporting",
+                    "baseline_runs": "baseline_runs",
+                    **{run.results: run.results for run in RUNS},
+                },
+                "grad_cam_panels",
+                name="draw_grad_cams",
             ),
             Node(
                 write_report,

@@ -49,15 +49,16 @@ def grow_pixel_arrays(
     split: pd.DataFrame,
     image_manifest: pd.DataFrame,
     leak_check: LeakCheck,  # noqa: ARG001  what was not checked is not built
+    known_exports: pd.DataFrame,
     image_folder: Path,
     pixel_folder: Path,
     backbones: dict[str, Any],
     parameters: SplittingParameters,
 ) -> dict[str, dict[str, Any]]:
-    """Decode what is new, at the input size of every backbone."""
+    """Decode what is new, at the input size of every backbone; say whether any image is made up."""
     # Kedro builds models of single parameter groups only, not of the values of a dictionary.
     checked = TypeAdapter(dict[str, BackboneParameters]).validate_python(backbones)
-    return pixels.grow_pixel_arrays(
+    arrays = pixels.grow_pixel_arrays(
         split,
         image_manifest,
         image_folder,
@@ -65,6 +66,8 @@ def grow_pixel_arrays(
         sizes=[backbone.size for backbone in checked.values()],
         workers=parameters.workers,
     )
+    synthetic = images.holds_synthetic(split, image_manifest, contracts.known_exports.validate(known_exports))
+    return {size: {**array, "synthetic": synthetic} for size, array in arrays.items()}
 
 
 def tabulate_distribution(

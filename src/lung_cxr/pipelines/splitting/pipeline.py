@@ -34,6 +34,7 @@ def create_pipeline() -> Pipeline:
                     "split",
                     "image_manifest",
                     "leak_check",
+                    "known_exports",
                     "image_folder",
                     "pixel_folder",
                     "params:backbones",

@@ -65,6 +65,7 @@ def experiment_on(
         training=training,
         images=SplitImages(open_pixels(pixel_folder, backbone.size), split),
         data_hashes=hashes_of_data(split, pixel_arrays, backbone.size),
+        synthetic=pixel_arrays[str(backbone.size)].get("synthetic"),
         feature_folder=model_folder / backbone.architecture / FROZEN_FEATURES,
     )
 
