@@ -8,7 +8,6 @@ import numpy as np
 
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.training.augmentation import Augmentation
-from lung_cxr.training.frozen.folding import folded
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def frozen_cuts(classifier: Classifier) -> list[Cut]:
 
 
 class FrozenPrefix:
-    """The layers before a cut, as they are now: later changes of their weights do not reach it.
+    """The layers before a cut, as they are.
 
     Args:
         classifier: Whose layers they are.
@@ -53,8 +52,7 @@ class FrozenPrefix:
 
     def __init__(self, classifier: Classifier, cut: Cut):
         self.cut = cut
-        self._as_it_is = keras.Model(classifier.model.input, cut.tensor)
-        self.of_images = folded(self._as_it_is)
+        self.of_images = keras.Model(classifier.model.input, cut.tensor)
         images = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="images")
         draws = keras.Input((3,), dtype="float32", name="draws")
         self.of_copies = keras.Model([images, draws], self.of_images(Augmentation(name="augmentation")(images, draws)))
@@ -67,7 +65,7 @@ class FrozenPrefix:
         digest = hashlib.sha256()
         digest.update(repr((self.cut.name, self.of_images.input_shape, self.shape, str(self.dtype))).encode())
         digest.update(repr([type(layer).__name__ for layer in self.cut.layers]).encode())
-        for variable in self._as_it_is.weights:
+        for variable in self.of_images.weights:
             digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data)
         return digest.hexdigest()
 
