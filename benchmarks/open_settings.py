@@ -52,7 +52,7 @@ def main() -> None:
     arguments.add_argument("--only", nargs="*", default=list(VARIANTS), help=f"of: {', '.join(VARIANTS)}")
     given = arguments.parse_args()
 
-    loader = OmegaConfigLoader("conf", env=given.env, base_env="base", default_run_env="local", **CONFIG_LOADER_ARGS)
+    loader = OmegaConfigLoader("conf", env=given.env, **CONFIG_LOADER_ARGS)
     settings = loader["parameters"]
     backbone = BackboneParameters.model_validate(settings["backbones"][given.backbone])
     strategy = StrategyParameters.model_validate(settings["strategies"][given.strategy])
