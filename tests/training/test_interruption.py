@@ -14,6 +14,15 @@ from lung_cxr.training.interruption import BetweenBatches, Interrupted, StopRequ
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.strategies import strategy_of
 
+
+@pytest.fixture(autouse=True)
+def _signals_that_are_not_ignored():
+    """As in a terminal: what runs in a script's background begins with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 BATCHES = 6  # 48 training images, 8 a batch
 
 

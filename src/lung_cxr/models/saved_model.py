@@ -40,7 +40,7 @@ def check_model(path: Path, sha256: str) -> None:
         )
 
 
-def load_model(path: Path, sha256: str) -> keras.Model:
+def load_checked_model(path: Path, sha256: str) -> keras.Model:
     """Load a model for prediction. Nothing in the file is run as code (Keras' safe mode).
 
     Args:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lung_cxr.diseases import class_index
 from lung_cxr.experiments import Run
 from lung_cxr.imaging.catalogue.store import ImageStore
-from lung_cxr.models.saved_model import ModelFileError, load_model, sha256_of_file
+from lung_cxr.models.saved_model import ModelFileError, load_checked_model, sha256_of_file
 from lung_cxr.report.alike import RunResults
 from lung_cxr.report.figure_style import NO_RUN, message_figure
 from lung_cxr.report.grad_cam_figure import draw_grad_cam
@@ -113,6 +113,6 @@ def _heat(path: Path, sha256: str | None, pixels: np.ndarray, shown: pd.DataFram
     """Return (n, size, size) float32: where each image looks like the class that was predicted."""
     from lung_cxr.models.grad_cam import class_evidence, heat_maps
 
-    model = load_model(path, sha256 or sha256_of_file(path))
+    model = load_checked_model(path, sha256 or sha256_of_file(path))
     predicted = shown["predicted"].map(class_index).to_numpy(dtype=np.int64)
     return heat_maps(class_evidence(model, pixels[..., None], predicted), pixels.shape[1])

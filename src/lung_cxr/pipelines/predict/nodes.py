@@ -39,13 +39,13 @@ def predict_new_images(
     parameters: PredictParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give every accepted image its probabilities; return the table twice, for programs and for people."""
-    from lung_cxr.models.saved_model import load_model
+    from lung_cxr.models.saved_model import load_checked_model
     from lung_cxr.prediction.probabilities import tabulate_probabilities
     from lung_cxr.prediction.read import clear, working_store
     from lung_cxr.prediction.trained_run import find_run
 
     run = find_run(parameters.run, model_folder, output_folder)
-    model = load_model(run.model, run.model_sha256)
+    model = load_checked_model(run.model, run.model_sha256)
     table = tabulate_probabilities(
         contracts.new_images_seen.validate(seen), model, run, working_store(workplace), parameters.batch_size
     )
