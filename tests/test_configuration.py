@@ -12,7 +12,7 @@ from lung_cxr import parameters as groups
 from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, BASELINES, RUNS, STRATEGIES
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 
-ENVIRONMENTS = ("base", "demo", "public_cxr", "test")
+ENVIRONMENTS = ("base", "demo", "public_cxr", "test", "tuned")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,6 +120,19 @@ def test_every_path_begins_with_the_roots_of_its_environment(pipelines, catalogu
         assert any(root in path for root in allowed), f"{name} of {environment}: {path}"
 
 
+def test_tuned_runs_stand_beside_those_of_the_base_on_the_same_catalogue(catalogue, config):
+    assert config("tuned")["parameters"]["training"]["variant"] == "tuned/"
+    paths = {
+        environment: {
+            name: str(catalogue(environment).get(name)._describe()) for name in ("split", "mobilenet-full-runs")
+        }
+        for environment in ("base", "tuned")
+    }
+    assert paths["base"]["split"] == paths["tuned"]["split"]
+    assert "07_model_output/mobilenet/full" in paths["base"]["mobilenet-full-runs"]
+    assert "07_model_output/tuned/mobilenet/full" in paths["tuned"]["mobilenet-full-runs"]
+
+
 def test_a_previous_entry_reads_the_path_its_namesake_writes(config):
     entries = config("base")["catalog"]
     previous = {name: entry for name, entry in entries.items() if name.startswith("previous_")}
@@ -189,7 +202,8 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
 
 def test_text_is_looked_for_unless_it_is_turned_off(config):
     policies = {env: config(env)["parameters"]["ingestion"]["burned_in_text"] for env in ENVIRONMENTS}
-    assert policies == {"base": "redact", "demo": "redact", "public_cxr": "redact", "test": False}  # YAML 1.1's `off`
+    assert policies.pop("test") is False  # YAML 1.1's `off`
+    assert set(policies.values()) == {"redact"}
     values = config("test")["parameters"]["ingestion"]
     assert groups.IngestionParameters.model_validate(values).burned_in_text == "off"
 
