@@ -1,11 +1,11 @@
 """The public collection, source by source: what the runs of `--env public_cxr` are worth within one source.
 
-    LUNG_CXR_PUBLIC_ROOT=… LUNG_CXR_WEIGHTS=… python benchmarks/public_sources.py out.json [--root data/public_cxr]
+    LUNG_CXR_PUBLIC_ROOT=… python benchmarks/public_sources.py out.json [--root data/public_cxr]
 
 In that collection the class is confounded with the source (all tuberculosis comes from two sources that give nothing
 else), so a model may score by recognising the source. The manifest rightly does not know sources; they are found again
-from the collection's own table, with the key of the catalogue. Beside the runs: the majority class of the training set,
-and a logistic regression on the frozen ImageNet features of the same network at the same size.
+from the collection's own table, with the key of the catalogue. Of each strategy the first finished seed; beside them the
+majority class of the training set and the logistic regression on the frozen features.
 """
 
 import argparse
@@ -13,24 +13,20 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from lung_cxr.datasets import RunsDataset, SecretKeyDataset
 from lung_cxr.evaluation.baselines import majority_predictions
-from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
 from lung_cxr.evaluation.predictions import evaluate_predictions
 from lung_cxr.evaluation.undefined import json_ready
-from lung_cxr.parameters import BackboneParameters
-from lung_cxr.splitting.pixels import open_pixels
+from lung_cxr.experiments import BASELINES, STRATEGIES
+from lung_cxr.training.file_names import FROZEN_FEATURE_PREDICTIONS, LOGISTIC_REGRESSION
 
 TABLES = ("metadata.csv", "metadata_extra.csv")
 DRAWS, CONFIDENCE, SEED = 10_000, 0.95, 2024
-RUNS = ("dynamic", "traditional")
-BACKBONE, SIZE = "mobilenet", 128
-INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+BACKBONE = "mobilenet"
 
 
 def sources(collection: Path) -> pd.Series:
@@ -39,24 +35,6 @@ def sources(collection: Path) -> pd.Series:
     rows = pd.concat([pd.read_csv(collection / name, dtype=str) for name in TABLES])
     ids = [secret.key("image", patient, path) for patient, path in zip(rows["patient_id"], rows["image"], strict=True)]
     return pd.Series(rows["patient_id"].str.split("-").str[0].to_numpy(), index=ids)
-
-
-def frozen_features(root: Path, weights: Path) -> np.ndarray:
-    """Return (N, 1024) pooled ImageNet features of all images, in split order."""
-    import keras
-
-    from lung_cxr.models.classifier import build_classifier
-
-    parameters = BackboneParameters(
-        architecture=BACKBONE,
-        size=SIZE,
-        weights=str(weights / "mobilenet_imagenet_notop.weights.h5"),
-        top_layers=0,
-        options={},
-    )
-    model = build_classifier(parameters, dropout=0.0, head="gap", seed=SEED).model
-    features = keras.Model(model.input, model.get_layer("head_pooling").output)
-    return features.predict(np.asarray(open_pixels(root / "05_model_input", SIZE))[..., None], verbose=0)
 
 
 def main() -> None:
@@ -69,12 +47,13 @@ def main() -> None:
     split = pd.read_parquet(given.root / "05_model_input/split.parquet")
     of_image = sources(Path(os.environ["LUNG_CXR_PUBLIC_ROOT"]))
     models = {}
-    for strategy in RUNS:
-        (run,) = RunsDataset(filepath=str(given.root / "07_model_output" / BACKBONE / strategy)).load()
-        models[strategy] = run.predictions[run.predictions["subset"] == "test"]
-    features = frozen_features(given.root, Path(os.environ["LUNG_CXR_WEIGHTS"]))
-    regression = frozen_feature_predictions(features, split, INVERSE_PENALTIES)
-    models["logistic regression"] = regression[regression["subset"] == "test"]
+    folder = given.root / "07_model_output" / BACKBONE
+    for strategy in (*STRATEGIES, *BASELINES):
+        finished = [run for run in RunsDataset(filepath=str(folder / strategy)).load() if run.finished]
+        if finished:
+            models[strategy] = finished[0].predictions.query("subset == 'test'")
+    regression = pd.read_parquet(folder / LOGISTIC_REGRESSION / FROZEN_FEATURE_PREDICTIONS)
+    models["logistic regression"] = regression.query("subset == 'test'")
     models["majority class"] = majority_predictions(split).query("subset == 'test'")
 
     results = {}
