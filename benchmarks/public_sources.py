@@ -4,8 +4,8 @@
 
 In that collection the class is confounded with the source (all tuberculosis comes from two sources that give nothing
 else), so a model may score by recognising the source. The manifest rightly does not know sources; they are found again
-from the collection's own table, with the key of the catalogue. Of each strategy the first finished seed; beside them the
-majority class of the training set and the logistic regression on the frozen features.
+from the collection's own table, with the key of the catalogue. Of each strategy the first finished seed; beside them
+the majority class of the training set and the logistic regression on the frozen features.
 """
 
 import argparse
