@@ -19,6 +19,13 @@ from lung_cxr.splitting.images import split_sha256
 
 SHARES = np.array([0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03])  # a long tail as in Table 1
 LAYER_GROUPS = 14
+AUGMENTATION = {
+    "classes": "all_but_largest",
+    "rotation": 10,
+    "brightness": [0.8, 1.2],
+    "contrast": [0.9, 1.1],
+    "bank": None,
+}
 SETTINGS = ReportingParameters(
     title="Test",
     bootstrap_draws=200,
@@ -230,7 +237,7 @@ def _identity(run: Run, seed: int) -> dict[str, Any]:
         "parameters": {
             "backbone": {"architecture": run.backbone, "size": 224, "weights": "imagenet", "top_layers": 29},
             "strategy": {"kind": run.strategy},
-            "training": {"batch_size": 32, "learning_rate": 1e-4, "augmentation": {"rotation": 10}},
+            "training": {"batch_size": 32, "learning_rate": 1e-4, "augmentation": dict(AUGMENTATION)},
         },
         "split_sha256": "5" * 64,
         "pixel_sha256": "a" * 64,

@@ -79,6 +79,23 @@ def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, 
     )
 
 
+def tabulate_settings(run_evaluations: dict[str, Any]) -> pd.DataFrame:
+    """Table 2 from our runs beside the paper's."""
+    from lung_cxr.report.augmentation_table import tabulate_augmentation
+
+    return tabulate_augmentation(run_evaluations)
+
+
+def write_tables(
+    run_evaluations: dict[str, Any], table1_distribution: pd.DataFrame, known_exports: pd.DataFrame
+) -> list[str]:
+    """The paper's tables from our runs for a manuscript: each as Markdown and as LaTeX."""
+    from lung_cxr.report.numbered_tables import written_tables
+
+    exports = contracts.known_exports.validate(known_exports)
+    return written_tables(run_evaluations, table1_distribution, synthetic=bool(exports["synthetic"].any()))
+
+
 def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Matplotlib figures: Figs. 3, 4 and 5 from our runs, the training curves, reliability and abstention."""
     from lung_cxr.report.bar_figure import draw_bars

@@ -9,9 +9,12 @@ from lung_cxr.pipelines.reporting.nodes import (
     draw_grad_cams,
     draw_runs,
     evaluate_runs,
+    tabulate_settings,
     tabulate_strategies,
     write_report,
+    write_tables,
 )
+from lung_cxr.report.titles import TABLE_TITLES
 
 
 def create_pipeline() -> Pipeline:
@@ -45,6 +48,18 @@ def create_pipeline() -> Pipeline:
                 "run_evaluations",
                 ["table3_traditional", "table4_dynamic", "table_strategies"],
                 name="tabulate_strategies",
+            ),
+            Node(
+                tabulate_settings,
+                "run_evaluations",
+                "table2_augmentation",
+                name="tabulate_settings",
+            ),
+            Node(
+                write_tables,
+                ["run_evaluations", "table1_distribution", "known_exports"],
+                [f"{table}_{form}" for table in TABLE_TITLES for form in ("markdown", "latex")],
+                name="write_tables",
             ),
             Node(
                 draw_figures,
