@@ -29,6 +29,7 @@ MADE = {
     "table2_augmentation",
     "table3_traditional",
     "table4_dynamic",
+    "table5_methods",
     "table_strategies",
     "figure_3_accuracy",
     "figure_4_macro_f1",

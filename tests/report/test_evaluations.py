@@ -4,8 +4,10 @@ import dataclasses
 import json
 import os
 
+import numpy as np
 import pytest
 
+from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
@@ -88,6 +90,28 @@ def test_the_paired_comparison_is_of_dynamic_and_traditional_whatever_else_was_r
     assert among_others["pairs"] == alone["pairs"]
     listed = {(row["backbone"], row["strategy"]) for row in among_others["runs"]}
     assert listed == {*RUNS, *others}, "rows of the further strategies that were started, and of no other"
+
+
+def test_validation_has_numbers_of_its_own(split):
+    grid = made_up_grid(split, [DYNAMIC], seeds=(1, 2))
+    right = [
+        (rows["label"].to_numpy() == np.array(DISEASES)[rows.filter(like="p_").to_numpy().argmax(axis=1)]).mean()
+        for one in grid[DYNAMIC]
+        for rows in [one.predictions[one.predictions["subset"] == "validation"]]
+    ]
+    row = row_of(evaluated(grid, split), DYNAMIC)
+    assert row["validation"]["accuracy"] == pytest.approx(sum(right) / 2)
+    assert 0 < row["validation"]["macro_f1"] < 1
+
+
+def test_without_a_validation_image_nothing_is_known_of_validation(split):
+    grid = made_up_grid(split, [DYNAMIC])
+    (one,) = grid[DYNAMIC]
+    tested = one.predictions[one.predictions["subset"] == "test"]
+    grid[DYNAMIC] = [dataclasses.replace(one, predictions=tested)]
+    validation = row_of(evaluated(grid, split), DYNAMIC)["validation"]
+    assert validation["accuracy"] is None
+    assert validation["accuracy_reason"] == "no validation image"
 
 
 def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):

@@ -26,12 +26,13 @@ def split():
 
 @pytest.fixture(scope="module")
 def sources(split):
-    return evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split), tabulate_distribution(split, FRACTIONS)
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split)
+    return evaluations, tabulate_distribution(split, FRACTIONS), False
 
 
 @pytest.fixture(scope="module")
 def written(sources):
-    texts = written_tables(*sources, synthetic=False)
+    texts = written_tables(*sources)
     return {name: (texts[2 * number], texts[2 * number + 1]) for number, name in enumerate(NAMES)}
 
 
@@ -118,7 +119,7 @@ def test_no_text_is_taken_for_a_command():
 def test_long_texts_wrap_and_numbers_stand_to_the_right():
     long = [name_cell("Majority class", "every image called Pneumonia"), Cell("1"), Cell("", span=1)]
     latex = as_latex(a_table([name_cell("a"), Cell("2"), text_cell("b")], long), "x")
-    assert r"\begin{tabular}{>{\raggedright\arraybackslash}p{0.26\linewidth}rl}" in latex
+    assert r"\begin{tabular}{>{\raggedright\arraybackslash}p{0.22\linewidth}rl}" in latex
 
 
 def test_what_stands_below_the_rule_is_below_a_rule():
@@ -133,7 +134,7 @@ def test_captions_stand_alone_and_say_where_data_are_made_up(written, sources):
     assert caption.startswith("**Table 3.** Traditional fine-tuning, the top n layers unfrozen. Test set: ")
     assert "95 % intervals over patients" in caption
     assert "ynthetic" not in caption
-    for text in written_tables(*sources, synthetic=True):
+    for text in written_tables(*sources[:2], synthetic=True):
         assert "Synthetic data, no real patient." in text
 
 

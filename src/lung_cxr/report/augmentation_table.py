@@ -33,7 +33,7 @@ def augmentation_table(evaluations: Mapping[str, Any]) -> Table:
     rows = [
         [
             name_cell(row["technique"]),
-            text_cell(row["setting"]) if row["setting"] else Cell(NO_RUN, kind="reason"),
+            Cell(NO_RUN, kind="reason") if pd.isna(row["setting"]) else text_cell(row["setting"]),
             text_cell(row["paper_setting"]),
         ]
         for row in tabulate_augmentation(evaluations).to_dict(orient="records")

@@ -71,7 +71,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "pictures": draw_pictures(evaluations) if finished else None,
         "run_pictures": draw_run_pictures(evaluations),
         "main_table": result_tables.comparison_table(evaluations, comparison),
-        "tables": numbered_tables(evaluations, sources.table1),
+        "tables": numbered_tables(evaluations, sources.table1, bool(sources.known_exports["synthetic"].any())),
         "table_titles": TABLE_TITLES,
         "people": data_tables.people_table(sources.split, sources.image_manifest),
         "ingestion": data_tables.ingestion_table(sources.ingestion_summary),

@@ -29,6 +29,7 @@ TABLE_TITLES = {  # of the paper's tables, by dataset
     "table2_augmentation": "Augmentation",
     "table3_traditional": "Traditional fine-tuning, the top n layers unfrozen",
     "table4_dynamic": "Dynamic fine-tuning",
+    "table5_methods": "Other studies of chest X-rays",
 }
 
 METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}

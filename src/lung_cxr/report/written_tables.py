@@ -12,7 +12,7 @@ NO_NUMBER = ("reason", "status")  # kinds of cells that stand where a number wou
 DASH = "—"
 WIDE = 6  # columns; a table of more is scaled to the width of the text
 LONG = 24  # characters; columns of text with longer ones wrap
-WRAPPED = 0.78  # of the width of the text, shared by the columns that wrap
+WRAPPED = 0.66  # of the width of the text, shared by the columns that wrap
 
 LATEX = {
     "\\": r"\textbackslash{}",

@@ -9,8 +9,8 @@ from lung_cxr.pipelines.reporting.nodes import (
     draw_grad_cams,
     draw_runs,
     evaluate_runs,
-    tabulate_settings,
     tabulate_strategies,
+    tabulate_words,
     write_report,
     write_tables,
 )
@@ -50,10 +50,10 @@ def create_pipeline() -> Pipeline:
                 name="tabulate_strategies",
             ),
             Node(
-                tabulate_settings,
-                "run_evaluations",
-                "table2_augmentation",
-                name="tabulate_settings",
+                tabulate_words,
+                ["run_evaluations", "known_exports"],
+                ["table2_augmentation", "table5_methods"],
+                name="tabulate_words",
             ),
             Node(
                 write_tables,
