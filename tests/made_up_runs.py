@@ -177,6 +177,8 @@ def made_up_run(run: Run, split: pd.DataFrame, seed: int, skill: float) -> MadeU
         "import_s": 3.9,
         "load_s": 0.3,
         "first_prediction_s": 0.6,
+        "single_image_p50_ms": 48.2,
+        "single_image_p95_ms": 61.7,
         "size_mb": 13.1,
         "weights_mb": 12.9,
         "warnings": [],

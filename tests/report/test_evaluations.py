@@ -10,6 +10,7 @@ import pytest
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.alike import judged_record
+from lung_cxr.report.cost_table import cost_table
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from made_up_runs import evaluated, failed_run, made_up_grid, made_up_run, made_up_split
 
@@ -121,6 +122,18 @@ def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):
     assert row["load_time_s"] is None
     assert "load_time_repeats" in row["load_time_s_reason"]
     assert row["size_mb"] == 13.1
+
+
+def test_a_record_of_before_single_images_were_timed_says_so_in_the_table_of_costs(split):
+    grid = made_up_grid(split, [DYNAMIC, TRADITIONAL])
+    for name in ("single_image_p50_ms", "single_image_p95_ms"):
+        del grid[DYNAMIC][0].record[name]
+    evaluations = evaluated(grid, split)
+    assert row_of(evaluations, DYNAMIC)["single_image_p50_ms"] is None
+    rows = {row[0].text: row for row in cost_table(evaluations, "").rows}
+    (reason,) = [cell for cell in rows["MobileNet, dynamic"] if cell.kind == "reason"]
+    assert (reason.text, reason.span) == ("not measured", 2)
+    assert [cell.text for cell in rows["MobileNet, traditional"]][7:9] == ["48.2", "61.7"]
 
 
 def test_a_record_without_its_predictions_is_an_error_that_says_what_to_do(split):

@@ -15,6 +15,7 @@ from lung_cxr.evaluation.external import evaluate_external
 from lung_cxr.evaluation.metrics import METRICS, accuracy, macro_f1
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
 from lung_cxr.evaluation.subgroups import evaluate_parts, parts_of_images
+from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
@@ -23,7 +24,7 @@ from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 from lung_cxr.splitting.images import split_sha256
 
 FINISHED, FAILED, NOT_TRAINED, OTHER_SPLIT = "finished", "failed", "not yet trained", "tested on another split"
-COSTS = ("load_time_s", "import_s", "load_s", "first_prediction_s", "size_mb", "weights_mb")
+COSTS = (*DURATIONS, "size_mb", "weights_mb")
 CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")
 
 
@@ -223,10 +224,13 @@ def _curves(one: RunResults) -> dict[str, list[Any]]:
 
 
 def _costs(records: Sequence[Mapping[str, Any]]) -> Numbers:
-    """Return the median over seeds of load time and sizes, or the first reason why there is none."""
+    """Return the median over seeds of durations and sizes, or the first reason why there is none.
+
+    A record of before a duration was measured has neither the number nor a reason.
+    """
     costs: Numbers = {}
     for name in COSTS:
         values = [record[name] for record in records if record.get(name) is not None]
-        reason = next((record[f"{name}_reason"] for record in records if f"{name}_reason" in record), "not recorded")
+        reason = next((record[f"{name}_reason"] for record in records if f"{name}_reason" in record), "not measured")
         costs |= {name: statistics.median(values)} if values else undefined(name, reason)
     return costs
