@@ -98,9 +98,9 @@ def ingestion_table(summary: Mapping[str, Any]) -> Table:
         for code, count in sorted(summary[key].items(), key=lambda item: -item[1]):
             rows.append([name_cell(f"{title}: {code}"), Cell(f"{count:,}"), text_cell(meanings.get(code, ""))])
     fraction = summary["fault_fraction"]
-    faulty = "" if pd.isna(fraction) else f" Faults are {percent(fraction)} of all rows."
+    faulty = "" if pd.isna(fraction) else f"Faults are {percent(fraction)} of all rows. "
     return Table(
-        caption=f"From the exports to the catalogue.{faulty} Nothing is dropped silently: every rejected row and image "
+        caption=f"{faulty}Nothing is dropped silently: every rejected row and image "
         "is listed with its reason in 02_intermediate.",
         head=["What", "Count", "Meaning"],
         rows=rows,

@@ -10,7 +10,7 @@ from lung_cxr.evaluation.published import published_methods
 from lung_cxr.experiments import Run
 from lung_cxr.report.numbers import percent, percent_interval, plural
 from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.table_parts import Cell, Table, merged_reasons, name_cell, text_cell
+from lung_cxr.report.table_parts import Cell, Table, merged_reasons, name_cell
 from lung_cxr.report.tables import judged_in_percent
 from lung_cxr.report.titles import METRIC_TITLES, run_title
 
@@ -58,7 +58,7 @@ def methods_table(evaluations: Mapping[str, Any], synthetic: bool) -> Table:
 
 def _cells(row: Mapping[str, Any]) -> list[Cell]:
     return merged_reasons(
-        [Cell(NO_RUN, kind="reason") if pd.isna(row[name]) else text_cell(row[name]) for name in COLUMNS]
+        [Cell(NO_RUN, kind="reason") if pd.isna(row[name]) else Cell(row[name], kind="words") for name in COLUMNS]
     )
 
 

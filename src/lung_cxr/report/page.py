@@ -12,6 +12,7 @@ from lung_cxr.experiments import Run
 from lung_cxr.report import certainty_tables, data_tables, failure_tables, record_tables, result_tables
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
+from lung_cxr.report.claim import claim_sentence, claim_table
 from lung_cxr.report.cost_table import cost_table
 from lung_cxr.report.html_page import render_page
 from lung_cxr.report.limits import limits
@@ -97,6 +98,8 @@ def _content(sources: Sources) -> dict[str, Any]:
         "settings": record_tables.settings_table(runs),
         "records": record_tables.record_texts(runs),
         "limits": limits(evaluations, sources.known_exports),
+        "claim": claim_table(evaluations),
+        "claim_sentence": claim_sentence(evaluations),
         "published": _published_numbers(comparison),
     }
 

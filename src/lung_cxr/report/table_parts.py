@@ -15,14 +15,16 @@ class Cell:
     Attributes:
         text: What it says.
         small: In small print behind it, e.g. an interval.
-        kind: CSS class: `name`, `number`, `reason` (why there is no number), `status` or "".
+        kind: CSS class: `name`, `number`, `reason` (why there is no number), `status`, `words` or "".
         span: Columns it covers.
+        anchor: Where on the page its text leads to; "": nowhere.
     """
 
     text: str
     small: str = ""
     kind: str = "number"
     span: int = 1
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
