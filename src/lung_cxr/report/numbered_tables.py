@@ -1,6 +1,6 @@
 """The paper's tables from our runs, each with the caption that it needs where it stands alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,11 @@ from lung_cxr.report.augmentation_table import augmentation_table
 from lung_cxr.report.data_tables import distribution_table
 from lung_cxr.report.methods_table import methods_table
 from lung_cxr.report.result_tables import strategy_table
-from lung_cxr.report.table_parts import Table
+from lung_cxr.report.table_parts import Cell, Table
 from lung_cxr.report.titles import DYNAMIC, TABLE_TITLES, TRADITIONAL
 from lung_cxr.report.written_tables import as_latex, as_markdown
+
+TABLE3, TABLE4 = "table3_traditional", "table4_dynamic"
 
 
 def numbered_tables(evaluations: Mapping[str, Any], table1: pd.DataFrame, synthetic: bool) -> dict[str, Table]:
@@ -36,6 +38,8 @@ def numbered_tables(evaluations: Mapping[str, Any], table1: pd.DataFrame, synthe
 def written_tables(evaluations: Mapping[str, Any], table1: pd.DataFrame, synthetic: bool) -> list[str]:
     """Return every table as Markdown and as LaTeX, in the order of `TABLE_TITLES`.
 
+    On paper, Tables 3 and 4 have ours alone: with the paper's columns beside them they are too wide to read.
+
     Args:
         evaluations, table1: As in `numbered_tables`.
         synthetic: Likewise; every caption says so.
@@ -45,5 +49,23 @@ def written_tables(evaluations: Mapping[str, Any], table1: pd.DataFrame, synthet
     for number, (name, table) in enumerate(tables.items(), start=1):
         said = [f"{TABLE_TITLES[name]}.", table.caption, "Synthetic data, no real patient." if synthetic else ""]
         alone = replace(table, caption=" ".join(text for text in said if text))
-        written += [as_markdown(alone, number), as_latex(alone, name)]
+        on_paper = _without_last_group(alone) if name in (TABLE3, TABLE4) else alone
+        written += [as_markdown(alone, number), as_latex(on_paper, name)]
     return written
+
+
+def _without_last_group(table: Table) -> Table:
+    """Return the table without its last group of columns, and without the titles of the others."""
+    width = len(table.head) - table.groups[-1][1]
+    rows = [_first_columns(row, width) for row in table.rows]
+    return replace(table, head=table.head[:width], rows=rows, groups=())
+
+
+def _first_columns(row: Sequence[Cell], width: int) -> list[Cell]:
+    """Return the cells of the first columns; one that goes on beyond them ends with them."""
+    kept: list[Cell] = []
+    for cell in row:
+        left = width - sum(one.span for one in kept)
+        if left > 0:
+            kept.append(replace(cell, span=min(cell.span, left)))
+    return kept

@@ -10,9 +10,9 @@ from lung_cxr.report.table_parts import Cell, Table
 
 NO_NUMBER = ("reason", "status")  # kinds of cells that stand where a number would
 DASH = "—"
-WIDE = 6  # columns; a table of more is scaled to the width of the text
+WIDE = 4  # columns of numbers; a table of as many is scaled to the width of the text
 LONG = 24  # characters; columns of text with longer ones wrap
-WRAPPED = 0.66  # of the width of the text, shared by the columns that wrap
+WRAPPED = 0.74  # of the width of the text, shared by the columns that wrap
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -28,6 +28,7 @@ LATEX = {
     "×": r"$\times$",
     "°": r"$^{\circ}$",
     "⁶": r"$^{6}$",
+    "/": r"\slash{}",  # a line may end here
     "–": "--",
     "—": "---",
 }
@@ -59,7 +60,7 @@ def as_latex(table: Table, label: str) -> str:
         table: What to write; LaTeX numbers it.
         label: To \ref it by.
     """
-    notes, wide = _notes(table), len(table.head) > WIDE
+    notes, wide = _notes(table), table.head_kinds.count("number") >= WIDE
     rows = [[_latex_cell(cell, notes) for cell in row] for row in table.rows]
     own = len(rows) - table.rows_below_rule
     head = [_latex(title) if title else "" for title in table.head]
@@ -81,7 +82,7 @@ def as_latex(table: Table, label: str) -> str:
         r"\centering",
         rf"\caption{{{_latex(table.caption)}}}",
         rf"\label{{tab:{label}}}",
-        r"\footnotesize",
+        r"\footnotesize\setlength{\tabcolsep}{4pt}",
         *([r"\resizebox{\linewidth}{!}{%", *body[:-1], body[-1] + "}"] if wide else body),
         *_note_lines(notes),
         r"\end{table}",
