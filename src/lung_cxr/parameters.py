@@ -382,6 +382,9 @@ class TrainingParameters(ParameterGroup):
     logistic_regression: LogisticRegressionParameters
     variant: str = Field(description="folder of the runs below 06_models and 07_model_output; '' is the base's")
     load_time_repeats: int = Field(ge=0, description="cold processes to measure load time with; the median counts")
+    single_image_predictions: int = Field(
+        ge=0, description="predictions of one image that each of these processes times after its first one"
+    )
     force: bool = Field(description="run again what is up to date")
 
 

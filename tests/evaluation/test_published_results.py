@@ -2,7 +2,13 @@
 
 import pytest
 
-from lung_cxr.evaluation.published import PRINTED_TEST, published_results, published_test
+from lung_cxr.evaluation.published import (
+    PRINTED_TEST,
+    published_augmentation,
+    published_methods,
+    published_results,
+    published_test,
+)
 from lung_cxr.experiments import BACKBONES
 
 
@@ -21,6 +27,19 @@ def test_both_tables_are_there_for_the_papers_seven_backbones():
         66.8,
     )
     assert best["size_mb"] == 73.05  # abstract
+
+
+def test_table_5_ends_with_the_papers_own_best_run():
+    table = published_methods()
+    assert table["study"].tolist() == ["[12]", "[13]", "[14]", "[18]", "[20]", "[21]", "The paper"]
+    assert table.notna().all().all()
+    best = published_results().sort_values("accuracy").iloc[-1]
+    assert table["results"].iloc[-1] == f"ACC: {best['accuracy']} %, F1: {best['macro_f1']} %"
+
+
+def test_table_2_is_that_of_the_paper():
+    settings = published_augmentation().set_index("technique")["setting"]
+    assert settings.tolist()[:3] == ["±10°", "[0.8, 1.2]", "[0.9, 1.1]"]
 
 
 def test_the_t_test_on_the_papers_own_accuracies():

@@ -12,6 +12,7 @@ from kedro.framework.session import KedroSession
 from lung_cxr import pipeline_registry
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.pipelines.reporting import create_pipeline
+from lung_cxr.report.titles import TABLE_TITLES
 from lung_cxr.splitting.distribution import tabulate_distribution
 from made_up_runs import (
     made_up_exports,
@@ -25,8 +26,10 @@ from made_up_runs import (
 MADE = {
     "run_evaluations",
     "comparison",
+    "table2_augmentation",
     "table3_traditional",
     "table4_dynamic",
+    "table5_methods",
     "table_strategies",
     "figure_3_accuracy",
     "figure_4_macro_f1",
@@ -37,6 +40,7 @@ MADE = {
     "figures_of_runs",
     "grad_cam_panels",
     "report",
+    *(f"{table}_{form}" for table in TABLE_TITLES for form in ("markdown", "latex")),
 }
 
 
@@ -123,6 +127,10 @@ def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, capsys):
     assert capsys.readouterr().out.endswith(f"\n{headline}\n\nReport: {newest(folder, 'report.html')}\n")
     table = pd.read_csv(newest(folder, "table4_dynamic.csv")).set_index("backbone")
     assert table.loc["mobilenet", "status"] == "finished"
+    for name in TABLE_TITLES:
+        assert "Synthetic data" in newest(folder, f"{name}.tex").read_text(encoding="utf-8")
+    accuracy = f"| MobileNet | {table.loc['mobilenet', 'accuracy']:.1f} "
+    assert accuracy in newest(folder, "table4_dynamic.md").read_text(encoding="utf-8")
     strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
     assert len(strategies) == len(RUNS) + 2  # gradual unfreezing, the largest class
     assert strategies.loc[strategies["strategy"] == "gradual", "epochs"].tolist() == [30]

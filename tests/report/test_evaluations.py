@@ -4,10 +4,13 @@ import dataclasses
 import json
 import os
 
+import numpy as np
 import pytest
 
+from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.alike import judged_record
+from lung_cxr.report.cost_table import cost_table
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from made_up_runs import evaluated, failed_run, made_up_grid, made_up_run, made_up_split
 
@@ -90,6 +93,28 @@ def test_the_paired_comparison_is_of_dynamic_and_traditional_whatever_else_was_r
     assert listed == {*RUNS, *others}, "rows of the further strategies that were started, and of no other"
 
 
+def test_validation_has_numbers_of_its_own(split):
+    grid = made_up_grid(split, [DYNAMIC], seeds=(1, 2))
+    right = [
+        (rows["label"].to_numpy() == np.array(DISEASES)[rows.filter(like="p_").to_numpy().argmax(axis=1)]).mean()
+        for one in grid[DYNAMIC]
+        for rows in [one.predictions[one.predictions["subset"] == "validation"]]
+    ]
+    row = row_of(evaluated(grid, split), DYNAMIC)
+    assert row["validation"]["accuracy"] == pytest.approx(sum(right) / 2)
+    assert 0 < row["validation"]["macro_f1"] < 1
+
+
+def test_without_a_validation_image_nothing_is_known_of_validation(split):
+    grid = made_up_grid(split, [DYNAMIC])
+    (one,) = grid[DYNAMIC]
+    tested = one.predictions[one.predictions["subset"] == "test"]
+    grid[DYNAMIC] = [dataclasses.replace(one, predictions=tested)]
+    validation = row_of(evaluated(grid, split), DYNAMIC)["validation"]
+    assert validation["accuracy"] is None
+    assert validation["accuracy_reason"] == "no validation image"
+
+
 def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):
     grid = made_up_grid(split, [DYNAMIC])
     grid[DYNAMIC][0].record.update(load_time_s=None, load_time_s_reason="not measured: load_time_repeats is 0")
@@ -97,6 +122,18 @@ def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):
     assert row["load_time_s"] is None
     assert "load_time_repeats" in row["load_time_s_reason"]
     assert row["size_mb"] == 13.1
+
+
+def test_a_record_of_before_single_images_were_timed_says_so_in_the_table_of_costs(split):
+    grid = made_up_grid(split, [DYNAMIC, TRADITIONAL])
+    for name in ("single_image_p50_ms", "single_image_p95_ms"):
+        del grid[DYNAMIC][0].record[name]
+    evaluations = evaluated(grid, split)
+    assert row_of(evaluations, DYNAMIC)["single_image_p50_ms"] is None
+    rows = {row[0].text: row for row in cost_table(evaluations, "").rows}
+    (reason,) = [cell for cell in rows["MobileNet, dynamic"] if cell.kind == "reason"]
+    assert (reason.text, reason.span) == ("not measured", 2)
+    assert [cell.text for cell in rows["MobileNet, traditional"]][7:9] == ["48.2", "61.7"]
 
 
 def test_a_record_without_its_predictions_is_an_error_that_says_what_to_do(split):

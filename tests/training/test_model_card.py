@@ -44,6 +44,17 @@ def test_what_is_undefined_or_was_not_recorded_says_so_in_its_place(record):
     assert "| `model.keras` | SHA-256 `not recorded`, 13.27 MB |" in card
 
 
+def test_what_an_image_costs_is_in_the_card_or_said_to_be_missing(record):
+    assert cells(model_card(record, ""), "An image after that, p95") == ["not recorded"]
+    assert cells(model_card(record, ""), "Its first image") == [f"{record['first_prediction_s']:.4g} s"]
+    card = model_card({**record, "single_image_p50_ms": 48.21, "single_image_p95_ms": 61.7}, "")
+    assert cells(card, "An image after that, p50") == ["48.21 ms"]
+    unmeasured = {"single_image_p95_ms": None, "single_image_p95_ms_reason": "not measured: load_time_repeats is 0"}
+    assert cells(model_card({**record, **unmeasured}, ""), "An image after that, p95") == [
+        "not measured: load_time_repeats is 0"
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "first"),
     [

@@ -64,7 +64,9 @@ def test_a_new_run_finds_no_checkpoint_of_another(place, identity, tmp_path):
 
 
 def test_settings_that_change_no_number_are_no_part_of_the_identity(experiment, plan):
-    assert experiment(load_time_repeats=3, seeds=[9, SEED], force=True).identity(SEED) == plan
+    assert (
+        experiment(load_time_repeats=3, single_image_predictions=9, seeds=[9, SEED], force=True).identity(SEED) == plan
+    )
     assert experiment(learning_rate=5e-4).identity(SEED) != plan
 
 

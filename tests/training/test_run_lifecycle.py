@@ -205,10 +205,12 @@ def test_checkpoints_that_a_kill_left_beside_the_record_are_removed(finish, fold
 
 def test_a_load_time_that_was_not_measured_is_measured_when_it_is_asked_for(finish, finished, monkeypatch, folders):
     measured = {"load_time_s": 2.0, "import_s": 1.5, "load_s": 0.5, "first_prediction_s": 0.25}
-    monkeypatch.setattr(runs, "measure_load_time", lambda model, repeats: dict(measured))
-    (record,) = finish(load_time_repeats=3)
-    unmeasured = {name for name in finished if name.removesuffix("_reason") in measured} | {"load_time_repeats"}
-    assert record.items() >= {**measured, "load_time_repeats": 3}.items()
+    measured |= {"single_image_p50_ms": 40.0, "single_image_p95_ms": 60.0}
+    monkeypatch.setattr(runs, "measure_load_time", lambda model, repeats, predictions: dict(measured))
+    (record,) = finish(load_time_repeats=3, single_image_predictions=9)
+    unmeasured = {name for name in finished if name.removesuffix("_reason") in measured}
+    unmeasured |= {"load_time_repeats", "single_image_predictions"}
+    assert record.items() >= {**measured, "load_time_repeats": 3, "single_image_predictions": 9}.items()
     assert not any(f"{name}_reason" in record for name in measured)
     assert {**finished, **dict.fromkeys(unmeasured)} == {**record, **dict.fromkeys(unmeasured)}, "all else stays"
     assert json.loads(folders(SEED).record.read_text()) == record

@@ -1,4 +1,4 @@
-"""The paper's own results as data: Tables 3 and 4, and the t-test it prints beside them (section IV.G)."""
+"""What the paper prints, as data: Tables 2 to 5, and the t-test beside Tables 3 and 4 (section IV.G)."""
 
 from importlib.resources import files
 
@@ -17,8 +17,12 @@ def published_results() -> pd.DataFrame:
     Columns: `strategy, backbone, accuracy, macro_f1` (percent), `n` (layers unfrozen, Table 3 only), `load_time_s`,
     `size_mb`.
     """
-    with files("lung_cxr.evaluation").joinpath("published_results.csv").open(encoding="utf-8") as table:
-        return pd.read_csv(table)
+    return _read("published_results.csv")
+
+
+def published_augmentation() -> pd.DataFrame:
+    """Return Table 2, and whom it is applied to (section III.D): `technique, setting`."""
+    return _read("published_augmentation.csv")
 
 
 def published_test(metric: str, confidence: float = 0.95) -> Numbers:
@@ -30,3 +34,16 @@ def published_test(metric: str, confidence: float = 0.95) -> Numbers:
     """
     wide = published_results().pivot(index="backbone", columns="strategy", values=metric)
     return paired_test((wide["dynamic"] - wide["traditional"]).tolist(), confidence)
+
+
+def published_methods() -> pd.DataFrame:
+    """Return Table 5, the paper's own row last: `study` (its reference), `dataset, method, results, difference`.
+
+    The paper's words, but for punctuation and for "our" and "~". Some results are words there too.
+    """
+    return _read("published_methods.csv")
+
+
+def _read(name: str) -> pd.DataFrame:
+    with files("lung_cxr.evaluation").joinpath(name).open(encoding="utf-8") as table:
+        return pd.read_csv(table)

@@ -1,4 +1,7 @@
-"""What a trained model costs to deploy: how long until it is in memory, and how large it is (Tables 3, 4)."""
+"""What a trained model costs to deploy: how long until it is in memory, how long an image takes, and how large it is.
+
+Load time and size are columns of Tables 3 and 4.
+"""
 
 import json
 import logging
@@ -7,23 +10,27 @@ import statistics
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lung_cxr.evaluation.undefined import Numbers, undefined
+import numpy as np
+
+from lung_cxr.evaluation.undefined import Numbers, all_undefined
 from lung_cxr.messages import without_folders
 
 COLD_START = Path(__file__).with_name("cold_start.py")
 PARTS = ("import_s", "load_s", "first_prediction_s")
-DURATIONS = ("load_time_s", *PARTS)
+SINGLE_IMAGE = {"single_image_p50_ms": 50, "single_image_p95_ms": 95}  # percentile of each
+DURATIONS = ("load_time_s", *PARTS, *SINGLE_IMAGE)
 LONGEST_START = 900  # seconds; the paper's slowest model took 78
 MEGABYTE = 1e6  # bytes; the paper does not say which megabyte it means
 
 log = logging.getLogger(__name__)
 
 
-def measure_load_time(model_path: Path, repeats: int) -> Numbers:
-    """Return how long a cold process needs for a saved model, and the model's sizes.
+def measure_load_time(model_path: Path, repeats: int, predictions: int) -> Numbers:
+    """Return how long a cold process needs for a saved model and for an image after that, and the model's sizes.
 
     Each repeat is a new Python process with this process's Keras backend, on the CPU: on a GPU that is busy
     training, a second process would measure the quarrel. The operating system's file cache is not emptied.
@@ -31,18 +38,20 @@ def measure_load_time(model_path: Path, repeats: int) -> Numbers:
     Args:
         model_path: A `.keras` file.
         repeats: How many processes to start; the median of each duration counts.
+        predictions: Of one image each, that a process does after its first one.
 
     Returns:
         `load_time_s` (seconds until the model is in memory: import + load), its parts `import_s` (Keras and
-        its backend) and `load_s`, `first_prediction_s` (one image, after loading), and what `artefact_sizes`
-        returns. Where nothing was measured or the process failed, NaN with `<name>_reason`: a trained model
-        does not lose its results over its clock.
+        its backend) and `load_s`, `first_prediction_s` (one image, after loading), `single_image_p50_ms` and
+        `single_image_p95_ms` (milliseconds of Keras' `predict` for one image after the first: percentiles of all
+        processes' predictions together), and what `artefact_sizes` returns. Where nothing was measured or the
+        process failed, NaN with `<name>_reason`: a trained model does not lose its results over its clock.
     """
     sizes = artefact_sizes(model_path)
     if repeats == 0:
         return {**_no_durations("not measured: load_time_repeats is 0"), **sizes}
     try:
-        starts = [_cold_start(model_path) for _ in range(repeats)]
+        starts = [_cold_start(model_path, predictions) for _ in range(repeats)]
     except subprocess.TimeoutExpired:
         return {**_no_durations(f"a cold process took longer than {LONGEST_START} s"), **sizes}
     except subprocess.CalledProcessError as error:
@@ -52,7 +61,7 @@ def measure_load_time(model_path: Path, repeats: int) -> Numbers:
         return {**_no_durations(without_folders(reason)), **sizes}
     totals = [start["import_s"] + start["load_s"] for start in starts]
     parts = {part: statistics.median(start[part] for start in starts) for part in PARTS}
-    return {"load_time_s": statistics.median(totals), **parts, **sizes}
+    return {"load_time_s": statistics.median(totals), **parts, **_single_image(starts), **sizes}
 
 
 def artefact_sizes(model_path: Path) -> Numbers:
@@ -75,8 +84,16 @@ def _bytes_below(node: Any) -> int:
     return sum(_bytes_below(node[name]) for name in node)
 
 
-def _cold_start(model_path: Path) -> dict[str, float]:
-    """Load the model in one new process and return that process's durations in seconds."""
+def _single_image(starts: Sequence[Mapping[str, Any]]) -> Numbers:
+    """Return the percentiles of `SINGLE_IMAGE` over the further predictions of all processes, in milliseconds."""
+    seconds = [duration for start in starts for duration in start["further_predictions_s"]]
+    if not seconds:
+        return all_undefined(SINGLE_IMAGE, "not measured: single_image_predictions is 0")
+    return {name: float(1000 * np.percentile(seconds, percentile)) for name, percentile in SINGLE_IMAGE.items()}
+
+
+def _cold_start(model_path: Path, predictions: int) -> dict[str, Any]:
+    """Load the model in one new process and return what that process printed: durations in seconds."""
     cpu_only = {
         **os.environ,
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -84,7 +101,13 @@ def _cold_start(model_path: Path) -> dict[str, float]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     finished = subprocess.run(
-        [sys.executable, "-P", str(COLD_START), str(model_path)],  # -P: this folder's modules shadow nothing
+        [
+            sys.executable,
+            "-P",
+            str(COLD_START),
+            str(model_path),
+            str(predictions),
+        ],  # -P: this folder's modules shadow nothing
         env=cpu_only,
         capture_output=True,
         text=True,
@@ -95,4 +118,4 @@ def _cold_start(model_path: Path) -> dict[str, float]:
 
 
 def _no_durations(reason: str) -> Numbers:
-    return {name: value for duration in DURATIONS for name, value in undefined(duration, reason).items()}
+    return all_undefined(DURATIONS, reason)

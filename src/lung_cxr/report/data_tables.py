@@ -10,7 +10,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.subgroups import SMALLEST_GROUP
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.report.numbers import NOTHING, decimal, percent, plural, points
-from lung_cxr.report.table_parts import Cell, Table, name_cell, text_cell
+from lung_cxr.report.table_parts import Cell, Table, merged_reasons, name_cell, text_cell
 from lung_cxr.splitting.images import split_sha256
 
 COUNTED = ("total", *SUBSETS)
@@ -25,12 +25,12 @@ def distribution_table(table1: pd.DataFrame) -> Table:
     rows = []
     for row in table1.to_dict(orient="records"):
         ours = [Cell(f"{row[name]:,}") for name in COUNTED]
-        deviations = [Cell(NOTHING if pd.isna(value := row[f"deviation_{s}"]) else points(value)) for s in SUBSETS]
+        deviations = merged_reasons([_deviation(row[f"deviation_{subset}"]) for subset in SUBSETS])
         paper = [Cell(f"{row[f'paper_{name}']:,}") for name in COUNTED]
         rows.append([name_cell(row["disease"]), *ours, *deviations, *paper])
     subsets = ["Train", "Validation", "Test"]
     return Table(
-        caption="Table 1. Images by class and subset; patients, not images, are assigned.",
+        caption="Patients, not images, are assigned to the subsets.",
         head=["Disease", "Total", *subsets, *subsets, "Total", *subsets],
         groups=[("", 1), ("Ours", 4), ("Deviation from the aim, points", 3), ("The paper's", 4)],
         rows=rows,
@@ -98,9 +98,9 @@ def ingestion_table(summary: Mapping[str, Any]) -> Table:
         for code, count in sorted(summary[key].items(), key=lambda item: -item[1]):
             rows.append([name_cell(f"{title}: {code}"), Cell(f"{count:,}"), text_cell(meanings.get(code, ""))])
     fraction = summary["fault_fraction"]
-    faulty = "" if pd.isna(fraction) else f" Faults are {percent(fraction)} of all rows."
+    faulty = "" if pd.isna(fraction) else f"Faults are {percent(fraction)} of all rows. "
     return Table(
-        caption=f"From the exports to the catalogue.{faulty} Nothing is dropped silently: every rejected row and image "
+        caption=f"{faulty}Nothing is dropped silently: every rejected row and image "
         "is listed with its reason in 02_intermediate.",
         head=["What", "Count", "Meaning"],
         rows=rows,
@@ -124,6 +124,10 @@ def weight_table(record: Mapping[str, Any]) -> Table:
         head=["Class", "Training images", "Share of draws", "Loss weight (Eq. 14)", "Effective weight"],
         rows=rows,
     )
+
+
+def _deviation(value: float) -> Cell:
+    return Cell("no image of the class", kind="reason") if pd.isna(value) else Cell(points(value))
 
 
 def _suppressed(count: int) -> Cell:

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
@@ -11,9 +12,10 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.baselines import class_shares, majority_predictions
 from lung_cxr.evaluation.certainty import evaluate_certainty
 from lung_cxr.evaluation.external import evaluate_external
-from lung_cxr.evaluation.metrics import METRICS
+from lung_cxr.evaluation.metrics import METRICS, accuracy, macro_f1
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
 from lung_cxr.evaluation.subgroups import evaluate_parts, parts_of_images
+from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
@@ -22,7 +24,7 @@ from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
 from lung_cxr.splitting.images import split_sha256
 
 FINISHED, FAILED, NOT_TRAINED, OTHER_SPLIT = "finished", "failed", "not yet trained", "tested on another split"
-COSTS = ("load_time_s", "import_s", "load_s", "first_prediction_s", "size_mb", "weights_mb")
+COSTS = (*DURATIONS, "size_mb", "weights_mb")
 CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")
 
 
@@ -103,6 +105,7 @@ def evaluate_run(
 
     Returns:
         `backbone, strategy, status, note, seeds, records`, and of a finished run `metrics` (means over seeds),
+        `validation` (accuracy and macro-F1 there, likewise means),
         `confusion` (counts, all seeds), `parts` of the test set, `certainty` (of the first seed, see
         `evaluate_certainty`), `curves` (of each seed) and the `COSTS` (medians over seeds).
     """
@@ -123,11 +126,23 @@ def evaluate_run(
     asked = {"coverage": settings.conformal_coverage, "target_accuracy": settings.target_accuracy}
     return row | {
         "metrics": evaluate_seeds(frames, **draws),
+        "validation": _on_validation(current.values()),
         "confusion": sum(frame_matrix(frame) for frame in frames),
         "parts": evaluate_parts(frames, parts, **draws),
         "certainty": evaluate_certainty(first, **asked, **draws),
         "curves": [_curves(one) for one in current.values()],
         **_costs([one.record for one in current.values()]),
+    }
+
+
+def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
+    """Return accuracy and macro-F1 on the validation images, means over the seeds: what may choose among runs."""
+    matrices = [frame_matrix(_rows_of(one, "validation")) for one in seeds]
+    if not all(matrix.any() for matrix in matrices):
+        return all_undefined(("accuracy", "macro_f1"), "no validation image")
+    return {
+        "accuracy": float(np.mean([accuracy(matrix) for matrix in matrices])),
+        "macro_f1": float(np.mean([macro_f1(matrix) for matrix in matrices])),
     }
 
 
@@ -190,12 +205,16 @@ def _images_and_labels(frame: pd.DataFrame) -> set[tuple[str, str]]:
 
 
 def _test_rows(one: RunResults) -> pd.DataFrame:
+    return _rows_of(one, "test")
+
+
+def _rows_of(one: RunResults, subset: str) -> pd.DataFrame:
     if one.predictions is None:
         raise FileNotFoundError(
             f"the record of {one.record['backbone']}.{one.record['strategy']}, seed {one.record['seed']}, says "
             "finished, but there is no predictions.parquet beside it; delete the record and train the run again"
         )
-    return one.predictions[one.predictions["subset"] == "test"]
+    return one.predictions[one.predictions["subset"] == subset]
 
 
 def _curves(one: RunResults) -> dict[str, list[Any]]:
@@ -205,10 +224,13 @@ def _curves(one: RunResults) -> dict[str, list[Any]]:
 
 
 def _costs(records: Sequence[Mapping[str, Any]]) -> Numbers:
-    """Return the median over seeds of load time and sizes, or the first reason why there is none."""
+    """Return the median over seeds of durations and sizes, or the first reason why there is none.
+
+    A record of before a duration was measured has neither the number nor a reason.
+    """
     costs: Numbers = {}
     for name in COSTS:
         values = [record[name] for record in records if record.get(name) is not None]
-        reason = next((record[f"{name}_reason"] for record in records if f"{name}_reason" in record), "not recorded")
+        reason = next((record[f"{name}_reason"] for record in records if f"{name}_reason" in record), "not measured")
         costs |= {name: statistics.median(values)} if values else undefined(name, reason)
     return costs

@@ -12,14 +12,16 @@ from lung_cxr.experiments import Run
 from lung_cxr.report import certainty_tables, data_tables, failure_tables, record_tables, result_tables
 from lung_cxr.report.alike import judged_record
 from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
+from lung_cxr.report.claim import claim_sentence, claim_table
 from lung_cxr.report.cost_table import cost_table
 from lung_cxr.report.html_page import render_page
 from lung_cxr.report.limits import limits
+from lung_cxr.report.numbered_tables import numbered_tables
 from lung_cxr.report.numbers import p_digits, reason_for
 from lung_cxr.report.pictures import draw_pictures, draw_run_pictures, several_seeds
 from lung_cxr.report.sentences import best_run, finished_runs, notices
 from lung_cxr.report.table_parts import Table
-from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, run_title
+from lung_cxr.report.titles import METRIC_TITLES, TABLE_TITLES, run_title
 
 TEMPLATE = "report.html.j2"
 
@@ -70,14 +72,13 @@ def _content(sources: Sources) -> dict[str, Any]:
         "pictures": draw_pictures(evaluations) if finished else None,
         "run_pictures": draw_run_pictures(evaluations),
         "main_table": result_tables.comparison_table(evaluations, comparison),
-        "table1": data_tables.distribution_table(sources.table1),
+        "tables": numbered_tables(evaluations, sources.table1, bool(sources.known_exports["synthetic"].any())),
+        "table_titles": TABLE_TITLES,
         "people": data_tables.people_table(sources.split, sources.image_manifest),
         "ingestion": data_tables.ingestion_table(sources.ingestion_summary),
         "weights": data_tables.weight_table(judged_record(best)) if best else None,
         "several_seeds": several_seeds(evaluations),
         "costs": cost_table(evaluations, load_time_starts(finished)) if finished else None,
-        "table3": result_tables.strategy_table(evaluations, TRADITIONAL),
-        "table4": result_tables.strategy_table(evaluations, DYNAMIC),
         "all_strategies": all_strategies_table(evaluations),
         "class_tables": _by_run(finished, best, result_tables.class_table),
         "parts_tables": _by_run(finished, best, failure_tables.parts_table),
@@ -97,6 +98,8 @@ def _content(sources: Sources) -> dict[str, Any]:
         "settings": record_tables.settings_table(runs),
         "records": record_tables.record_texts(runs),
         "limits": limits(evaluations, sources.known_exports),
+        "claim": claim_table(evaluations),
+        "claim_sentence": claim_sentence(evaluations),
         "published": _published_numbers(comparison),
     }
 

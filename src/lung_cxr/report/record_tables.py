@@ -81,7 +81,7 @@ def settings_table(runs: Sequence[Mapping[str, Any]]) -> Table:
         everywhere = [len(of) for of in by_value.values()] == [len(records)]
         texts = [value if everywhere else f"{value} ({'; '.join(dict.fromkeys(of))})" for value, of in by_value.items()]
         rows.append([name_cell(name), text_cell(" · ".join(texts))])
-    return Table(caption="Settings of the runs.", head=["Setting", "Value"], rows=rows)
+    return Table(caption="Where runs differ, each value with its runs.", head=["Setting", "Value"], rows=rows)
 
 
 def record_texts(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ from lung_cxr.report.table_parts import (
     name_cell,
     number_cell,
     share_cell,
+    unit_in_head,
 )
 from lung_cxr.report.tables import images_by_class, top_layers
 from lung_cxr.report.titles import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title
@@ -39,8 +40,8 @@ TEST_TITLES = dict(
     )
 )
 PAPER_FORMATS = {
-    "accuracy": "{:.1f} %",
-    "macro_f1": "{:.1f} %",
+    "accuracy": "{:.1f}",
+    "macro_f1": "{:.1f}",
     "n": "{:.0f}",
     "load_time_s": "{:.2f}",
     "size_mb": "{:.2f}",
@@ -59,10 +60,7 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
     below = yardsticks(evaluations)
     rows += [[*yardstick_cells(one), *yardstick_cells(one)[1:], Cell("", span=2)] for one in below]
     return Table(
-        caption=f"Test set: {plural(evaluations['images']['test'], 'image')} of "
-        f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
-        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}"
-        f"{_about_frozen(evaluations)}",
+        caption=_about_test_set(evaluations),
         head=["Backbone", *["Accuracy", "Macro-F1"] * 3],
         groups=[("", 1), ("Dynamic fine-tuning", 2), ("Traditional fine-tuning", 2), ("Difference, points", 2)],
         rows=rows,
@@ -74,13 +72,13 @@ def strategy_table(evaluations: Mapping[str, Any], strategy: str) -> Table:
     """Return Table 3 or 4: our runs of one strategy, the paper's beside."""
     layers = ["n"] if strategy == TRADITIONAL else []
     names = ["accuracy", "macro_f1", *layers, "load_time_s", "size_mb"]
-    titles = ["Accuracy", "Macro-F1", *(["Layers n"] if layers else []), "Load time, s", "Size, MB"]
+    titles = ["Accuracy, %", "Macro-F1, %", *(["Layers n"] if layers else []), "Load time, s", "Size, MB"]
     paper = published_results().query("strategy == @strategy").set_index("backbone")
     rows = []
     for row in evaluations["runs"]:
         if row["strategy"] != strategy:
             continue
-        ours = _ours(row, bool(layers))
+        ours = map(unit_in_head, _ours(row, bool(layers)))
         theirs = [
             Cell(PAPER_FORMATS[name].format(paper.loc[row["backbone"], name]))
             if row["backbone"] in paper.index
@@ -89,9 +87,9 @@ def strategy_table(evaluations: Mapping[str, Any], strategy: str) -> Table:
         ]
         rows.append([name_cell(backbone_title(row["backbone"])), *ours, *theirs])
     below = yardsticks(evaluations)
-    rows += [[*yardstick_cells(one), Cell("", span=len(names) * 2 - 2)] for one in below]
+    rows += [[*map(unit_in_head, yardstick_cells(one)), Cell("", span=len(names) * 2 - 2)] for one in below]
     return Table(
-        caption="",
+        caption=_about_test_set(evaluations),
         head=["Backbone", *titles, *titles],
         groups=[("", 1), ("Ours", len(names)), ("The paper's, on its own data", len(names))],
         rows=rows,
@@ -155,6 +153,16 @@ def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
         head=["Backbone", "Points", "p", "Points", "p", "Only dynamic right", "Only traditional right", "p"],
         groups=[("", 1), ("Accuracy, patient bootstrap", 2), ("Macro-F1, patient bootstrap", 2), ("McNemar, exact", 3)],
         rows=rows,
+    )
+
+
+def _about_test_set(evaluations: Mapping[str, Any]) -> str:
+    """Return on what the runs were judged, and what stands in brackets."""
+    return (
+        f"Test set: {plural(evaluations['images']['test'], 'image')} of "
+        f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
+        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}"
+        f"{_about_frozen(evaluations)}"
     )
 
 

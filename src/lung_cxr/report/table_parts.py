@@ -1,7 +1,7 @@
 """A table on its way to the page: cells with text, and what is undefined merged into one cell with its reason."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
@@ -15,14 +15,16 @@ class Cell:
     Attributes:
         text: What it says.
         small: In small print behind it, e.g. an interval.
-        kind: CSS class: `name`, `number`, `reason` (why there is no number), `status` or "".
+        kind: CSS class: `name`, `number`, `reason` (why there is no number), `status`, `words` or "".
         span: Columns it covers.
+        anchor: Where on the page its text leads to; "": nowhere.
     """
 
     text: str
     small: str = ""
     kind: str = "number"
     span: int = 1
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ def metric_cell(metrics: Mapping[str, Any], metric: str) -> Cell:
     spread = metrics.get(f"{metric}_sd")
     text = percent(metrics[metric])
     return Cell(text if spread is None else text.replace(" %", f" ± {100 * spread:.1f} %"), interval)
+
+
+def unit_in_head(cell: Cell) -> Cell:
+    """Return a cell in percent without the sign, for a column whose title has it."""
+    return replace(cell, text=cell.text.replace(" %", "")) if cell.kind == "number" else cell
 
 
 def share_cell(metrics: Mapping[str, Any], metric: str) -> Cell:

@@ -24,6 +24,14 @@ BASELINE_TITLES = {
 }
 BASELINE_COLOUR = "#CC79A7"  # Okabe-Ito purple
 
+TABLE_TITLES = {  # of the paper's tables, by dataset
+    "table1_distribution": "Images by class and subset",
+    "table2_augmentation": "Augmentation",
+    "table3_traditional": "Traditional fine-tuning, the top n layers unfrozen",
+    "table4_dynamic": "Dynamic fine-tuning",
+    "table5_methods": "Other studies of chest X-rays",
+}
+
 METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
 
 SHORT_DISEASES = dict(

@@ -15,6 +15,7 @@ CHANGES_NO_NUMBER = {
     "seeds",
     "force",
     "load_time_repeats",
+    "single_image_predictions",
     "steps_per_execution",
     "device_gib",
     "frozen_prefix",

@@ -5,6 +5,7 @@ It is made from the run's record alone, so that no number in it has another sour
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def model_card(record: Mapping[str, Any], variant: str) -> str:
         training=parameters["training"],
         size=parameters["backbone"]["size"],
         known=_known,
+        duration=partial(_with_unit, record),
         title=f"{record['backbone']}, {record['strategy'].replace('_', ' ')}, seed {record['seed']}",
         run=_run(record, variant),
         said_first=_said_first(record),
@@ -138,6 +140,10 @@ def _known(numbers: Mapping[str, Any], name: str) -> str:
     if value is None:
         return str(numbers.get(f"{name}_reason", NOT_RECORDED))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _with_unit(numbers: Mapping[str, Any], name: str, unit: str) -> str:
+    return _known(numbers, name) + ("" if numbers.get(name) is None else f" {unit}")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

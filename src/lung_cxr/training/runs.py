@@ -130,9 +130,13 @@ def train_run(
 
 
 def load_time_of(folders: RunFolders, training: TrainingParameters) -> Numbers:
-    """Return what `measure_load_time` says of the saved model, and of how many starts."""
-    repeats = training.load_time_repeats
-    return {**measure_load_time(folders.model, repeats), "load_time_repeats": repeats}
+    """Return what `measure_load_time` says of the saved model, and of how many starts and predictions."""
+    repeats, predictions = training.load_time_repeats, training.single_image_predictions
+    return {
+        **measure_load_time(folders.model, repeats, predictions),
+        "load_time_repeats": repeats,
+        "single_image_predictions": predictions,
+    }
 
 
 def _completed(folders: RunFolders, training: TrainingParameters) -> RunRecord | None:

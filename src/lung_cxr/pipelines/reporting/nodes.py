@@ -63,8 +63,7 @@ def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFr
     """Test dynamic against traditional fine-tuning, and put the answer into a sentence."""
     from lung_cxr.report import comparison
 
-    exports = contracts.known_exports.validate(known_exports)
-    return comparison.compare_strategies(run_evaluations, synthetic=bool(exports["synthetic"].any()))
+    return comparison.compare_strategies(run_evaluations, synthetic=_any_synthetic(known_exports))
 
 
 def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -77,6 +76,28 @@ def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, 
         tabulate_strategy(run_evaluations, DYNAMIC),
         tabulate_all_strategies(run_evaluations),
     )
+
+
+def tabulate_words(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables 2 and 5, those of words: how images were augmented, and other studies with our best run below them."""
+    from lung_cxr.report.augmentation_table import tabulate_augmentation
+    from lung_cxr.report.methods_table import tabulate_methods
+
+    synthetic = _any_synthetic(known_exports)
+    return tabulate_augmentation(run_evaluations), tabulate_methods(run_evaluations, synthetic)
+
+
+def write_tables(
+    run_evaluations: dict[str, Any], table1_distribution: pd.DataFrame, known_exports: pd.DataFrame
+) -> list[str]:
+    """The paper's tables from our runs for a manuscript: each as Markdown and as LaTeX."""
+    from lung_cxr.report.numbered_tables import written_tables
+
+    return written_tables(run_evaluations, table1_distribution, _any_synthetic(known_exports))
+
+
+def _any_synthetic(known_exports: pd.DataFrame) -> bool:
+    return bool(contracts.known_exports.validate(known_exports)["synthetic"].any())
 
 
 def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any]:

@@ -10,8 +10,11 @@ from lung_cxr.pipelines.reporting.nodes import (
     draw_runs,
     evaluate_runs,
     tabulate_strategies,
+    tabulate_words,
     write_report,
+    write_tables,
 )
+from lung_cxr.report.titles import TABLE_TITLES
 
 
 def create_pipeline() -> Pipeline:
@@ -45,6 +48,18 @@ def create_pipeline() -> Pipeline:
                 "run_evaluations",
                 ["table3_traditional", "table4_dynamic", "table_strategies"],
                 name="tabulate_strategies",
+            ),
+            Node(
+                tabulate_words,
+                ["run_evaluations", "known_exports"],
+                ["table2_augmentation", "table5_methods"],
+                name="tabulate_words",
+            ),
+            Node(
+                write_tables,
+                ["run_evaluations", "table1_distribution", "known_exports"],
+                [f"{table}_{form}" for table in TABLE_TITLES for form in ("markdown", "latex")],
+                name="write_tables",
             ),
             Node(
                 draw_figures,
