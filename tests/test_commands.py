@@ -22,6 +22,7 @@ class Project:
             shutil.copy(source / name, folder / name)
         shutil.copytree(source / "conf", folder / "conf", ignore=shutil.ignore_patterns("credentials*"))
         shutil.copytree(source / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(source / "notebooks", folder / "notebooks")
 
     def kedro(self, *arguments: str, succeeds: bool = True, **variables: str) -> str:
         """Run `kedro <arguments>`; return what it printed, as one line without colours."""
@@ -38,6 +39,27 @@ class Project:
         printed = re.sub(r"\s+", " ", PLAIN.sub("", done.stdout + done.stderr))
         assert (done.returncode == 0) == succeeds, printed[-6000:]
         return printed
+
+    def notebook(self, name: str, executed: Path, **variables: str) -> set[str]:
+        """Run a notebook as Jupyter would, leave it with its outputs in `executed`; return the cells with a picture."""
+        import nbformat
+        from nbclient import NotebookClient
+
+        notebook = nbformat.read(self.folder / "notebooks" / name, as_version=4)
+        place = {"metadata": {"path": str(self.folder / "notebooks")}}
+        kernels = {"JUPYTER_RUNTIME_DIR": str(executed), "IPYTHONDIR": str(executed)}
+        environment = {**os.environ, **kernels, "PYTHONPATH": str(self.folder / "src"), **variables}
+        environment.pop("MPLBACKEND", None)  # Jupyter's own draws into the page
+        try:
+            NotebookClient(notebook, timeout=600, resources=place, kernel_name="python3").execute(env=environment)
+        finally:
+            nbformat.write(notebook, executed / name)
+        return {
+            cell["id"]
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+            if "image/png" in output.get("data", {})
+        }
 
     def table(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "data/test" / path)
@@ -206,6 +228,24 @@ def test_settings_are_tried_once(catalogue):
     printed = catalogue.kedro("run", "--env", "test", "--pipelines", "sensitivity")
     assert "5 of 5 runs are up to date" in printed
     assert catalogue.modified("07_model_output/sensitivity/*/seed_7/run_record.json") == records
+
+
+@pytest.mark.slow  # quick: test_notebooks.py
+def test_the_notebooks_run_on_what_the_commands_have_made(trained, tmp_path):
+    pictures = trained.notebook("01_explore_catalogue.ipynb", tmp_path, KEDRO_ENV="test")
+    assert pictures == {"mix-figure", "metrics-figure", "samples-figure"}
+    pictures = trained.notebook("02_read_a_run.ipynb", tmp_path, KEDRO_ENV="test")
+    assert pictures == {"curves", "confusion", "reliability", "grad-cam"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["01_explore_catalogue.ipynb", "02_read_a_run.ipynb"])
+def test_before_there_is_anything_to_see_a_notebook_says_what_to_run(project, tmp_path, name):
+    from nbclient.exceptions import CellExecutionError
+
+    empty = Project(project, tmp_path)
+    with pytest.raises(CellExecutionError, match=r"The environment demo has no .+ yet\. Run `make demo`"):
+        empty.notebook(name, tmp_path)
 
 
 @pytest.mark.slow
