@@ -1,5 +1,6 @@
 """Every command of the README, in order, from an empty data folder: a copy of the project in a folder of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -248,7 +249,20 @@ def test_before_there_is_anything_to_see_a_notebook_says_what_to_run(project, tm
         empty.notebook(name, tmp_path)
 
 
-@pytest.mark.slow
-def test_viz_builds_without_a_key(catalogue):
-    catalogue.kedro("viz", "build", KEDRO_ENV="test", LUNG_CXR_KEY="")
-    assert (catalogue.folder / "build/api/main").is_file()
+@pytest.mark.slow  # quick: test_configuration.py
+def test_viz_builds_without_a_key_folds_and_shows_no_patient(trained):
+    trained.kedro("run", "--env", "test", "--pipelines", "reporting")
+    trained.kedro("viz", "build", "--include-previews", KEDRO_ENV="test", LUNG_CXR_KEY="")
+    site = trained.folder / "build/api"
+    root = json.loads((site / "main").read_text())["modular_pipelines"]["__root__"]["children"]
+    assert [child["id"] for child in root if child["type"] == "task"] == []
+    assert {child["id"] for child in root if child["type"] == "modularPipeline"} > {
+        "ingestion",
+        "splitting",
+        "reporting",
+    }
+    shown = "".join(path.read_text() for path in site.rglob("*") if path.is_file())
+    for table_number_or_figure in ("paper_train", "candidate_pairs_across_subsets", "iVBORw0KGgo"):  # base64 of a PNG
+        assert table_number_or_figure in shown
+    keys = trained.table("03_primary/image_manifest.parquet")[["image_id", "patient_key", "study_key"]].to_numpy()
+    assert [key for key in keys.ravel() if key in shown] == []
