@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_ROOT := data/demo
+FOLDED := "http://127.0.0.1:4141/?types=nodes"
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -48,8 +49,9 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-viz: $(READY)  ## the lineage in a browser
-	$(BIN)/kedro viz run --env demo
+viz: $(READY)  ## the lineage in a browser, folded to its steps
+	@(for _ in {1..90}; do sleep 1; (: > /dev/tcp/127.0.0.1/4141) 2> /dev/null && exec $(BIN)/python -m webbrowser $(FOLDED); done) &
+	@$(BIN)/kedro viz run --env demo --no-browser
 
 clean-demo:  ## forget the demo's data
 	rm -rf $(DEMO_ROOT)

@@ -1,5 +1,6 @@
 """Every command of the README, in order, from an empty data folder: a copy of the project in a folder of its own."""
 
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ class Project:
             shutil.copy(source / name, folder / name)
         shutil.copytree(source / "conf", folder / "conf", ignore=shutil.ignore_patterns("credentials*"))
         shutil.copytree(source / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(source / "notebooks", folder / "notebooks")
 
     def kedro(self, *arguments: str, succeeds: bool = True, **variables: str) -> str:
         """Run `kedro <arguments>`; return what it printed, as one line without colours."""
@@ -38,6 +40,27 @@ class Project:
         printed = re.sub(r"\s+", " ", PLAIN.sub("", done.stdout + done.stderr))
         assert (done.returncode == 0) == succeeds, printed[-6000:]
         return printed
+
+    def notebook(self, name: str, executed: Path, **variables: str) -> set[str]:
+        """Run a notebook as Jupyter would, leave it with its outputs in `executed`; return the cells with a picture."""
+        import nbformat
+        from nbclient import NotebookClient
+
+        notebook = nbformat.read(self.folder / "notebooks" / name, as_version=4)
+        place = {"metadata": {"path": str(self.folder / "notebooks")}}
+        kernels = {"JUPYTER_RUNTIME_DIR": str(executed), "IPYTHONDIR": str(executed)}
+        environment = {**os.environ, **kernels, "PYTHONPATH": str(self.folder / "src"), **variables}
+        environment.pop("MPLBACKEND", None)  # Jupyter's own draws into the page
+        try:
+            NotebookClient(notebook, timeout=600, resources=place, kernel_name="python3").execute(env=environment)
+        finally:
+            nbformat.write(notebook, executed / name)
+        return {
+            cell["id"]
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+            if "image/png" in output.get("data", {})
+        }
 
     def table(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "data/test" / path)
@@ -208,7 +231,35 @@ def test_settings_are_tried_once(catalogue):
     assert catalogue.modified("07_model_output/sensitivity/*/seed_7/run_record.json") == records
 
 
+@pytest.mark.slow  # quick: test_notebooks.py
+def test_the_notebooks_run_on_what_the_commands_have_made(trained, tmp_path):
+    pictures = trained.notebook("01_explore_catalogue.ipynb", tmp_path, KEDRO_ENV="test")
+    assert pictures == {"mix-figure", "metrics-figure", "samples-figure"}
+    pictures = trained.notebook("02_read_a_run.ipynb", tmp_path, KEDRO_ENV="test")
+    assert pictures == {"curves", "confusion", "reliability", "grad-cam"}
+
+
 @pytest.mark.slow
-def test_viz_builds_without_a_key(catalogue):
-    catalogue.kedro("viz", "build", KEDRO_ENV="test", LUNG_CXR_KEY="")
-    assert (catalogue.folder / "build/api/main").is_file()
+@pytest.mark.parametrize("name", ["01_explore_catalogue.ipynb", "02_read_a_run.ipynb"])
+def test_before_there_is_anything_to_see_a_notebook_says_what_to_run(project, tmp_path, name):
+    from nbclient.exceptions import CellExecutionError
+
+    empty = Project(project, tmp_path)
+    with pytest.raises(CellExecutionError, match=r"The environment demo has no .+ yet\. Run `make demo`"):
+        empty.notebook(name, tmp_path)
+
+
+@pytest.mark.slow  # quick: test_configuration.py
+def test_viz_builds_without_a_key_folds_and_shows_no_patient(trained):
+    trained.kedro("run", "--env", "test", "--pipelines", "reporting")
+    trained.kedro("viz", "build", "--include-previews", KEDRO_ENV="test", LUNG_CXR_KEY="")
+    site = trained.folder / "build/api"
+    first_picture = json.loads((site / "main").read_text())["modular_pipelines"]["__root__"]["children"]
+    boxes = {child["id"] for child in first_picture if child["type"] == "modularPipeline"}
+    assert {"ingestion", "splitting", "mobilenet", "reporting"} <= boxes
+    assert "task" not in {child["type"] for child in first_picture}
+    shown = "".join(path.read_text() for path in site.rglob("*") if path.is_file())
+    for table_number_or_figure in ("paper_train", "candidate_pairs_across_subsets", "iVBORw0KGgo"):  # base64 of a PNG
+        assert table_number_or_figure in shown
+    keys = trained.table("03_primary/image_manifest.parquet")[["image_id", "patient_key", "study_key"]].to_numpy()
+    assert [key for key in keys.ravel() if key in shown] == []

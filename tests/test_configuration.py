@@ -13,6 +13,13 @@ from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, BASELINES, RUNS, STRA
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 
 ENVIRONMENTS = ("base", "demo", "public_cxr", "test", "tuned")
+STEPS = {"ingestion", "splitting", "reporting"}  # of the default pipeline, beside the backbones
+PREVIEWED = {  # by Kedro-Viz: counts, tables and figures in which nobody has a row
+    *("withdrawals", "refresh_counts", "fault_check", "ingestion_summary", "refresh_report", "reported_counts"),
+    *("leak_check", "pixel_arrays", "table1_distribution", "withdrawal_report"),
+    *("table2_augmentation", "table3_traditional", "table4_dynamic", "table5_methods", "table_strategies"),
+    *("comparison", "figure_{name}", "sensitivity_table"),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,7 +82,7 @@ def test_the_default_pipeline_never_draws_a_synthetic_hospital(pipelines):
 
 def test_the_demo_trains_one_backbone(pipelines):
     namespaces = {node.namespace for node in pipelines["demo"].nodes if node.namespace}
-    assert namespaces == {f"mobilenet.{strategy}" for strategy in STRATEGIES}
+    assert namespaces - STEPS == {f"mobilenet.{strategy}" for strategy in STRATEGIES}
 
 
 def test_every_run_of_the_grid_is_a_namespace(pipelines):
@@ -85,8 +92,16 @@ def test_every_run_of_the_grid_is_a_namespace(pipelines):
 
 
 def test_the_default_pipeline_trains_what_the_paper_compares_and_nothing_else(pipelines):
-    trained = {node.namespace for node in pipelines["__default__"].nodes if node.namespace}
+    trained = {node.namespace for node in pipelines["__default__"].nodes} - STEPS
     assert trained == {run.namespace for run in RUNS}
+
+
+def test_folded_kedro_viz_has_a_box_for_every_step_and_every_backbone(pipelines):
+    boxes = {node.namespace.split(".")[0] for node in pipelines["__default__"].nodes}
+    assert boxes == {*STEPS, *BACKBONES}
+    for step in STEPS:
+        assert {node.namespace for node in pipelines[step].nodes} == {step}
+        assert [name for name in pipelines[step].datasets() if name.startswith(f"{step}.")] == []
 
 
 def test_reporting_waits_for_the_baselines_of_the_same_command_through_one_entry(pipelines):
@@ -142,14 +157,27 @@ def test_a_previous_entry_reads_the_path_its_namesake_writes(config):
         assert (entry["dataset"]["type"], entry["dataset"]["filepath"]) == (now["type"], now["filepath"])
 
 
-def test_every_result_has_a_layer_and_nothing_patient_level_is_previewed(config):
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_result_has_a_layer_and_nothing_patient_level_is_previewed(config, environment):
     """Folders and what an earlier run left behind have no layer: as inputs, they would make a circle of the layers."""
-    for name, entry in config("base")["catalog"].items():
+    entries = config(environment)["catalog"]
+    assert set(entries) >= PREVIEWED
+    for name, entry in entries.items():
         viz = entry["metadata"]["kedro-viz"]
         is_state = entry["type"].endswith(("FolderDataset", "OptionalDataset"))
         assert ("layer" in viz) != is_state, name
-        if viz.get("layer") != "reporting":
-            assert viz["preview"] is False, name
+        assert viz.get("preview") is (None if name in PREVIEWED else False), name
+
+
+def test_every_dataset_of_every_pipeline_has_its_layer_and_preview_through_the_patterns_too(pipelines, catalogue):
+    resolved = catalogue("base")
+    for name in _persistent_names(pipelines):
+        dataset = resolved.get(name)
+        viz = dataset.metadata["kedro-viz"]
+        assert viz.get("preview") is False or hasattr(dataset, "preview"), name
+        assert "layer" in viz or viz["preview"] is False, name
+        if type(dataset).__name__ == "CSVDataset" and "preview" not in viz:
+            assert viz["preview_args"]["nrows"] > len(RUNS + BASELINE_RUNS), f"{name} would be cut"
 
 
 def test_layers_follow_each_other_without_a_circle(pipelines, catalogue):
