@@ -284,7 +284,7 @@ def test_telemetry_is_off(project):
 
 def test_the_lock_is_pinned_hashed_and_names_no_index(project):
     lock = (project / "requirements.lock").read_text()
-    assert "http" not in lock.replace("httptools", "")
+    assert "://" not in lock
     assert "--index-url" not in lock
     assert "--find-links" not in lock
     requirements = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
