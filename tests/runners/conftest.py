@@ -23,4 +23,4 @@ def cluster():
 
 @pytest.fixture
 def runner(cluster):
-    return DaskRunner(address=cluster.scheduler_address)
+    return DaskRunner(address=cluster)

@@ -61,23 +61,24 @@ def test_fourteen_trainings_never_meet_on_one_gpu(runner, catalog):
         Pipeline([Node(look_around, "start", name, name=f"train_{name}", tags="gpu") for name in names]), catalog
     )
     runs = sorted((catalog.load(name) for name in names), key=lambda run: run["began"])
-    assert len({run["process"] for run in runs}) == 1
+    assert len({run["parent"] for run in runs}) == 1, "the one worker with a GPU"
+    assert len({run["process"] for run in runs}) == 14, "each in a process of its own"
     assert all(earlier["ended"] <= later["began"] for earlier, later in pairwise(runs))
 
 
 def test_without_a_declared_gpu_training_is_refused_unless_it_is_optional(catalog):
     pipeline = Pipeline([Node(look_around, "start", "a", name="train", tags="gpu")])
-    with local_cluster(workers=1, gpus=0) as cluster:
+    with local_cluster(workers=1, gpus=0) as address:
         with pytest.raises(ValueError, match=r"1 nodes need a GPU \(train\); found 1 workers .* gpu=optional"):
-            DaskRunner(address=cluster.scheduler_address).run(pipeline, catalog)
+            DaskRunner(address=address).run(pipeline, catalog)
         assert not catalog.exists("a")
-        DaskRunner(address=cluster.scheduler_address, gpu="optional").run(pipeline, catalog)
+        DaskRunner(address=address, gpu="optional").run(pipeline, catalog)
     assert catalog.exists("a")
 
 
 def test_a_failed_node_is_named_with_its_error_and_the_way_to_go_on(runner, catalog, caplog):
     pipeline = Pipeline([Node(look_around, "start", "a", name="good"), Node(fail, "a", "b", name="bad")])
-    with pytest.raises(KeyError, match="found 4 things, expected none") as raised:
+    with pytest.raises(KeyError, match="found something, expected nothing") as raised:
         runner.run(pipeline, catalog)
     assert "in fail" in str(raised.value.__cause__), "where on the worker"
     assert "Node bad failed" in caplog.messages
@@ -89,10 +90,22 @@ def test_the_node_of_a_lost_worker_runs_again(runner, catalog):
     assert catalog.load("a")["process"] != os.getpid()
 
 
+def test_a_training_whose_process_dies_is_begun_again_by_its_worker(runner, catalog, caplog):
+    runner.run(Pipeline([Node(die_once, "place", "a", name="dies_once", tags="gpu")]), catalog)
+    assert catalog.load("a")["process"] != os.getpid()
+    assert "The process of dies_once died (exit code -9, attempt 1 of 3)" in caplog.messages
+
+
+def test_an_error_of_a_training_arrives_as_it_is(runner, catalog):
+    catalog.save("a", {})
+    with pytest.raises(KeyError, match="found something, expected nothing"):
+        runner.run(Pipeline([Node(fail, "a", "b", name="bad", tags="gpu")]), catalog)
+
+
 def test_ctrl_c_stops_nodes_that_run_and_the_workers_are_there_again(cluster, catalog, tmp_path):
     node = Node(go_on_for_ever, "place", "a", name="endless")
-    with Client(cluster.scheduler_address, set_as_default=False) as client:
-        executor = ClusterExecutor(client, {})
+    with Client(cluster, set_as_default=False) as client:
+        executor = ClusterExecutor(client, "lung_cxr", {})
         executor.submit(Task(node, catalog, is_async=False, hook_manager=_NullPluginManager()))
         while not (tmp_path / "was here").exists():
             time.sleep(0.05)
@@ -115,4 +128,4 @@ def test_parameters_that_make_no_sense_are_refused(parameters):
 
 def test_more_gpus_than_workers_are_refused():
     with pytest.raises(ValueError, match="Found 1 workers and 2 GPUs"):
-        local_cluster(workers=1, gpus=2)
+        local_cluster(workers=1, gpus=2).__enter__()

@@ -19,9 +19,9 @@ from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
 from pluggy import PluginManager
 
-from lung_cxr.runners.executor import GPU, ClusterExecutor
+from lung_cxr.runners.executor import ClusterExecutor
 from lung_cxr.runners.local_cluster import local_cluster
-from lung_cxr.runners.on_worker import ProjectOnWorker
+from lung_cxr.runners.on_worker import GPU, ProjectOnWorker
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ PATIENCE = 60.0  # seconds until the first worker must be there
 class DaskRunner(AbstractRunner):
     """Runs each node on a worker of a Dask cluster.
 
-    Nodes tagged `gpu` go to workers that declare the resource `GPU`, as many at a time as they declare.
+    Nodes tagged `gpu` go to workers that declare the resource `GPU`, as many at a time as they declare, each in a
+    process of its own.
 
     Args:
         address: Of the scheduler, `tcp://…` or `tls://…`; none: a cluster on this machine for the length of the run.
@@ -81,7 +82,7 @@ class DaskRunner(AbstractRunner):
         """
         refuse_unpersisted(pipeline, catalog)
         with ExitStack() as stack:
-            address = self._address or stack.enter_context(local_cluster(self._workers, self._gpus)).scheduler_address
+            address = self._address or stack.enter_context(local_cluster(self._workers, self._gpus))
             logging.getLogger("distributed").setLevel(
                 logging.WARNING
             )  # who connects to whom is for the scheduler's own log
@@ -90,7 +91,7 @@ class DaskRunner(AbstractRunner):
             client.register_plugin(ProjectOnWorker(str(PACKAGE_NAME)))
             client.forward_logging(level=logging.INFO)
             log.info("Cluster %s: %s", address, _in_words(client))
-            self._executor = ClusterExecutor(client, self._resources_of_gpu_nodes(pipeline, client))
+            self._executor = ClusterExecutor(client, str(PACKAGE_NAME), self._resources_of_gpu_nodes(pipeline, client))
             super()._run(pipeline, catalog, hook_manager, run_id)
 
     def _get_executor(self, max_workers: int) -> Executor | None:  # noqa: ARG002

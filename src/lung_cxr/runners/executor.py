@@ -10,12 +10,9 @@ from distributed import Client
 from distributed import Future as Sent
 from kedro.runner.task import Task
 
-from lung_cxr.runners.on_worker import Failure, WorkerTraceback, run_node
+from lung_cxr.runners.on_worker import GPU, Failure, WorkerTraceback, run_node
 
 log = logging.getLogger(__name__)
-
-GPU = "gpu"
-"""Tag of the nodes that train or predict on images."""
 
 
 class ClusterExecutor(Executor):
@@ -23,11 +20,13 @@ class ClusterExecutor(Executor):
 
     Args:
         client: Of the cluster.
+        package: Name of the project's package.
         resources_of_gpu_nodes: What nodes tagged `gpu` ask a worker for; empty: nothing.
     """
 
-    def __init__(self, client: Client, resources_of_gpu_nodes: dict[str, float]):
+    def __init__(self, client: Client, package: str, resources_of_gpu_nodes: dict[str, float]):
         self._client = client
+        self._package = package
         self._resources_of_gpu_nodes = resources_of_gpu_nodes
         self._sent: dict[str, tuple[Sent, Future]] = {}
 
@@ -38,6 +37,7 @@ class ClusterExecutor(Executor):
         sent = self._client.submit(
             run_node,
             Task(node=node, catalog=task.catalog, is_async=task.is_async, run_id=task.run_id),
+            self._package,
             key=key,
             pure=False,
             resources=self._resources_of_gpu_nodes if GPU in node.tags else None,
@@ -74,10 +74,11 @@ class ClusterExecutor(Executor):
     def _stop(self, running: dict[str, str]) -> None:
         """Nobody can interrupt a thread of a worker: the process goes, and its nanny starts another.
 
-        Left alone, a training would go on without us, beside the one that the next command begins.
+        Left alone, a training would go on without us, beside the one that the next command begins. It takes the loss of
+        its worker as SIGTERM, and ends with a checkpoint.
         """
         if running:
-            log.warning("Stopping %d nodes; trainings go on from their last checkpoints next time", len(running))
+            log.warning("Stopping %d nodes; trainings leave a checkpoint", len(running))
             self._client.cancel([self._sent[key][0] for key in running])
             self._client.restart_workers(sorted(set(running.values())), raise_for_error=False)
 

@@ -4,6 +4,7 @@ import logging
 import pickle
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import current_process
 from traceback import format_exception
 
 import joblib
@@ -16,7 +17,12 @@ from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
+from lung_cxr.runners.own_process import in_own_process
+
 log = logging.getLogger(__name__)
+
+GPU = "gpu"
+"""Tag of the nodes that train or predict on images."""
 
 
 class ProjectOnWorker(WorkerPlugin):
@@ -32,13 +38,27 @@ class ProjectOnWorker(WorkerPlugin):
         self._package = package
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002
-        """Configure the project; its log goes to who gave the command, and progress bars nowhere."""
-        configure_project(self._package)
-        root = logging.getLogger()
-        for handler in [handler for handler in root.handlers if isinstance(handler, RichHandler)]:
-            root.removeHandler(handler)
-        logging.getLogger("lung_cxr").setLevel(logging.INFO)
-        rich.reconfigure(quiet=True)
+        """Configure the project; its log goes to who gave the command.
+
+        Raises:
+            RuntimeError: The worker may not start processes; how to let it.
+        """
+        if current_process().daemon:
+            raise RuntimeError(
+                "Found a worker that may start no processes; expected one that can train and read files in processes "
+                "beside it, so that a crash there is not its own: start workers with "
+                "DASK_DISTRIBUTED__WORKER__DAEMON=False"
+            )
+        become_project(self._package)
+
+
+def become_project(package: str) -> None:
+    """Configure the project in this process; who gave the command has its log, and progress bars are drawn nowhere."""
+    handlers = logging.getLogger().handlers
+    configure_project(package)
+    logging.getLogger().handlers = [kept for kept in handlers if not isinstance(kept, RichHandler)]
+    logging.getLogger(package).setLevel(logging.INFO)
+    rich.reconfigure(quiet=True)
 
 
 @dataclass(frozen=True)
@@ -61,16 +81,31 @@ class WorkerTraceback(Exception):  # noqa: N818  shown as the cause of the error
         return f"\n{self.args[0]}"
 
 
-def run_node(task: Task) -> Node | Failure:
-    """Run one node here; what it hands to joblib runs on the whole cluster.
+def run_node(task: Task, package: str) -> Node | Failure:
+    """Run one node on this worker, or on a GPU in a process beside it; what it hands to joblib runs on all workers.
 
     A failure is an answer: distributed 2026.8 loses exceptions with long tracebacks, and the client waits for ever.
     """
-    log.info("%s on worker %s", task.node.name, get_worker().name)
+    name = task.node.name
+    log.info("%s on worker %s", name, get_worker().name)
+    if GPU not in task.node.tags:
+        with joblib.parallel_config(backend="dask"):
+            return _outcome(task)
+    try:
+        return in_own_process(_run_alone, task, package, name=name)
+    except RuntimeError as error:
+        return Failure(error, "".join(format_exception(error)))
+
+
+def _run_alone(task: Task, package: str) -> Node | Failure:
+    become_project(package)
+    return _outcome(task)
+
+
+def _outcome(task: Task) -> Node | Failure:
     try:
         task.hook_manager = hooks()
-        with joblib.parallel_config(backend="dask"):
-            return task.execute()
+        return task.execute()
     except Exception as error:
         return Failure(_that_travels(error), "".join(format_exception(error)))
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import current_process, get_context
+from multiprocessing import get_context
 from pathlib import Path
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -70,16 +70,7 @@ _of_thread = threading.local()
 def _observe_beside_worker(
     observer: Observer, image_id: str, path: Path | None, previous: Observation | None
 ) -> Observation:
-    """Read one file on a worker of a cluster, by the reader of this thread.
-
-    Raises:
-        RuntimeError: The worker may not start processes; how to let it.
-    """
-    if current_process().daemon:
-        raise RuntimeError(
-            "Found a worker that may start no processes, expected one that can read a file in a process of its own, so "
-            "that a broken file ends only that: start workers with DASK_DISTRIBUTED__WORKER__DAEMON=False"
-        )
+    """Read one file on a worker of a cluster, by the reader of this thread."""
     if not hasattr(_of_thread, "reader"):
         _of_thread.reader = Reader()
     return _of_thread.reader.observe(observer, image_id, path, previous)
