@@ -18,6 +18,7 @@ from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
 from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import TrainingParameters
+from lung_cxr.training.alone import alone
 from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.experiment import Experiment
@@ -60,21 +61,26 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
         The record of each run that has a new one, finished or failed.
     """
     for seed in experiment.training.seeds:
-        folders, identity = folders_of_seed(seed), experiment.identity(seed)
+        folders = folders_of_seed(seed)
         title = f"{experiment.backbone_name}, {experiment.strategy_name}, seed {seed}"
-        try:
-            record = train_run(experiment, seed, folders, title)
-            write_model_card(record or folders.stored_record(), experiment.training.variant, folders.model_card)
-        except Exception as error:
-            log.error("%s failed", title, exc_info=True)
-            record = record_of_failure(folders, identity, error)
-            if record is not None:
-                yield record
-            continue
+        with alone(folders.model.parent, title):
+            yield from _train_seed(experiment, seed, folders, title)
+
+
+def _train_seed(experiment: Experiment, seed: int, folders: RunFolders, title: str) -> Iterator[RunRecord]:
+    try:
+        record = train_run(experiment, seed, folders, title)
+        write_model_card(record or folders.stored_record(), experiment.training.variant, folders.model_card)
+    except Exception as error:
+        log.error("%s failed", title, exc_info=True)
+        record = record_of_failure(folders, experiment.identity(seed), error)
         if record is not None:
             yield record
-        folders.forget_failure()
-        folders.checkpoints.remove()
+        return
+    if record is not None:
+        yield record
+    folders.forget_failure()
+    folders.checkpoints.remove()
 
 
 def record_of_failure(folders: RunFolders, plan: Identity, error: Exception) -> RunRecord | None:

@@ -15,6 +15,7 @@ from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import TrainingParameters
+from lung_cxr.training.alone import alone
 from lung_cxr.training.feed import InferenceFeed, SplitImages
 from lung_cxr.training.file_names import FROZEN_FEATURE_PREDICTIONS, IDENTITY, LOGISTIC_REGRESSION
 from lung_cxr.training.frozen.cut import FrozenPrefix, frozen_cuts
@@ -39,16 +40,17 @@ def leave_yardstick(
     penalties = training.logistic_regression.inverse_penalties
     identity = {**data, "features_sha256": prefix.sha256(), "inverse_penalties": penalties}
     folder = outputs / LOGISTIC_REGRESSION
-    if _stored(folder / IDENTITY) == identity and (folder / FROZEN_FEATURE_PREDICTIONS).exists():
-        return
-    log.info("Fitting a logistic regression on the frozen features of %d images", len(images.split))
-    predictions = frozen_feature_predictions(
-        pooled_features(prefix, images, training.batch_size), images.split, penalties
-    )
-    with written_whole(folder / FROZEN_FEATURE_PREDICTIONS) as unfinished:
-        predictions.to_parquet(unfinished, index=False)
-    with written_whole(folder / IDENTITY) as unfinished:
-        unfinished.write_text(json.dumps(identity, indent=2) + "\n")
+    with alone(folder, "Logistic regression on frozen features"):
+        if _stored(folder / IDENTITY) == identity and (folder / FROZEN_FEATURE_PREDICTIONS).exists():
+            return
+        log.info("Fitting a logistic regression on the frozen features of %d images", len(images.split))
+        predictions = frozen_feature_predictions(
+            pooled_features(prefix, images, training.batch_size), images.split, penalties
+        )
+        with written_whole(folder / FROZEN_FEATURE_PREDICTIONS) as unfinished:
+            predictions.to_parquet(unfinished, index=False)
+        with written_whole(folder / IDENTITY) as unfinished:
+            unfinished.write_text(json.dumps(identity, indent=2) + "\n")
 
 
 def pooled_features(prefix: FrozenPrefix, images: SplitImages, batch_size: int) -> np.ndarray:

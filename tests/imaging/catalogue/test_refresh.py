@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from lung_cxr.imaging.catalogue import refresh
+from lung_cxr.imaging.catalogue import readers, refresh
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, Observation, Observer
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
@@ -190,7 +190,7 @@ class MortalObserver(Observer):
 @pytest.mark.parametrize("harm", ["deadly", "endless"])
 def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch, harm):
     files[IDS[3]].write_bytes(harm.encode())
-    monkeypatch.setattr(refresh, "CPU_SECONDS", 1)
+    monkeypatch.setattr(readers, "CPU_SECONDS", 1)
     mortal = MortalObserver(**vars(observer))
     plan = plan_refresh(files, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
