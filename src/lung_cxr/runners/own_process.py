@@ -6,6 +6,7 @@ memory, of the device above all, that is given back when it ends.
 
 import logging
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from logging.handlers import QueueHandler
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
+
+import cloudpickle
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ def in_own_process(function: Callable[..., Any], *arguments: Any, name: str) -> 
 
     Args:
         function: Importable from its module.
-        *arguments: Anything that can be pickled.
+        *arguments: Anything that cloudpickle can pickle: Kedro's commands make their catalogue's class as they run.
         name: Of what is run, for the log.
 
     Raises:
@@ -47,7 +50,7 @@ def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[
     """Return what the process sent last, and how it ended."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(theirs, function, arguments))
+    process = context.Process(target=_serve, args=(theirs, cloudpickle.dumps((function, arguments))))
     process.start()
     theirs.close()
     outcome = None
@@ -75,10 +78,11 @@ class ToWorker(QueueHandler):
         self._pipe.send(record)
 
 
-def _serve(worker: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(worker: Connection, call: bytes) -> None:
     """Be the process: call the function, send what it returns."""
     threading.Thread(target=_end_with_worker, daemon=True).start()
     logging.getLogger().handlers = [ToWorker(worker)]
+    function, arguments = pickle.loads(call)
     worker.send(function(*arguments))
 
 
