@@ -149,8 +149,8 @@ class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]
 
     def load(self) -> dict[str, list[RunResult]]:
         """Return name of the run → its seeds, of all that have a record; empty where nothing was ever started."""
-        folders = local_folder(self._filepath, [f"{self._backbone}-*/seed_*/*"]).glob(f"{self._backbone}-*")
-        names = sorted(folder.name for folder in folders if folder.is_dir())
+        folder = local_folder(self._filepath, [f"{self._backbone}-*/seed_*/*", "!*/superseded/*"])
+        names = sorted(runs.name for runs in folder.glob(f"{self._backbone}-*") if runs.is_dir())
         loaded = {name: self._runs(name).load() for name in names}
         return {name: seeds for name, seeds in loaded.items() if seeds}
 

@@ -5,7 +5,7 @@ copy, and what they changed is sent to the store. The store is what counts: a mi
 command uses it.
 """
 
-from lung_cxr.mirror.current import current, fetch_later, is_fetched_later, local_folder, sent_in_order, taken
+from lung_cxr.mirror.process import current, fetch_later, is_fetched_later, local_folder, sent_in_order, taken
 from lung_cxr.mirror.selection import Selection
 from lung_cxr.mirror.store import is_remote
 

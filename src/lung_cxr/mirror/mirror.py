@@ -116,8 +116,7 @@ class Mirror:
         for key, status in statuses.items():
             copy = self._copies.get(key)
             if not is_cache(key) and not (copy and copy.is_still(status)):
-                (self._files / key).unlink()
-                self._copies.forget([key])
+                self._drop([key])
         self._copies.forget(set(self._copies.below("")) - statuses.keys())
 
     def _known(self, url: str) -> str:
@@ -161,6 +160,7 @@ class Mirror:
     def _drop(self, keys: Iterable[str]) -> None:
         for key in list(keys):
             (self._files / key).unlink(missing_ok=True)
+            _remove_empty(self._files / key, self._files)
             self._copies.forget([key])
 
     def _date(self, there: dict[str, store.Stored]) -> None:
@@ -201,6 +201,14 @@ def _below(folder: Path, root: Path) -> Iterator[tuple[str, os.stat_result]]:
                     yield Path(entry.path).relative_to(root).as_posix(), entry.stat()
                 except FileNotFoundError:  # deleted meanwhile
                     continue
+
+
+def _remove_empty(path: Path, root: Path) -> None:
+    """Remove the folders that a file has left empty, as a store has none: an export without files is no export."""
+    for folder in path.parents:
+        if folder == root or any(folder.iterdir()):
+            return
+        folder.rmdir()
 
 
 def _emptied_ns(path: Path) -> int:

@@ -36,10 +36,11 @@ def taken() -> Mirror | None:
 
 
 def give_back() -> None:
-    """Leave the mirror to the next process, as its end would."""
-    mirror, lock = _taken.pop(os.getpid())
-    mirror.close()
-    lock.release()
+    """Leave the mirror to the next process, as the end of this one would."""
+    if os.getpid() in _taken:
+        mirror, lock = _taken.pop(os.getpid())
+        mirror.close()
+        lock.release()
 
 
 def fetch_later(later: bool) -> None:
