@@ -97,7 +97,6 @@ def test_an_unchanged_mirror_sends_nothing(folder, mirror, monkeypatch):
 
 
 def test_changes_are_sent_in_the_order_in_which_they_were_made(folder, mirror, store, monkeypatch):
-    monkeypatch.setattr("lung_cxr.mirror.mirror.AT_ONCE", 1)
     order = sent(monkeypatch)
     for name in ("zuerst", "model.keras", "checkpoint_2", "run_record.json"):
         (folder / "06_models/a" / name).write_bytes(name.encode())
@@ -186,6 +185,26 @@ def test_in_the_background_only_folders_that_ask_for_it_are_sent(mirror, store):
     assert store.names == ["06_models/checkpoint"]
     mirror.push()
     assert store.names == ["05_model_input/pixels_32.npy", "06_models/checkpoint"]
+
+
+def test_nothing_is_sent_before_what_was_written_before_it(folder, mirror, store, monkeypatch):
+    """A table under new names must not be there without the mark that says so."""
+    from lung_cxr.mirror import store as to_store
+
+    for name in ("mark", "table"):
+        (folder / name).write_bytes(b"new")
+        time.sleep(0.02)
+    send = to_store.send
+
+    def no_mark(path, url):
+        if path.name == "mark":
+            raise ConnectionError
+        return send(path, url)
+
+    monkeypatch.setattr(to_store, "send", no_mark)
+    with pytest.raises(ConnectionError):
+        mirror.push()
+    assert "table" not in store.names
 
 
 def test_a_file_that_could_not_be_sent_is_sent_the_next_time(folder, mirror, store, monkeypatch):

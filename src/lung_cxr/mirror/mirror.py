@@ -34,6 +34,11 @@ class Change(NamedTuple):
     is_deletion: bool
     key: str
 
+    @property
+    def at_once(self) -> int:
+        """How many of its kind may be on the way: images do not wait for each other, all else does."""
+        return AT_ONCE if self.key.endswith(".png") else 1
+
 
 class Mirror:
     """A folder that one process has to itself.
@@ -100,9 +105,9 @@ class Mirror:
         with self._busy:
             folders = [folder for folder, always in self._shared.items() if always or not in_background]
             changes = sorted(self._changes(folders))
-            for is_deletion, group in groupby(changes, lambda change: change.is_deletion):
+            for (is_deletion, at_once), group in groupby(changes, lambda change: (change.is_deletion, change.at_once)):
                 keys = [change.key for change in group]
-                self._delete(keys) if is_deletion else self._send(keys)
+                self._delete(keys, at_once) if is_deletion else self._send(keys, at_once)
         if changes:
             logger.info("Sent %d changed files to the store", len(changes))
 
@@ -151,7 +156,7 @@ class Mirror:
         def take(key: str) -> bool:
             return store.fetch(self._url(key), self._files / key, there[key].modified_ns)
 
-        for key, found in zip(keys, _at_once(take, keys), strict=True):
+        for key, found in zip(keys, _do(take, keys, AT_ONCE), strict=True):
             if found:
                 self._copies.put(key, (self._files / key).stat(), there[key].signature)
         if keys:
@@ -170,7 +175,7 @@ class Mirror:
                 os.utime(path, ns=(file.modified_ns, file.modified_ns))
                 self._copies.put(key, path.stat(), file.signature)
 
-    def _send(self, keys: list[str]) -> None:
+    def _send(self, keys: list[str], at_once: int) -> None:
         def send(key: str) -> tuple[os.stat_result, str] | None:
             path = self._files / key
             try:
@@ -179,12 +184,12 @@ class Mirror:
             except FileNotFoundError:  # deleted since: the next time
                 return None
 
-        for key, sent in zip(keys, _at_once(send, keys), strict=True):
+        for key, sent in zip(keys, _do(send, keys, at_once), strict=True):
             if sent:
                 self._copies.put(key, *sent)
 
-    def _delete(self, keys: list[str]) -> None:
-        for key, _ in zip(keys, _at_once(lambda key: store.delete(self._url(key)), keys), strict=True):
+    def _delete(self, keys: list[str], at_once: int) -> None:
+        for key, _ in zip(keys, _do(lambda key: store.delete(self._url(key)), keys, at_once), strict=True):
             self._copies.forget([key])
 
 
@@ -216,7 +221,10 @@ def _emptied_ns(path: Path) -> int:
     return next(folder.stat().st_mtime_ns for folder in path.parents if folder.is_dir())
 
 
-def _at_once(do: Callable[[Given], Found], items: list[Given]) -> Iterator[Found]:
-    """Do it for several items at a time, begun in their order; results in their order."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield from pool.map(do, items)
+def _do(what: Callable[[Given], Found], items: list[Given], at_once: int) -> Iterator[Found]:
+    """Do it for one item after the other, up to the first that fails, or for several at a time; results in order."""
+    if at_once == 1:
+        yield from map(what, items)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        yield from pool.map(what, items)
