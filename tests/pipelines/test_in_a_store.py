@@ -50,7 +50,11 @@ class InStore(Project):
     def objects(self, pattern):
         """Name → ETag and time of all objects that match."""
         found = self.files.glob(f"{ROOT}/{pattern}", detail=True)
-        return {name.removeprefix("bucket/data/"): (o["ETag"], o["LastModified"]) for name, o in found.items()}
+        return {
+            name.removeprefix("bucket/data/"): (details["ETag"], details["LastModified"])
+            for name, details in found.items()
+            if details["type"] == "file"
+        }
 
     def mirrored(self, pattern):
         """Names of all files of the mirrors that match."""
@@ -131,6 +135,19 @@ def test_a_finished_run_is_skipped_on_another_machine_which_gets_only_what_it_ne
     in_store.wipe()
     in_store.kedro(*TRAINING, "mobilenet.traditional")
     assert in_store.mirrored("06_models/mobilenet/dynamic/seed_7/*") == []
+
+
+def test_new_images_get_the_probabilities_of_a_run(in_store):
+    export = next(iter(in_store.files.glob(f"{ROOT}/01_raw/exports/*/SYNTHETIC"))).rsplit("/", 1)[0]
+    in_store.files.copy(export, f"{ROOT}/01_raw/new_images", recursive=True)
+    in_store.wipe()
+    printed = in_store.kedro(
+        "run", "--env", "test", "--pipelines", "predict", "--params", "predict.run=mobilenet/dynamic/seed_7"
+    )
+    assert "files have probabilities" in printed
+    keys = pd.read_csv(in_store.files.open(f"{ROOT}/01_raw/new_images/file_keys.csv"))
+    assert len(in_store.table("07_model_output/new_images/probabilities.parquet")) == len(keys)
+    assert in_store.mirrored("06_models/**/*.keras") == ["model.keras"]
 
 
 def test_a_run_whose_machine_is_lost_goes_on_from_its_checkpoint_on_another(in_store):
