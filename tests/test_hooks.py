@@ -1,8 +1,8 @@
 """One refresh at a time, and what is said at its end: the hooks around real pipelines, with nodes that do nothing."""
 
-from types import SimpleNamespace
-
+import click
 import pytest
+from click.testing import CliRunner
 from kedro.io import DataCatalog
 
 from lung_cxr.hooks import RefreshReportHook, SolePredictionHook, SoleWriterHook
@@ -21,7 +21,19 @@ def intermediate(tmp_path, monkeypatch):
 
 @pytest.fixture
 def catalogue(intermediate):
-    return SimpleNamespace(load={"refresh_journal": intermediate / "refresh_journal"}.__getitem__)
+    return catalogue_in(str(intermediate))
+
+
+def catalogue_in(intermediate):
+    fingerprint = {"type": "lung_cxr.datasets.WholeTextDataset", "filepath": f"{intermediate}/{FINGERPRINT}"}
+    folder = {"type": "lung_cxr.datasets.FolderDataset"}
+    return DataCatalog.from_config(
+        {
+            "intermediate_folder": {**folder, "filepath": intermediate},
+            "new_images_workplace": {**folder, "filepath": f"{intermediate}/new_images"},
+            "previous_key_fingerprint": {"type": "lung_cxr.datasets.OptionalDataset", "dataset": fingerprint},
+        }
+    )
 
 
 def is_free(intermediate):
@@ -82,8 +94,7 @@ def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(interme
 
 
 @pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
-def test_one_prediction_at_a_time_and_no_refresh_waits_for_it(intermediate, catalogue, tmp_path, end):
-    catalogue.load = {"new_images_workplace": tmp_path / "new_images"}.__getitem__
+def test_one_prediction_at_a_time_and_no_refresh_waits_for_it(intermediate, catalogue, end):
     first, second = SolePredictionHook(), SolePredictionHook()
     first.before_pipeline_run(predict.create_pipeline(), catalogue)
     assert is_free(intermediate)
@@ -92,6 +103,34 @@ def test_one_prediction_at_a_time_and_no_refresh_waits_for_it(intermediate, cata
     getattr(first, end)()
     second.before_pipeline_run(predict.create_pipeline(), catalogue)
     second.after_pipeline_run()
+
+
+@pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
+def test_in_a_store_too_nothing_begins_while_another_refresh_runs(store, pipeline):
+    first, second = SoleWriterHook(), SoleWriterHook()
+    first.before_pipeline_run(REFRESH, catalogue_in(f"{store.url}/02_intermediate"))
+    with pytest.raises(CatalogueInUseError, match=r"on machine .*mirror unlock memory:///bucket/data/02_intermediate"):
+        second.before_pipeline_run(pipeline, catalogue_in(f"{store.url}/02_intermediate"))
+    first.on_pipeline_error()
+    second.before_pipeline_run(pipeline, catalogue_in(f"{store.url}/02_intermediate"))
+    second.after_pipeline_run()
+    assert store.names == []
+
+
+def test_in_a_store_too_a_half_changed_key_stops_all_else(store):
+    store.put(f"02_intermediate/{FINGERPRINT}", f"{'a' * 32}>{'b' * 32}".encode())
+    with pytest.raises(HalfChangedError, match="rotate-key"):
+        SoleWriterHook().before_pipeline_run(REFRESH, catalogue_in(f"{store.url}/02_intermediate"))
+
+
+def test_a_command_that_is_interrupted_gives_the_lock_back(store):
+    @click.command
+    def refresh():
+        SoleWriterHook().before_pipeline_run(REFRESH, catalogue_in(f"{store.url}/02_intermediate"))
+        raise KeyboardInterrupt
+
+    assert CliRunner().invoke(refresh).output.strip() == "Aborted!"
+    assert store.names == []
 
 
 @pytest.fixture

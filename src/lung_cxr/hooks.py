@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
+from kedro.io.core import get_filepath_str
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, sweep_results
-from lung_cxr.imaging.catalogue.lock import refuse_half_changed, sole_writer
+from lung_cxr.imaging.catalogue.lock import refuse_half_changed
+from lung_cxr.mirror.lock import refuse_while_written, sole_writer_of
 from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
 from lung_cxr.training.settings import Setting, all_settings
 
@@ -42,13 +44,16 @@ class SoleWriterHook:
             HalfChangedError: A change of the key is not finished.
         """
         self._to_write = pipeline.all_outputs() & _written_by_a_refresh()
-        if self._to_write or "pixel_arrays" in pipeline.inputs():
-            intermediate = catalog.load("refresh_journal").parent
-            if "new_pseudonymisation_key" not in pipeline.inputs():  # what finishes the change may run
-                refuse_half_changed(intermediate)
-            self._lock.enter_context(sole_writer(intermediate))
-        if not self._to_write:
-            self._lock.close()
+        if not self._to_write and "pixel_arrays" not in pipeline.inputs():
+            return
+        if "new_pseudonymisation_key" not in pipeline.inputs():  # what finishes the change may run
+            refuse_half_changed(catalog.load("previous_key_fingerprint"))
+        intermediate = _place("intermediate_folder", catalog)
+        if self._to_write:
+            self._lock.enter_context(sole_writer_of(intermediate))
+            at_the_end(self._lock.close)
+        else:
+            refuse_while_written(intermediate)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
@@ -82,7 +87,8 @@ class SolePredictionHook:
             CatalogueInUseError: Another run does.
         """
         if "new_images_workplace" in pipeline.inputs():
-            self._lock.enter_context(sole_writer(catalog.load("new_images_workplace")))
+            self._lock.enter_context(sole_writer_of(_place("new_images_workplace", catalog)))
+            at_the_end(self._lock.close)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -93,6 +99,18 @@ class SolePredictionHook:
     def on_pipeline_error(self) -> None:
         """Give it back."""
         self._lock.close()
+
+
+def _place(folder: str, catalog: DataCatalog) -> str:
+    """Where a folder of the catalogue is, be it on this machine or in a store."""
+    dataset: Any = catalog.get(folder)
+    return dataset.filepath
+
+
+def at_the_end(close: Callable[[], object]) -> None:
+    """Call something when the command of this process ends, also by Ctrl-C, of which no hook is told."""
+    if command := click.get_current_context(silent=True):
+        command.call_on_close(close)
 
 
 def _written_by_a_refresh() -> set[str]:
@@ -109,9 +127,9 @@ class ReportHook:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print both; on lines of their own, so that a terminal makes the path a link."""
         if {"report", "comparison"} <= pipeline.all_outputs():
-            report: Any = catalog.get("report")
-            path = Path(report._get_load_path()).resolve()
-            click.echo(f"\n{catalog.load('comparison')['headline']}\n\nReport: {path}")
+            dataset: Any = catalog.get("report")
+            report = _in_full(dataset, dataset._get_load_path())
+            click.echo(f"\n{catalog.load('comparison')['headline']}\n\nReport: {report}")
 
 
 class RefreshReportHook:
@@ -131,9 +149,14 @@ class RefreshReportHook:
         if not {"refresh_page", "refresh_report"} <= pipeline.all_outputs():
             return
         page: Any = catalog.get("refresh_page")
-        path = Path(page._get_versioned_path(page.resolve_save_version()))  # of this very run
-        if path.exists():
-            click.echo(f"\n{catalog.load('refresh_report')['headline']}\n\nRefresh report: {path.resolve()}")
+        path = page._get_versioned_path(page.resolve_save_version())  # of this very run
+        if page._exists_function(get_filepath_str(path, page._protocol)):
+            click.echo(f"\n{catalog.load('refresh_report')['headline']}\n\nRefresh report: {_in_full(page, path)}")
+
+
+def _in_full(dataset: Any, path: PurePath) -> str:
+    """Return where a dataset's file is, for people."""
+    return str(Path(path).resolve()) if dataset._protocol == "file" else f"{dataset._protocol}://{path}"
 
 
 class FailedRunsHook:

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kedro.io import DatasetError
 
 from lung_cxr.datasets import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 
@@ -34,10 +33,21 @@ def test_a_kill_while_writing_leaves_the_old_table(dataset, monkeypatch):
     assert dataset.load()["subset"].tolist() == ["train"]
 
 
-def test_a_table_in_a_bucket_is_refused_with_the_reason():
-    dataset = WholeParquetDataset(filepath="memory://bucket/known_exports.parquet")
-    with pytest.raises(DatasetError, match="mounted file system, found memory"):
-        dataset.save(pd.DataFrame({"export": [1]}))
+def test_a_table_in_a_store_is_sent_whole_and_a_kill_while_writing_leaves_the_old_one(store, monkeypatch):
+    dataset = WholeParquetDataset(filepath=f"{store.url}/known_exports.parquet")
+    assert not dataset.exists()
+    dataset.save(pd.DataFrame({"export": [1]}))
+
+    def killed(_, path, **__):
+        path.write_bytes(b"half a tab")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_parquet", killed)
+        with pytest.raises(KeyboardInterrupt):
+            dataset.save(pd.DataFrame({"export": [1, 2]}))
+    assert dataset.load()["export"].tolist() == [1]
+    assert store.names == ["known_exports.parquet"]
 
 
 @pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
@@ -58,6 +68,9 @@ def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_one(tmp
 
 
 @pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
-def test_a_bucket_is_refused_with_the_reason(kind):
-    with pytest.raises(DatasetError, match="mounted file system, found memory"):
-        kind(filepath="memory://bucket/file").save("a")
+def test_what_is_saved_to_a_store_is_loaded(store, kind):
+    dataset = kind(filepath=f"{store.url}/02_intermediate/file")
+    dataset.save("ạ" * 32)
+    assert dataset.exists()
+    assert dataset.load() == "ạ" * 32
+    assert store.names == ["02_intermediate/file"]

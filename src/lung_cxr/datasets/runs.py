@@ -1,18 +1,19 @@
 """The results of runs: those of one backbone under one strategy, and those of many."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
-from kedro.io.core import get_filepath_str, get_protocol_and_path
+from kedro.io import AbstractDataset
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.experiments import BASELINE_RUNS
+from lung_cxr.mirror import local_folder, sent_in_order
 from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.history import read_history
 
@@ -72,33 +73,32 @@ class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
-        protocol, path = get_protocol_and_path(filepath)
-        if protocol != "file":
-            raise DatasetError(f"Runs must be on a mounted file system, found {protocol}://")
-        self._filepath = PurePosixPath(path)
+        self._filepath = filepath.removeprefix("file://")
         self.metadata = metadata
 
     def load(self) -> list[RunResult]:
         """Return the runs that have a record, by seed; an empty list where none has."""
-        records = [(path.parent, json.loads(path.read_text())) for path in self._folder.glob(f"seed_*/{RECORD}")]
+        records = [(path.parent, json.loads(path.read_text())) for path in self._records()]
         runs = [RunResult(folder, record) for folder, record in records]
         return sorted(runs, key=lambda run: run.record["seed"])
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write one run's record, whole or not at all."""
+        """Write one run's record, whole or not at all; in a store, after all that the run has written."""
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-        with written_whole(self._folder / f"seed_{data['seed']}" / RECORD) as unfinished:
+        with (
+            sent_in_order(self._filepath) as folder,
+            written_whole(folder / f"seed_{data['seed']}" / RECORD) as unfinished,
+        ):
             unfinished.write_text(text + "\n", encoding="utf-8")
 
-    @property
-    def _folder(self) -> Path:
-        return Path(get_filepath_str(self._filepath, "file"))
-
     def _exists(self) -> bool:
-        return any(self._folder.glob(f"seed_*/{RECORD}"))
+        return any(self._records())
+
+    def _records(self) -> Iterator[Path]:
+        return local_folder(self._filepath, ["seed_*/*"]).glob(f"seed_*/{RECORD}")
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": self._filepath}
 
 
 class BaselineRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]]]):
@@ -149,7 +149,8 @@ class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]
 
     def load(self) -> dict[str, list[RunResult]]:
         """Return name of the run → its seeds, of all that have a record; empty where nothing was ever started."""
-        names = sorted(folder.name for folder in Path(self._filepath).glob(f"{self._backbone}-*") if folder.is_dir())
+        folder = local_folder(self._filepath, [f"{self._backbone}-*/seed_*/*", "!*/superseded/*"])
+        names = sorted(runs.name for runs in folder.glob(f"{self._backbone}-*") if runs.is_dir())
         loaded = {name: self._runs(name).load() for name in names}
         return {name: seeds for name, seeds in loaded.items() if seeds}
 

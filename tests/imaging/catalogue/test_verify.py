@@ -57,3 +57,9 @@ def test_it_waits_for_no_refresh(root, monkeypatch):
     monkeypatch.setattr("lung_cxr.imaging.catalogue.lock.PATIENCE", 0)
     with sole_writer(root / "02_intermediate"), pytest.raises(CatalogueInUseError):
         main([str(root)])
+
+
+def test_a_store_of_objects_is_refused_with_the_reason(capsys):
+    with pytest.raises(SystemExit):
+        main(["s3://bucket/data"])
+    assert "expected a mounted folder" in capsys.readouterr().err

@@ -27,14 +27,16 @@ class HalfChangedError(Exception):
         )
 
 
-def refuse_half_changed(intermediate: Path) -> None:
+def refuse_half_changed(fingerprint: str | None) -> None:
     """Let nothing run between the two halves of a change of the key.
+
+    Args:
+        fingerprint: What the catalogue keeps of its key; None where there is no catalogue.
 
     Raises:
         HalfChangedError: It was begun and not finished.
     """
-    path = intermediate / FINGERPRINT
-    if path.exists() and re.fullmatch(HALF_CHANGED, path.read_text(encoding="utf-8").strip()):
+    if fingerprint and re.fullmatch(HALF_CHANGED, fingerprint.strip()):
         raise HalfChangedError
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 from joblib import Parallel, delayed
 
-from lung_cxr.imaging.catalogue.lock import refuse_half_changed, sole_writer
+from lung_cxr.imaging.catalogue.lock import FINGERPRINT, refuse_half_changed, sole_writer
 from lung_cxr.imaging.catalogue.store import ImageStore
 
 NAMED = 20  # ids in the message
@@ -74,15 +74,21 @@ def _state(store: ImageStore, image_id: str, sha256: str) -> str:
     return "whole" if hashlib.sha256(pixels.tobytes()).hexdigest() == sha256 else "damaged"
 
 
+def _mounted(root: str) -> Path:
+    if "://" in root:
+        raise argparse.ArgumentTypeError("a store of objects keeps checksums of its own; expected a mounted folder")
+    return Path(root)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 where every image is whole, else 1."""
     parser = argparse.ArgumentParser(prog="python -m lung_cxr.imaging.catalogue.verify", description=__doc__)
-    parser.add_argument("root", nargs="?", type=Path, default=Path("data"), help="the data folder, as in globals.yml")
+    parser.add_argument("root", nargs="?", type=_mounted, default=Path("data"), help="the data folder of globals.yml")
     parser.add_argument("--remove", action="store_true", help="take damaged images away, to be made again")
     chosen = parser.parse_args(arguments)
-    store = ImageStore(chosen.root / "03_primary/images")
-    with sole_writer(chosen.root / "02_intermediate"):
-        refuse_half_changed(chosen.root / "02_intermediate")
+    store, fingerprint = ImageStore(chosen.root / "03_primary/images"), chosen.root / "02_intermediate" / FINGERPRINT
+    with sole_writer(fingerprint.parent):
+        refuse_half_changed(fingerprint.read_text(encoding="utf-8") if fingerprint.exists() else None)
         manifest = pd.read_parquet(chosen.root / "03_primary/image_manifest.parquet")
         found = verify(manifest, store, workers=-1)
         for image_id in found.damaged if chosen.remove else []:

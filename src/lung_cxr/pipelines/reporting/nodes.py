@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
 from lung_cxr.experiments import BACKBONES, GRID, Run
@@ -51,7 +52,8 @@ def _of_grid(results: dict[str, list[Any]]) -> dict[Run, list[Any]]:
 
 
 def _external_predictions(path: str) -> pd.DataFrame:
-    if not Path(path).is_file():
+    files, place = url_to_fs(path)  # it may be in a store of objects
+    if not files.isfile(place):
         raise FileNotFoundError(
             "reporting.external names no file; expected a Parquet file of predictions as "
             "contracts.external_predictions, or null where there is no external test set"
