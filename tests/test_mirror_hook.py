@@ -12,7 +12,8 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner, ThreadRunner
 
 from lung_cxr.mirror.place import mirrors_folder, take_mirror
-from lung_cxr.mirror_hook import MirrorHook
+from lung_cxr.mirror_hook import ERASING, MirrorHook
+from lung_cxr.pipeline_registry import register_pipelines
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_after_patients_were_erased_no_other_copy_holds_them(run, store, erased,
     idle.mkdir()
     for lock in (own, of_idle):  # two earlier commands, which have ended
         lock.release()
-    run(node(lambda folder: {"erased": erased}, "erase_withdrawn", "withdrawals"))
+    run(node(lambda folder: {"erased": erased}, "ingestion.erase_withdrawn", "withdrawals"))
     assert idle.exists() == left
 
 
@@ -152,3 +153,8 @@ def test_a_store_that_fails_at_the_end_fails_the_node(run, store, monkeypatch):
 
     with pytest.raises(ConnectionError):
         run(node(write))
+
+
+def test_the_nodes_that_erase_are_there():
+    nodes = {node.name.rpartition(".")[2] for pipeline in register_pipelines().values() for node in pipeline.nodes}
+    assert nodes.issuperset(ERASING)

@@ -63,7 +63,7 @@ class MirrorHook:
         """Send what the node changed; the copies of other processes go when it took something away."""
         if any(_folders_of_stores(node, catalog)):
             current().push()
-            if node.name in ERASING and _has_erased(outputs):
+            if node.name.rpartition(".")[2] in ERASING and _has_erased(outputs):
                 clear_idle_mirrors(mirrors_folder())
 
     @hook_impl
