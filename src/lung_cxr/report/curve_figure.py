@@ -87,10 +87,10 @@ def _small(figure: Figure, axes: Axes, row: Mapping[str, Any]) -> None:
 
 
 def _end(axes: Axes, curves: Mapping[str, list[Any]]) -> None:
-    """Write at the last epoch why the run ended."""
+    """Write above the last epoch why the run ended."""
     if curves["event"] and curves["event"][-1].startswith("stop:"):
         reason = curves["event"][-1].removeprefix("stop:")
-        axes.text(0.995, 0.97, f"ended by {reason}", transform=axes.transAxes, ha="right", va="top", color=FAINT)
+        axes.set_title(f"ended by {reason}", loc="right", fontsize=8, color=FAINT)
 
 
 def _legend_once(figure: Figure, columns: int) -> None:
