@@ -1,5 +1,7 @@
 """Features that are kept change nothing: the same losses as when every image goes through every layer."""
 
+import gc
+
 import keras
 import numpy as np
 import pandas as pd
@@ -121,3 +123,16 @@ def test_a_real_network(trained, folder, radiographs, name):
     behind = trained("behind", make, images, parameters, folder, step=step, bank=2)
     assert [stage is not None for stage in behind[2]] == [True] * 3
     assert_alike(whole, behind)
+
+
+def networks():
+    gc.collect()
+    return {id(thing) for thing in gc.get_objects() if issubclass(type(thing), keras.Model)}
+
+
+def test_when_a_run_is_over_no_network_stays_in_memory(trained, folder, tiny_classifier, images, backbone):
+    before = networks()
+    _, _, kept = trained("kept", lambda training: tiny_classifier(), images, backbone, folder, step=1, bank=2)
+    assert kept[0] is not None
+    keras.utils.clear_session()
+    assert len(networks() - before) == 0

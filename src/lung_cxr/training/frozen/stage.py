@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from weakref import proxy
 
 import keras
 import numpy as np
@@ -126,6 +127,8 @@ class BehindFrozenPrefix:
 class FeatureFeed(EpochFeed):
     """Batches of an epoch whose inputs are features, (n, …) as they cross the cut.
 
+    TensorFlow never lets go of what it was fed from: were the stage held, every network of every run would stay.
+
     Args:
         epoch: To be fed.
         stage: Where features are looked up.
@@ -133,7 +136,7 @@ class FeatureFeed(EpochFeed):
 
     def __init__(self, epoch: Epoch, stage: BehindFrozenPrefix):
         super().__init__(epoch)
-        self.stage = stage
+        self.stage = proxy(stage)
         self.cells = np.full(len(epoch.rows), -1)
         self.stores: dict[str, np.ndarray] = {}
         for kind, chosen, cells in stage.places(epoch):
@@ -164,7 +167,7 @@ class InferenceFeatures(keras.utils.PyDataset):
 
     def __init__(self, stage: BehindFrozenPrefix, rows: np.ndarray):
         super().__init__(workers=1, use_multiprocessing=False)
-        self.stage, self.rows = stage, rows
+        self.stage, self.rows = proxy(stage), rows
 
     def __len__(self) -> int:
         return batches_per_epoch(len(self.rows), self.stage.batch_size)
