@@ -20,7 +20,7 @@ ERASING = ("erase_withdrawn", "rotate_key")  # after them, no other copy may go 
 if TYPE_CHECKING:
     from lung_cxr.datasets import FolderDataset
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class MirrorHook:
@@ -33,9 +33,7 @@ class MirrorHook:
     def __init__(self) -> None:
         self._background = BackgroundPush()
 
-    @hook_impl(
-        trylast=True
-    )  # what is called last at the end of a command is what was asked for first: the lock's release
+    @hook_impl(trylast=True)  # what is asked for last is done first when the command ends: before the lock's release
     def before_pipeline_run(self) -> None:
         """Send the rest when the command ends, also by Ctrl-C."""
         at_the_end(self._finish)
@@ -94,7 +92,7 @@ class MirrorHook:
             if mirror := taken():
                 mirror.push()
         except Exception as error:
-            logger.error("What was changed last is not in the store (%s): give the command again", type(error).__name__)
+            log.error("What was changed last is not in the store (%s): give the command again", type(error).__name__)
 
 
 def _folders_of_stores(node: Node, catalog: DataCatalog) -> Iterator[FolderDataset]:

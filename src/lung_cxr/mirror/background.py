@@ -5,7 +5,7 @@ import threading
 
 from lung_cxr.mirror.mirror import Mirror
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class BackgroundPush:
@@ -36,4 +36,4 @@ class BackgroundPush:
             try:
                 mirror.push(in_background=True)
             except Exception as error:  # the store may be back the next time; the push at the end of the node says more
-                logger.warning("The store could not be reached (%s); trying again", type(error).__name__)
+                log.warning("The store could not be reached (%s); trying again", type(error).__name__)

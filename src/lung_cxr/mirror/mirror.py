@@ -18,7 +18,7 @@ AT_ONCE = 8  # files on the way: s3fs keeps ten connections
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Change(NamedTuple):
@@ -109,7 +109,7 @@ class Mirror:
                 keys = [change.key for change in group]
                 self._delete(keys, at_once) if is_deletion else self._send(keys, at_once)
         if changes:
-            logger.info("Sent %d changed files to the store", len(changes))
+            log.info("Sent %d changed files to the store", len(changes))
 
     def close(self) -> None:
         """Leave the folder to another process."""
@@ -160,7 +160,7 @@ class Mirror:
             if found:
                 self._copies.put(key, (self._files / key).stat(), there[key].signature)
         if keys:
-            logger.info("Fetched %d files from the store", len(keys))
+            log.info("Fetched %d files from the store", len(keys))
 
     def _drop(self, keys: Iterable[str]) -> None:
         for key in list(keys):

@@ -18,7 +18,7 @@ _taken: dict[int, tuple[Mirror, FileLock]] = {}  # by process: a forked one does
 _taking = threading.Lock()
 _loading = threading.local()
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def current() -> Mirror:
