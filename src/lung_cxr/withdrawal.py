@@ -24,7 +24,7 @@ from lung_cxr.training.file_names import FROZEN_FEATURES
 
 NOBODY: dict[str, Any] = {"listed": 0, "not_found": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,20 +113,20 @@ def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[
     learnt = [run for run in runs if set(run["subsets"]) & {"train", "validation"}]
     if any(withdrawals["erased"].values()):
         listed = ", ".join(f"{what} {count}" for what, count in withdrawals["erased"].items())
-        logger.warning("Patients who withdrew were erased: %s", listed)
+        log.warning("Patients who withdrew were erased: %s", listed)
     if withdrawals["not_found"]:
-        logger.warning(
+        log.warning(
             "%d numbers of withdrawn.csv (and those merged with them) are in no row that is here, nor in the "
             "catalogue: right where they were erased before or never came; else look how the tables write them",
             withdrawals["not_found"],
         )
     if withdrawals["same_pixels_left"]:
-        logger.warning(
+        log.warning(
             "%d images of other patient numbers have the very pixels of one that was erased: look whose they are",
             withdrawals["same_pixels_left"],
         )
     if runs:
-        logger.warning(
+        log.warning(
             "%d runs saw patients who withdrew (08_reporting/withdrawal_report.json), %d of them in training or "
             "validation: a model cannot forget. Run `kedro run --pipelines splitting,training,reporting`, then delete "
             "the folders of these runs in 06_models and 07_model_output, and any copy of their models",

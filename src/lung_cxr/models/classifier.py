@@ -28,7 +28,7 @@ from lung_cxr.models.initial_weights import (
 )
 from lung_cxr.parameters import BackboneParameters
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 DENSE_UNITS = (
     256  # of `flatten_dense`: ours; the paper does not describe its head, and no one width gives all its sizes
@@ -149,7 +149,7 @@ def _first_that_loads(
         f"{architecture}: the ImageNet weights could not be downloaded, so the backbone began from random weights; "
         "its results say nothing about transfer learning"
     )
-    logger.warning(warning)
+    log.warning(warning)
     return build(fallback[0]), fallback[0], [warning]
 
 

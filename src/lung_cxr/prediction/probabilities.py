@@ -18,7 +18,7 @@ from lung_cxr.prediction.trained_run import TrainedRun
 from lung_cxr.splitting.stored_images import read_stored
 from lung_cxr.training.validation import log_softmax, predict_logits
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class UnfitModelError(ValueError):
@@ -113,6 +113,6 @@ def _predict(model: keras.Model, images: StoredImages, batch_size: int) -> np.nd
 
 def _say_what_came_of_it(seen: pd.DataFrame) -> None:
     rejected = seen.loc[seen["qc_status"] == "rejected", "qc_reasons"].str.split(";").str[0]
-    logger.info("%d of %d files have probabilities", len(seen) - len(rejected), len(seen))
+    log.info("%d of %d files have probabilities", len(seen) - len(rejected), len(seen))
     if len(rejected):
-        logger.info("Without: %s", listed(Counter(rejected)))
+        log.info("Without: %s", listed(Counter(rejected)))

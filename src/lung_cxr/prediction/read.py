@@ -22,7 +22,7 @@ SEEN_COLUMNS = [
     *METRICS,
 ]
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def working_store(workplace: Path) -> ImageStore:
@@ -62,7 +62,7 @@ def read_new_images(
     journal = _journal(workplace)
     earlier = {key: seen for key, seen in read_ledger(None, journal).items() if key in files}
     plan = plan_refresh(files, earlier, observer, ingestion.trust_timestamps)
-    logger.info(plan.in_words())
+    log.info(plan.in_words())
     table = carry_out(plan, earlier, observer, journal, ingestion.workers)
     table = table.assign(file_key=table["image_id"], view=table["header_view"], record_reason="")
     reasons, flags = judge_alone(

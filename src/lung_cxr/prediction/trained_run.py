@@ -10,7 +10,7 @@ from lung_cxr.training.file_names import MODEL, RECORD, WITHDRAWAL
 
 SUPERSEDED = "superseded"  # below a backbone and a strategy: what later runs took the place of
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class NoSuchRunError(ValueError):
@@ -51,11 +51,11 @@ def find_run(run: str | None, model_folder: Path, output_folder: Path) -> Traine
     model = model_folder / name / MODEL
     recorded = json.loads((output_folder / name / RECORD).read_text(encoding="utf-8")).get("model_sha256")
     if recorded is None:
-        logger.warning("The record of %s holds no hash of its model: whether the file is that run's is not known", name)
+        log.warning("The record of %s holds no hash of its model: whether the file is that run's is not known", name)
     else:
         check_model(model, recorded)
     if (output_folder / name / WITHDRAWAL).exists():
-        logger.warning("%s saw patients who have withdrawn since: train it again, and delete it", name)
+        log.warning("%s saw patients who have withdrawn since: train it again, and delete it", name)
     return TrainedRun(name, model, recorded or sha256_of_file(model))
 
 

@@ -13,7 +13,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.splitting.balance import Tally, place_patients
 from lung_cxr.splitting.memory import COLUMNS, checked_memory
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 UNASSIGNED = -1
 
@@ -61,7 +61,7 @@ def assign_patients(
             subset[new] = place_patients(counts, labels, _draws(images.patients[new], seed), tally, shares)
             appended.append(_rows(images.patients[new], subset[new], export, labels))
     table = pd.concat([memory, *appended], ignore_index=True)
-    logger.info("patient_subsets: %s new of %s patients", f"{len(table) - len(memory):,}", f"{len(table):,}")
+    log.info("patient_subsets: %s new of %s patients", f"{len(table) - len(memory):,}", f"{len(table):,}")
     return table
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from lung_cxr.imaging.quality.duplicates import COMPARISON_SIDE, correlation, near_duplicate_pairs
 from lung_cxr.splitting.stored_images import read_stored
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 NAMED = 5  # pseudonyms that an error names of each kind of leak
 
@@ -58,7 +58,7 @@ def check_leaks(
             "the hospital supplied patient_subsets, give these patients one subset there; otherwise run ingestion "
             "again, which rejects the later copy."
         )
-    logger.info("leak check: %s images, %s candidate pairs, no leak", f"{len(images):,}", f"{len(pairs):,}")
+    log.info("leak check: %s images, %s candidate pairs, no leak", f"{len(images):,}", f"{len(pairs):,}")
     return {
         "images": len(images),
         "patients": images["patient_key"].nunique(),

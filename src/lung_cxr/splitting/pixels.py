@@ -15,7 +15,7 @@ from lung_cxr.splitting.images import split_sha256
 from lung_cxr.splitting.pixel_rows import PixelRows
 from lung_cxr.splitting.stored_images import RESIZE_METHOD, read_stored
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 COMMIT_EVERY = 1_000  # images: what a kill may cost, about ten seconds of decoding
 
@@ -52,7 +52,7 @@ def grow_pixel_arrays(
     arrays = [PixelRows(pixel_folder, size, images) for size in sorted(set(sizes))]
     _fill([array for array in arrays if not array.complete], images["image_path"], image_folder, workers)
     for array in arrays:
-        logger.info("pixels_%d: %s new of %s rows", array.size, f"{array.new.sum():,}", f"{len(images):,}")
+        log.info("pixels_%d: %s new of %s rows", array.size, f"{array.new.sum():,}", f"{len(images):,}")
     of_split = split_sha256(split)
     return {
         str(array.size): {

@@ -8,7 +8,7 @@ from pathlib import Path
 from lung_cxr.atomic import written_whole
 from lung_cxr.imaging.catalogue.observe import Observation, observation
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -29,7 +29,7 @@ class Journal:
         """Return all observations, oldest first; a part that a power cut has spoilt is left out, with a warning."""
         parts = [_read(path) for path in self._files()]
         if spoilt := parts.count(None):
-            logger.warning("%d parts of the refresh journal cannot be read: their files are read again", spoilt)
+            log.warning("%d parts of the refresh journal cannot be read: their files are read again", spoilt)
         return [seen for part in parts for seen in part or []]
 
     def append(self, observations: Sequence[Observation]) -> None:

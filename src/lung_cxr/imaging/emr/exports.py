@@ -20,7 +20,7 @@ REQUIRED: tuple[tuple[LogicalColumn, ...], ...] = (
     ("diagnosis", "icd10_primary"),
 )  # one of each must be there
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _logical_rows(text: TextTable, number: int, emr: EmrParameters, export: str,
     rows.insert(2, "malformed", cells.index.isin(malformed))
     kept = _kept(cells, emr.row_filter) | rows["malformed"]
     if emr.row_filter:
-        logger.info("%s: emr.row_filter leaves out %d of %d rows of %s", export, (~kept).sum(), len(kept), table)
+        log.info("%s: emr.row_filter leaves out %d of %d rows of %s", export, (~kept).sum(), len(kept), table)
     return rows[kept]
 
 
@@ -220,7 +220,7 @@ def _check_columns(export: str, table: str, found: pd.Index, columns: Mapping[Lo
         raise TableError(f"{table}: the columns {', '.join(map(repr, repeated))} occur twice; expected each once")
     if missing:
         names = ", ".join(missing)
-        logger.warning(
+        log.warning(
             "%s: %s has no column for %s: taken as empty (null in emr.columns says it is so)", export, table, names
         )
 

@@ -22,7 +22,7 @@ from lung_cxr.splitting.memory import checked_memory
 
 Exports = dict[str, hospital.Export]
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def check_key(secret: Secret, previous_fingerprint: str | None, exports: Exports) -> str:
@@ -130,10 +130,10 @@ def standardise_images(
     journal = Journal(journal_folder)
     ledger = refresh.read_ledger(previous_source_files, journal)
     plan = plan_refresh(files, ledger, observer, parameters.trust_timestamps)
-    logger.info(plan.in_words())
+    log.info(plan.in_words())
     source_files = refresh.carry_out(plan, ledger, observer, journal, parameters.workers)
     counted = count_refresh(table, plan, source_files, previous_manifest)
-    logger.info(counts_in_words(counted))
+    log.info(counts_in_words(counted))
     return source_files, counted
 
 
@@ -180,7 +180,7 @@ def sweep_store(image_manifest: pd.DataFrame, refresh_counts: dict[str, Any], im
     stored = set(image_manifest.loc[image_manifest["image_path"] != "", "image_id"])
     is_first = refresh_counts["accepted_by_class_before"] is None
     if orphans := ImageStore(image_folder).sweep(None if is_first else stored):
-        logger.info("%d stored images that no row of the manifest describes were deleted", orphans)
+        log.info("%d stored images that no row of the manifest describes were deleted", orphans)
 
 
 def summarise_ingestion(
@@ -203,7 +203,7 @@ def summarise_ingestion(
         "burned_in_text": parameters.burned_in_text,
     }
     for line in summary.in_words(counted):
-        logger.info(line)
+        log.info(line)
     return {**settings, "files": refresh_counts["total"], "withdrawn": withdrawals["rows"], **counted}
 
 

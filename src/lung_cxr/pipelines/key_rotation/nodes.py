@@ -16,7 +16,7 @@ from lung_cxr.imaging.emr.persons import read_patient_lists
 from lung_cxr.parameters import EmrParameters, IngestionParameters, KeyRotationParameters
 from lung_cxr.splitting.erase_pixels import ARRAYS, erase_pixels
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def rotate_key(
@@ -38,7 +38,7 @@ def rotate_key(
     """Rewrite the catalogue, the split and the predictions under the new key; return its fingerprint."""
     check_secret(new, None, [export.synthetic for export in exports.values()])
     if not rotation.check_fingerprint(stored_fingerprint, old, new):
-        logger.info("The catalogue has the new key already: nothing to do")
+        log.info("The catalogue has the new key already: nothing to do")
         return new.fingerprint
     if known is None or Journal(journal_folder).read():
         raise IngestionError("An interrupted refresh is not finished: run ingestion with the old key first")
@@ -64,7 +64,7 @@ def rotate_key(
         if path.exists():
             rotation.rename_table(path, names)
     rotation.rename_images(store, names)
-    logger.info(
+    log.info(
         "The catalogue has the new key. Put it in the place of the old one now (conf/local/credentials.yml or the "
         "variable), run ingestion and splitting, and keep the old key only as long as a backup needs it"
     )
