@@ -113,7 +113,7 @@ def test_the_picture_of_a_run_shows_loss_macro_f1_depth_and_learning_rate(one_ba
     for axes, name in ((depth, "unfrozen_groups"), (rate, "learning_rate")):
         assert list(axes.patches[0].get_data().values) == curves[name]
     assert [tick.get_text() for tick in rate.get_yticklabels()] == ["6.6e-05", "0.0001"]
-    assert losses.texts[0].get_text() == "ended by plateau"
+    assert losses.get_title(loc="right") == "ended by plateau"
 
 
 def test_there_is_a_picture_of_every_finished_run(one_backbone, nothing):

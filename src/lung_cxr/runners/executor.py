@@ -1,7 +1,9 @@
 """What Kedro hands its tasks to: an executor that sends them to the cluster."""
 
 import logging
+import time
 from concurrent.futures import Executor, Future, wait
+from itertools import chain
 from types import TracebackType
 from typing import Any
 from uuid import uuid4
@@ -13,6 +15,8 @@ from kedro.runner.task import Task
 from lung_cxr.runners.on_worker import GPU, Failure, WorkerTraceback, run_node
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 10.0  # seconds until the scheduler has forgotten a node
 
 
 class ClusterExecutor(Executor):
@@ -80,7 +84,14 @@ class ClusterExecutor(Executor):
         if running:
             log.warning("Stopping %d nodes; trainings leave a checkpoint", len(running))
             self._client.cancel([self._sent[key][0] for key in running])
+            self._wait_until_forgotten(set(running))  # or the scheduler would give them to other workers
             self._client.restart_workers(sorted(set(running.values())), raise_for_error=False)
+
+    def _wait_until_forgotten(self, keys: set[str]) -> None:
+        """Wait until the scheduler has done what `cancel` only asks for."""
+        deadline = time.monotonic() + PATIENCE
+        while keys & set(chain.from_iterable(self._client.processing().values())) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
 
 def _pass_on(name: str, done: Sent, answer: Future) -> None:
