@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from distributed import Client
 from kedro.framework.project import configure_project
 
 from lung_cxr.runners import DaskRunner
@@ -23,4 +24,7 @@ def cluster():
 
 @pytest.fixture
 def runner(cluster):
+    """Of the whole cluster: a test before may have ended a worker, which is started anew."""
+    with Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
     return DaskRunner(address=cluster)
