@@ -19,9 +19,7 @@ def test_a_table_that_is_saved_is_loaded_and_nothing_else_is_left(dataset, tmp_p
     assert [path.name for path in (tmp_path / "05_model_input").iterdir()] == ["patient_subsets.parquet"]
 
 
-def test_a_kill_while_writing_leaves_the_old_table(dataset, monkeypatch):
-    dataset.save(pd.DataFrame({"subset": ["train"]}))
-
+def be_killed_while_saving(dataset, table, monkeypatch):
     def killed(_, path, **__):
         path.write_bytes(b"half a tab")
         raise KeyboardInterrupt
@@ -29,7 +27,12 @@ def test_a_kill_while_writing_leaves_the_old_table(dataset, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(pd.DataFrame, "to_parquet", killed)
         with pytest.raises(KeyboardInterrupt):
-            dataset.save(pd.DataFrame({"subset": ["test"]}))
+            dataset.save(table)
+
+
+def test_a_kill_while_writing_leaves_the_old_table(dataset, monkeypatch):
+    dataset.save(pd.DataFrame({"subset": ["train"]}))
+    be_killed_while_saving(dataset, pd.DataFrame({"subset": ["test"]}), monkeypatch)
     assert dataset.load()["subset"].tolist() == ["train"]
 
 
@@ -37,15 +40,7 @@ def test_a_table_in_a_store_is_sent_whole_and_a_kill_while_writing_leaves_the_ol
     dataset = WholeParquetDataset(filepath=f"{store.url}/known_exports.parquet")
     assert not dataset.exists()
     dataset.save(pd.DataFrame({"export": [1]}))
-
-    def killed(_, path, **__):
-        path.write_bytes(b"half a tab")
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pd.DataFrame, "to_parquet", killed)
-        with pytest.raises(KeyboardInterrupt):
-            dataset.save(pd.DataFrame({"export": [1, 2]}))
+    be_killed_while_saving(dataset, pd.DataFrame({"export": [1, 2]}), monkeypatch)
     assert dataset.load()["export"].tolist() == [1]
     assert store.names == ["known_exports.parquet"]
 

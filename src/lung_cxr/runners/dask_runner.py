@@ -83,9 +83,7 @@ class DaskRunner(AbstractRunner):
         refuse_unpersisted(pipeline, catalog)
         with ExitStack() as stack:
             address = self._address or stack.enter_context(local_cluster(self._workers, self._gpus))
-            logging.getLogger("distributed").setLevel(
-                logging.WARNING
-            )  # who connects to whom is for the scheduler's own log
+            logging.getLogger("distributed").setLevel(logging.WARNING)  # not who connects to whom
             client = stack.enter_context(Client(address, name="lung_cxr", set_as_default=False))
             client.wait_for_workers(1, timeout=PATIENCE)
             client.register_plugin(ProjectOnWorker(str(PACKAGE_NAME)))

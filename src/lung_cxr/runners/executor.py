@@ -100,14 +100,12 @@ def _pass_on(name: str, done: Sent, answer: Future) -> None:
         answer.cancel()
         answer.set_running_or_notify_cancel()
         return
-    error, result = done.exception(), None
-    if error is None:
-        result = done.result()
-        if isinstance(result, Failure):
-            error, result = result.error, None
-            error.__cause__ = WorkerTraceback(done.result().traceback)
-    if error is not None:
+    outcome = done.exception() or done.result()
+    if isinstance(outcome, Failure):
+        outcome.error.__cause__ = WorkerTraceback(outcome.traceback)
+        outcome = outcome.error
+    if isinstance(outcome, BaseException):
         log.error("Node %s failed", name)
-        answer.set_exception(error)
+        answer.set_exception(outcome)
     else:
-        answer.set_result(result)
+        answer.set_result(outcome)

@@ -13,8 +13,8 @@ def local_cluster(workers: int | None, gpus: int) -> Iterator[str]:
     """Have a scheduler and workers of one thread each, some of which declare a GPU; give the scheduler's address.
 
     Workers are processes that may have children (see `ProjectOnWorker`), and Dask does not end them when memory runs
-    short: it counts memory-mapped pixels as theirs. They share the cores: by Dask's default, TensorFlow and
-    numpy would compute on one each, whatever there is.
+    short: it counts memory-mapped pixels as theirs. They share the cores: by Dask's default, TensorFlow and numpy would
+    compute on one each, whatever there is.
 
     Args:
         workers: How many; none: one for each core.

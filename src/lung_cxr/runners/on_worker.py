@@ -84,7 +84,7 @@ class WorkerTraceback(Exception):  # noqa: N818  shown as the cause of the error
 def run_node(task: Task, package: str) -> Node | Failure:
     """Run one node on this worker, or on a GPU in a process beside it; what it hands to joblib runs on all workers.
 
-    A failure is an answer: distributed 2026.8 loses exceptions with long tracebacks, and the client waits for ever.
+    A failure is an answer: an exception that distributed 2026.8 could not unpack left the client waiting for ever.
     """
     name = task.node.name
     log.info("%s on worker %s", name, get_worker().name)
