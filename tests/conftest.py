@@ -39,16 +39,3 @@ def public_cxr() -> Path:
 def imagenet_weights() -> Path:
     """Folder of ImageNet weights (`mobilenet_imagenet_notop.weights.h5` …); skips where it is not given."""
     return _folder_of("LUNG_CXR_WEIGHTS", "the ImageNet weights")
-
-
-@pytest.fixture
-def store(tmp_path, monkeypatch):
-    """An empty store of objects; what this process keeps of it is in a folder of the test's own."""
-    from lung_cxr.mirror import place, process
-    from made_up_store import Store
-
-    monkeypatch.setenv(place.VARIABLE, str(tmp_path / "mirrors"))
-    made = Store()
-    yield made
-    process.give_back()
-    made.close()

@@ -1,7 +1,6 @@
 """The configuration is code: these tests read conf/ as Kedro would and hold it against the rules of the design."""
 
 import warnings
-from fnmatch import fnmatchcase
 from graphlib import TopologicalSorter
 
 import pytest
@@ -156,17 +155,6 @@ def test_a_previous_entry_reads_the_path_its_namesake_writes(config):
     for name, entry in previous.items():
         now = entries[name.removeprefix("previous_")]
         assert (entry["dataset"]["type"], entry["dataset"]["filepath"]) == (now["type"], now["filepath"])
-
-
-def test_what_is_fetched_of_a_store_for_a_node_is_said_of_nodes_that_there_are(pipelines, config):
-    nodes = {node for pipeline in pipelines.values() for node in pipeline.nodes}
-    fields = {"cell": "mobilenet/dynamic", "backbone": "mobilenet", "size": 224, "run": "mobilenet/dynamic/seed_1"}
-    named = {name: entry["needed"] for name, entry in config("base")["catalog"].items() if "needed" in entry}
-    assert named
-    for name, needed in named.items():
-        for pattern, files in needed.items():
-            assert any(fnmatchcase(node.name, pattern) and name in node.inputs for node in nodes), f"{name}: {pattern}"
-            assert all(file.format_map(fields) for file in files)
 
 
 def test_no_entry_asks_for_credentials(config):

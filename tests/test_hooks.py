@@ -5,9 +5,10 @@ import pytest
 from click.testing import CliRunner
 from kedro.io import DataCatalog
 
+from lung_cxr import locks
 from lung_cxr.hooks import RefreshReportHook, SolePredictionHook, SoleWriterHook
-from lung_cxr.imaging.catalogue import lock
-from lung_cxr.imaging.catalogue.lock import FINGERPRINT, CatalogueInUseError, HalfChangedError, sole_writer
+from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, HalfRotatedKeyError
+from lung_cxr.locks import CatalogueInUseError, catalogue_lock
 from lung_cxr.pipelines import ingestion, key_rotation, predict, reporting, splitting, training
 
 REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()
@@ -15,7 +16,7 @@ REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()
 
 @pytest.fixture
 def intermediate(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "PATIENCE", 0)
+    monkeypatch.setattr(locks, "REFUSE_AFTER_SECONDS", 0)
     return tmp_path
 
 
@@ -25,7 +26,7 @@ def catalogue(intermediate):
 
 
 def catalogue_in(intermediate):
-    fingerprint = {"type": "lung_cxr.datasets.WholeTextDataset", "filepath": f"{intermediate}/{FINGERPRINT}"}
+    fingerprint = {"type": "lung_cxr.datasets.WholeTextDataset", "filepath": f"{intermediate}/{KEY_FINGERPRINT}"}
     folder = {"type": "lung_cxr.datasets.FolderDataset"}
     return DataCatalog.from_config(
         {
@@ -38,7 +39,7 @@ def catalogue_in(intermediate):
 
 def is_free(intermediate):
     try:
-        with sole_writer(intermediate):
+        with catalogue_lock(intermediate):
             return True
     except CatalogueInUseError:
         return False
@@ -66,7 +67,7 @@ def test_it_is_given_back_however_the_run_ends(intermediate, catalogue, end):
 
 @pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
 def test_nothing_that_writes_or_reads_the_split_begins_while_another_refresh_runs(intermediate, catalogue, pipeline):
-    with sole_writer(intermediate), pytest.raises(CatalogueInUseError, match="since"):
+    with catalogue_lock(intermediate), pytest.raises(CatalogueInUseError, match="since"):
         SoleWriterHook().before_pipeline_run(pipeline, catalogue)
 
 
@@ -76,14 +77,14 @@ def test_a_training_leaves_the_lock_to_the_next_refresh(intermediate, catalogue)
 
 
 def test_a_report_is_written_whoever_holds_the_lock(intermediate, catalogue):
-    with sole_writer(intermediate):
+    with catalogue_lock(intermediate):
         SoleWriterHook().before_pipeline_run(reporting.create_pipeline(), catalogue)
 
 
 @pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
 def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(intermediate, catalogue, pipeline):
-    (intermediate / FINGERPRINT).write_text(f"{'a' * 32}>{'b' * 32}")
-    with pytest.raises(HalfChangedError, match="rotate-key"):
+    (intermediate / KEY_FINGERPRINT).write_text(f"{'a' * 32}>{'b' * 32}")
+    with pytest.raises(HalfRotatedKeyError, match="rotate-key"):
         SoleWriterHook().before_pipeline_run(pipeline, catalogue)
     assert is_free(intermediate)
     hook = SoleWriterHook()
@@ -105,32 +106,14 @@ def test_one_prediction_at_a_time_and_no_refresh_waits_for_it(intermediate, cata
     second.after_pipeline_run()
 
 
-@pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
-def test_in_a_store_too_nothing_begins_while_another_refresh_runs(store, pipeline):
-    first, second = SoleWriterHook(), SoleWriterHook()
-    first.before_pipeline_run(REFRESH, catalogue_in(f"{store.url}/02_intermediate"))
-    with pytest.raises(CatalogueInUseError, match=r"on machine .*mirror unlock memory:///bucket/data/02_intermediate"):
-        second.before_pipeline_run(pipeline, catalogue_in(f"{store.url}/02_intermediate"))
-    first.on_pipeline_error()
-    second.before_pipeline_run(pipeline, catalogue_in(f"{store.url}/02_intermediate"))
-    second.after_pipeline_run()
-    assert store.names == []
-
-
-def test_in_a_store_too_a_half_changed_key_stops_all_else(store):
-    store.put(f"02_intermediate/{FINGERPRINT}", f"{'a' * 32}>{'b' * 32}".encode())
-    with pytest.raises(HalfChangedError, match="rotate-key"):
-        SoleWriterHook().before_pipeline_run(REFRESH, catalogue_in(f"{store.url}/02_intermediate"))
-
-
-def test_a_command_that_is_interrupted_gives_the_lock_back(store):
+def test_a_command_that_is_interrupted_gives_the_lock_back(intermediate, catalogue):
     @click.command
     def refresh():
-        SoleWriterHook().before_pipeline_run(REFRESH, catalogue_in(f"{store.url}/02_intermediate"))
+        SoleWriterHook().before_pipeline_run(REFRESH, catalogue)
         raise KeyboardInterrupt
 
     assert CliRunner().invoke(refresh).output.strip() == "Aborted!"
-    assert store.names == []
+    assert is_free(intermediate)
 
 
 @pytest.fixture

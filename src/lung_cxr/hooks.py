@@ -15,8 +15,8 @@ from kedro.io.core import get_filepath_str
 from kedro.pipeline import Pipeline
 
 from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, sweep_results
-from lung_cxr.imaging.catalogue.lock import refuse_half_changed
-from lung_cxr.mirror.lock import refuse_while_written, sole_writer_of
+from lung_cxr.imaging.catalogue.key_check import refuse_half_rotated_key
+from lung_cxr.locks import catalogue_lock, refuse_while_written
 from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
 from lung_cxr.training.settings import Setting, all_settings
 
@@ -41,16 +41,16 @@ class SoleWriterHook:
 
         Raises:
             CatalogueInUseError: Another run holds it.
-            HalfChangedError: A change of the key is not finished.
+            HalfRotatedKeyError: A change of the key is not finished.
         """
         self._to_write = pipeline.all_outputs() & _written_by_a_refresh()
         if not self._to_write and "pixel_arrays" not in pipeline.inputs():
             return
         if "new_pseudonymisation_key" not in pipeline.inputs():  # what finishes the change may run
-            refuse_half_changed(catalog.load("previous_key_fingerprint"))
-        intermediate = _place("intermediate_folder", catalog)
+            refuse_half_rotated_key(catalog.load("previous_key_fingerprint"))
+        intermediate = catalog.load("intermediate_folder")
         if self._to_write:
-            self._lock.enter_context(sole_writer_of(intermediate))
+            self._lock.enter_context(catalogue_lock(intermediate))
             at_the_end(self._lock.close)
         else:
             refuse_while_written(intermediate)
@@ -87,7 +87,7 @@ class SolePredictionHook:
             CatalogueInUseError: Another run does.
         """
         if "new_images_workplace" in pipeline.inputs():
-            self._lock.enter_context(sole_writer_of(_place("new_images_workplace", catalog)))
+            self._lock.enter_context(catalogue_lock(catalog.load("new_images_workplace")))
             at_the_end(self._lock.close)
 
     @hook_impl
@@ -99,12 +99,6 @@ class SolePredictionHook:
     def on_pipeline_error(self) -> None:
         """Give it back."""
         self._lock.close()
-
-
-def _place(folder: str, catalog: DataCatalog) -> str:
-    """Where a folder of the catalogue is, be it on this machine or in a store."""
-    dataset: Any = catalog.get(folder)
-    return dataset.filepath
 
 
 def at_the_end(close: Callable[[], object]) -> None:

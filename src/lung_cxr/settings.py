@@ -5,7 +5,6 @@ import os
 from kedro.config import OmegaConfigLoader
 
 from lung_cxr.hooks import FailedRunsHook, RefreshReportHook, ReportHook, SolePredictionHook, SoleWriterHook
-from lung_cxr.mirror_hook import MirrorHook
 
 
 def environment_variable(name: str, default: str = "") -> str:
@@ -13,7 +12,7 @@ def environment_variable(name: str, default: str = "") -> str:
     return os.environ.get(name) or default
 
 
-HOOKS = (SoleWriterHook(), SolePredictionHook(), RefreshReportHook(), ReportHook(), FailedRunsHook(), MirrorHook())
+HOOKS = (SoleWriterHook(), SolePredictionHook(), RefreshReportHook(), ReportHook(), FailedRunsHook())
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -40,28 +40,3 @@ def test_saving_confirms_a_delivery_and_writes_nothing(tmp_path):
     with pytest.raises(DatasetError, match="lacks 1 of the 2 exports"):
         dataset.save(["2026-01", "2026-02"])
     assert [path.name for path in tmp_path.iterdir()] == ["2026-01"]
-
-
-def test_exports_in_a_store_are_copied_and_go_with_it(store):
-    dataset = ExportsDataset(filepath=f"{store.url}/01_raw/exports")
-    with pytest.raises(DatasetError, match="is not there"):
-        dataset.load()
-    for export in ("2026-01", "2026-02"):
-        store.put(f"01_raw/exports/{export}/emr.csv", b"patient_id\n")
-    assert list(dataset.load()) == ["2026-01", "2026-02"]
-    assert (dataset.load()["2026-01"].folder / "emr.csv").read_bytes() == b"patient_id\n"
-    store.remove("01_raw/exports/2026-01/emr.csv")
-    assert list(dataset.load()) == ["2026-02"]
-
-
-def test_a_store_that_cannot_be_read_is_an_error_that_names_no_file(store, monkeypatch):
-    store.put("01_raw/exports/2026-01/Nguyen Van A.dcm", b"dicom")
-
-    def refuse(_, path, *__, **___):
-        raise PermissionError(path)
-
-    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.get_file", refuse)
-    with pytest.raises(DatasetError, match=r"could not be copied to this machine \(PermissionError\)") as error:
-        ExportsDataset(filepath=f"{store.url}/01_raw/exports").load()
-    assert "Nguyen" not in str(error.value)
-    assert error.value.__suppress_context__

@@ -17,29 +17,10 @@ def test_what_is_in_the_folder_stays(tmp_path):
 
 
 def test_a_folder_cannot_be_an_output(tmp_path):
-    with pytest.raises(DatasetError, match="place to write to"):
+    with pytest.raises(DatasetError, match="folder to write into"):
         FolderDataset(filepath=str(tmp_path)).save(tmp_path)
 
 
-def test_in_a_store_the_folder_is_a_copy_on_this_machine(store):
-    store.put("06_models/mobilenet/model.keras", b"weights")
-    dataset = FolderDataset(filepath=f"{store.url}/06_models")
-    assert dataset.exists()
-    assert (dataset.load() / "mobilenet/model.keras").read_bytes() == b"weights"
-    assert not FolderDataset(filepath=f"{store.url}/07_model_output").exists()
-    assert FolderDataset(filepath=f"{store.url}/07_model_output").load().is_dir()
-
-
-def test_a_node_gets_of_a_store_what_it_needs_and_all_others_everything(store):
-    for name in ("tuned/mobilenet/dynamic/seed_1", "tuned/mobilenet/full/seed_1", "tuned/vgg16/dynamic/seed_1"):
-        store.put(f"06_models/{name}/model.keras", b"weights")
-    needed = {"*.train": ["tuned/{cell}/seed_*"], "erase_withdrawn": ["*/identity.json"]}
-    dataset = FolderDataset(filepath=f"{store.url}/06_models", needed=needed)
-
-    def fetched(node):
-        folder = dataset.fetch(node, {"cell": "mobilenet/dynamic"})
-        return sorted(path.relative_to(folder).parts[1:3] for path in folder.rglob("*.keras"))
-
-    assert fetched("erase_withdrawn") == []
-    assert fetched("mobilenet.dynamic.train") == [("mobilenet", "dynamic")]
-    assert len(fetched("another_node")) == 3
+def test_an_object_store_is_refused_with_what_to_do_instead():
+    with pytest.raises(DatasetError, match="Mount the share or bucket"):
+        FolderDataset(filepath="s3://bucket/data/03_primary/images")

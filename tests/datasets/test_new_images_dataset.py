@@ -23,8 +23,3 @@ def test_without_a_file_the_error_says_what_to_put_where(tmp_path, make, state):
 def test_it_is_only_read(tmp_path):
     with pytest.raises(DatasetError, match="only read"):
         NewImagesDataset(filepath=str(tmp_path)).save(find_new_images(tmp_path))
-
-
-def test_images_in_a_store_are_copied(store):
-    store.put("01_raw/new_images/ward/a.png", b"pixels")
-    assert list(NewImagesDataset(filepath=f"{store.url}/01_raw/new_images").load().files) == ["ward/a.png"]

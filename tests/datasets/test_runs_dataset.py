@@ -6,9 +6,8 @@ import pytest
 from kedro.io import DatasetError
 
 from lung_cxr.contracts import history as history_contract
-from lung_cxr.datasets import BaselineRunsDataset, FolderDataset, RunsDataset, SweepRunsDataset
+from lung_cxr.datasets import BaselineRunsDataset, RunsDataset, SweepRunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
-from lung_cxr.mirror import store as to_store
 from lung_cxr.training.history import write_history
 
 
@@ -67,28 +66,6 @@ def test_a_number_that_json_does_not_know_is_refused_and_the_old_record_stays(da
     with pytest.raises(DatasetError):
         dataset.save({"seed": 1, "status": "finished", "accuracy": float("nan")})
     assert dataset.load()[0].record == {"seed": 1, "status": "finished"}
-
-
-def test_in_a_store_a_record_comes_after_all_that_its_run_has_written(store, monkeypatch):
-    models = FolderDataset(filepath=f"{store.url}/06_models").load()
-    dataset = RunsDataset(filepath=f"{store.url}/07_model_output/mobilenet/dynamic")
-    assert not dataset.exists()
-    (models / "model.keras").write_bytes(b"weights")
-    order, send = [], to_store.send
-    monkeypatch.setattr(to_store, "send", lambda path, url: order.append(path.name) or send(path, url))
-    dataset.save({"seed": 1, "status": "finished"})
-    assert order == ["model.keras", "run_record.json"]
-    assert dataset.exists()
-    assert [run.record["seed"] for run in dataset.load()] == [1]
-
-
-def test_in_a_store_runs_of_other_machines_are_found_and_superseded_ones_stay_there(store):
-    for name in ("seed_1", "superseded/2026-01-01T00.00.00Z/seed_2"):
-        store.put(f"07_model_output/vgg16-depth_1/{name}/run_record.json", b'{"seed": 1, "status": "finished"}')
-    sweep = SweepRunsDataset(filepath=f"{store.url}/07_model_output", backbone="vgg16")
-    assert {name: len(runs) for name, runs in sweep.load().items()} == {"vgg16-depth_1": 1}
-    (run,) = RunsDataset(filepath=f"{store.url}/07_model_output/vgg16-depth_1").load()
-    assert not (run.folder.parent / "superseded").exists()
 
 
 def test_the_baselines_that_were_started_are_found_whoever_ran_them(tmp_path):

@@ -36,15 +36,6 @@ def test_a_kill_while_writing_leaves_the_old_table(dataset, monkeypatch):
     assert dataset.load()["subset"].tolist() == ["train"]
 
 
-def test_a_table_in_a_store_is_sent_whole_and_a_kill_while_writing_leaves_the_old_one(store, monkeypatch):
-    dataset = WholeParquetDataset(filepath=f"{store.url}/known_exports.parquet")
-    assert not dataset.exists()
-    dataset.save(pd.DataFrame({"export": [1]}))
-    be_killed_while_saving(dataset, pd.DataFrame({"export": [1, 2]}), monkeypatch)
-    assert dataset.load()["export"].tolist() == [1]
-    assert store.names == ["known_exports.parquet"]
-
-
 @pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
 def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_one(tmp_path, monkeypatch, kind):
     dataset = kind(filepath=str(tmp_path / "02_intermediate/file"))
@@ -60,12 +51,3 @@ def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_one(tmp
             dataset.save("b" * 32)
     assert dataset.load() == "a" * 32
     assert [path.name for path in (tmp_path / "02_intermediate").iterdir()] == ["file"]
-
-
-@pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
-def test_what_is_saved_to_a_store_is_loaded(store, kind):
-    dataset = kind(filepath=f"{store.url}/02_intermediate/file")
-    dataset.save("ạ" * 32)
-    assert dataset.exists()
-    assert dataset.load() == "ạ" * 32
-    assert store.names == ["02_intermediate/file"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lung_cxr.imaging.catalogue import rotation
-from lung_cxr.imaging.catalogue.lock import HalfChangedError
+from lung_cxr.imaging.catalogue.key_check import HalfRotatedKeyError
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.pipelines import ingestion, key_rotation, splitting
@@ -139,7 +139,7 @@ def test_killed_anywhere_the_same_command_finishes_and_nothing_else_runs_until_t
             catalogued.run(key_rotation)
     for secret in (OLD, NEW):
         monkeypatch.setenv("LUNG_CXR_KEY", secret)
-        with pytest.raises(HalfChangedError, match="same two secrets"):
+        with pytest.raises(HalfRotatedKeyError, match="same two secrets"):
             catalogued.run(ingestion)
     monkeypatch.setenv("LUNG_CXR_KEY", OLD)
     catalogued.run(key_rotation)

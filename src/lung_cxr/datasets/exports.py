@@ -5,7 +5,6 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from lung_cxr.datasets.from_hospital import hospital_folder
 from lung_cxr.imaging.emr.exports import MARKER, Export
 
 
@@ -13,8 +12,7 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
     """Lists the export folders; reads none of their files, and writes none.
 
     An export is a table in one of three formats beside files of three others, and its parts are read at different times
-    (tables first, then only the images that changed), which no dataset of kedro-datasets does. Exports in a store of
-    objects are copied to this machine first, all of them (`lung_cxr.mirror`).
+    (tables first, then only the images that changed), which no dataset of kedro-datasets does.
 
     Args:
         filepath: The folder of the exports.
@@ -33,8 +31,8 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
         Raises:
             DatasetError: The folder is not there, or there is no export in it.
         """
-        root = hospital_folder(self._filepath)
-        if root is None:
+        root = Path(self._filepath)
+        if not self._exists():
             raise DatasetError(
                 f"{self._named()} is not there; expected the folder with the hospital's exports. Put the first export "
                 "below it, or set `exports` in conf/<env>/globals.yml (in public_cxr the variable LUNG_CXR_PUBLIC_ROOT)"
@@ -67,7 +65,7 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
         return f"The exports' folder {self._filepath!r}"
 
     def _exists(self) -> bool:
-        return hospital_folder(self._filepath) is not None
+        return bool(self._filepath) and Path(self._filepath).is_dir()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "glob": self._glob}

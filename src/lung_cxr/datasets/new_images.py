@@ -1,10 +1,10 @@
 """The folder with the images that a trained model is asked about."""
 
+from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from lung_cxr.datasets.from_hospital import hospital_folder
 from lung_cxr.prediction.new_images import NewImages, find_new_images
 
 
@@ -29,8 +29,7 @@ class NewImagesDataset(AbstractDataset[NewImages, NewImages]):
         Raises:
             DatasetError: The folder is not there, or there is no file in it.
         """
-        folder = hospital_folder(self._filepath)
-        found = None if folder is None else find_new_images(folder)
+        found = find_new_images(Path(self._filepath)) if self._exists() else None
         if found is None or not found.files:
             state = "is not there" if found is None else "holds no file"
             raise DatasetError(
@@ -44,7 +43,7 @@ class NewImagesDataset(AbstractDataset[NewImages, NewImages]):
         raise DatasetError(f"{self} is only read")
 
     def _exists(self) -> bool:
-        return hospital_folder(self._filepath) is not None
+        return bool(self._filepath) and Path(self._filepath).is_dir()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}

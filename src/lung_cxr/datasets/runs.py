@@ -13,7 +13,6 @@ from kedro.io import AbstractDataset
 from lung_cxr.atomic import written_whole
 from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.experiments import BASELINE_RUNS
-from lung_cxr.mirror import local_folder, sent_in_order
 from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.history import read_history
 
@@ -83,19 +82,16 @@ class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
         return sorted(runs, key=lambda run: run.record["seed"])
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write one run's record, whole or not at all; in a store, after all that the run has written."""
+        """Write one run's record, whole or not at all."""
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-        with (
-            sent_in_order(self._filepath) as folder,
-            written_whole(folder / f"seed_{data['seed']}" / RECORD) as unfinished,
-        ):
+        with written_whole(Path(self._filepath) / f"seed_{data['seed']}" / RECORD) as unfinished:
             unfinished.write_text(text + "\n", encoding="utf-8")
 
     def _exists(self) -> bool:
         return any(self._records())
 
     def _records(self) -> Iterator[Path]:
-        return local_folder(self._filepath, ["seed_*/*"]).glob(f"seed_*/{RECORD}")
+        return Path(self._filepath).glob(f"seed_*/{RECORD}")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
@@ -149,8 +145,7 @@ class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]
 
     def load(self) -> dict[str, list[RunResult]]:
         """Return name of the run → its seeds, of all that have a record; empty where nothing was ever started."""
-        folder = local_folder(self._filepath, [f"{self._backbone}-*/seed_*/*", "!*/superseded/*"])
-        names = sorted(runs.name for runs in folder.glob(f"{self._backbone}-*") if runs.is_dir())
+        names = sorted(runs.name for runs in Path(self._filepath).glob(f"{self._backbone}-*") if runs.is_dir())
         loaded = {name: self._runs(name).load() for name in names}
         return {name: seeds for name, seeds in loaded.items() if seeds}
 

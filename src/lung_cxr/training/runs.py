@@ -13,12 +13,12 @@ from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.timing import measure_load_time
 from lung_cxr.evaluation.undefined import Numbers
+from lung_cxr.locks import wait_lock
 from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normalisation
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
 from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import TrainingParameters
-from lung_cxr.training.alone import alone
 from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.experiment import Experiment
@@ -63,7 +63,7 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
     for seed in experiment.training.seeds:
         folders = folders_of_seed(seed)
         title = f"{experiment.backbone_name}, {experiment.strategy_name}, seed {seed}"
-        with alone(folders.model.parent, title):
+        with wait_lock(folders.model.parent, title):
             yield from _train_seed(experiment, seed, folders, title)
 
 

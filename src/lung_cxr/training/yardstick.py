@@ -12,10 +12,10 @@ import numpy as np
 
 from lung_cxr.atomic import written_whole
 from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
+from lung_cxr.locks import wait_lock
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import TrainingParameters
-from lung_cxr.training.alone import alone
 from lung_cxr.training.feed import InferenceFeed, SplitImages
 from lung_cxr.training.file_names import FROZEN_FEATURE_PREDICTIONS, IDENTITY, LOGISTIC_REGRESSION
 from lung_cxr.training.frozen.cut import FrozenPrefix, frozen_cuts
@@ -40,7 +40,7 @@ def leave_yardstick(
     penalties = training.logistic_regression.inverse_penalties
     identity = {**data, "features_sha256": prefix.sha256(), "inverse_penalties": penalties}
     folder = outputs / LOGISTIC_REGRESSION
-    with alone(folder, "Logistic regression on frozen features"):
+    with wait_lock(folder, "Logistic regression on frozen features"):
         if _stored(folder / IDENTITY) == identity and (folder / FROZEN_FEATURE_PREDICTIONS).exists():
             return
         log.info("Fitting a logistic regression on the frozen features of %d images", len(images.split))

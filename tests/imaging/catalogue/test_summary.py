@@ -3,7 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.catalogue.summary import IngestionError, check_secret, in_words, summarise
+from lung_cxr.imaging.catalogue.key_check import check_secret
+from lung_cxr.imaging.catalogue.summary import IngestionError, in_words, summarise
 from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.catalogue.lock import CatalogueInUseError, HalfChangedError, sole_writer
+from lung_cxr.imaging.catalogue.key_check import HalfRotatedKeyError
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.verify import main
+from lung_cxr.locks import CatalogueInUseError, catalogue_lock
 
 IDS = [digit * 32 for digit in "abcd"]
 
@@ -49,13 +50,13 @@ def test_turned_bytes_other_pixels_and_missing_files_are_told_apart(root, capsys
 def test_it_takes_nothing_away_while_the_key_is_being_changed(root):
     (root / "02_intermediate").mkdir()
     (root / "02_intermediate/key_fingerprint.txt").write_text(f"{'a' * 32}>{'b' * 32}")
-    with pytest.raises(HalfChangedError):
+    with pytest.raises(HalfRotatedKeyError):
         main([str(root), "--remove"])
 
 
 def test_it_waits_for_no_refresh(root, monkeypatch):
-    monkeypatch.setattr("lung_cxr.imaging.catalogue.lock.PATIENCE", 0)
-    with sole_writer(root / "02_intermediate"), pytest.raises(CatalogueInUseError):
+    monkeypatch.setattr("lung_cxr.locks.REFUSE_AFTER_SECONDS", 0)
+    with catalogue_lock(root / "02_intermediate"), pytest.raises(CatalogueInUseError):
         main([str(root)])
 
 

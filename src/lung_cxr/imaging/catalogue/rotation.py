@@ -15,8 +15,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from lung_cxr.atomic import written_whole
+from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT
 from lung_cxr.imaging.catalogue.keyed_tables import key_columns, tables_below
-from lung_cxr.imaging.catalogue.lock import FINGERPRINT
 from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
@@ -192,7 +192,7 @@ def tables_of(folders: Iterable[Path], outputs: Path) -> list[Path]:
 
 def mark_under_way(intermediate: Path, old: Secret, new: Secret) -> None:
     """Say in the fingerprint that nothing but this command may run."""
-    with written_whole(intermediate / FINGERPRINT) as unfinished:
+    with written_whole(intermediate / KEY_FINGERPRINT) as unfinished:
         unfinished.write_text(under_way(old, new), encoding="utf-8")
 
 

@@ -1,57 +1,17 @@
 """What a run of ingestion came to, in counts only, and when it must not go on."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.imaging.catalogue.lock import HALF_CHANGED, HalfChangedError
-from lung_cxr.imaging.deidentify.pseudonyms import VARIABLE, Secret
-from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 
 
 class IngestionError(Exception):
     """Ingestion must not go on; the message says why and what to do."""
-
-
-def check_secret(secret: Secret, previous_fingerprint: str | None, synthetic: Sequence[bool]) -> None:
-    """Refuse another secret than the catalogue's, and the public one on images of real people.
-
-    Args:
-        secret: The one at hand.
-        previous_fingerprint: Of the one that made the catalogue; None where there is no catalogue yet.
-        synthetic: For each export, or for the folder of new images, whether it has the marker.
-
-    Raises:
-        IngestionError: Nothing was read yet.
-        HalfChangedError: A change of the key is not finished.
-    """
-    stored = None if previous_fingerprint is None else previous_fingerprint.strip()
-    if stored is not None and re.fullmatch(HALF_CHANGED, stored):
-        raise HalfChangedError
-    if stored is not None and not re.fullmatch(r"[0-9a-f]{32}", stored):
-        raise IngestionError(
-            f"02_intermediate/key_fingerprint.txt holds {len(stored)} characters that are no fingerprint; expected 32 "
-            "hex digits: the file is damaged, and whether the key at hand made this catalogue cannot be told. Put the "
-            "file back from a copy; or, only if you are certain that the key was never changed, delete it: the next "
-            "run writes it"
-        )
-    if secret.public and not all(synthetic):
-        raise IngestionError(
-            f"{synthetic.count(False)} of {len(synthetic)} folders of images lack the file {MARKER}, and the secret at "
-            "hand is the public one: pseudonyms of real patients need a key of their own. Make one with `make key` and "
-            "run without the demo's environment"
-        )
-    if stored is not None and stored != secret.fingerprint:
-        raise IngestionError(
-            "The pseudonymisation key is not the one that made this catalogue: every patient would become another. "
-            f"Give back the first key ({VARIABLE} or conf/local/credentials.yml), or move the data folder's "
-            "02_intermediate, 03_primary and 05_model_input away to start afresh"
-        )
 
 
 def summarise(

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import pandas as pd
 from joblib import Parallel, delayed
 
-from lung_cxr.imaging.catalogue.lock import FINGERPRINT, refuse_half_changed, sole_writer
+from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, refuse_half_rotated_key
 from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.locks import catalogue_lock
 
 NAMED = 20  # ids in the message
 
@@ -86,9 +87,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("root", nargs="?", type=_mounted, default=Path("data"), help="the data folder of globals.yml")
     parser.add_argument("--remove", action="store_true", help="take damaged images away, to be made again")
     chosen = parser.parse_args(arguments)
-    store, fingerprint = ImageStore(chosen.root / "03_primary/images"), chosen.root / "02_intermediate" / FINGERPRINT
-    with sole_writer(fingerprint.parent):
-        refuse_half_changed(fingerprint.read_text(encoding="utf-8") if fingerprint.exists() else None)
+    store, fingerprint = (
+        ImageStore(chosen.root / "03_primary/images"),
+        chosen.root / "02_intermediate" / KEY_FINGERPRINT,
+    )
+    with catalogue_lock(fingerprint.parent):
+        refuse_half_rotated_key(fingerprint.read_text(encoding="utf-8") if fingerprint.exists() else None)
         manifest = pd.read_parquet(chosen.root / "03_primary/image_manifest.parquet")
         found = verify(manifest, store, workers=-1)
         for image_id in found.damaged if chosen.remove else []:

@@ -10,6 +10,7 @@ import pandas as pd
 from lung_cxr import contracts, withdrawal
 from lung_cxr.imaging.catalogue import fault_check, label_review, manifest, refresh, summary
 from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.observe import Observer
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def check_key(secret: Secret, previous_fingerprint: str | None, exports: Exports) -> str:
     """Stop before anything is read if the key is not the catalogue's, or is public and the patients are not."""
-    summary.check_secret(secret, previous_fingerprint, [export.synthetic for export in exports.values()])
+    check_secret(secret, previous_fingerprint, [export.synthetic for export in exports.values()])
     return secret.fingerprint
 
 

@@ -8,8 +8,9 @@ import pandas as pd
 from lung_cxr.imaging.catalogue import rotation
 from lung_cxr.imaging.catalogue.erase import erase_files, erase_images
 from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.store import ImageStore
-from lung_cxr.imaging.catalogue.summary import IngestionError, check_secret
+from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr.persons import read_patient_lists

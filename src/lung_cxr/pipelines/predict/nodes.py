@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.imaging.catalogue.summary import check_secret
+from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.parameters import IngestionParameters, PredictParameters
 from lung_cxr.prediction.new_images import NewImages
