@@ -10,11 +10,11 @@ from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normali
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
-from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.feed import SplitImages
-from lung_cxr.training.frozen.store import FeatureFolder
+from lung_cxr.training.data.feed import SplitImages
+from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.loop import FineTuning
-from lung_cxr.training.schedule import Schedule
+from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.strategies.schedule import Schedule
 from plain_keras import DECAY
 
 SEED = 2024

@@ -37,10 +37,10 @@ from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.models.layer_costs import cost_of
 from lung_cxr.parameters import AugmentationParameters, BackboneParameters
-from lung_cxr.training.class_weights import class_counts, loss_weights
-from lung_cxr.training.draws import AugmentationDraws, ImageOrder
-from lung_cxr.training.resident import resident_training_model
-from lung_cxr.training.surroundings import surroundings
+from lung_cxr.training.data.class_weights import class_counts, loss_weights
+from lung_cxr.training.data.gpu_dataset import resident_training_model
+from lung_cxr.training.data.sampling import AugmentationDraws, ImageOrder
+from lung_cxr.training.run.environment import surroundings
 
 TRAINING_IMAGES = (8318, 1965, 856, 574, 324, 212, 85)  # Table 1, by class: 12,334
 VALIDATION_IMAGES = 1540  # Table 1

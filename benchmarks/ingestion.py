@@ -43,16 +43,16 @@ from rich.table import Table
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.catalogue import refresh
+from lung_cxr.imaging.catalogue.image_store import FAST, ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.observe import Observer
+from lung_cxr.imaging.catalogue.process_image import Observer
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
-from lung_cxr.imaging.catalogue.store import FAST, ImageStore
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.parameters import IngestionParameters, SyntheticHospitalParameters
-from lung_cxr.synthetic.anatomy import draw_chest
-from lung_cxr.synthetic.image_files import Machine, write_image
-from lung_cxr.synthetic.radiograph import draw_radiograph
-from lung_cxr.synthetic.schedule import Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.exams import Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.image_files import Machine, write_image
+from lung_cxr.synthetic.phantom.anatomy import draw_chest
+from lung_cxr.synthetic.phantom.exposure import draw_radiograph
 
 ROWS, COLUMNS, BITS, SIDE = 2500, 2048, 12, 1024
 SHARES = {"explicit": 2, "rle": 1, "jpeg2000": 1}  # of every four files

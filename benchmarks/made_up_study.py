@@ -15,12 +15,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.imaging.catalogue.store import FAST
+from lung_cxr.imaging.catalogue.image_store import FAST
 from lung_cxr.splitting.distribution import published_distribution
 from lung_cxr.splitting.pixels import grow_pixel_arrays, open_pixels
-from lung_cxr.synthetic.anatomy import draw_chest
-from lung_cxr.synthetic.radiograph import draw_radiograph
-from lung_cxr.training.feed import SplitImages
+from lung_cxr.synthetic.phantom.anatomy import draw_chest
+from lung_cxr.synthetic.phantom.exposure import draw_radiograph
+from lung_cxr.training.data.feed import SplitImages
 
 SIDE = 1024
 DETECTOR_NOISE = 2.0  # grey levels, SD

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lung_cxr.datasets import RunsDataset, SecretKeyDataset
-from lung_cxr.evaluation.baselines import majority_predictions
+from lung_cxr.evaluation.majority_class import majority_predictions
 from lung_cxr.evaluation.predictions import evaluate_predictions
 from lung_cxr.evaluation.undefined import json_ready
 from lung_cxr.experiments import BASELINES, STRATEGIES
-from lung_cxr.training.file_names import FROZEN_FEATURE_PREDICTIONS, LOGISTIC_REGRESSION
+from lung_cxr.training.run.file_names import FROZEN_FEATURE_PREDICTIONS, LOGISTIC_REGRESSION
 
 TABLES = ("metadata.csv", "metadata_extra.csv")
 DRAWS, CONFIDENCE, SEED = 10_000, 0.95, 2024

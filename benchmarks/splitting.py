@@ -24,8 +24,8 @@ from lung_cxr.contracts import QC_METRICS, SUBSETS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.splitting.assign import assign_patients
 from lung_cxr.splitting.distribution import published_distribution, tabulate_distribution
-from lung_cxr.splitting.images import split_images, split_sha256
 from lung_cxr.splitting.leaks import check_leaks
+from lung_cxr.splitting.split import split_images, split_sha256
 
 FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 SECONDS, GIBIBYTES = 60, 4  # the promise

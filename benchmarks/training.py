@@ -36,9 +36,9 @@ from rich.table import Table
 import plain_keras
 from forced_run import Bench
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
-from lung_cxr.training.draws import batches_per_epoch
+from lung_cxr.training.data.sampling import batches_per_epoch
 from lung_cxr.training.loop import FineTuning
-from lung_cxr.training.surroundings import surroundings
+from lung_cxr.training.run.environment import surroundings
 from made_up_study import make_films, read_once
 
 CONFIGURATION = Path(__file__).parents[1] / "conf/base"

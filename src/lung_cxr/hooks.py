@@ -18,7 +18,7 @@ from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, sweep_results
 from lung_cxr.imaging.catalogue.key_check import refuse_half_rotated_key
 from lung_cxr.locks import catalogue_lock, refuse_while_written
 from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
-from lung_cxr.training.settings import Setting, all_settings
+from lung_cxr.training.sweep.grid import Setting, all_settings
 
 if TYPE_CHECKING:
     from lung_cxr.datasets import RunResult

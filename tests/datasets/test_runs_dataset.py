@@ -8,7 +8,7 @@ from kedro.io import DatasetError
 from lung_cxr.contracts import history as history_contract
 from lung_cxr.datasets import BaselineRunsDataset, RunsDataset, SweepRunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
-from lung_cxr.training.history import write_history
+from lung_cxr.training.run.history import write_history
 
 
 @pytest.fixture

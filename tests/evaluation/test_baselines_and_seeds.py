@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lung_cxr import contracts
-from lung_cxr.evaluation.baselines import class_shares, majority_predictions
+from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
 from lung_cxr.evaluation.predictions import evaluate_predictions, evaluate_seeds
 from lung_cxr.evaluation.undefined import json_ready
 

@@ -11,10 +11,10 @@ from sklearn.metrics import log_loss
 
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.abstention import abstain, accuracy_coverage, thinned_curve, threshold_for
-from lung_cxr.evaluation.certainty import evaluate_certainty
 from lung_cxr.evaluation.conformal import describe_sets, probability_threshold
 from lung_cxr.evaluation.intervals import ratio_intervals
 from lung_cxr.evaluation.temperature import describe_calibration, fit_temperature, scaled
+from lung_cxr.evaluation.uncertainty import evaluate_certainty
 
 DRAWS = {"draws": 200, "confidence": 0.95, "seed": 0}
 

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from lung_cxr.evaluation.comparison import BOOTSTRAP_NUMBERS, TEST_NUMBERS, holm, mcnemar_exact, paired_test
+from lung_cxr.evaluation.paired_tests import BOOTSTRAP_NUMBERS, TEST_NUMBERS, holm, mcnemar_exact, paired_test
 from lung_cxr.evaluation.predictions import COMPARISON_NUMBERS, compare_predictions
 
 SETTINGS = {"draws": 1000, "confidence": 0.95, "seed": 0}

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.persons import MERGED_COLUMNS
+from lung_cxr.imaging.emr.patient_linkage import MERGED_COLUMNS
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
 from made_up_dicom import make_dicom
 

@@ -2,7 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.cells import cap_ages, clean_identifiers, completed_years, parse_ages, parse_dates, translate
+from lung_cxr.imaging.emr.parsers import (
+    cap_ages,
+    clean_identifiers,
+    completed_years,
+    parse_ages,
+    parse_dates,
+    translate,
+)
 
 
 def text(*values: str) -> pd.Series:

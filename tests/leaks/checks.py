@@ -10,7 +10,7 @@ from leaks.controls import CONTROLS, IN_PIXELS
 from leaks.needles import Needle
 from leaks.planted import Project
 from leaks.search import Find, Search
-from lung_cxr.synthetic.people import without_accents
+from lung_cxr.synthetic.hospital.people import without_accents
 
 MAY_NAME_EXPORTS = ("data/test/02_intermediate/known_exports.parquet", "debug.log")
 LEGIBLE = ("name", "patient_id", "birth_date", "phone", "national_id", "study_id")  # short enough for a corner

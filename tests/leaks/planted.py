@@ -23,9 +23,9 @@ from pydicom.tag import Tag
 
 from leaks.needles import Needle, date_needle, name_needle, number_needle, phone_needle, text_needle
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.hospital import MARKER, write_hospital
-from lung_cxr.synthetic.people import Person, without_accents
-from lung_cxr.synthetic.schedule import EXPORTS, Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.exams import EXPORTS, Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.people import Person, without_accents
+from lung_cxr.synthetic.hospital.write_exports import MARKER, write_hospital
 
 OWNER = Person(  # of the pictures whose headers are wrong in ways that readers complain about
     patient_id="21004872",

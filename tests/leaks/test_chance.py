@@ -14,7 +14,7 @@ from leaks.planted import needles_of_people
 from leaks.search import Search
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.schedule import draw_schedule
+from lung_cxr.synthetic.hospital.exams import draw_schedule
 
 SIZE = 1_500
 

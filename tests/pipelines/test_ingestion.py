@@ -14,7 +14,7 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 
 from lung_cxr import contracts
-from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, MARKER
@@ -27,7 +27,7 @@ from lung_cxr.parameters import (
 )
 from lung_cxr.pipelines.ingestion import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
-from lung_cxr.synthetic.hospital import write_hospital
+from lung_cxr.synthetic.hospital.write_exports import write_hospital
 
 NAME = "Nguyễn Văn Bí Mật"
 GROUPS = {
@@ -129,7 +129,7 @@ def test_a_refresh_reads_only_what_is_new_and_says_so(workplace, caplog, monkeyp
     assert set(before["image_id"]) <= set(workplace.manifest["image_id"])
     assert workplace.manifest["patient_key"].nunique() == 3
     monkeypatch.setattr(
-        "lung_cxr.imaging.catalogue.observe.Observer.observe", lambda *_: pytest.fail("a file was opened")
+        "lung_cxr.imaging.catalogue.process_image.Observer.observe", lambda *_: pytest.fail("a file was opened")
     )
     monkeypatch.setattr(ImageStore, "get", lambda *_: pytest.fail("a stored image was opened"))
     now = workplace.manifest

@@ -7,12 +7,12 @@ import shutil
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.catalogue import rotation
+from lung_cxr.erasure import key_rotation as rotation
 from lung_cxr.imaging.catalogue.key_check import HalfRotatedKeyError
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.pipelines import ingestion, key_rotation, splitting
-from lung_cxr.splitting.images import split_sha256
+from lung_cxr.splitting.split import split_sha256
 from made_up_hospital import Hospital
 
 OLD, NEW = "the old secret, forty characters or so..", "the new secret, forty characters or so.."
@@ -81,7 +81,7 @@ def test_the_catalogue_is_as_if_the_new_key_had_been_there_from_the_start(
     monkeypatch.setenv("LUNG_CXR_KEY", NEW)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "lung_cxr.imaging.catalogue.observe.Observer.observe", lambda *_: pytest.fail("a file was opened")
+            "lung_cxr.imaging.catalogue.process_image.Observer.observe", lambda *_: pytest.fail("a file was opened")
         )
         with caplog.at_level(logging.INFO):
             catalogued.run(ingestion)
@@ -119,7 +119,7 @@ SLOWLY = [pytest.param(moment, marks=pytest.mark.slow) for moment in (0, 1, 9, "
 
 @pytest.mark.parametrize("moment", [5, *SLOWLY])
 def test_killed_anywhere_the_same_command_finishes_and_nothing_else_runs_until_then(catalogued, monkeypatch, moment):
-    whole, calls = rotation.rename_table, []
+    whole, calls = key_rotation.rename_table, []
 
     def until(path, names):
         if len(calls) == moment:

@@ -14,7 +14,7 @@ from kedro.runner import SequentialRunner
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, SyntheticHospitalParameters
 from lung_cxr.pipelines.ingestion import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
-from lung_cxr.synthetic.hospital import write_hospital
+from lung_cxr.synthetic.hospital.write_exports import write_hospital
 
 REASONS = {  # planted → the reason it must be rejected for
     "blank": "nearly_blank",

@@ -23,7 +23,7 @@ from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.models.saved_model import ModelFileError
 from lung_cxr.pipelines import key_rotation, predict, training
 from lung_cxr.prediction.trained_run import NoSuchRunError
-from lung_cxr.synthetic.hospital import write_hospital
+from lung_cxr.synthetic.hospital.write_exports import write_hospital
 from made_up_dicom import make_dicom
 from made_up_hospital import Hospital
 

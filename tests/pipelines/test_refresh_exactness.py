@@ -12,8 +12,8 @@ import pytest
 from kedro.io import DatasetError
 from test_ingestion import Workplace
 
-from lung_cxr.imaging.catalogue import observe, refresh, verify
-from lung_cxr.imaging.catalogue.store import ImageStore, StoreFullError
+from lung_cxr.imaging.catalogue import process_image, refresh, verify
+from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
 
 
 class Catalogue(Workplace):
@@ -25,8 +25,8 @@ class Catalogue(Workplace):
         self.store = ImageStore(folder / "data/test/03_primary/images")
         self.read: list[Path] = []
         self.decoded = 0
-        monkeypatch.setattr(observe, "read_bytes", self._counting(observe.read_bytes))
-        monkeypatch.setattr(observe, "decode_image", self._counting_decode(observe.decode_image))
+        monkeypatch.setattr(process_image, "read_bytes", self._counting(process_image.read_bytes))
+        monkeypatch.setattr(process_image, "decode_image", self._counting_decode(process_image.decode_image))
 
     def _counting(self, real):
         def read_bytes(path, *others):

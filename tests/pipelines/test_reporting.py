@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from lung_cxr import pipeline_registry
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.pipelines.reporting import create_pipeline
-from lung_cxr.report.titles import TABLE_TITLES
+from lung_cxr.report.labels import TABLE_TITLES
 from lung_cxr.splitting.distribution import tabulate_distribution
 from made_up_runs import (
     made_up_exports,

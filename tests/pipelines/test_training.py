@@ -20,7 +20,7 @@ from lung_cxr.hooks import FailedRunsHook
 from lung_cxr.pipelines import baselines
 from lung_cxr.pipelines.training import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
-from lung_cxr.splitting.images import split_sha256
+from lung_cxr.splitting.split import split_sha256
 
 CELL = Run("mobilenet", "dynamic")
 

@@ -9,7 +9,7 @@ import pytest
 from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.emr.tables import TableError
 from lung_cxr.pipelines import ingestion, splitting
-from lung_cxr.splitting.images import split_sha256
+from lung_cxr.splitting.split import split_sha256
 from made_up_hospital import Hospital
 
 SECRET = Secret(PUBLIC_SECRET)
@@ -126,7 +126,7 @@ def test_a_run_killed_between_two_steps_is_finished_by_the_next(split_hospital, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"lung_cxr.withdrawal.{step}", killed)
+        patch.setattr(f"lung_cxr.erasure.withdrawal.{step}", killed)
         with pytest.raises(KeyboardInterrupt):
             split_hospital.run(ingestion)
     split_hospital.run(ingestion)
@@ -140,9 +140,9 @@ def test_a_run_killed_before_the_last_table_is_finished_though_the_export_is_gon
     shutil.rmtree(split_hospital.exports / "a")
     split_hospital.receive("b", ["NEW"])
     split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
-    from lung_cxr.imaging.catalogue import erase
+    from lung_cxr.erasure import catalogue
 
-    whole, calls = erase.erase_rows, []
+    whole, calls = catalogue.erase_rows, []
 
     def until_the_manifest(path, keys):
         calls.append(path.name)
@@ -151,7 +151,7 @@ def test_a_run_killed_before_the_last_table_is_finished_though_the_export_is_gon
         return whole(path, keys)
 
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.imaging.catalogue.erase.erase_rows", until_the_manifest)
+        patch.setattr("lung_cxr.erasure.catalogue.erase_rows", until_the_manifest)
         with pytest.raises(KeyboardInterrupt):
             split_hospital.run(ingestion)
     assert calls[-1] == "image_manifest.parquet"
@@ -170,7 +170,9 @@ def test_a_malformed_list_stops_the_run_before_the_catalogue_is_touched(split_ho
 
 
 def test_where_nobody_withdraws_no_folder_is_looked_through(split_hospital, monkeypatch):
-    monkeypatch.setattr("lung_cxr.withdrawal.erase_withdrawn", lambda *_: pytest.fail("somebody was looked for"))
+    monkeypatch.setattr(
+        "lung_cxr.erasure.withdrawal.erase_withdrawn", lambda *_: pytest.fail("somebody was looked for")
+    )
     split_hospital.run(ingestion)
     assert split_hospital.report("withdrawal_report")["affected_runs"] == []
 
@@ -192,7 +194,7 @@ def test_merged_numbers_without_a_subset_become_one_patient_and_no_file_is_read_
     before = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")
     hospital.hand_in("patient_aliases.csv", "patient_id,merged_into\nP00,P01\nP01,P02\n")
     monkeypatch.setattr(
-        "lung_cxr.imaging.catalogue.observe.Observer.observe", lambda *_: pytest.fail("a file was opened")
+        "lung_cxr.imaging.catalogue.process_image.Observer.observe", lambda *_: pytest.fail("a file was opened")
     )
     hospital.run()
     after = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")

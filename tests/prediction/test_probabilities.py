@@ -8,7 +8,7 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.predictions import probabilities
-from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.prediction.probabilities import StoredImages, UnfitModelError, tabulate_probabilities
 from lung_cxr.prediction.trained_run import TrainedRun
 

@@ -3,10 +3,10 @@
 import pytest
 
 from lung_cxr.experiments import Run
-from lung_cxr.report.certainty_figures import draw_abstention, draw_reliability
-from lung_cxr.report.certainty_tables import abstention_sentence, abstention_table, calibration_table, sets_table
+from lung_cxr.report.figures.calibration_figures import draw_abstention, draw_reliability
 from lung_cxr.report.numbers import decimal, percent
 from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.tables.calibration import abstention_sentence, abstention_table, calibration_table, sets_table
 from made_up_runs import evaluated, made_up_grid, made_up_split
 
 DYNAMIC, TRADITIONAL, OTHER = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional"), Run("vgg16", "dynamic")

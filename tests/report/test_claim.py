@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from lung_cxr.experiments import Run
-from lung_cxr.report.claim import ANSWERS, SECTIONS, claim_items, claim_sentence, claim_table
 from lung_cxr.report.page import render_report
+from lung_cxr.report.tables.claim import ANSWERS, SECTIONS, claim_items, claim_sentence, claim_table
 from made_up_runs import made_up_grid, made_up_predictions, made_up_sources, made_up_split
 
 DYNAMIC = Run("mobilenet", "dynamic")

@@ -9,9 +9,9 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.report.alike import judged_record
-from lung_cxr.report.cost_table import cost_table
+from lung_cxr.report.comparable_seeds import judged_record
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
+from lung_cxr.report.tables.cost import cost_table
 from made_up_runs import evaluated, failed_run, made_up_grid, made_up_run, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")

@@ -7,8 +7,8 @@ from lung_cxr import contracts
 from lung_cxr.evaluation.subgroups import SUPPRESSED
 from lung_cxr.evaluation.undefined import all_undefined, json_ready
 from lung_cxr.experiments import Run
-from lung_cxr.report.failure_tables import external_table, parts_table
 from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.tables.subgroup_tables import external_table, parts_table
 from made_up_runs import evaluated, made_up_grid, made_up_predictions, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")

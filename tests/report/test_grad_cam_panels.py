@@ -9,11 +9,11 @@ from PIL import Image
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.experiments import Run
-from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.models.saved_model import save_model
-from lung_cxr.report.grad_cam_figure import draw_grad_cam
-from lung_cxr.report.grad_cam_panels import Places, best_runs, draw_all_grad_cams
-from lung_cxr.report.shown_images import choose_images, may_be_shown
+from lung_cxr.report.figures.grad_cam_figure import draw_grad_cam
+from lung_cxr.report.figures.grad_cam_panels import Places, best_runs, draw_all_grad_cams
+from lung_cxr.report.figures.shown_images import choose_images, may_be_shown
 from made_up_runs import evaluated, made_up_manifest, made_up_run, made_up_split
 
 DYNAMIC, PROBE = Run("mobilenet", "dynamic"), Run("mobilenet", "linear_probe")

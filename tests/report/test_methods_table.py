@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from lung_cxr.experiments import Run
-from lung_cxr.report.methods_table import best_on_validation, methods_table, tabulate_methods
 from lung_cxr.report.numbers import percent
 from lung_cxr.report.sentences import best_run, finished_runs
+from lung_cxr.report.tables.related_work import best_on_validation, methods_table, tabulate_methods
 from made_up_runs import evaluated, made_up_grid, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")

@@ -10,12 +10,12 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.report.data_tables import exports_of_split, ingestion_table, people_table
-from lung_cxr.report.limits import limits
+from lung_cxr.report.limitations import limits
 from lung_cxr.report.page import load_time_starts, render_report
-from lung_cxr.report.record_tables import identity_table, settings_table
-from lung_cxr.report.tables import tabulate_strategy
-from lung_cxr.splitting.images import split_sha256
+from lung_cxr.report.tables.data import exports_of_split, ingestion_table, people_table
+from lung_cxr.report.tables.paper_results import tabulate_strategy
+from lung_cxr.report.tables.runs_table import identity_table, settings_table
+from lung_cxr.splitting.split import split_sha256
 from made_up_runs import (
     failed_run,
     made_up_exports,

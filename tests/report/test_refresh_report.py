@@ -14,7 +14,7 @@ from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.report.refresh.advice import ADVICE, MEANINGS, advice
 from lung_cxr.report.refresh.contact_sheet import flagged_sheet, rejected_sheet
 from lung_cxr.report.refresh.facts import counts_to_keep, gather_facts
-from lung_cxr.report.refresh.quality_limits import Metric
+from lung_cxr.report.refresh.quality_thresholds import Metric
 from lung_cxr.report.refresh.sentences import notices
 from made_up_refresh import (
     BEFORE,

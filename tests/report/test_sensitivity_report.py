@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
-from lung_cxr.report.heat_map_figure import draw_heat_maps
-from lung_cxr.report.sensitivity_table import tabulate_settings
-from lung_cxr.training.settings import all_settings
+from lung_cxr.report.figures.sensitivity_heat_maps import draw_heat_maps
+from lung_cxr.report.tables.sensitivity_table import tabulate_settings
+from lung_cxr.training.sweep.grid import all_settings
 from made_up_runs import MadeUpRun
 
 CONF = Path(__file__).parents[2] / "conf" / "base"

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.report.against_majority import against_majority
 from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.sentences import notices, verdict
+from lung_cxr.report.tables.against_majority import against_majority
 from made_up_runs import evaluated, failed_run, made_up_exports, made_up_grid, made_up_run, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")

@@ -7,14 +7,14 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import BACKBONES, RUNS, Run
-from lung_cxr.report.all_strategies import all_strategies_table, better_baselines, tabulate_all_strategies
-from lung_cxr.report.bar_figure import draw_bars
-from lung_cxr.report.confusion_figure import draw_confusion
-from lung_cxr.report.curve_figure import draw_all_run_curves, draw_curves, draw_run_curves
+from lung_cxr.report.figures.bars import draw_bars
+from lung_cxr.report.figures.confusion_matrix import draw_confusion
+from lung_cxr.report.figures.training_curves import draw_all_run_curves, draw_curves, draw_run_curves
 from lung_cxr.report.numbers import duration, p_digits, p_value, percent, plural, points, points_interval, share
-from lung_cxr.report.result_tables import class_table
-from lung_cxr.report.table_parts import Cell, Table, merged_reasons
-from lung_cxr.report.tables import images_by_class, tabulate_strategy
+from lung_cxr.report.tables.paper_results import images_by_class, tabulate_strategy
+from lung_cxr.report.tables.results import class_table
+from lung_cxr.report.tables.strategies_table import all_strategies_table, better_baselines, tabulate_all_strategies
+from lung_cxr.report.tables.table import Cell, Table, merged_reasons
 from made_up_runs import LAYER_GROUPS, evaluated, made_up_grid, made_up_run, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")

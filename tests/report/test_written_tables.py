@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from lung_cxr.experiments import Run
-from lung_cxr.report.augmentation_table import augmentation_table, tabulate_augmentation
-from lung_cxr.report.numbered_tables import numbered_tables, written_tables
-from lung_cxr.report.table_parts import Cell, Table, name_cell, text_cell
-from lung_cxr.report.titles import TABLE_TITLES
-from lung_cxr.report.written_tables import as_latex, as_markdown
+from lung_cxr.report.labels import TABLE_TITLES
+from lung_cxr.report.tables.augmentation_table import augmentation_table, tabulate_augmentation
+from lung_cxr.report.tables.manuscript import as_latex, as_markdown
+from lung_cxr.report.tables.numbered import numbered_tables, written_tables
+from lung_cxr.report.tables.table import Cell, Table, name_cell, text_cell
 from lung_cxr.splitting.distribution import tabulate_distribution
 from made_up_runs import evaluated, made_up_grid, made_up_run, made_up_split
 

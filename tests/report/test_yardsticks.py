@@ -4,8 +4,8 @@ import pytest
 
 from lung_cxr.experiments import Run
 from lung_cxr.report.comparison import compare_strategies
-from lung_cxr.report.result_tables import comparison_table
-from lung_cxr.report.yardsticks import against_frozen_features, lost_to_yardsticks, yardsticks
+from lung_cxr.report.tables.reference_models import against_frozen_features, lost_to_yardsticks, yardsticks
+from lung_cxr.report.tables.results import comparison_table
 from made_up_runs import evaluated, made_up_grid, made_up_predictions, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")

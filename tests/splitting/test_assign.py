@@ -10,8 +10,8 @@ from lung_cxr import contracts
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.splitting.assign import assign_patients
+from lung_cxr.splitting.assignments import PatientSubsetsError
 from lung_cxr.splitting.distribution import published_distribution
-from lung_cxr.splitting.memory import PatientSubsetsError
 
 SPLIT = {"seed": 7, "fractions": {"train": 0.8, "validation": 0.1, "test": 0.1}}
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

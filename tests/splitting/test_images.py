@@ -1,7 +1,7 @@
 import pytest
 
 from lung_cxr.splitting.assign import assign_patients
-from lung_cxr.splitting.images import split_images, split_sha256
+from lung_cxr.splitting.split import split_images, split_sha256
 
 SPLIT = {"seed": 7, "fractions": {"train": 0.8, "validation": 0.1, "test": 0.1}}
 

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.anatomy import Chest
-from lung_cxr.synthetic.hospital import write_hospital
-from lung_cxr.synthetic.projection import Detector
-from lung_cxr.synthetic.schedule import Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.exams import Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.write_exports import write_hospital
+from lung_cxr.synthetic.phantom.anatomy import Chest
+from lung_cxr.synthetic.phantom.projection import Detector
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from PIL import Image
 from lung_cxr.diseases import DISEASES, class_of_codes
 from lung_cxr.imaging.reading.read import decode_image
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.emr_tables import TABLE_FILES
-from lung_cxr.synthetic.hospital import MARKER, image_bytes, write_hospital
-from lung_cxr.synthetic.schedule import EXPORTS, Radiograph
+from lung_cxr.synthetic.hospital.emr_tables import TABLE_FILES
+from lung_cxr.synthetic.hospital.exams import EXPORTS, Radiograph
+from lung_cxr.synthetic.hospital.write_exports import MARKER, image_bytes, write_hospital
 
 MAX_MEGAPIXELS = 1  # more than any file of these tests has
 ICD10_CLASSES = {  # DESIGN of the class map: as in parameters_ingestion.yml
@@ -179,7 +179,7 @@ def test_the_number_of_workers_changes_nothing(tmp_path, parameters):
 
 def test_writing_again_draws_nothing_and_tells_the_same_truth(tmp_path, parameters, monkeypatch):
     first = write_hospital(tmp_path, small(parameters))
-    monkeypatch.setattr("lung_cxr.synthetic.hospital.image_bytes", lambda *_: pytest.fail("drawn again"))
+    monkeypatch.setattr("lung_cxr.synthetic.hospital.write_exports.image_bytes", lambda *_: pytest.fail("drawn again"))
     pd.testing.assert_frame_equal(write_hospital(tmp_path, small(parameters, workers=2)), first)
 
 
@@ -201,7 +201,9 @@ def test_a_file_that_has_gone_is_drawn_again(tmp_path, parameters):
 
 def test_an_interrupted_writing_is_taken_up_again(tmp_path, parameters, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.synthetic.hospital.write_table", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(
+            "lung_cxr.synthetic.hospital.write_exports.write_table", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             write_hospital(tmp_path, small(parameters))
     assert json.loads((tmp_path / EXPORTS[0] / MARKER).read_text(encoding="utf-8"))["fingerprint"] == "unfinished"

@@ -9,7 +9,7 @@ from PIL import Image
 from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-from lung_cxr.synthetic.image_files import ENCODINGS, Machine, burn_in, choose_machine, write_image
+from lung_cxr.synthetic.hospital.image_files import ENCODINGS, Machine, burn_in, choose_machine, write_image
 
 DECODERS = {
     "jpeg2000": imagecodecs.jpeg2k_decode,

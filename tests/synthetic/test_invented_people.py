@@ -1,6 +1,6 @@
 import numpy as np
 
-from lung_cxr.synthetic.people import draw_person, without_accents
+from lung_cxr.synthetic.hospital.people import draw_person, without_accents
 
 
 def test_every_patient_has_a_number_of_its_own_that_begins_with_zeros():

@@ -5,14 +5,14 @@ import pytest
 from PIL import Image
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.synthetic.anatomy import Chest
-from lung_cxr.synthetic.lateral import draw_lateral
-from lung_cxr.synthetic.projection import Detector, tubes
-from lung_cxr.synthetic.radiograph import draw_radiograph
-from lung_cxr.synthetic.scene import Finding, Scene
-from lung_cxr.synthetic.signs import CHEST_CHANGES, SIGNS
-from lung_cxr.synthetic.skeleton import rib_thickness
-from lung_cxr.synthetic.tissues import lung_thickness, mediastinum_thickness
+from lung_cxr.synthetic.phantom.anatomy import Chest
+from lung_cxr.synthetic.phantom.disease_signs import CHEST_CHANGES, SIGNS
+from lung_cxr.synthetic.phantom.exposure import draw_radiograph
+from lung_cxr.synthetic.phantom.lateral import draw_lateral
+from lung_cxr.synthetic.phantom.projection import Detector, tubes
+from lung_cxr.synthetic.phantom.scene import Finding, Scene
+from lung_cxr.synthetic.phantom.skeleton import rib_thickness
+from lung_cxr.synthetic.phantom.tissues import lung_thickness, mediastinum_thickness
 
 RIGHT, LEFT = -1, 1  # the patient's
 

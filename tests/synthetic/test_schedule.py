@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.schedule import EXPORTS, Radiograph, draw_schedule, patients_per_class
+from lung_cxr.synthetic.hospital.exams import EXPORTS, Radiograph, draw_schedule, patients_per_class
 
 TABLE_1 = dict(zip(DISEASES, (10398, 2456, 1070, 718, 404, 265, 105), strict=True))
 

@@ -2,8 +2,8 @@
 
 from lung_cxr.pipelines.synthetic_hospital import create_pipeline
 from lung_cxr.pipelines.synthetic_hospital.nodes import write_exports
-from lung_cxr.synthetic.hospital import MARKER
-from lung_cxr.synthetic.schedule import EXPORTS
+from lung_cxr.synthetic.hospital.exams import EXPORTS
+from lung_cxr.synthetic.hospital.write_exports import MARKER
 
 
 def test_the_pipeline_is_one_step_from_parameters_to_truth():

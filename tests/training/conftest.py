@@ -107,7 +107,7 @@ def build_tiny_classifier(parameters=None, *, dropout=0.2, head="gap", seed=7):
 
 @pytest.fixture(scope="session")
 def images(pixels, split):
-    from lung_cxr.training.feed import SplitImages
+    from lung_cxr.training.data.feed import SplitImages
 
     return SplitImages(pixels, split)
 
@@ -154,6 +154,6 @@ def experiment(backbone, images, training_parameters, strategy_parameters):
 @pytest.fixture
 def folders(tmp_path):
     """seed → its folders."""
-    from lung_cxr.training.folders import RunFolders
+    from lung_cxr.training.run.folders import RunFolders
 
     return lambda seed: RunFolders(tmp_path / "models", tmp_path / "outputs", seed)

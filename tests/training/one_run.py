@@ -17,12 +17,12 @@ from conftest import merged, parameters_of_test_environment
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
-from lung_cxr.training import checkpoint
+from lung_cxr.training.data.feed import EpochFeed, SplitImages
 from lung_cxr.training.experiment import Experiment
-from lung_cxr.training.feed import EpochFeed, SplitImages
-from lung_cxr.training.file_names import FROZEN_FEATURES
-from lung_cxr.training.folders import RunFolders
 from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.run import checkpoint
+from lung_cxr.training.run.file_names import FROZEN_FEATURES
+from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.runs import train_seeds
 
 SEED = 7

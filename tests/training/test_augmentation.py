@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from lung_cxr.training.augmentation import Augmentation, rotated, training_model
+from lung_cxr.training.data.augmentation import Augmentation, rotated, training_model
 
 IDENTITY = [0.0, 1.0, 1.0]
 

@@ -3,8 +3,8 @@ import logging
 import numpy as np
 import pytest
 
-from lung_cxr.training import checkpoint as module
-from lung_cxr.training.checkpoint import Checkpoint, CheckpointFolder
+from lung_cxr.training.run import checkpoint as module
+from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder
 
 
 def checkpoint(epoch: int) -> Checkpoint:

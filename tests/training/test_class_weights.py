@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lung_cxr.training.class_weights import (
+from lung_cxr.training.data.class_weights import (
     class_counts,
     constant_prediction_loss,
     effective_weights,

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from lung_cxr.training import depth_search, loop, runs
-from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.depth_search import search_depth
-from lung_cxr.training.history import read_history
+from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.run.history import read_history
 from lung_cxr.training.runs import train_seeds
-from lung_cxr.training.strategies import strategy_of
+from lung_cxr.training.strategies.registry import strategy_of
 
 SEED = 7
 LAYERS = {1: 3, 2: 7, 3: 10}  # Keras layers in the deepest groups of the tiny network

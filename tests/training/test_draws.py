@@ -3,7 +3,7 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import AugmentationParameters
-from lung_cxr.training.draws import (
+from lung_cxr.training.data.sampling import (
     IDENTITY,
     AugmentationDraws,
     ImageOrder,

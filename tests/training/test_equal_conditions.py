@@ -5,7 +5,7 @@ import pytest
 
 from lung_cxr.experiments import BASELINES, STRATEGIES
 from lung_cxr.training import runs
-from lung_cxr.training.folders import RunFolders
+from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.runs import train_seeds
 
 SEARCH = {"depth": "search", "search_depths": [2, 3]}
@@ -64,7 +64,7 @@ def test_any_two_strategies_start_from_the_same_weights_and_see_the_same_first_e
 def test_all_strategies_have_the_same_budget_and_first_learning_rate(
     strategy_parameters, training_parameters, backbone
 ):
-    from lung_cxr.training.strategies import strategy_of
+    from lung_cxr.training.strategies.registry import strategy_of
 
     training = training_parameters(max_epochs=31)
     schedules = [

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.training.draws import Showings
-from lung_cxr.training.feed import Epoch, EpochFeed, InferenceFeed, SplitImages
+from lung_cxr.training.data.feed import Epoch, EpochFeed, InferenceFeed, SplitImages
+from lung_cxr.training.data.sampling import Showings
 
 
 def test_an_epoch_feeds_pixels_draws_labels_and_weights_in_order(images):

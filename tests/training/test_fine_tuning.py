@@ -8,9 +8,9 @@ import pytest
 
 from lung_cxr.models.freezing import trainable_parameters
 from lung_cxr.training import loop, stage
-from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.loop import FineTuning, open_groups
-from lung_cxr.training.strategies import strategy_of
+from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.strategies.registry import strategy_of
 from lung_cxr.training.validation import Validation
 
 STEPS = {"dynamic": {"patience": 1, "step": 2}, "gradual": {"step": 2}}  # of three layer groups: m = 0, 2, 3

@@ -3,8 +3,8 @@
 import keras
 import pytest
 
-from lung_cxr.training.history import read_history
-from lung_cxr.training.identity import METHOD_VERSION
+from lung_cxr.training.run.history import read_history
+from lung_cxr.training.run.identity import METHOD_VERSION
 from lung_cxr.training.runs import train_seeds
 
 GOLDEN_VERSION = 1

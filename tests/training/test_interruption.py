@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.interruption import BetweenBatches, Interrupted, StopRequest
 from lung_cxr.training.loop import FineTuning
-from lung_cxr.training.strategies import strategy_of
+from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.run.interruption import BetweenBatches, Interrupted, StopRequest
+from lung_cxr.training.strategies.registry import strategy_of
 
 
 @pytest.fixture(autouse=True)

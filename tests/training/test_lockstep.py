@@ -5,8 +5,8 @@ from copy import copy
 
 import pytest
 
-from lung_cxr.training.lockstep import Lockstep, Unfinished, common_epochs, next_group
-from lung_cxr.training.unfreezing import Unfreezing
+from lung_cxr.training.strategies.unfreezing import Unfreezing
+from lung_cxr.training.sweep.shared_prefix import Lockstep, Unfinished, common_epochs, next_group
 
 PLATEAU = [1.0, 1.1, 1.2, 1.3]  # the first is the best
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lung_cxr.training.model_card import model_card
+from lung_cxr.training.run.model_card import model_card
 
 RECORDS = "docs/results/records/public_cxr/mobilenet"
 

@@ -8,16 +8,16 @@ import keras
 import numpy as np
 import pytest
 
-from lung_cxr.training.augmentation import training_model
-from lung_cxr.training.resident import ResidentImages, resident_training_model
+from lung_cxr.training.data.augmentation import training_model
+from lung_cxr.training.data.gpu_dataset import ResidentImages, resident_training_model
 
 ELSEWHERE = """
 import json
 import keras
 import numpy as np
 from conftest import build_tiny_classifier
-from lung_cxr.training.augmentation import training_model
-from lung_cxr.training.resident import resident_training_model
+from lung_cxr.training.data.augmentation import training_model
+from lung_cxr.training.data.gpu_dataset import resident_training_model
 
 pixels = np.random.default_rng(2).integers(0, 256, (12, 32, 32), dtype=np.uint8)
 rows, labels = np.array([7, 0, 7, 11], dtype=np.int32), np.arange(4)

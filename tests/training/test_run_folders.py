@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lung_cxr.training.identity import IDENTITY, same_plan
-from lung_cxr.training.record import LONGEST_FAILURE, failure_of
+from lung_cxr.training.run.identity import IDENTITY, same_plan
+from lung_cxr.training.run.record import LONGEST_FAILURE, failure_of
 
 SEED = 7
 

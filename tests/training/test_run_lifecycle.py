@@ -15,9 +15,10 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
-from lung_cxr.training import checkpoint, loop, runs
-from lung_cxr.training.folders import RunFolders
-from lung_cxr.training.history import read_history
+from lung_cxr.training import loop, runs
+from lung_cxr.training.run import checkpoint
+from lung_cxr.training.run.folders import RunFolders
+from lung_cxr.training.run.history import read_history
 from lung_cxr.training.runs import train_seeds
 
 SEED = 7

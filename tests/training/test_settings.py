@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from lung_cxr.parameters import SensitivityParameters
-from lung_cxr.training.settings import all_settings, dynamic_settings, traditional_settings
+from lung_cxr.training.sweep.grid import all_settings, dynamic_settings, traditional_settings
 
 
 def sensitivity(**changes):

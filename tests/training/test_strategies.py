@@ -2,9 +2,9 @@ import pytest
 
 from lung_cxr import experiments
 from lung_cxr.contracts import HISTORY_EVENTS
-from lung_cxr.training.planned import FixedDepth, HeadFirst, PlannedUnfreezing
-from lung_cxr.training.strategies import STRATEGIES, strategy_of
-from lung_cxr.training.unfreezing import Unfreezing
+from lung_cxr.training.strategies.planned import FixedDepth, HeadFirst, PlannedUnfreezing
+from lung_cxr.training.strategies.registry import STRATEGIES, strategy_of
+from lung_cxr.training.strategies.unfreezing import Unfreezing
 
 NAMES = (*experiments.STRATEGIES, *experiments.BASELINES)
 SHARED = {"max_epochs": 20, "initial_learning_rate": 1e-3, "stop_patience": 2}

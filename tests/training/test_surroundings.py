@@ -5,9 +5,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from lung_cxr.training import surroundings
+from lung_cxr.training.run import environment
 
-SAID = "from lung_cxr.training.surroundings import on_gpu, surroundings; print(on_gpu(), surroundings()['device'])"
+SAID = "from lung_cxr.training.run.environment import on_gpu, surroundings; print(on_gpu(), surroundings()['device'])"
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
@@ -23,6 +23,6 @@ def test_the_device_is_found_on_every_backend(backend, project):
 
 
 def test_a_gpu_is_called_by_its_name(monkeypatch):
-    monkeypatch.setattr(surroundings, "on_gpu", lambda: True)
-    monkeypatch.setattr(surroundings, "_output", lambda *command: "NVIDIA H100 80GB HBM3")
-    assert surroundings.surroundings()["device"] == "NVIDIA H100 80GB HBM3"
+    monkeypatch.setattr(environment, "on_gpu", lambda: True)
+    monkeypatch.setattr(environment, "_output", lambda *command: "NVIDIA H100 80GB HBM3")
+    assert environment.surroundings()["device"] == "NVIDIA H100 80GB HBM3"

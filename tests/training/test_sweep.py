@@ -19,11 +19,11 @@ import pytest
 from lung_cxr.datasets import SweepRunsDataset
 from lung_cxr.parameters import SensitivityParameters
 from lung_cxr.training import loop, runs
-from lung_cxr.training.folders import RunFolders
-from lung_cxr.training.history import read_history
+from lung_cxr.training.run.folders import RunFolders
+from lung_cxr.training.run.history import read_history
 from lung_cxr.training.runs import train_seeds
-from lung_cxr.training.sensitivity import train_settings
-from lung_cxr.training.settings import dynamic_settings, traditional_settings
+from lung_cxr.training.sweep.grid import dynamic_settings, traditional_settings
+from lung_cxr.training.sweep.sensitivity import train_settings
 
 SEED = 7
 LOSSES = (1.0, 1.2, 1.1, 0.9, 1.0)  # p = 1 unfreezes after epoch 2, p = 2 after epoch 3

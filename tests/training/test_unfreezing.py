@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lung_cxr.contracts import HISTORY_EVENTS
-from lung_cxr.training.unfreezing import Unfreezing
+from lung_cxr.training.strategies.unfreezing import Unfreezing
 
 NAN = math.nan
 

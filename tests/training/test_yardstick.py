@@ -5,8 +5,8 @@ import pytest
 
 from lung_cxr import contracts
 from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
-from lung_cxr.training import yardstick
-from lung_cxr.training.yardstick import leave_yardstick
+from lung_cxr.training import logistic_regression
+from lung_cxr.training.logistic_regression import leave_yardstick
 
 DATA = {"split_sha256": "1" * 64, "pixel_sha256": "2" * 64}
 
@@ -15,8 +15,8 @@ DATA = {"split_sha256": "1" * 64, "pixel_sha256": "2" * 64}
 def leave(tiny_classifier, images, training_parameters, tmp_path, monkeypatch):
     """Leave the yardstick in a folder; count how often features were computed."""
     computed = []
-    pooled = yardstick.pooled_features
-    monkeypatch.setattr(yardstick, "pooled_features", lambda *given: computed.append(1) or pooled(*given))
+    pooled = logistic_regression.pooled_features
+    monkeypatch.setattr(logistic_regression, "pooled_features", lambda *given: computed.append(1) or pooled(*given))
 
     def do(seed=7, data=DATA, **changes):
         leave_yardstick(tmp_path, tiny_classifier(seed=seed), images, data, training_parameters(**changes))

@@ -1,12 +1,12 @@
 """Kedro datasets of our own: few, small, each for what no dataset of kedro-datasets does."""
 
+from lung_cxr.datasets.atomic_files import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset, SweepRunsDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
-from lung_cxr.datasets.whole import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 
 __all__ = [
     "BaselineRunsDataset",

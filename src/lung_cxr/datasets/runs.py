@@ -13,8 +13,8 @@ from kedro.io import AbstractDataset
 from lung_cxr.atomic import written_whole
 from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.experiments import BASELINE_RUNS
-from lung_cxr.training.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
-from lung_cxr.training.history import read_history
+from lung_cxr.training.run.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
+from lung_cxr.training.run.history import read_history
 
 
 @dataclass(frozen=True)

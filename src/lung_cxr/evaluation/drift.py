@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lung_cxr.evaluation.comparison import holm
+from lung_cxr.evaluation.paired_tests import holm
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 from lung_cxr.parameters import DriftParameters
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lung_cxr.diseases import PROBABILITY_COLUMNS
-from lung_cxr.evaluation.comparison import BOOTSTRAP_NUMBERS, mcnemar_exact, paired_patient_bootstrap
 from lung_cxr.evaluation.intervals import BOOTSTRAPPED, counts_per_patient
 from lung_cxr.evaluation.metric_intervals import metric_intervals
 from lung_cxr.evaluation.metrics import METRICS, accuracy, classification_metrics, count_matrix, label_indices, macro_f1
+from lung_cxr.evaluation.paired_tests import BOOTSTRAP_NUMBERS, mcnemar_exact, paired_patient_bootstrap
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 
 COMPARISON_NUMBERS = (

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import pandas as pd
 
-from lung_cxr.evaluation.comparison import paired_test
+from lung_cxr.evaluation.paired_tests import paired_test
 from lung_cxr.evaluation.undefined import Numbers
 
 PRINTED_TEST = {"mean": 3.18, "sd": 1.23, "t": 3.01, "df": 6, "p": 0.02}

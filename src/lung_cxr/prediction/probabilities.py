@@ -12,7 +12,7 @@ import pandas as pd
 from rich.progress import track
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
-from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.summary import listed
 from lung_cxr.prediction.trained_run import TrainedRun
 from lung_cxr.splitting.stored_images import read_stored

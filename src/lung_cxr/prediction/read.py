@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.observe import Observer
+from lung_cxr.imaging.catalogue.process_image import Observer
+from lung_cxr.imaging.catalogue.qc_rules import METRICS, judge_alone
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
-from lung_cxr.imaging.catalogue.store import ImageStore
-from lung_cxr.imaging.catalogue.verdict import METRICS, judge_alone
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.parameters import IngestionParameters
 from lung_cxr.prediction.new_images import NewImages

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lung_cxr.models.saved_model import check_model, sha256_of_file
-from lung_cxr.training.file_names import MODEL, RECORD, WITHDRAWAL
+from lung_cxr.training.run.file_names import MODEL, RECORD, WITHDRAWAL
 
 SUPERSEDED = "superseded"  # below a backbone and a strategy: what later runs took the place of
 

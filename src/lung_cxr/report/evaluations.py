@@ -9,19 +9,19 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.baselines import class_shares, majority_predictions
-from lung_cxr.evaluation.certainty import evaluate_certainty
 from lung_cxr.evaluation.external import evaluate_external
+from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
 from lung_cxr.evaluation.metrics import METRICS, accuracy, macro_f1
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
 from lung_cxr.evaluation.subgroups import evaluate_parts, parts_of_images
 from lung_cxr.evaluation.timing import DURATIONS
+from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
-from lung_cxr.report.alike import RunResults, trained_alike
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
-from lung_cxr.splitting.images import split_sha256
+from lung_cxr.report.comparable_seeds import RunResults, trained_alike
+from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
+from lung_cxr.splitting.split import split_sha256
 
 FINISHED, FAILED, NOT_TRAINED, OTHER_SPLIT = "finished", "failed", "not yet trained", "tested on another split"
 COSTS = (*DURATIONS, "size_mb", "weights_mb")

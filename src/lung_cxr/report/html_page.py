@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from lung_cxr.report.figure_style import as_data_uri, width_in_pixels
+from lung_cxr.report.figures.style import as_data_uri, width_in_pixels
 
 OWN_FILES = ("report.css", "sort.js")
 NOTICES_SHOWN = 5  # at once: the answer must stay on the first screen

@@ -9,19 +9,19 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.experiments import Run
-from lung_cxr.report import certainty_tables, data_tables, failure_tables, record_tables, result_tables
-from lung_cxr.report.alike import judged_record
-from lung_cxr.report.all_strategies import all_strategies_table, better_baselines
-from lung_cxr.report.claim import claim_sentence, claim_table
-from lung_cxr.report.cost_table import cost_table
+from lung_cxr.report.comparable_seeds import judged_record
+from lung_cxr.report.figures.captions import draw_pictures, draw_run_pictures, several_seeds
 from lung_cxr.report.html_page import render_page
-from lung_cxr.report.limits import limits
-from lung_cxr.report.numbered_tables import numbered_tables
+from lung_cxr.report.labels import METRIC_TITLES, TABLE_TITLES, run_title
+from lung_cxr.report.limitations import limits
 from lung_cxr.report.numbers import p_digits, reason_for
-from lung_cxr.report.pictures import draw_pictures, draw_run_pictures, several_seeds
 from lung_cxr.report.sentences import best_run, finished_runs, notices
-from lung_cxr.report.table_parts import Table
-from lung_cxr.report.titles import METRIC_TITLES, TABLE_TITLES, run_title
+from lung_cxr.report.tables import calibration, data, results, runs_table, subgroup_tables
+from lung_cxr.report.tables.claim import claim_sentence, claim_table
+from lung_cxr.report.tables.cost import cost_table
+from lung_cxr.report.tables.numbered import numbered_tables
+from lung_cxr.report.tables.strategies_table import all_strategies_table, better_baselines
+from lung_cxr.report.tables.table import Table
 
 TEMPLATE = "report.html.j2"
 
@@ -71,32 +71,28 @@ def _content(sources: Sources) -> dict[str, Any]:
         "headline": comparison["headline"],
         "pictures": draw_pictures(evaluations) if finished else None,
         "run_pictures": draw_run_pictures(evaluations),
-        "main_table": result_tables.comparison_table(evaluations, comparison),
+        "main_table": results.comparison_table(evaluations, comparison),
         "tables": numbered_tables(evaluations, sources.table1, bool(sources.known_exports["synthetic"].any())),
         "table_titles": TABLE_TITLES,
-        "people": data_tables.people_table(sources.split, sources.image_manifest),
-        "ingestion": data_tables.ingestion_table(sources.ingestion_summary),
-        "weights": data_tables.weight_table(judged_record(best)) if best else None,
+        "people": data.people_table(sources.split, sources.image_manifest),
+        "ingestion": data.ingestion_table(sources.ingestion_summary),
+        "weights": data.weight_table(judged_record(best)) if best else None,
         "several_seeds": several_seeds(evaluations),
         "costs": cost_table(evaluations, load_time_starts(finished)) if finished else None,
         "all_strategies": all_strategies_table(evaluations),
-        "class_tables": _by_run(finished, best, result_tables.class_table),
-        "parts_tables": _by_run(finished, best, failure_tables.parts_table),
-        "external": failure_tables.external_table(evaluations),
-        "calibration": certainty_tables.calibration_table(evaluations),
-        "abstention": certainty_tables.abstention_table(evaluations),
-        "abstention_sentence": certainty_tables.abstention_sentence(best, evaluations["target_accuracy"])
-        if best
-        else "",
-        "sets_tables": _by_run(finished, best, certainty_tables.sets_table),
-        "tests": result_tables.test_table(comparison),
-        "backbone_tests": result_tables.backbone_test_table(comparison) if comparison["per_backbone"] else None,
-        "runs": record_tables.runs_table(runs),
-        "identities": record_tables.identity_table(
-            runs, data_tables.exports_of_split(sources.split, sources.image_manifest)
-        ),
-        "settings": record_tables.settings_table(runs),
-        "records": record_tables.record_texts(runs),
+        "class_tables": _by_run(finished, best, results.class_table),
+        "parts_tables": _by_run(finished, best, subgroup_tables.parts_table),
+        "external": subgroup_tables.external_table(evaluations),
+        "calibration": calibration.calibration_table(evaluations),
+        "abstention": calibration.abstention_table(evaluations),
+        "abstention_sentence": calibration.abstention_sentence(best, evaluations["target_accuracy"]) if best else "",
+        "sets_tables": _by_run(finished, best, calibration.sets_table),
+        "tests": results.test_table(comparison),
+        "backbone_tests": results.backbone_test_table(comparison) if comparison["per_backbone"] else None,
+        "runs": runs_table.runs_table(runs),
+        "identities": runs_table.identity_table(runs, data.exports_of_split(sources.split, sources.image_manifest)),
+        "settings": runs_table.settings_table(runs),
+        "records": runs_table.record_texts(runs),
         "limits": limits(evaluations, sources.known_exports),
         "claim": claim_table(evaluations),
         "claim_sentence": claim_sentence(evaluations),

@@ -7,11 +7,11 @@ import pandas as pd
 
 from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.experiments import STRATEGIES, Run
-from lung_cxr.report.against_majority import against_majority
 from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
+from lung_cxr.report.labels import DYNAMIC, TRADITIONAL, backbone_title, run_title
 from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL, backbone_title, run_title
-from lung_cxr.report.yardsticks import against_frozen_features, lost_to_yardsticks
+from lung_cxr.report.tables.against_majority import against_majority
+from lung_cxr.report.tables.reference_models import against_frozen_features, lost_to_yardsticks
 
 SIGNIFICANT = 0.05  # section IV.G
 

@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
-from lung_cxr.runners.own_process import in_own_process
+from lung_cxr.runners.node_process import in_own_process
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
+from lung_cxr.splitting.assignments import COLUMNS, checked_memory
 from lung_cxr.splitting.balance import Tally, place_patients
-from lung_cxr.splitting.memory import COLUMNS, checked_memory
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from lung_cxr.splitting.images import split_sha256
 from lung_cxr.splitting.pixel_rows import PixelRows
+from lung_cxr.splitting.split import split_sha256
 from lung_cxr.splitting.stored_images import RESIZE_METHOD, read_stored
 
 log = logging.getLogger(__name__)

@@ -15,11 +15,11 @@ from sklearn.linear_model import LogisticRegression
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.quality.chest import SCORES, WEIGHTS, contrast_free
-from lung_cxr.synthetic.anatomy import draw_chest
 from lung_cxr.synthetic.disturbed import SIDE, disturbed
-from lung_cxr.synthetic.lateral import draw_lateral
-from lung_cxr.synthetic.other_parts import draw_other_part
-from lung_cxr.synthetic.radiograph import Film, draw_radiograph
+from lung_cxr.synthetic.phantom.anatomy import draw_chest
+from lung_cxr.synthetic.phantom.body_parts import draw_other_part
+from lung_cxr.synthetic.phantom.exposure import Film, draw_radiograph
+from lung_cxr.synthetic.phantom.lateral import draw_lateral
 
 SEED = 11
 FILM_SIDE = 192  # pixels drawn

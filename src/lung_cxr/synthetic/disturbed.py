@@ -5,7 +5,7 @@ from numpy.random import Generator
 from PIL import Image
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from lung_cxr.synthetic.projection import Field
+from lung_cxr.synthetic.phantom.projection import Field
 
 SIDE = 128  # pixels
 COARSE = 16  # pixels of the uneven background before it is enlarged

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lung_cxr.models.classifier import Classifier
-from lung_cxr.training.checkpoint import CheckpointFolder
 from lung_cxr.training.loop import FineTuning
-from lung_cxr.training.record import outcome_of
-from lung_cxr.training.strategies import Traditional
-from lung_cxr.training.variables import assign, values_of
+from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.run.record import outcome_of
+from lung_cxr.training.run.variables import assign, values_of
+from lung_cxr.training.strategies.registry import Traditional
 
 CANDIDATE = ("epochs", "seconds", "best_epoch", "best_val_loss", "stop_reason")
 """What the record says of each candidate."""

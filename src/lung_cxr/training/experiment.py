@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
-from lung_cxr.training.feed import SplitImages
-from lung_cxr.training.frozen.store import FeatureFolder
-from lung_cxr.training.identity import Identity, identity_of_plan
+from lung_cxr.training.data.feed import SplitImages
+from lung_cxr.training.frozen.feature_cache import FeatureFolder
+from lung_cxr.training.run.identity import Identity, identity_of_plan
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,19 @@ import numpy as np
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import trainable_parameters
 from lung_cxr.parameters import TrainingParameters
-from lung_cxr.training.checkpoint import Checkpoint, CheckpointFolder
-from lung_cxr.training.class_weights import class_counts, loss_weights
-from lung_cxr.training.draws import AugmentationDraws, ImageOrder
-from lung_cxr.training.feed import Epoch, SplitImages
-from lung_cxr.training.frozen.choice import stage_behind_frozen_prefix
-from lung_cxr.training.frozen.store import FeatureFolder
-from lung_cxr.training.history import Row, epoch_line
-from lung_cxr.training.interruption import BetweenBatches, PartOfEpoch, StopRequest
-from lung_cxr.training.schedule import Decision, Schedule
+from lung_cxr.training.data.class_weights import class_counts, loss_weights
+from lung_cxr.training.data.feed import Epoch, SplitImages
+from lung_cxr.training.data.sampling import AugmentationDraws, ImageOrder
+from lung_cxr.training.frozen.feature_cache import FeatureFolder
+from lung_cxr.training.frozen.open_stage import stage_behind_frozen_prefix
+from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder
+from lung_cxr.training.run.history import Row, epoch_line
+from lung_cxr.training.run.interruption import BetweenBatches, PartOfEpoch, StopRequest
+from lung_cxr.training.run.variables import assign, values_of
 from lung_cxr.training.stage import Stage, whole_network
-from lung_cxr.training.strategies import Strategy
+from lung_cxr.training.strategies.registry import Strategy
+from lung_cxr.training.strategies.schedule import Decision, Schedule
 from lung_cxr.training.validation import Validation, validate
-from lung_cxr.training.variables import assign, values_of
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 

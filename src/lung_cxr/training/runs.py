@@ -19,16 +19,17 @@ from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
 from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import TrainingParameters
-from lung_cxr.training.checkpoint import CheckpointFolder
+from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.experiment import Experiment
-from lung_cxr.training.feed import SplitImages
-from lung_cxr.training.folders import RunFolders
-from lung_cxr.training.history import write_history
-from lung_cxr.training.identity import Identity, with_weights
+from lung_cxr.training.logistic_regression import leave_yardstick
 from lung_cxr.training.loop import Decided, FineTuning
-from lung_cxr.training.model_card import write_model_card
-from lung_cxr.training.record import (
+from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.run.folders import RunFolders
+from lung_cxr.training.run.history import write_history
+from lung_cxr.training.run.identity import Identity, with_weights
+from lung_cxr.training.run.model_card import write_model_card
+from lung_cxr.training.run.record import (
     RunRecord,
     data_of,
     failed_record,
@@ -39,9 +40,8 @@ from lung_cxr.training.record import (
     weighting_of,
     with_load_time,
 )
-from lung_cxr.training.strategies import Strategy, Traditional, strategy_of
+from lung_cxr.training.strategies.registry import Strategy, Traditional, strategy_of
 from lung_cxr.training.validation import log_softmax, predict_logits
-from lung_cxr.training.yardstick import leave_yardstick
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.parameters import TrainingParameters
-from lung_cxr.training.augmentation import training_model
-from lung_cxr.training.feed import Epoch, EpochFeed, PositionFeed, SplitImages
-from lung_cxr.training.resident import resident_training_model
-from lung_cxr.training.surroundings import on_gpu
+from lung_cxr.training.data.augmentation import training_model
+from lung_cxr.training.data.feed import Epoch, EpochFeed, PositionFeed, SplitImages
+from lung_cxr.training.data.gpu_dataset import resident_training_model
+from lung_cxr.training.run.environment import on_gpu
 from lung_cxr.training.validation import predict_logits
 
 

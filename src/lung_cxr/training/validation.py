@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from lung_cxr.evaluation.metrics import count_matrix, macro_f1
-from lung_cxr.training.feed import Images, InferenceFeed
+from lung_cxr.training.data.feed import Images, InferenceFeed
 
 
 class Validation(NamedTuple):

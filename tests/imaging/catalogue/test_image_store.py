@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lung_cxr.imaging.catalogue.store import ImageStore, StoreFullError
+from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
 
 ID = "ab" * 16
 

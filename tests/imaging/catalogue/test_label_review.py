@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.imaging.catalogue.erase import erase_rows
+from lung_cxr.erasure.catalogue import erase_rows
 from lung_cxr.imaging.catalogue.label_review import count_label_reviews, list_label_reviews
 
 

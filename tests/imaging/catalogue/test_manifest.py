@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from lung_cxr import contracts
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.manifest import images_seen, judge
-from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, NOTHING_SEEN, Observation
-from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, NOTHING_SEEN, Observation
 from lung_cxr.imaging.quality.duplicates import difference_hash
 
 NO_EXCLUSION = pd.DataFrame({"image_id": [], "reason_code": []}, dtype="str")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lung_cxr.imaging.catalogue.observe import Observation, Observer
-from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.imaging.catalogue.process_image import Observation, Observer
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import TextBox
 
@@ -107,7 +107,7 @@ def test_a_broken_file_takes_its_former_image_out_of_the_store(observer, picture
 
 def test_the_same_bytes_under_another_time_are_not_decoded(observer, picture, monkeypatch):
     before = observer.observe(ID, picture, None)
-    monkeypatch.setattr("lung_cxr.imaging.catalogue.observe.decode_image", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("lung_cxr.imaging.catalogue.process_image.decode_image", lambda *_: pytest.fail("decoded"))
     picture.touch()
     after = observer.observe(ID, picture, before)
     assert after.modified_ns == picture.stat().st_mtime_ns
@@ -118,8 +118,8 @@ PASSING = {
     "lung_cxr.imaging.reading.read.os.open": OSError(5, "input/output error"),
     "pathlib.Path.stat": PermissionError(13, "denied"),
     "lung_cxr.imaging.reading.read._decode_raster": MemoryError("Nguyen"),
-    "lung_cxr.imaging.catalogue.observe.standardise": MemoryError("Nguyen"),
-    "lung_cxr.imaging.catalogue.store.ImageStore.put": OSError(28, "no space left"),
+    "lung_cxr.imaging.catalogue.process_image.standardise": MemoryError("Nguyen"),
+    "lung_cxr.imaging.catalogue.image_store.ImageStore.put": OSError(28, "no space left"),
 }
 
 
@@ -144,7 +144,7 @@ def raising(error):
 
 
 def test_what_the_bytes_decide_is_remembered(observer, picture, monkeypatch):
-    monkeypatch.setattr("lung_cxr.imaging.catalogue.observe.standardise", raising(ValueError("Nguyen")))
+    monkeypatch.setattr("lung_cxr.imaging.catalogue.process_image.standardise", raising(ValueError("Nguyen")))
     seen = observer.observe(ID, picture, None)
     assert (seen.reason, seen.detail) == ("unreadable", "ValueError")
     assert observer.is_current(seen)

@@ -13,12 +13,12 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from lung_cxr.imaging.catalogue import readers, refresh
+from lung_cxr.imaging.catalogue import reader_processes, refresh
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, Observation, Observer
+from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, Observation, Observer
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
-from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import TextBox
 
@@ -190,7 +190,7 @@ class MortalObserver(Observer):
 @pytest.mark.parametrize("harm", ["deadly", "endless"])
 def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch, harm):
     files[IDS[3]].write_bytes(harm.encode())
-    monkeypatch.setattr(readers, "CPU_SECONDS", 1)
+    monkeypatch.setattr(reader_processes, "CPU_SECONDS", 1)
     mortal = MortalObserver(**vars(observer))
     plan = plan_refresh(files, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
@@ -241,7 +241,7 @@ def test_other_bytes_of_the_same_size_and_time_are_found_where_timestamps_are_no
 def test_comparing_bytes_decodes_nothing_that_is_the_same(files, observer, journal, monkeypatch):
     _, ledger = run(files, observer, journal)
     monkeypatch.setattr(
-        "lung_cxr.imaging.catalogue.observe.decode_image", lambda _: pytest.fail("an image was decoded")
+        "lung_cxr.imaging.catalogue.process_image.decode_image", lambda _: pytest.fail("an image was decoded")
     )
     _, after = run(files, observer, journal, ledger, trust_timestamps=False)
     pd.testing.assert_frame_equal(after, ledger)
@@ -356,7 +356,7 @@ def test_a_file_that_could_not_be_judged_and_then_vanished_keeps_its_image(files
     _, ledger = run(files, observer, journal)
     os.utime(files[IDS[0]], ns=(1, 1))
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.imaging.catalogue.observe.read_bytes", lambda *_: (_ for _ in ()).throw(OSError))
+        patch.setattr("lung_cxr.imaging.catalogue.process_image.read_bytes", lambda *_: (_ for _ in ()).throw(OSError))
         _, failed = run(files, observer, journal, ledger)
     assert failed["reason"][0] == "unreadable"
     files[IDS[0]].unlink()
@@ -372,7 +372,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(files, obs
         return data
 
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.imaging.catalogue.observe.read_bytes", replaced_while_read)
+        patch.setattr("lung_cxr.imaging.catalogue.process_image.read_bytes", replaced_while_read)
         _, ledger = run({IDS[0]: files[IDS[0]]}, observer, journal)
     assert ledger["detail"].tolist() == ["it changed while it was read"]
     plan, after = run({IDS[0]: files[IDS[0]]}, observer, journal, ledger)

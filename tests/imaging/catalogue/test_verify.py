@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import HalfRotatedKeyError
-from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.verify import main
 from lung_cxr.locks import CatalogueInUseError, catalogue_lock
 

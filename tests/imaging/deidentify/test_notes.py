@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lung_cxr.imaging.deidentify.note_names import fold
 from lung_cxr.imaging.deidentify.notes import scrub_note, scrub_notes
-from lung_cxr.synthetic.notes import FINDINGS, write_note
-from lung_cxr.synthetic.people import draw_person, without_accents
+from lung_cxr.synthetic.hospital.clinical_notes import FINDINGS, write_note
+from lung_cxr.synthetic.hospital.people import draw_person, without_accents
 
 HUNG = "Nguyễn Văn Hùng"
 

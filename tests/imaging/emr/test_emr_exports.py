@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.catalogue.observe import Observer
+from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.imaging.catalogue.process_image import Observer
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
-from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.emr.exports import (
     LOGICAL_COLUMNS,
     Export,

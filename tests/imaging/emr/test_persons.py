@@ -5,7 +5,7 @@ import pytest
 
 from lung_cxr import contracts
 from lung_cxr.imaging.emr.exports import Export
-from lung_cxr.imaging.emr.persons import ALIASES, WITHDRAWN, PatientLists, merge_patients, read_patient_lists
+from lung_cxr.imaging.emr.patient_linkage import ALIASES, WITHDRAWN, PatientLists, merge_patients, read_patient_lists
 from lung_cxr.imaging.emr.tables import TableError
 
 

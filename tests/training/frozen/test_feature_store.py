@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lung_cxr.parameters import FrozenPrefixParameters
-from lung_cxr.training.frozen import store as module
-from lung_cxr.training.frozen.store import FeatureFolder, FeatureStore
+from lung_cxr.training.frozen import feature_cache as module
+from lung_cxr.training.frozen.feature_cache import FeatureFolder, FeatureStore
 
 SHAPE = (2, 3)
 VALUES = np.arange(18, dtype=np.float32).reshape(3, *SHAPE)

@@ -6,8 +6,8 @@ import pytest
 
 from lung_cxr.models.layer_costs import Cost, bytes_of, cost_of
 from lung_cxr.parameters import FrozenPrefixParameters
-from lung_cxr.training.frozen.cut import Cut
-from lung_cxr.training.frozen.plan import Demand, Machine, choose_plan
+from lung_cxr.training.frozen.cost_model import Demand, Machine, choose_plan
+from lung_cxr.training.frozen.split_point import Cut
 
 MACHINE = Machine(flops=1e11, traffic=1e10, memory=4e9, disk=3e8)
 VALIDATION, UNAUGMENTED, BANK = (

@@ -11,12 +11,12 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
 from lung_cxr.models.classifier import build_classifier
 from lung_cxr.parameters import BackboneParameters, FrozenPrefixParameters
-from lung_cxr.training.checkpoint import CheckpointFolder
-from lung_cxr.training.feed import SplitImages
-from lung_cxr.training.frozen.stage import BehindFrozenPrefix
-from lung_cxr.training.frozen.store import FeatureFolder
+from lung_cxr.training.data.feed import SplitImages
+from lung_cxr.training.frozen.cached_stage import BehindFrozenPrefix
+from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.loop import FineTuning
-from lung_cxr.training.strategies import strategy_of
+from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.strategies.registry import strategy_of
 
 TOLERANCE = 2e-4  # relative: another order of sums, over three epochs of training
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lung_cxr.atomic import written_whole
-from lung_cxr.imaging.catalogue.observe import Observation, observation
+from lung_cxr.imaging.catalogue.process_image import Observation, observation
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lung_cxr.imaging.catalogue.observe import NOTHING_SEEN
-from lung_cxr.imaging.catalogue.store import ImageStore
-from lung_cxr.imaging.catalogue.verdict import METRICS, judge_alone
-from lung_cxr.imaging.emr.persons import under_person_keys
+from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.imaging.catalogue.process_image import NOTHING_SEEN
+from lung_cxr.imaging.catalogue.qc_rules import METRICS, judge_alone
+from lung_cxr.imaging.emr.patient_linkage import under_person_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.parameters import QualityParameters

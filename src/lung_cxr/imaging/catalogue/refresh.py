@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.observe import LEDGER_COLUMNS, Observation, Observer, observation
-from lung_cxr.imaging.catalogue.readers import observe_all
+from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, Observation, Observer, observation
+from lung_cxr.imaging.catalogue.reader_processes import observe_all
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
 
 log = logging.getLogger(__name__)

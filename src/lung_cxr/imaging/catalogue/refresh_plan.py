@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lung_cxr.imaging.catalogue.observe import ABSENT, Observation, Observer
-from lung_cxr.imaging.catalogue.search_stored import must_be_searched
+from lung_cxr.imaging.catalogue.process_image import ABSENT, Observation, Observer
+from lung_cxr.imaging.catalogue.recheck_stored import must_be_searched
 
 Ledger = dict[str, Observation]
 Job = tuple[str, Path | None]  # image_id and its file; None: the stored image is looked at

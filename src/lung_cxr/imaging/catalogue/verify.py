@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pandas as pd
 from joblib import Parallel, delayed
 
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, refuse_half_rotated_key
-from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.locks import catalogue_lock
 
 NAMED = 20  # ids in the message

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from itertools import pairwise
 
-from lung_cxr.imaging.cells import clean_text
+from lung_cxr.imaging.emr.parsers import clean_text
 
 Span = tuple[int, int]
 

@@ -4,8 +4,8 @@ import posixpath
 
 import pandas as pd
 
-from lung_cxr.imaging.cells import clean_identifiers, clean_text
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.parsers import clean_identifiers, clean_text
 
 
 def with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:

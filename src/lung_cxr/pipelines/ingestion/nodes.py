@@ -7,19 +7,20 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr import contracts, withdrawal
+from lung_cxr import contracts
+from lung_cxr.erasure import withdrawal
 from lung_cxr.imaging.catalogue import fault_check, label_review, manifest, refresh, summary
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_secret
-from lung_cxr.imaging.catalogue.observe import Observer
+from lung_cxr.imaging.catalogue.process_image import Observer
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
-from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
-from lung_cxr.imaging.emr import keys, persons, records
+from lung_cxr.imaging.emr import keys, patient_linkage, records
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
-from lung_cxr.splitting.memory import checked_memory
+from lung_cxr.splitting.assignments import checked_memory
 
 Exports = dict[str, hospital.Export]
 
@@ -53,7 +54,7 @@ def erase_withdrawn(
     emr: EmrParameters,
 ) -> dict[str, Any]:
     """Erase all that is kept of patients who withdraw, before anything else is done."""
-    lists = persons.read_patient_lists(exports.values(), emr.patient_id_width)
+    lists = patient_linkage.read_patient_lists(exports.values(), emr.patient_id_width)
     if not lists.withdrawn:
         return withdrawal.NOBODY
     rows = hospital.read_all_rows(exports, known, emr)
@@ -85,8 +86,10 @@ def merge_patients(
     emr: EmrParameters,
 ) -> pd.DataFrame:
     """Say under which key merged patient numbers go; who was assigned to a subset keeps it."""
-    lists = persons.read_patient_lists(exports.values(), emr.patient_id_width)
-    return contracts.merged_patients.validate(persons.merge_patients(lists, secret, checked_memory(previous_subsets)))
+    lists = patient_linkage.read_patient_lists(exports.values(), emr.patient_id_width)
+    return contracts.merged_patients.validate(
+        patient_linkage.merge_patients(lists, secret, checked_memory(previous_subsets))
+    )
 
 
 def pseudonymise_records(
@@ -100,7 +103,7 @@ def pseudonymise_records(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Read the EMR tables; return pseudonymous records, rejected rows, the images they exclude and scrubbed notes."""
     rows = hospital.read_all_rows(exports, known, emr)
-    lists = persons.read_patient_lists(exports.values(), emr.patient_id_width)
+    lists = patient_linkage.read_patient_lists(exports.values(), emr.patient_id_width)
     rows = rows[~lists.withdrawn_rows(rows, emr.patient_id_width)]
     cleaned = records.clean_records(rows, secret, merged, emr, icd10.classes)
     return (

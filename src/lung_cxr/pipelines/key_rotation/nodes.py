@@ -1,21 +1,21 @@
-"""Node of `key_rotation`: it hands folders, rows and secrets to `lung_cxr.imaging.catalogue.rotation`."""
+"""Node of `key_rotation`: it hands folders, rows and secrets to `lung_cxr.erasure.key_rotation`."""
 
 import logging
 from pathlib import Path
 
 import pandas as pd
 
-from lung_cxr.imaging.catalogue import rotation
-from lung_cxr.imaging.catalogue.erase import erase_files, erase_images
+from lung_cxr.erasure import key_rotation
+from lung_cxr.erasure.catalogue import erase_files, erase_images
+from lung_cxr.erasure.pixels import ARRAYS, erase_pixels
+from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_secret
-from lung_cxr.imaging.catalogue.store import ImageStore
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
-from lung_cxr.imaging.emr.persons import read_patient_lists
+from lung_cxr.imaging.emr.patient_linkage import read_patient_lists
 from lung_cxr.parameters import EmrParameters, IngestionParameters, KeyRotationParameters
-from lung_cxr.splitting.erase_pixels import ARRAYS, erase_pixels
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def rotate_key(
 ) -> str:
     """Rewrite the catalogue, the split and the predictions under the new key; return its fingerprint."""
     check_secret(new, None, [export.synthetic for export in exports.values()])
-    if not rotation.check_fingerprint(stored_fingerprint, old, new):
+    if not key_rotation.check_fingerprint(stored_fingerprint, old, new):
         log.info("The catalogue has the new key already: nothing to do")
         return new.fingerprint
     if known is None or Journal(journal_folder).read():
@@ -47,15 +47,15 @@ def rotate_key(
     numbers = hospital.number_exports(exports.values(), known)
     rows = hospital.read_all_rows(exports, numbers, whole)
     persons = read_patient_lists(exports.values(), emr.patient_id_width).persons
-    names = rotation.new_names(rows, (one for person in persons for one in person), old, new, emr.patient_id_width)
-    tables = rotation.tables_of((intermediate_folder, primary_folder, pixel_folder), output_folder)
+    names = key_rotation.new_names(rows, (one for person in persons for one in person), old, new, emr.patient_id_width)
+    tables = key_rotation.tables_of((intermediate_folder, primary_folder, pixel_folder), output_folder)
     if not parameters.drop_unknown:
-        rotation.refuse_unknown(rotation.count_unknown(tables, names))
+        key_rotation.refuse_unknown(key_rotation.count_unknown(tables, names))
     files = hospital.files_of(exports, numbers, whole)
-    sources = rotation.new_sources(files, old, new, ingestion.workers)
-    names = rotation.NewNames({**names.keys, **sources}, names.images, names.shift_days)
-    rotation.mark_under_way(intermediate_folder, old, new)
-    store, unknown = ImageStore(image_folder), rotation.unknown_images(tables, names)
+    sources = key_rotation.new_sources(files, old, new, ingestion.workers)
+    names = key_rotation.NewNames({**names.keys, **sources}, names.images, names.shift_days)
+    key_rotation.mark_under_way(intermediate_folder, old, new)
+    store, unknown = ImageStore(image_folder), key_rotation.unknown_images(tables, names)
     for table in (intermediate_folder / "merged_patients.parquet", pixel_folder / ARRAYS):
         table.unlink(missing_ok=True)  # the next ingestion and splitting make them anew
     erase_files(output_folder / "new_images", "probabilities.*")  # as the next prediction does
@@ -63,8 +63,8 @@ def rotate_key(
     erase_images(store, unknown)
     for path in tables:
         if path.exists():
-            rotation.rename_table(path, names)
-    rotation.rename_images(store, names)
+            key_rotation.rename_table(path, names)
+    key_rotation.rename_images(store, names)
     log.info(
         "The catalogue has the new key. Put it in the place of the old one now (conf/local/credentials.yml or the "
         "variable), run ingestion and splitting, and keep the old key only as long as a backup needs it"

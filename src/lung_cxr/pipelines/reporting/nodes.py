@@ -11,7 +11,7 @@ from fsspec.core import url_to_fs
 from lung_cxr import contracts
 from lung_cxr.experiments import BACKBONES, GRID, Run
 from lung_cxr.parameters import ReportingParameters
-from lung_cxr.report.titles import DYNAMIC, TRADITIONAL
+from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 
 
 def evaluate_runs(
@@ -70,8 +70,8 @@ def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFr
 
 def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Tables 3 and 4 from our runs beside the paper's, and every run of every strategy with what it took."""
-    from lung_cxr.report.all_strategies import tabulate_all_strategies
-    from lung_cxr.report.tables import tabulate_strategy
+    from lung_cxr.report.tables.paper_results import tabulate_strategy
+    from lung_cxr.report.tables.strategies_table import tabulate_all_strategies
 
     return (
         tabulate_strategy(run_evaluations, TRADITIONAL),
@@ -82,8 +82,8 @@ def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, 
 
 def tabulate_words(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables 2 and 5, those of words: how images were augmented, and other studies with our best run below them."""
-    from lung_cxr.report.augmentation_table import tabulate_augmentation
-    from lung_cxr.report.methods_table import tabulate_methods
+    from lung_cxr.report.tables.augmentation_table import tabulate_augmentation
+    from lung_cxr.report.tables.related_work import tabulate_methods
 
     synthetic = _any_synthetic(known_exports)
     return tabulate_augmentation(run_evaluations), tabulate_methods(run_evaluations, synthetic)
@@ -93,7 +93,7 @@ def write_tables(
     run_evaluations: dict[str, Any], table1_distribution: pd.DataFrame, known_exports: pd.DataFrame
 ) -> list[str]:
     """The paper's tables from our runs for a manuscript: each as Markdown and as LaTeX."""
-    from lung_cxr.report.numbered_tables import written_tables
+    from lung_cxr.report.tables.numbered import written_tables
 
     return written_tables(run_evaluations, table1_distribution, _any_synthetic(known_exports))
 
@@ -104,10 +104,10 @@ def _any_synthetic(known_exports: pd.DataFrame) -> bool:
 
 def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any]:
     """Matplotlib figures: Figs. 3, 4 and 5 from our runs, the training curves, reliability and abstention."""
-    from lung_cxr.report.bar_figure import draw_bars
-    from lung_cxr.report.certainty_figures import draw_abstention, draw_reliability
-    from lung_cxr.report.confusion_figure import draw_confusion
-    from lung_cxr.report.curve_figure import draw_curves
+    from lung_cxr.report.figures.bars import draw_bars
+    from lung_cxr.report.figures.calibration_figures import draw_abstention, draw_reliability
+    from lung_cxr.report.figures.confusion_matrix import draw_confusion
+    from lung_cxr.report.figures.training_curves import draw_curves
 
     return (
         draw_bars(run_evaluations, "accuracy"),
@@ -139,9 +139,9 @@ def draw_grad_cams(
         baseline_runs: As in `evaluate_runs`.
         results: Likewise.
     """
-    from lung_cxr.imaging.catalogue.store import ImageStore
-    from lung_cxr.report.grad_cam_panels import Places, draw_all_grad_cams
-    from lung_cxr.report.shown_images import may_be_shown
+    from lung_cxr.imaging.catalogue.image_store import ImageStore
+    from lung_cxr.report.figures.grad_cam_panels import Places, draw_all_grad_cams
+    from lung_cxr.report.figures.shown_images import may_be_shown
 
     permitted = may_be_shown(contracts.image_manifest.validate(image_manifest))
     places = Places(model_folder, output_folder, ImageStore(image_folder), permitted)
@@ -151,7 +151,7 @@ def draw_grad_cams(
 
 def draw_runs(run_evaluations: dict[str, Any]) -> dict[str, Any]:
     """The training curves of each finished run, one picture each."""
-    from lung_cxr.report.curve_figure import draw_all_run_curves
+    from lung_cxr.report.figures.training_curves import draw_all_run_curves
 
     return draw_all_run_curves(run_evaluations)
 

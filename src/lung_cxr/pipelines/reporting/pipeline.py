@@ -14,7 +14,7 @@ from lung_cxr.pipelines.reporting.nodes import (
     write_report,
     write_tables,
 )
-from lung_cxr.report.titles import TABLE_TITLES
+from lung_cxr.report.labels import TABLE_TITLES
 
 
 def create_pipeline() -> Pipeline:

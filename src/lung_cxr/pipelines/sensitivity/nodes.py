@@ -14,7 +14,7 @@ from lung_cxr.parameters import (
     TrainingParameters,
 )
 from lung_cxr.pipelines.training.nodes import experiment_on
-from lung_cxr.training.settings import all_settings, dynamic_settings, traditional_settings
+from lung_cxr.training.sweep.grid import all_settings, dynamic_settings, traditional_settings
 
 FOLDER = "sensitivity"  # below 06_models and 07_model_output (DESIGN §5)
 
@@ -37,8 +37,8 @@ def train_settings(
     if backbone.architecture not in sensitivity.backbones:
         log.info("%s: not among sensitivity.backbones, nothing to do", backbone.architecture)
         return
-    from lung_cxr.training import sensitivity as analysis
-    from lung_cxr.training.folders import RunFolders
+    from lung_cxr.training.run.folders import RunFolders
+    from lung_cxr.training.sweep import sensitivity as analysis
 
     models, outputs = (folder / training.variant / FOLDER for folder in (model_folder, output_folder))
     yield from analysis.train_settings(
@@ -62,7 +62,7 @@ def tabulate_sensitivity(
         dynamic, traditional, training, sensitivity: What was to be tried.
         results: Name of the run → `RunResults` of its seeds, for each backbone.
     """
-    from lung_cxr.report.sensitivity_table import tabulate_settings
+    from lung_cxr.report.tables.sensitivity_table import tabulate_settings
 
     settings = all_settings(sensitivity, dynamic, traditional, training)
     runs = {name: seeds for of_backbone in results.values() for name, seeds in of_backbone.items()}
@@ -73,6 +73,6 @@ def draw_sensitivity(
     table: pd.DataFrame, dynamic: StrategyParameters, training: TrainingParameters, sensitivity: SensitivityParameters
 ) -> dict[str, Any]:
     """Matplotlib figures by file name: a heat map for each backbone."""
-    from lung_cxr.report.heat_map_figure import draw_heat_maps
+    from lung_cxr.report.figures.sensitivity_heat_maps import draw_heat_maps
 
     return draw_heat_maps(table, sensitivity, dynamic, training.max_epochs)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
-from lung_cxr.splitting.images import split_sha256
+from lung_cxr.splitting.split import split_sha256
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     from lung_cxr.training.experiment import Experiment
@@ -30,7 +30,7 @@ def train(
     The cell is named by its backbone and its strategy; its folders are `<variant>/<backbone>/<strategy>` below the two
     given.
     """
-    from lung_cxr.training.folders import RunFolders
+    from lung_cxr.training.run.folders import RunFolders
     from lung_cxr.training.runs import train_seeds
 
     cell = Path(training.variant, backbone.architecture, strategy.root.kind)
@@ -52,9 +52,9 @@ def experiment_on(
 ) -> "Experiment":
     """Put data and settings together: what is trained, named by its backbone and its strategy."""
     from lung_cxr.splitting.pixels import open_pixels
+    from lung_cxr.training.data.feed import SplitImages
     from lung_cxr.training.experiment import Experiment
-    from lung_cxr.training.feed import SplitImages
-    from lung_cxr.training.file_names import FROZEN_FEATURES
+    from lung_cxr.training.run.file_names import FROZEN_FEATURES
 
     split = contracts.split.validate(split)
     return Experiment(

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lung_cxr.imaging.catalogue.observe import NOT_LOOKED
-from lung_cxr.imaging.catalogue.store import ImageStore
+from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.imaging.catalogue.process_image import NOT_LOOKED
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.parameters import IngestionParameters
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.refresh.advice import MEANINGS
-from lung_cxr.report.refresh.quality_limits import breaches
+from lung_cxr.report.refresh.quality_thresholds import breaches
 
 SIDE = 160  # pixels of a small copy
 JPEG_QUALITY = 80

@@ -16,7 +16,7 @@ from lung_cxr.evaluation.undefined import json_ready
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.refresh.advice import MEANINGS, advice
-from lung_cxr.report.refresh.quality_limits import PREFIX, metric_columns, metric_values, metrics_of
+from lung_cxr.report.refresh.quality_thresholds import PREFIX, metric_columns, metric_values, metrics_of
 from lung_cxr.report.refresh.sentences import headline
 
 FIRST_EXPORT = "nothing to compare with: no earlier export has an accepted image"

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lung_cxr.parameters import DriftParameters
-from lung_cxr.report.figure_style import FAINT, INK, styled
-from lung_cxr.report.refresh.quality_limits import Metric, metric_values
+from lung_cxr.report.figures.style import FAINT, INK, styled
+from lung_cxr.report.refresh.quality_thresholds import Metric, metric_values
 from lung_cxr.report.refresh.sentences import variable_title
 
 ACCEPTED, REJECTED = "#0072B2", "#E69F00"  # Okabe-Ito blue and orange

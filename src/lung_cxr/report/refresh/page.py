@@ -6,14 +6,14 @@ from importlib.metadata import version
 from typing import Any
 
 from lung_cxr import __version__
-from lung_cxr.imaging.catalogue.observe import METHOD_VERSION
+from lung_cxr.imaging.catalogue.process_image import METHOD_VERSION
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.html_page import Picture, picture, render_page
 from lung_cxr.report.numbers import percent
 from lung_cxr.report.refresh import tables
 from lung_cxr.report.refresh.contact_sheet import Catalogue, flagged_sheet, rejected_sheet
 from lung_cxr.report.refresh.figures import draw_drift, draw_histograms
-from lung_cxr.report.refresh.quality_limits import metrics_of
+from lung_cxr.report.refresh.quality_thresholds import metrics_of
 from lung_cxr.report.refresh.sentences import notices
 
 TEMPLATE = "refresh/refresh_report.html.j2"

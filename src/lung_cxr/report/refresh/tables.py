@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, plural, points
-from lung_cxr.report.refresh.quality_limits import TITLES
+from lung_cxr.report.refresh.quality_thresholds import TITLES
 from lung_cxr.report.refresh.sentences import variable_title
-from lung_cxr.report.table_parts import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
+from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
 
 FILES = {  # as `refresh_counts` names them
     "new": "New",

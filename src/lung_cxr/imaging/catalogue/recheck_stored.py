@@ -1,0 +1,52 @@
+"""Text in images that were stored unseen and whose files are gone: looked for in the store, the only place left."""
+
+import hashlib
+from dataclasses import replace
+
+from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
+from lung_cxr.imaging.catalogue.process_image import NOT_LOOKED, Observation, Observer
+from lung_cxr.imaging.deidentify import burned_in_text
+from lung_cxr.imaging.quality.duplicates import difference_hash
+from lung_cxr.imaging.reasons import Rejection
+
+
+def must_be_searched(previous: Observation, observer: Observer) -> bool:
+    """Whether an image that cannot be made again was stored unseen, and the policy is to look."""
+    unseen = previous.pixel_sha256 != "" and previous.text_boxes == NOT_LOOKED
+    return unseen and observer.burned_in_text != "off" and observer.store.has(previous.image_id)
+
+
+def search_stored(store: ImageStore, previous: Observation) -> Observation:
+    """Black out text in a stored image, under `flag` too: there is no file left for a person to look at.
+
+    A kill between image and journal costs a second look. Nothing is deleted but an image in which text remains.
+
+    Args:
+        store: Where it is.
+        previous: What was seen when it was stored; its quality was measured then.
+
+    Raises:
+        StoreFullError: There is no room for the new image.
+    """
+    image_id = previous.image_id
+    try:
+        cleared = burned_in_text.redact(store.get(image_id))
+        if cleared.pieces:
+            store.put(image_id, cleared.image)
+    except StoreFullError:
+        raise
+    except Rejection as rejection:
+        store.remove(image_id)
+        nothing = replace(previous, pixel_sha256="", difference_hash="", stored_bytes=0)
+        return replace(nothing, settings="", reason=rejection.reason, detail=rejection.detail)
+    except Exception as error:  # whatever the decoder says of a damaged image; no memory: looked at again next time
+        return replace(previous, settings="", reason="unreadable", detail=f"the stored image: {type(error).__name__}")
+    return replace(
+        previous,
+        reason="",
+        detail="",
+        pixel_sha256=hashlib.sha256(cleared.image.tobytes()).hexdigest(),
+        difference_hash=difference_hash(cleared.image),
+        stored_bytes=store.stored_bytes(image_id),
+        text_boxes=cleared.pieces,
+    )

@@ -1,0 +1,162 @@
+"""Heat maps of a sensitivity analysis: how each setting did on the validation set, one figure a backbone."""
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from lung_cxr.parameters import SensitivityParameters, StrategyParameters
+from lung_cxr.report.figures.style import FAINT, styled
+from lung_cxr.report.labels import DYNAMIC, TRADITIONAL, backbone_title
+from lung_cxr.report.numbers import NOTHING, plural
+from lung_cxr.training.sweep.grid import SWEPT
+
+CELL = 0.6  # inches
+DARK = 0.6  # of the colour scale; above it cells are written in white
+FRAME = "#D55E00"  # Okabe-Ito vermilion
+LETTERS = 18  # of the caption, on an inch
+TRIED = ["strategy", *SWEPT, "max_epochs", "depth"]
+
+Place = dict[str, Any]
+"""What a cell stands for: values of some columns of `TRIED`."""
+
+
+def draw_heat_maps(
+    table: pd.DataFrame, sensitivity: SensitivityParameters, dynamic: StrategyParameters, max_epochs: int
+) -> dict[str, Figure]:
+    """Draw one figure for each backbone that has a finished run.
+
+    Args:
+        table: What `tabulate_settings` returned.
+        sensitivity: What was tried.
+        dynamic: At whose p, k and decay n was tried.
+        max_epochs: n of the grid over p, k and decay.
+
+    Returns:
+        `<backbone>.png` → its figure.
+    """
+    figures = {}
+    for backbone, of_backbone in table.groupby("backbone", sort=False):
+        if (of_backbone["status"] == "finished").any():
+            figures[f"{backbone}.png"] = _figure(of_backbone, sensitivity, dynamic, max_epochs)
+    return figures
+
+
+@styled
+def _figure(
+    table: pd.DataFrame, sensitivity: SensitivityParameters, dynamic: StrategyParameters, max_epochs: int
+) -> Figure:
+    """Draw p × k, a panel for each decay; below them n, and the depth of traditional fine-tuning."""
+    p, k, decays, budgets, depths = (
+        list(dict.fromkeys(getattr(sensitivity, name)))
+        for name in ("patience", "step", "decay", "max_epochs", "depths")
+    )
+    means, scale = _means(table), _scale(table)
+    across = max(len(decays), 2)
+    width = max(across * (CELL * max(map(len, (k, budgets, depths))) + 0.5) + 1.2, 6)
+    height = CELL * (len(p) + 1) + 3.0
+    figure = Figure(figsize=(width, height), layout="constrained")
+    above, below = figure.subplots(2, across, height_ratios=[max(len(p), 1), 1])
+    for place, (axes, decay) in enumerate(zip(above, decays, strict=False)):
+        fixed = {"strategy": DYNAMIC, "decay": decay, "max_epochs": max_epochs}
+        _draw(axes, means, scale, [[{**fixed, "patience": row, "step": column} for column in k] for row in p])
+        _label(axes, f"decay {decay:g}", "step k, layer groups", k, "" if place else "patience p, epochs", p)
+    of_n, of_depth = below[:2]
+    base = {name: getattr(dynamic.root, name) for name in SWEPT}
+    _draw(of_n, means, scale, [[{"strategy": DYNAMIC, **base, "max_epochs": n} for n in budgets]])
+    _label(of_n, f"p = {base['patience']}, k = {base['step']}, decay {base['decay']:g}", "n, epochs", budgets)
+    _draw(of_depth, means, scale, [[{"strategy": TRADITIONAL, "depth": depth} for depth in depths]])
+    _label(of_depth, "traditional fine-tuning", "unfrozen layer groups", depths)
+    for axes in (*above[len(decays) :], *below[2:]):
+        axes.set_axis_off()
+    figure.colorbar(scale, ax=list(above), label="validation macro-F1, %", pad=0.02)
+    figure.suptitle(_title(table, max_epochs), x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    figure.supxlabel(fill(_caption(table), round(width * LETTERS)), x=0.01, ha="left", fontsize=7.5)
+    return figure
+
+
+def _means(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `TRIED` with means over the finished seeds: `macro_f1` (%) and `loss`; `is_best`: the lowest loss."""
+    finished = table[table["status"] == "finished"]
+    means = finished.groupby(TRIED, dropna=False, as_index=False).agg(
+        macro_f1=("validation_macro_f1", "mean"), loss=("best_val_loss", "mean")
+    )
+    best = means["loss"] == means.groupby("strategy")["loss"].transform("min")
+    return means.assign(macro_f1=100 * means["macro_f1"], is_best=best)
+
+
+def _scale(table: pd.DataFrame) -> ScalarMappable:
+    values = 100 * table["validation_macro_f1"].dropna()
+    low, high = (values.min(), values.max()) if len(values) else (0, 1)
+    return ScalarMappable(Normalize(low, high if high > low else low + 1), "Blues")
+
+
+def _darkness(scale: ScalarMappable, value: float) -> float:
+    """Return where a value stands on the colour scale, 0…1."""
+    low, high = scale.get_clim()
+    return (value - low) / (high - low)
+
+
+def _draw(axes: Axes, means: pd.DataFrame, scale: ScalarMappable, places: Sequence[Sequence[Place]]) -> None:
+    """Draw a cell for each place: macro-F1 as colour and number, the loss below; a dash where no run has finished."""
+    rows, columns = len(places), max(map(len, places), default=0)
+    axes.set(xlim=(-0.5, max(columns, 1) - 0.5), ylim=(max(rows, 1) - 0.5, -0.5), aspect="equal")
+    for y, x in np.ndindex(rows, columns):
+        found = means[np.logical_and.reduce([(means[name] == value) for name, value in places[y][x].items()])]
+        if found.empty:
+            axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor="#f4f4f4", edgecolor="white"))
+            axes.text(x, y, NOTHING, ha="center", va="center", color=FAINT)
+            continue
+        cell = found.iloc[0]
+        colour = "white" if _darkness(scale, cell["macro_f1"]) > DARK else "#1d2b3a"
+        axes.add_patch(
+            Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=scale.to_rgba(cell["macro_f1"]), edgecolor="white")
+        )
+        axes.text(x, y - 0.14, f"{cell['macro_f1']:.1f}", ha="center", va="center", color=colour, fontsize=8.5)
+        axes.text(x, y + 0.24, f"{cell['loss']:.3f}", ha="center", va="center", color=colour, fontsize=6.5)
+        if cell["is_best"]:
+            frame = Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor=FRAME, linewidth=1.8, zorder=3)
+            axes.add_patch(frame)
+
+
+def _label(
+    axes: Axes, title: str, across: str, columns: Sequence[float], down: str = "", rows: Sequence[float] = ()
+) -> None:
+    if not columns:  # nothing of the kind was tried
+        axes.set_axis_off()
+        return
+    axes.set_title(title, fontsize=9)
+    axes.set_xticks(range(len(columns)), [f"{value:g}" for value in columns], fontsize=8)
+    axes.set_yticks(range(len(rows)), [f"{value:g}" for value in rows], fontsize=8)
+    axes.set_xlabel(across, fontsize=8)
+    axes.set_ylabel(down, fontsize=8)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _title(table: pd.DataFrame, max_epochs: int) -> str:
+    backbone = backbone_title(table["backbone"].iloc[0])
+    return f"{backbone}: dynamic fine-tuning with other settings (n = {max_epochs} where none is given)"
+
+
+def _caption(table: pd.DataFrame) -> str:
+    """Return what the numbers are, and what they must not be taken for."""
+    tried, seeds = len(table[TRIED].drop_duplicates()), table["seed"].nunique()
+    missing = tried - len(_means(table))
+    of_seeds = "one seed" if seeds == 1 else f"means of {seeds} seeds"
+    lines = [
+        f"Validation set, {of_seeds}. Colour and upper number: macro-F1 in per cent. Lower number: the lowest "
+        "validation loss, whose weights a run keeps; framed where it is lowest of all runs of a strategy. What is "
+        f"framed is the best of {plural(tried, 'setting')}, chosen on the very images that it is shown for, so these "
+        "numbers flatter it: what it is worth only the test set can say, which had no part in this figure."
+    ]
+    if missing:
+        lines.append(f"{NOTHING}: not finished ({plural(missing, 'setting')}); the table says why.")
+    return " ".join(lines)

@@ -1,0 +1,143 @@
+"""The page's tables of the data: Table 1, what ingestion accepted, who is in the subsets, what each class weighs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.contracts import SUBSETS
+from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.subgroups import SMALLEST_GROUP
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
+from lung_cxr.report.numbers import NOTHING, decimal, percent, plural, points
+from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, text_cell
+from lung_cxr.splitting.split import split_sha256
+
+COUNTED = ("total", *SUBSETS)
+
+
+def distribution_table(table1: pd.DataFrame) -> Table:
+    """Return Table 1: images of each class in each subset, ours and the paper's.
+
+    Args:
+        table1: What `splitting` tabulated: `disease, total`, subsets, `deviation_<subset>`, `paper_<column>`.
+    """
+    rows = []
+    for row in table1.to_dict(orient="records"):
+        ours = [Cell(f"{row[name]:,}") for name in COUNTED]
+        deviations = merged_reasons([_deviation(row[f"deviation_{subset}"]) for subset in SUBSETS])
+        paper = [Cell(f"{row[f'paper_{name}']:,}") for name in COUNTED]
+        rows.append([name_cell(row["disease"]), *ours, *deviations, *paper])
+    subsets = ["Train", "Validation", "Test"]
+    return Table(
+        caption="Patients, not images, are assigned to the subsets.",
+        head=["Disease", "Total", *subsets, *subsets, "Total", *subsets],
+        groups=[("", 1), ("Ours", 4), ("Deviation from the aim, points", 3), ("The paper's", 4)],
+        rows=rows,
+        rows_below_rule=1,
+    )
+
+
+def exports_of_split(split: pd.DataFrame, image_manifest: pd.DataFrame) -> dict[str, str]:
+    """Return the hash of the split, and with which exports its images came into the catalogue.
+
+    Args:
+        split: `contracts.split`.
+        image_manifest: `contracts.image_manifest`.
+    """
+    export = image_manifest.set_index("image_id").loc[split["image_id"], "export"]
+    counts = export.value_counts().sort_index()
+    return {split_sha256(split): "; ".join(f"{number}: {plural(count, 'image')}" for number, count in counts.items())}
+
+
+def people_table(split: pd.DataFrame, image_manifest: pd.DataFrame) -> Table:
+    """Return who and what is in each subset; counts of fewer than five are not shown."""
+    known = image_manifest[["image_id", "sex", "age_years", "view"]]
+    images = split.merge(known, on="image_id", how="left", validate="one_to_one")
+    rows = []
+    for subset in SUBSETS:
+        part = images[images["subset"] == subset]
+        people = part.drop_duplicates("patient_key")
+        sexes = [_suppressed(int((people["sex"] == sex).sum())) for sex in ("F", "M", "unknown")]
+        views = [_suppressed(int((part["view"] == view).sum())) for view in ("PA", "AP", "unknown")]
+        counts = [Cell(f"{len(part):,}"), Cell(f"{len(people):,}")]
+        rows.append([name_cell(subset.capitalize()), *counts, *sexes, _ages(people["age_years"]), *views])
+    return Table(
+        caption=f"Accepted images and their patients (at their first image). Counts below {SMALLEST_GROUP} are "
+        "suppressed; ages above 89 count as 90.",
+        head=["Subset", "Images", "Patients", "Women", "Men", "Unknown", "Age", "PA", "AP", "Unknown"],
+        groups=[("", 3), ("Sex of patients", 3), ("Median (quartiles)", 1), ("View of images", 3)],
+        rows=rows,
+    )
+
+
+def ingestion_table(summary: Mapping[str, Any]) -> Table:
+    """Return what came in and what became of it.
+
+    Args:
+        summary: What ingestion counted: `exports, rows, accepted_images, accepted_patients, faults, fault_fraction,
+            out_of_scope, flags`.
+    """
+    rows = [
+        [
+            name_cell("Rows of the exports"),
+            Cell(f"{summary['rows']:,}"),
+            text_cell(plural(summary["exports"], "export")),
+        ],
+        [
+            name_cell("Accepted images"),
+            Cell(f"{summary['accepted_images']:,}"),
+            text_cell(f"of {plural(summary['accepted_patients'], 'patient')}"),
+        ],
+    ]
+    for key, title, meanings in (
+        ("faults", "Fault", FAULTS),
+        ("out_of_scope", "Out of scope", OUT_OF_SCOPE),
+        ("flags", "Accepted with a remark", FLAGS),
+    ):
+        for code, count in sorted(summary[key].items(), key=lambda item: -item[1]):
+            rows.append([name_cell(f"{title}: {code}"), Cell(f"{count:,}"), text_cell(meanings.get(code, ""))])
+    fraction = summary["fault_fraction"]
+    faulty = "" if pd.isna(fraction) else f"Faults are {percent(fraction)} of all rows. "
+    return Table(
+        caption=f"{faulty}Nothing is dropped silently: every rejected row and image "
+        "is listed with its reason in 02_intermediate.",
+        head=["What", "Count", "Meaning"],
+        rows=rows,
+    )
+
+
+def weight_table(record: Mapping[str, Any]) -> Table:
+    """Return what each class weighs in training: sampling × loss (section III.D), as one run recorded it."""
+    columns = ("training_images", "sampling_shares", "loss_weights", "effective_class_weights")
+    digits = (0, 3, 3, 3)
+    rows = [
+        [
+            name_cell(name),
+            *(Cell(decimal(record[column][name], count)) for column, count in zip(columns, digits, strict=True)),
+        ]
+        for name in DISEASES
+    ]
+    return Table(
+        caption="What each class weighs in training. Balanced sampling and Eq. 14 correct for the same imbalance; used "
+        "together they turn it over, and the rarest class weighs most.",
+        head=["Class", "Training images", "Share of draws", "Loss weight (Eq. 14)", "Effective weight"],
+        rows=rows,
+    )
+
+
+def _deviation(value: float) -> Cell:
+    return Cell("no image of the class", kind="reason") if pd.isna(value) else Cell(points(value))
+
+
+def _suppressed(count: int) -> Cell:
+    return Cell(f"< {SMALLEST_GROUP}" if 0 < count < SMALLEST_GROUP else f"{count:,}")
+
+
+def _ages(ages: pd.Series) -> Cell:
+    """Return median and quartiles, where enough ages are known."""
+    known = ages.dropna()
+    if len(known) < SMALLEST_GROUP:
+        return Cell(NOTHING)
+    low, middle, high = known.quantile([0.25, 0.5, 0.75])
+    return Cell(f"{middle:.0f} ({low:.0f}–{high:.0f})")

@@ -1,0 +1,1 @@
+"""Drawn radiographs: anatomy, disease signs, projection and exposure."""

@@ -1,0 +1,1 @@
+"""One run on disk: identity, folders, checkpoints, history, record, model card."""

@@ -1,0 +1,129 @@
+"""The run record: everything a reader needs to believe a run, or to repeat it."""
+
+import errno
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.timing import DURATIONS
+from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
+from lung_cxr.messages import without_folders
+from lung_cxr.parameters import TrainingParameters
+from lung_cxr.training.data.class_weights import (
+    class_counts,
+    constant_prediction_loss,
+    effective_weights,
+    loss_weights,
+    sampling_shares,
+)
+from lung_cxr.training.data.feed import SplitImages
+from lung_cxr.training.run.environment import surroundings
+from lung_cxr.training.run.history import Row
+from lung_cxr.training.run.identity import Identity
+from lung_cxr.training.strategies.schedule import Schedule
+
+PAPER_SETTINGS = ("patience", "step", "decay", "stop_patience", "at_full_depth")
+LONGEST_FAILURE = 500  # characters; a backend's message can fill pages
+ON_A_FULL_DISK = "Free some space and run again: training goes on from its last whole checkpoint"
+RunRecord = dict[str, Any]
+
+
+def settings_of(identity: Identity) -> RunRecord:
+    """Return identity, surroundings and the settings that people ask for first, at the top level."""
+    strategy, training = identity["parameters"]["strategy"], identity["parameters"]["training"]
+    named: Numbers = {}
+    for name in PAPER_SETTINGS:
+        absent = undefined(name, f"{strategy['kind'].replace('_', ' ')} fine-tuning has no such setting")
+        named |= {name: strategy[name]} if name in strategy else absent
+    named |= {name: training[name] for name in ("max_epochs", "learning_rate")}
+    return {**identity, **named, **surroundings()}
+
+
+def outcome_of(schedule: Schedule, history: list[Row], layer_groups: int) -> RunRecord:
+    """Return how the training went."""
+    events = Counter(row["event"] for row in history)
+    best = min(history, key=lambda row: row["val_loss"] if np.isfinite(row["val_loss"]) else np.inf)
+    never = not np.isfinite(best["val_loss"])
+    return {
+        "status": "finished",
+        "stop_reason": schedule.stop_reason,
+        "layer_groups": layer_groups,
+        "epochs": len(history),
+        "unfreezings": events["unfreeze"],
+        "final_unfrozen_groups": history[-1]["unfrozen_groups"],
+        "seconds": sum(row["seconds"] for row in history),
+        "final_train_loss": history[-1]["train_loss"],
+        **(undefined("best_epoch", "the validation loss was never finite") if never else {"best_epoch": best["epoch"]}),
+        "best_val_loss": best["val_loss"],
+    }
+
+
+def data_of(images: SplitImages, synthetic: bool | None) -> RunRecord:
+    """Return what the images are that validation and test judged by, by class name, and whether any is made up."""
+    held_out = ("validation", "test")
+    counts = {f"{subset}_images": _by_class(class_counts(images.labels_of(subset))) for subset in held_out}
+    reason = "the pixel arrays are of a splitting that did not say"
+    return counts | (undefined("synthetic", reason) if synthetic is None else {"synthetic": synthetic})
+
+
+def weighting_of(labels: np.ndarray, training: TrainingParameters) -> RunRecord:
+    """Return what each class weighs in the training loss (sampling × Eq. 14), by class name.
+
+    Args:
+        labels: (N,) class indices of the training images.
+        training: Sampling and weights.
+    """
+    counts = class_counts(labels)
+    shares, weights = sampling_shares(counts, training.sampling), loss_weights(counts, training.loss_weights)
+    return {
+        "training_images": _by_class(counts),
+        "sampling_shares": _by_class(shares),
+        "loss_weights": _by_class(weights),
+        "effective_class_weights": _by_class(effective_weights(shares, weights)),
+        "constant_prediction_train_loss": constant_prediction_loss(shares, weights),
+    }
+
+
+def finished_record(*parts: RunRecord) -> RunRecord:
+    """Put the parts of a record together, ready for JSON: NaN is null, with the reason beside it."""
+    record = {name: value for part in parts for name, value in part.items()}
+    return json_ready(_with_reasons(record))
+
+
+def with_load_time(record: RunRecord, costs: Numbers) -> RunRecord:
+    """Return a finished record with its load time measured anew.
+
+    Args:
+        record: As it was stored.
+        costs: What `load_time_of` in `training/runs.py` returns.
+    """
+    others = {name: value for name, value in record.items() if name.removesuffix("_reason") not in DURATIONS}
+    return finished_record(others, costs)
+
+
+def failed_record(identity: Identity, failure: str) -> RunRecord:
+    """Return the record of a run that ended with an error."""
+    return json_ready(_with_reasons({**settings_of(identity), "status": "failed", "failure": failure}))
+
+
+def failure_of(error: Exception) -> str:
+    """Return an error's type and message, without the folders that it names: those are in the log only."""
+    message = without_folders(f"{type(error).__name__}: {error}")[:LONGEST_FAILURE]
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"{message}. {ON_A_FULL_DISK}" if is_full else message
+
+
+def _by_class(values: np.ndarray) -> Numbers:
+    return dict(zip(DISEASES, values.tolist(), strict=True))
+
+
+def _with_reasons(numbers: Numbers) -> Numbers:
+    """Give every NaN that has no reason yet a general one."""
+    complete: Numbers = {}
+    for name, value in numbers.items():
+        complete[name] = _with_reasons(value) if isinstance(value, dict) else value
+        if isinstance(value, float) and not np.isfinite(value):
+            complete.setdefault(f"{name}_reason", numbers.get(f"{name}_reason", "the value was not finite"))
+    return complete

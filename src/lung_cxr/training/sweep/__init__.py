@@ -1,0 +1,1 @@
+"""Sensitivity analysis: grid points and the epochs that they share."""
