@@ -45,7 +45,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.catalogue import refresh
 from lung_cxr.imaging.catalogue.image_store import FAST, ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.process_image import Observer
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.parameters import IngestionParameters, SyntheticHospitalParameters
@@ -104,14 +104,14 @@ def make_files(folder: Path, images: int, workers: int) -> Files:
     return Files(folder, {"mix": paths, **alone})
 
 
-def run_ours(paths: Sequence[Path], observer: Observer, workers: int) -> None:
+def run_ours(paths: Sequence[Path], processor: ImageProcessor, workers: int) -> None:
     """Refresh an empty catalogue."""
-    folder = observer.store.folder.parent
+    folder = processor.store.folder.parent
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "journal").mkdir(parents=True)
     jobs = {f"{number:032x}": path for number, path in enumerate(paths)}
-    plan = plan_refresh(jobs, {}, observer, trust_timestamps=True)
-    ledger = refresh.carry_out(plan, {}, observer, Journal(folder / "journal"), workers)
+    plan = plan_refresh(jobs, {}, processor, trust_timestamps=True)
+    ledger = refresh.carry_out(plan, {}, processor, Journal(folder / "journal"), workers)
     if (ledger["reason"] != "").any():
         raise RuntimeError(f"{(ledger['reason'] != '').sum()} files were not accepted")
 
@@ -180,9 +180,9 @@ def measure(images: int, repeats: int, workers: int, with_text: bool) -> dict[st
         folder = Path(name)
         files = make_files(folder, images, workers)
         secret, store = Secret("the key of nobody: a benchmark's"), ImageStore(folder / "ours/images")
-        observer = Observer(store, secret, ingestion.standardise, True, "off", ingestion.max_megapixels)
+        processor = ImageProcessor(store, secret, ingestion.standardise, True, "off", ingestion.max_megapixels)
         contenders: dict[str, Callable[[Sequence[Path]], None]] = {
-            "ours": lambda paths: run_ours(paths, observer, workers),
+            "ours": lambda paths: run_ours(paths, processor, workers),
             "floor": lambda paths: run_floor(paths, folder / "floor", workers),
             "script": lambda paths: run_script(paths, folder / "script"),
         }
@@ -209,7 +209,7 @@ def measure(images: int, repeats: int, workers: int, with_text: bool) -> dict[st
             "load_average": [round(one, 2) for one in load],
         }
         if with_text:
-            looking = replace(observer, burned_in_text="redact", accept_unchecked_pixels=False)
+            looking = replace(processor, burned_in_text="redact", accept_unchecked_pixels=False)
             run_ours(files.sets["mix"][: 4 * workers], looking, workers)  # loads the models
             taken = seconds(lambda paths: run_ours(paths, looking, workers), files.sets["mix"])
             result["with_text_images_per_second"] = round(images / taken, 2)

@@ -12,7 +12,7 @@ import yaml
 from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import Observation
+from lung_cxr.imaging.catalogue.process_image import ProcessedImage
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.refresh.contact_sheet import Catalogue
 from lung_cxr.report.refresh.facts import Refreshed, gather_facts
@@ -91,7 +91,7 @@ def made_up_catalogue(folder: Path) -> Catalogue:
         }
     )
     records = pd.DataFrame({"image_id": ids, "source_export": export, "table": 1, "row": np.arange(images) + 1})
-    looked = [asdict(Observation(image_id, text_boxes=-1 if n == UNSEEN else 0)) for n, image_id in enumerate(ids)]
+    looked = [asdict(ProcessedImage(image_id, text_boxes=-1 if n == UNSEEN else 0)) for n, image_id in enumerate(ids)]
     return Catalogue(contracts.image_manifest.validate(manifest), records, pd.DataFrame(looked), store, INGESTION)
 
 

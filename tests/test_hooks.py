@@ -26,7 +26,7 @@ def catalogue(intermediate):
 
 
 def catalogue_in(intermediate):
-    fingerprint = {"type": "lung_cxr.datasets.WholeTextDataset", "filepath": f"{intermediate}/{KEY_FINGERPRINT}"}
+    fingerprint = {"type": "lung_cxr.datasets.AtomicTextDataset", "filepath": f"{intermediate}/{KEY_FINGERPRINT}"}
     folder = {"type": "lung_cxr.datasets.FolderDataset"}
     return DataCatalog.from_config(
         {

@@ -12,7 +12,7 @@ UNSAFE_CALLS = {
 UNSAFE_ARGUMENTS = {("allow_pickle", True), ("safe_mode", False)}
 
 
-BETWEEN_OWN_PROCESSES = {"own_process.py", "on_worker.py"}  # what one process of a command hands another; never a file
+BETWEEN_OWN_PROCESSES = {"node_process.py", "on_worker.py"}  # what one process of a command hands another; never a file
 
 
 def unsafe(tree: ast.AST) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a path to write to; it takes the place of `path` when the block ends without an error.
 
     The name ends as `path` does, since some writers choose the format by it. The folder is made if need be. The bytes

@@ -3,12 +3,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lung_cxr.datasets import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
+from lung_cxr.datasets import AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
 
 
 @pytest.fixture
 def dataset(tmp_path):
-    return WholeParquetDataset(filepath=str(tmp_path / "05_model_input" / "patient_subsets.parquet"))
+    return AtomicParquetDataset(filepath=str(tmp_path / "05_model_input" / "patient_subsets.parquet"))
 
 
 def test_a_table_that_is_saved_is_loaded_and_nothing_else_is_left(dataset, tmp_path):
@@ -36,7 +36,7 @@ def test_a_kill_while_writing_leaves_the_old_table(dataset, monkeypatch):
     assert dataset.load()["subset"].tolist() == ["train"]
 
 
-@pytest.mark.parametrize("kind", [WholeTextDataset, WholeJSONDataset])
+@pytest.mark.parametrize("kind", [AtomicTextDataset, AtomicJSONDataset])
 def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_one(tmp_path, monkeypatch, kind):
     dataset = kind(filepath=str(tmp_path / "02_intermediate/file"))
     dataset.save("a" * 32)

@@ -129,7 +129,7 @@ def test_a_refresh_reads_only_what_is_new_and_says_so(workplace, caplog, monkeyp
     assert set(before["image_id"]) <= set(workplace.manifest["image_id"])
     assert workplace.manifest["patient_key"].nunique() == 3
     monkeypatch.setattr(
-        "lung_cxr.imaging.catalogue.process_image.Observer.observe", lambda *_: pytest.fail("a file was opened")
+        "lung_cxr.imaging.catalogue.process_image.ImageProcessor.process", lambda *_: pytest.fail("a file was opened")
     )
     monkeypatch.setattr(ImageStore, "get", lambda *_: pytest.fail("a stored image was opened"))
     now = workplace.manifest

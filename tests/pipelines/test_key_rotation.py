@@ -81,7 +81,8 @@ def test_the_catalogue_is_as_if_the_new_key_had_been_there_from_the_start(
     monkeypatch.setenv("LUNG_CXR_KEY", NEW)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "lung_cxr.imaging.catalogue.process_image.Observer.observe", lambda *_: pytest.fail("a file was opened")
+            "lung_cxr.imaging.catalogue.process_image.ImageProcessor.process",
+            lambda *_: pytest.fail("a file was opened"),
         )
         with caplog.at_level(logging.INFO):
             catalogued.run(ingestion)

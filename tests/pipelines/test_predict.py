@@ -274,7 +274,7 @@ def test_a_prediction_that_was_cut_off_goes_on_without_reading_again(ward, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.prediction.read.judge_alone", killed)
+        patch.setattr("lung_cxr.prediction.read.apply_qc_rules", killed)
         with pytest.raises(KeyboardInterrupt):
             ward.predict()
     with caplog.at_level(logging.INFO):

@@ -112,11 +112,11 @@ def test_erasing_again_finds_nothing_and_the_affected_runs_stay_listed(split_hos
     assert split_hospital.report("withdrawal_report")["affected_runs"] == []
 
 
-STEPS = ["mark_affected_runs", "erase_pixels", "erase.erase_from_journal", "erase.erase_files", "erase.erase_rows"]
+STEPS = ["mark_affected_runs", "erase_pixels", "catalogue.erase_from_journal", "catalogue.erase_files", "catalogue.erase_rows"]
 
 
 @pytest.mark.parametrize(
-    "step", ["erase.erase_images", *(pytest.param(step, marks=pytest.mark.slow) for step in STEPS)]
+    "step", ["catalogue.erase_images", *(pytest.param(step, marks=pytest.mark.slow) for step in STEPS)]
 )
 def test_a_run_killed_between_two_steps_is_finished_by_the_next(split_hospital, monkeypatch, step):
     train = in_subset(split_hospital, "train")[0]
@@ -194,7 +194,7 @@ def test_merged_numbers_without_a_subset_become_one_patient_and_no_file_is_read_
     before = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")
     hospital.hand_in("patient_aliases.csv", "patient_id,merged_into\nP00,P01\nP01,P02\n")
     monkeypatch.setattr(
-        "lung_cxr.imaging.catalogue.process_image.Observer.observe", lambda *_: pytest.fail("a file was opened")
+        "lung_cxr.imaging.catalogue.process_image.ImageProcessor.process", lambda *_: pytest.fail("a file was opened")
     )
     hospital.run()
     after = hospital.table("03_primary/image_manifest.parquet").set_index("image_id")

@@ -136,7 +136,7 @@ def test_the_largest_class_is_counted_in_training_not_by_name():
 
 
 def test_the_random_streams_are_those_of_the_first_release():
-    """A change here changes every run: raise METHOD_VERSION with it."""
+    """A change here changes every run: raise TRAINING_VERSION with it."""
     assert order().of_epoch(2)[:8].tolist() == GOLDEN_ORDER
     assert order("natural").of_epoch(2)[:8].tolist() == GOLDEN_PERMUTATION
     drawn = augmentation().of_epoch(np.array([80, 0]), 2, 0)

@@ -1,6 +1,6 @@
 """Kedro datasets of our own: few, small, each for what no dataset of kedro-datasets does."""
 
-from lung_cxr.datasets.atomic_files import WholeJSONDataset, WholeParquetDataset, WholeTextDataset
+from lung_cxr.datasets.atomic_files import AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
@@ -9,6 +9,9 @@ from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset, 
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 
 __all__ = [
+    "AtomicJSONDataset",
+    "AtomicParquetDataset",
+    "AtomicTextDataset",
     "BaselineRunsDataset",
     "ExportsDataset",
     "FolderDataset",
@@ -18,7 +21,4 @@ __all__ = [
     "RunsDataset",
     "SecretKeyDataset",
     "SweepRunsDataset",
-    "WholeJSONDataset",
-    "WholeParquetDataset",
-    "WholeTextDataset",
 ]

@@ -16,10 +16,10 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import ParquetDataset
 from kedro_datasets.text import TextDataset
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 
 
-class WholeParquetDataset(ParquetDataset):
+class AtomicParquetDataset(ParquetDataset):
     """Stores the tables that later runs depend on: subset assignments, numbers of exports."""
 
     def save(self, data: pd.DataFrame) -> None:
@@ -28,7 +28,7 @@ class WholeParquetDataset(ParquetDataset):
             data.to_parquet(path, **self._save_args)
 
 
-class WholeTextDataset(TextDataset):
+class AtomicTextDataset(TextDataset):
     """Stores the fingerprint of the key: half of one would look like another key."""
 
     def save(self, data: str) -> None:
@@ -37,7 +37,7 @@ class WholeTextDataset(TextDataset):
             path.write_text(data, encoding="utf-8")
 
 
-class WholeJSONDataset(JSONDataset):
+class AtomicJSONDataset(JSONDataset):
     """Stores counts that a later run compares with or waits for."""
 
     def save(self, data: Any) -> None:
@@ -49,6 +49,6 @@ class WholeJSONDataset(JSONDataset):
 @contextmanager
 def _unfinished(dataset: AbstractVersionedDataset) -> Iterator[Path]:
     """Yield the path to write to; it replaces the dataset's file when the block ends without an error."""
-    with written_whole(Path(dataset._get_save_path())) as path:
+    with atomic_write(Path(dataset._get_save_path())) as path:
         yield path
     dataset._invalidate_cache()  # type: ignore[attr-defined]

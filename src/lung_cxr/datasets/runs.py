@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from kedro.io import AbstractDataset
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.experiments import BASELINE_RUNS
 from lung_cxr.training.run.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
@@ -84,7 +84,7 @@ class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
     def save(self, data: dict[str, Any]) -> None:
         """Write one run's record, whole or not at all."""
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-        with written_whole(Path(self._filepath) / f"seed_{data['seed']}" / RECORD) as unfinished:
+        with atomic_write(Path(self._filepath) / f"seed_{data['seed']}" / RECORD) as unfinished:
             unfinished.write_text(text + "\n", encoding="utf-8")
 
     def _exists(self) -> bool:

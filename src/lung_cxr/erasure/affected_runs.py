@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.splitting.split import split_sha256
 from lung_cxr.training.run.file_names import IDENTITY, PREDICTIONS, RECORD, WITHDRAWAL
 
@@ -84,5 +84,5 @@ def _mark(path: Path, subsets: set[str], certain: bool) -> None:
     if path.exists():
         earlier = json.loads(path.read_text(encoding="utf-8"))
         subsets, certain = subsets | set(earlier["subsets"]), certain or earlier["certain"]
-    with written_whole(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_text(json.dumps({"subsets": sorted(subsets), "certain": certain}) + "\n", encoding="utf-8")

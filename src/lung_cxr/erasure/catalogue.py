@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.erasure.keyed_tables import key_columns
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
@@ -32,7 +32,7 @@ def erase_rows(path: Path, keys: set[str]) -> int:
     hit = pd.read_parquet(path, columns=columns).isin(keys).any(axis=1).to_numpy()
     if hit.any():
         table = pd.read_parquet(path)[~hit].reset_index(drop=True)
-        with written_whole(path) as unfinished:
+        with atomic_write(path) as unfinished:
             table.to_parquet(unfinished, index=False)
     return int(hit.sum())
 

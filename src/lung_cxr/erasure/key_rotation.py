@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from joblib import Parallel, delayed
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.erasure.keyed_tables import key_columns, tables_below
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT
@@ -156,7 +156,7 @@ def rename_table(path: Path, names: NewNames) -> None:
         pairs = zip(table["image_id"], table["image_path"], strict=True)
         paths = [ImageStore.path(image_id) if path else "" for image_id, path in pairs]
         table["image_path"] = pd.Series(paths, table.index, dtype="str")
-    with written_whole(path) as unfinished:
+    with atomic_write(path) as unfinished:
         table.to_parquet(unfinished, index=False)
 
 
@@ -192,7 +192,7 @@ def tables_of(folders: Iterable[Path], outputs: Path) -> list[Path]:
 
 def mark_under_way(intermediate: Path, old: Secret, new: Secret) -> None:
     """Say in the fingerprint that nothing but this command may run."""
-    with written_whole(intermediate / KEY_FINGERPRINT) as unfinished:
+    with atomic_write(intermediate / KEY_FINGERPRINT) as unfinished:
         unfinished.write_text(under_way(old, new), encoding="utf-8")
 
 

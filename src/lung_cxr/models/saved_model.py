@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 
 if TYPE_CHECKING:  # whoever only compares hashes waits for no Keras
     import keras
@@ -20,7 +20,7 @@ class ModelFileError(ValueError):
 
 def save_model(model: keras.Model, path: Path) -> str:
     """Write a model, whole or not at all, and return the SHA-256 of its file (64 hex digits)."""
-    with written_whole(path) as unfinished:
+    with atomic_write(path) as unfinished:
         model.save(unfinished)
     return sha256_of_file(path)
 

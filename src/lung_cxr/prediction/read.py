@@ -9,8 +9,8 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.process_image import Observer
-from lung_cxr.imaging.catalogue.qc_rules import METRICS, judge_alone
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
+from lung_cxr.imaging.catalogue.qc_rules import METRICS, apply_qc_rules
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
@@ -57,15 +57,15 @@ def read_new_images(
     Returns:
         One row per file, `SEEN_COLUMNS`, sorted by key; `qc_status` and `qc_reasons` as in the image manifest.
     """
-    observer = Observer.under(ingestion, working_store(workplace), secret)
+    processor = ImageProcessor.under(ingestion, working_store(workplace), secret)
     files = new_images.keyed(secret)
     journal = _journal(workplace)
     earlier = {key: seen for key, seen in read_ledger(None, journal).items() if key in files}
-    plan = plan_refresh(files, earlier, observer, ingestion.trust_timestamps)
+    plan = plan_refresh(files, earlier, processor, ingestion.trust_timestamps)
     log.info(plan.in_words())
-    table = carry_out(plan, earlier, observer, journal, ingestion.workers)
+    table = carry_out(plan, earlier, processor, journal, ingestion.workers)
     table = table.assign(file_key=table["image_id"], view=table["header_view"], record_reason="")
-    reasons, flags = judge_alone(
+    reasons, flags = apply_qc_rules(
         table,
         ingestion.quality,
         accept_unknown_view,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
-from lung_cxr.splitting.assignments import COLUMNS, checked_memory
+from lung_cxr.splitting.assignments import COLUMNS, checked_assignments
 from lung_cxr.splitting.balance import Tally, place_patients
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def assign_patients(
     Raises:
         PatientSubsetsError: `previous` breaks its contract.
     """
-    memory = checked_memory(previous)
+    memory = checked_assignments(previous)
     images = _accepted_images(manifest)
     subset = _remembered(memory, images.patients)
     shares = [fractions[name] for name in SUBSETS]

@@ -12,7 +12,7 @@ class PatientSubsetsError(ValueError):
     """`patient_subsets` is not what it has to be; the message holds no value of the table."""
 
 
-def checked_memory(table: pd.DataFrame | None) -> pd.DataFrame:
+def checked_assignments(table: pd.DataFrame | None) -> pd.DataFrame:
     """Return the memory with its contract's dtypes, or an empty one where there is none yet.
 
     A hospital may put its own table in this place, so it may hold anything, raw patient numbers included: unlike

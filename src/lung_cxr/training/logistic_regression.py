@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
 from lung_cxr.locks import wait_lock
 from lung_cxr.models.classifier import Classifier
@@ -47,9 +47,9 @@ def leave_yardstick(
         predictions = frozen_feature_predictions(
             pooled_features(prefix, images, training.batch_size), images.split, penalties
         )
-        with written_whole(folder / FROZEN_FEATURE_PREDICTIONS) as unfinished:
+        with atomic_write(folder / FROZEN_FEATURE_PREDICTIONS) as unfinished:
             predictions.to_parquet(unfinished, index=False)
-        with written_whole(folder / IDENTITY) as unfinished:
+        with atomic_write(folder / IDENTITY) as unfinished:
             unfinished.write_text(json.dumps(identity, indent=2) + "\n")
 
 

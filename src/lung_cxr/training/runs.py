@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.timing import measure_load_time
@@ -118,7 +118,7 @@ def train_run(
         restore_dropout(classifier)
         model_sha256 = save_model(classifier.model, folders.model)
         predictions = _predict(classifier, experiment)
-        with written_whole(folders.predictions) as unfinished:
+        with atomic_write(folders.predictions) as unfinished:
             predictions.to_parquet(unfinished, index=False)
         return finished_record(
             settings_of(identity),

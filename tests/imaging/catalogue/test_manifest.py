@@ -7,7 +7,7 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.manifest import images_seen, judge
-from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, NOTHING_SEEN, Observation
+from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, NOTHING_SEEN, ProcessedImage
 from lung_cxr.imaging.quality.duplicates import difference_hash
 
 NO_EXCLUSION = pd.DataFrame({"image_id": [], "reason_code": []}, dtype="str")
@@ -27,7 +27,7 @@ def record(number: int, **changed):
     return {**sound, **changed}
 
 
-def seen(number: int, **changed) -> Observation:
+def seen(number: int, **changed) -> ProcessedImage:
     good = {
         "size_bytes": 1, "modified_ns": 1, "settings": "s", "burned_in": "NO", "source_key": key(400 + number),
         "rows": 1024, "columns": 900, "pixel_sha256": f"{number:064x}",
@@ -36,7 +36,7 @@ def seen(number: int, **changed) -> Observation:
         "qc_inversion": -2.0, "qc_rotation": -2.0, "qc_lateral": -2.0, "qc_foreign": -2.0,
         "qc_turned_foreign": -2.0,
     }  # fmt: skip
-    return Observation(key(number), **{**good, **changed})
+    return ProcessedImage(key(number), **{**good, **changed})
 
 
 def tables(records, observations):

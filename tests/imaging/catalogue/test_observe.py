@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import Observation, Observer
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import TextBox
 
@@ -14,8 +14,8 @@ ID = "cd" * 16
 
 
 @pytest.fixture
-def observer(tmp_path, secret, ingestion):
-    return Observer(
+def processor(tmp_path, secret, ingestion):
+    return ImageProcessor(
         ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off", ingestion.max_megapixels
     )
 
@@ -27,9 +27,9 @@ def picture(tmp_path, smooth):
     return path
 
 
-def test_a_good_file_is_stored_and_measured(observer, picture):
-    seen = observer.observe(ID, picture, None)
-    stored = observer.store.get(ID)
+def test_a_good_file_is_stored_and_measured(processor, picture):
+    seen = processor.process(ID, picture, None)
+    stored = processor.store.get(ID)
     assert (seen.reason, seen.rows, seen.columns) == ("", 96, 80)
     assert stored.shape == (64, 64)
     assert seen.pixel_sha256 == hashlib.sha256(stored.tobytes()).hexdigest()
@@ -39,8 +39,8 @@ def test_a_good_file_is_stored_and_measured(observer, picture):
     assert not stored[:, :5].any()  # padded at the sides
 
 
-def test_the_source_key_needs_the_secret(observer, picture, secret):
-    key = observer.observe(ID, picture, None).source_key
+def test_the_source_key_needs_the_secret(processor, picture, secret):
+    key = processor.process(ID, picture, None).source_key
     assert key == secret.source_key(hashlib.sha256(picture.read_bytes()).digest())
     assert key not in hashlib.sha256(picture.read_bytes()).hexdigest()
 
@@ -55,12 +55,12 @@ def test_the_source_key_needs_the_secret(observer, picture, secret):
         ({"BurnedInAnnotation": "NO", "ViewPosition": "LL"}, False, "not_frontal"),
     ],
 )
-def test_the_header_decides_what_may_be_stored(observer, tmp_path, dicom, smooth, header, accept, reason):
+def test_the_header_decides_what_may_be_stored(processor, tmp_path, dicom, smooth, header, accept, reason):
     path = tmp_path / "a.dcm"
     path.write_bytes(dicom((smooth() * 4095).astype(np.uint16), bits=12, **header))
-    chosen = replace(observer, accept_unchecked_pixels=accept)
-    assert chosen.observe(ID, path, None).reason == reason
-    assert observer.store.has(ID) == (reason == "")
+    chosen = replace(processor, accept_unchecked_pixels=accept)
+    assert chosen.process(ID, path, None).reason == reason
+    assert processor.store.has(ID) == (reason == "")
 
 
 FOUND = TextBox(np.array([[5, 5], [30, 5], [30, 15], [5, 15]], np.float32), "NGUYEN VAN MAT", 0.9)
@@ -79,37 +79,37 @@ FOUND = TextBox(np.array([[5, 5], [30, 5], [30, 15], [5, 15]], np.float32), "NGU
     ],
 )
 def test_the_pixels_decide_where_text_is_looked_for(
-    observer, tmp_path, dicom, smooth, monkeypatch, policy, says, has_text, reason, pieces
+    processor, tmp_path, dicom, smooth, monkeypatch, policy, says, has_text, reason, pieces
 ):
     looks = iter([[FOUND] * has_text])
     monkeypatch.setattr(burned_in_text, "find_text", lambda _: next(looks, []))
     path = tmp_path / "a.dcm"
     header = {"BurnedInAnnotation": says} if says else {}
     path.write_bytes(dicom((smooth(width=96) * 4000 + 95).astype(np.uint16), bits=12, **header))
-    chosen = replace(observer, accept_unchecked_pixels=False, burned_in_text=policy)
-    seen = chosen.observe(ID, path, None)
+    chosen = replace(processor, accept_unchecked_pixels=False, burned_in_text=policy)
+    seen = chosen.process(ID, path, None)
     assert (seen.reason, seen.text_boxes) == (reason, pieces)
-    assert observer.store.has(ID) == (reason == "")
+    assert processor.store.has(ID) == (reason == "")
     assert "NGUYEN" not in repr(seen)
     if pieces > 0:
-        stored = observer.store.get(ID)
+        stored = processor.store.get(ID)
         assert not stored[5:16, 5:31].any()
         assert seen.pixel_sha256 == hashlib.sha256(stored.tobytes()).hexdigest()
         assert seen.qc_dark_fraction < 0.05  # measured without the black box
 
 
-def test_a_broken_file_takes_its_former_image_out_of_the_store(observer, picture):
-    observer.observe(ID, picture, None)
+def test_a_broken_file_takes_its_former_image_out_of_the_store(processor, picture):
+    processor.process(ID, picture, None)
     picture.write_bytes(picture.read_bytes()[:200])
-    assert observer.observe(ID, picture, None).reason in ("truncated", "unreadable")
-    assert not observer.store.has(ID)
+    assert processor.process(ID, picture, None).reason in ("truncated", "unreadable")
+    assert not processor.store.has(ID)
 
 
-def test_the_same_bytes_under_another_time_are_not_decoded(observer, picture, monkeypatch):
-    before = observer.observe(ID, picture, None)
+def test_the_same_bytes_under_another_time_are_not_decoded(processor, picture, monkeypatch):
+    before = processor.process(ID, picture, None)
     monkeypatch.setattr("lung_cxr.imaging.catalogue.process_image.decode_image", lambda *_: pytest.fail("decoded"))
     picture.touch()
-    after = observer.observe(ID, picture, before)
+    after = processor.process(ID, picture, before)
     assert after.modified_ns == picture.stat().st_mtime_ns
     assert after.pixel_sha256 == before.pixel_sha256
 
@@ -124,16 +124,16 @@ PASSING = {
 
 
 @pytest.mark.parametrize("place", PASSING)
-def test_a_passing_failure_is_neither_remembered_nor_held_against_the_image(observer, picture, monkeypatch, place):
-    before = observer.observe(ID, picture, None)
+def test_a_passing_failure_is_neither_remembered_nor_held_against_the_image(processor, picture, monkeypatch, place):
+    before = processor.process(ID, picture, None)
     picture.write_bytes(picture.read_bytes() + b"changed")
     with monkeypatch.context() as patch:
         patch.setattr(place, raising(PASSING[place]))
-        seen = observer.observe(ID, picture, before)
+        seen = processor.process(ID, picture, before)
     assert (seen.reason, seen.detail) == ("unreadable", type(PASSING[place]).__name__)
-    assert not observer.is_current(seen)
-    assert observer.store.has(ID)
-    assert observer.observe(ID, picture, seen).reason == ""
+    assert not processor.is_current(seen)
+    assert processor.store.has(ID)
+    assert processor.process(ID, picture, seen).reason == ""
 
 
 def raising(error):
@@ -143,30 +143,30 @@ def raising(error):
     return fail
 
 
-def test_what_the_bytes_decide_is_remembered(observer, picture, monkeypatch):
+def test_what_the_bytes_decide_is_remembered(processor, picture, monkeypatch):
     monkeypatch.setattr("lung_cxr.imaging.catalogue.process_image.standardise", raising(ValueError("Nguyen")))
-    seen = observer.observe(ID, picture, None)
+    seen = processor.process(ID, picture, None)
     assert (seen.reason, seen.detail) == ("unreadable", "ValueError")
-    assert observer.is_current(seen)
+    assert processor.is_current(seen)
 
 
-def test_a_file_that_is_gone_since_it_was_listed_is_looked_for_again(observer, tmp_path):
-    seen = observer.observe(ID, tmp_path / "none.png", None)
-    assert not observer.is_current(seen)
+def test_a_file_that_is_gone_since_it_was_listed_is_looked_for_again(processor, tmp_path):
+    seen = processor.process(ID, tmp_path / "none.png", None)
+    assert not processor.is_current(seen)
 
 
-def test_a_dead_reader_leaves_what_was_stored(observer, picture):
-    before = observer.observe(ID, picture, None)
-    seen = observer.failed(ID, "unreadable", "the reader died", before)
+def test_a_dead_reader_leaves_what_was_stored(processor, picture):
+    before = processor.process(ID, picture, None)
+    seen = processor.failed(ID, "unreadable", "the reader died", before)
     assert (seen.reason, seen.pixel_sha256) == ("unreadable", before.pixel_sha256)
-    assert observer.store.has(ID)
-    assert not observer.is_current(seen)
+    assert processor.store.has(ID)
+    assert not processor.is_current(seen)
 
 
-def test_settings_that_alter_pixels_have_another_fingerprint(observer, ingestion):
+def test_settings_that_alter_pixels_have_another_fingerprint(processor, ingestion):
     def fingerprint(accept=True, text="off", **changed):
         standardise = ingestion.standardise.model_copy(update=changed)
-        return replace(observer, standardise=standardise, accept_unchecked_pixels=accept, burned_in_text=text).settings
+        return replace(processor, standardise=standardise, accept_unchecked_pixels=accept, burned_in_text=text).settings
 
     others = [
         fingerprint(side=32),
@@ -177,12 +177,12 @@ def test_settings_that_alter_pixels_have_another_fingerprint(observer, ingestion
         fingerprint(text="redact"),
     ]
     assert len({fingerprint(), *others}) == 7
-    assert fingerprint() == observer.settings
+    assert fingerprint() == processor.settings
 
 
-def test_what_is_current_depends_on_settings_and_store(observer, picture):
-    seen = observer.observe(ID, picture, None)
-    assert observer.is_current(seen)
-    observer.store.remove(ID)
-    assert not observer.is_current(seen)
-    assert observer.is_current(Observation(ID, settings=observer.settings, reason="unreadable"))
+def test_what_is_current_depends_on_settings_and_store(processor, picture):
+    seen = processor.process(ID, picture, None)
+    assert processor.is_current(seen)
+    processor.store.remove(ID)
+    assert not processor.is_current(seen)
+    assert processor.is_current(ProcessedImage(ID, settings=processor.settings, reason="unreadable"))

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from lung_cxr.imaging.catalogue import reader_processes, refresh
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, Observation, Observer
+from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify import burned_in_text
@@ -26,8 +26,8 @@ IDS = [f"{number:02x}" * 16 for number in range(6)]
 
 
 @pytest.fixture
-def observer(tmp_path, secret, ingestion):
-    return Observer(
+def processor(tmp_path, secret, ingestion):
+    return ImageProcessor(
         ImageStore(tmp_path / "images"), secret, ingestion.standardise, True, "off", ingestion.max_megapixels
     )
 
@@ -46,107 +46,107 @@ def files(tmp_path, smooth):
     return paths
 
 
-def run(files, observer, journal, table=None, trust_timestamps=True):
+def run(files, processor, journal, table=None, trust_timestamps=True):
     ledger = read_ledger(table, journal)
-    plan = plan_refresh(files, ledger, observer, trust_timestamps)
-    return plan, carry_out(plan, ledger, observer, journal, workers=1)
+    plan = plan_refresh(files, ledger, processor, trust_timestamps)
+    return plan, carry_out(plan, ledger, processor, journal, workers=1)
 
 
 def reading_is_an_error(monkeypatch):
-    monkeypatch.setattr(Observer, "observe", lambda *_: pytest.fail("a file was opened"))
+    monkeypatch.setattr(ImageProcessor, "process", lambda *_: pytest.fail("a file was opened"))
 
 
-def test_everything_is_new_once_and_nothing_the_second_time(files, observer, journal, monkeypatch):
-    plan, ledger = run(files, observer, journal)
+def test_everything_is_new_once_and_nothing_the_second_time(files, processor, journal, monkeypatch):
+    plan, ledger = run(files, processor, journal)
     assert plan.in_words() == "6 of 6 files to read: 6 new, 0 changed"
     assert list(ledger.columns) == LEDGER_COLUMNS
     assert ledger["image_id"].tolist() == IDS
     journal.clear()
     reading_is_an_error(monkeypatch)
-    plan, again = run(files, observer, journal, ledger)
+    plan, again = run(files, processor, journal, ledger)
     assert plan.in_words() == "Nothing new: 0 of 6 files read"
     pd.testing.assert_frame_equal(again, ledger)
 
 
-def test_the_ledger_survives_parquet(files, observer, journal, tmp_path):
-    _, ledger = run(files, observer, journal)
+def test_the_ledger_survives_parquet(files, processor, journal, tmp_path):
+    _, ledger = run(files, processor, journal)
     ledger.to_parquet(tmp_path / "ledger.parquet")
     journal.clear()
     ledger = read_ledger(pd.read_parquet(tmp_path / "ledger.parquet"), journal)
-    assert not plan_refresh(files, ledger, observer, trust_timestamps=True).to_read
+    assert not plan_refresh(files, ledger, processor, trust_timestamps=True).to_read
 
 
-def test_a_ledger_of_a_version_that_measured_less_is_read(files, observer, journal):
-    _, ledger = run(files, observer, journal)
+def test_a_ledger_of_a_version_that_measured_less_is_read(files, processor, journal):
+    _, ledger = run(files, processor, journal)
     journal.clear()
     assert set(read_ledger(ledger.drop(columns="burned_in"), journal)) == set(IDS)
 
 
-def test_a_changed_file_and_it_alone_is_made_again(files, observer, journal, smooth):
-    _, ledger = run(files, observer, journal)
+def test_a_changed_file_and_it_alone_is_made_again(files, processor, journal, smooth):
+    _, ledger = run(files, processor, journal)
     Image.fromarray((smooth(99) * 255).astype(np.uint8)).save(files[IDS[2]])
-    plan, after = run(files, observer, journal, ledger)
+    plan, after = run(files, processor, journal, ledger)
     assert [image_id for image_id, _ in plan.to_read] == [IDS[2]]
     assert [plan.states[image_id] for image_id in IDS] == ["unchanged"] * 2 + ["changed"] + ["unchanged"] * 3
     differs = ledger["pixel_sha256"] != after["pixel_sha256"]
     assert ledger.loc[differs, "image_id"].tolist() == [IDS[2]]
 
 
-def test_other_settings_make_all_again(files, observer, journal):
-    _, ledger = run(files, observer, journal)
-    other = replace(observer, standardise=observer.standardise.model_copy(update={"side": 32}))
+def test_other_settings_make_all_again(files, processor, journal):
+    _, ledger = run(files, processor, journal)
+    other = replace(processor, standardise=processor.standardise.model_copy(update={"side": 32}))
     plan, _ = run(files, other, journal, ledger)
     assert plan.in_words() == "6 of 6 files to read: 0 new, 0 changed, 6 to make again"
-    assert observer.store.get(IDS[0]).shape == (32, 32)
+    assert processor.store.get(IDS[0]).shape == (32, 32)
 
 
-def test_an_image_gone_from_the_store_is_made_again(files, observer, journal):
-    _, ledger = run(files, observer, journal)
-    observer.store.remove(IDS[4])
-    plan, _ = run(files, observer, journal, ledger)
+def test_an_image_gone_from_the_store_is_made_again(files, processor, journal):
+    _, ledger = run(files, processor, journal)
+    processor.store.remove(IDS[4])
+    plan, _ = run(files, processor, journal, ledger)
     assert [image_id for image_id, _ in plan.to_read] == [IDS[4]]
-    assert observer.store.has(IDS[4])
+    assert processor.store.has(IDS[4])
 
 
-def test_a_rejected_file_is_not_decoded_again(files, observer, journal, monkeypatch):
+def test_a_rejected_file_is_not_decoded_again(files, processor, journal, monkeypatch):
     files[IDS[1]].write_bytes(b"rubbish")
-    _, ledger = run(files, observer, journal)
+    _, ledger = run(files, processor, journal)
     assert ledger.set_index("image_id").loc[IDS[1], "reason"] == "unreadable"
     journal.clear()
     reading_is_an_error(monkeypatch)
-    run(files, observer, journal, ledger)
+    run(files, processor, journal, ledger)
 
 
-def test_a_missing_file_is_a_fault_until_it_comes(files, observer, journal):
+def test_a_missing_file_is_a_fault_until_it_comes(files, processor, journal):
     content = files[IDS[0]].read_bytes()
     files[IDS[0]].unlink()
-    plan, ledger = run(files, observer, journal)
+    plan, ledger = run(files, processor, journal)
     assert plan.absent == {IDS[0]: "missing_file"}
     assert ledger["reason"].tolist() == ["missing_file", "", "", "", "", ""]
     files[IDS[0]].write_bytes(content)
-    plan, ledger = run(files, observer, journal, ledger)
+    plan, ledger = run(files, processor, journal, ledger)
     assert (plan.states[IDS[0]], ledger["reason"][0]) == ("new", "")
 
 
-def test_a_vanished_file_keeps_its_image(files, observer, journal):
-    _, ledger = run(files, observer, journal)
+def test_a_vanished_file_keeps_its_image(files, processor, journal):
+    _, ledger = run(files, processor, journal)
     files[IDS[0]].unlink()
-    plan, after = run(files, observer, journal, ledger)
+    plan, after = run(files, processor, journal, ledger)
     assert "1 are gone, their images stay" in plan.in_words()
     assert plan.number("vanished") == 1
     pd.testing.assert_frame_equal(after, ledger)
-    assert observer.store.has(IDS[0])
+    assert processor.store.has(IDS[0])
 
 
-def test_a_path_out_of_the_export_is_never_opened(observer, journal):
-    plan, ledger = run({IDS[0]: None}, observer, journal)
+def test_a_path_out_of_the_export_is_never_opened(processor, journal):
+    plan, ledger = run({IDS[0]: None}, processor, journal)
     assert not plan.to_read
     assert ledger["reason"].tolist() == ["path_outside_export"]
 
 
-def test_a_killed_run_goes_on_where_it_was(files, observer, journal, monkeypatch):
+def test_a_killed_run_goes_on_where_it_was(files, processor, journal, monkeypatch):
     monkeypatch.setattr(refresh, "JOURNAL_SECONDS", 0)
-    real, opened = Observer.observe, []
+    real, opened = ImageProcessor.process, []
 
     def killed_at_the_fifth(self, image_id, path, previous):
         if len(opened) == 4:
@@ -154,18 +154,18 @@ def test_a_killed_run_goes_on_where_it_was(files, observer, journal, monkeypatch
         opened.append(image_id)
         return real(self, image_id, path, previous)
 
-    monkeypatch.setattr(Observer, "observe", killed_at_the_fifth)
+    monkeypatch.setattr(ImageProcessor, "process", killed_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
-        run(files, observer, journal)
-    monkeypatch.setattr(Observer, "observe", real)
-    plan, ledger = run(files, observer, journal)
+        run(files, processor, journal)
+    monkeypatch.setattr(ImageProcessor, "process", real)
+    plan, ledger = run(files, processor, journal)
     assert [image_id for image_id, _ in plan.to_read] == IDS[4:]
     assert (ledger["reason"] == "").all()
 
 
 def test_the_journal_forgets_what_it_is_told_to(journal):
-    journal.append([Observation(IDS[0], rows=3)])
-    journal.append([Observation(IDS[1], qc_contrast=2.5)])
+    journal.append([ProcessedImage(IDS[0], rows=3)])
+    journal.append([ProcessedImage(IDS[1], qc_contrast=2.5)])
     first, second = journal.read()
     assert (first.rows, second.qc_contrast) == (3, 2.5)
     assert np.isnan(first.qc_contrast)
@@ -174,42 +174,42 @@ def test_the_journal_forgets_what_it_is_told_to(journal):
 
 
 @dataclass(frozen=True)
-class MortalObserver(Observer):
+class MortalProcessor(ImageProcessor):
     """Dies as a decoder does that writes where it must not, or goes on for ever."""
 
-    def observe(self, image_id, path, previous):
+    def process(self, image_id, path, previous):
         content = path.read_bytes()
         if content == b"deadly":
             os.kill(os.getpid(), signal.SIGKILL)
         while content == b"endless":
             pass
-        return super().observe(image_id, path, previous)
+        return super().process(image_id, path, previous)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("harm", ["deadly", "endless"])
-def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, observer, journal, monkeypatch, harm):
+def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, processor, journal, monkeypatch, harm):
     files[IDS[3]].write_bytes(harm.encode())
     monkeypatch.setattr(reader_processes, "CPU_SECONDS", 1)
-    mortal = MortalObserver(**vars(observer))
+    mortal = MortalProcessor(**vars(processor))
     plan = plan_refresh(files, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
     assert ledger["reason"].to_dict() == {image_id: "unreadable" if image_id == IDS[3] else "" for image_id in IDS}
     assert ledger.loc[IDS[3], "detail"] == "the reader died"
 
 
-def test_a_single_file_that_kills_its_reader_does_not_take_the_run_down(files, observer, journal):
+def test_a_single_file_that_kills_its_reader_does_not_take_the_run_down(files, processor, journal):
     files[IDS[0]].write_bytes(b"deadly")
-    mortal = MortalObserver(**vars(observer))
+    mortal = MortalProcessor(**vars(processor))
     plan = plan_refresh({IDS[0]: files[IDS[0]]}, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2)
     assert ledger[["image_id", "reason", "detail"]].to_numpy().tolist() == [[IDS[0], "unreadable", "the reader died"]]
 
 
-def test_the_progress_bar_shows_rate_and_time_left(files, observer, journal, monkeypatch):
+def test_the_progress_bar_shows_rate_and_time_left(files, processor, journal, monkeypatch):
     console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=120)
     monkeypatch.setattr(refresh, "Progress", functools.partial(Progress, console=console))
-    run(files, observer, journal)
+    run(files, processor, journal)
     assert re.search(r"6/6 \d+\.\d images/s \d+:\d\d:\d\d", console.file.getvalue())
 
 
@@ -225,77 +225,77 @@ def swap_bytes_behind_the_timestamp(path, smooth):
 
 
 def test_other_bytes_of_the_same_size_and_time_are_found_where_timestamps_are_not_trusted(
-    files, observer, journal, smooth
+    files, processor, journal, smooth
 ):
     files[IDS[1]].write_bytes(files[IDS[1]].read_bytes() + b"\0" * 9000)  # room for an uncompressed image
-    _, ledger = run(files, observer, journal)
+    _, ledger = run(files, processor, journal)
     swap_bytes_behind_the_timestamp(files[IDS[1]], smooth)
-    plan, _ = run(files, observer, journal, ledger)
+    plan, _ = run(files, processor, journal, ledger)
     assert not plan.to_read
-    plan, after = run(files, observer, journal, ledger, trust_timestamps=False)
+    plan, after = run(files, processor, journal, ledger, trust_timestamps=False)
     assert plan.in_words() == "6 of 6 files to read: 0 new, 0 changed, 6 to compare"
     differs = ledger["pixel_sha256"] != after["pixel_sha256"]
     assert ledger.loc[differs, "image_id"].tolist() == [IDS[1]]
 
 
-def test_comparing_bytes_decodes_nothing_that_is_the_same(files, observer, journal, monkeypatch):
-    _, ledger = run(files, observer, journal)
+def test_comparing_bytes_decodes_nothing_that_is_the_same(files, processor, journal, monkeypatch):
+    _, ledger = run(files, processor, journal)
     monkeypatch.setattr(
         "lung_cxr.imaging.catalogue.process_image.decode_image", lambda _: pytest.fail("an image was decoded")
     )
-    _, after = run(files, observer, journal, ledger, trust_timestamps=False)
+    _, after = run(files, processor, journal, ledger, trust_timestamps=False)
     pd.testing.assert_frame_equal(after, ledger)
 
 
-def test_a_truncated_stored_image_is_made_again(files, observer, journal):
-    _, ledger = run(files, observer, journal)
-    whole = observer.store.get(IDS[2])
-    stored = observer.store.folder / observer.store.path(IDS[2])
+def test_a_truncated_stored_image_is_made_again(files, processor, journal):
+    _, ledger = run(files, processor, journal)
+    whole = processor.store.get(IDS[2])
+    stored = processor.store.folder / processor.store.path(IDS[2])
     stored.write_bytes(stored.read_bytes()[:-9])
-    plan, after = run(files, observer, journal, ledger)
+    plan, after = run(files, processor, journal, ledger)
     assert plan.to_read == [(IDS[2], files[IDS[2]])]
-    np.testing.assert_array_equal(observer.store.get(IDS[2]), whole)
+    np.testing.assert_array_equal(processor.store.get(IDS[2]), whole)
     pd.testing.assert_frame_equal(after, ledger)
 
 
-def test_a_vanished_file_whose_image_is_gone_too_is_missing_until_the_store_comes_back(files, observer, journal):
-    _, ledger = run(files, observer, journal)
+def test_a_vanished_file_whose_image_is_gone_too_is_missing_until_the_store_comes_back(files, processor, journal):
+    _, ledger = run(files, processor, journal)
     files[IDS[0]].unlink()
-    stored = observer.store.folder / observer.store.path(IDS[0])
+    stored = processor.store.folder / processor.store.path(IDS[0])
     away = stored.rename(stored.with_suffix(".away"))
-    _, without = run(files, observer, journal, ledger)
+    _, without = run(files, processor, journal, ledger)
     assert (without["reason"][0], without["detail"][0]) == ("missing_file", "the stored image too")
     away.rename(stored)
-    _, after = run(files, observer, journal, without)
+    _, after = run(files, processor, journal, without)
     assert (after["reason"][0], after["pixel_sha256"][0]) == ("", ledger["pixel_sha256"][0])
 
 
-def test_an_image_whose_file_moved_behind_a_link_out_of_the_export_stays(files, observer, journal):
-    _, ledger = run(files, observer, journal)
-    plan, after = run(files | {IDS[0]: None}, observer, journal, ledger)
+def test_an_image_whose_file_moved_behind_a_link_out_of_the_export_stays(files, processor, journal):
+    _, ledger = run(files, processor, journal)
+    plan, after = run(files | {IDS[0]: None}, processor, journal, ledger)
     assert plan.states[IDS[0]] == "vanished"
     pd.testing.assert_frame_equal(after, ledger)
 
 
-def test_a_vanished_file_under_other_settings_keeps_its_image_which_says_so(files, observer, journal):
-    _, ledger = run(files, observer, journal)
+def test_a_vanished_file_under_other_settings_keeps_its_image_which_says_so(files, processor, journal):
+    _, ledger = run(files, processor, journal)
     files[IDS[0]].unlink()
-    narrower = observer.standardise.model_copy(update={"percentiles": (2.0, 98.0)})
-    other = replace(observer, standardise=narrower)
+    narrower = processor.standardise.model_copy(update={"percentiles": (2.0, 98.0)})
+    other = replace(processor, standardise=narrower)
     _, after = run(files, other, journal, ledger)
     assert after["outdated"].tolist() == [True, False, False, False, False, False]
     assert after["pixel_sha256"][0] == ledger["pixel_sha256"][0]
-    _, back = run(files, observer, journal, after)
+    _, back = run(files, processor, journal, after)
     assert not back["outdated"].any()
 
 
-def test_what_may_not_be_stored_any_more_leaves_the_store_only_where_it_can_be_made_again(files, observer, journal):
-    _, ledger = run(files, observer, journal)
+def test_what_may_not_be_stored_any_more_leaves_the_store_only_where_it_can_be_made_again(files, processor, journal):
+    _, ledger = run(files, processor, journal)
     files[IDS[0]].unlink()
-    strict = replace(observer, accept_unchecked_pixels=False)
+    strict = replace(processor, accept_unchecked_pixels=False)
     _, after = run(files, strict, journal, ledger)
     assert after["reason"].tolist() == [""] + ["unchecked_pixels"] * 5
-    assert [image_id for image_id in IDS if observer.store.has(image_id)] == [IDS[0]]
+    assert [image_id for image_id in IDS if processor.store.has(image_id)] == [IDS[0]]
 
 
 def text_at_the_first_look(monkeypatch, looks=1):
@@ -307,16 +307,16 @@ def text_at_the_first_look(monkeypatch, looks=1):
 @pytest.mark.parametrize("policy", ["redact", "flag"])
 @pytest.mark.parametrize("is_archived", [True, False])
 def test_text_in_an_image_whose_file_is_gone_is_blacked_out_in_the_store_once(
-    files, observer, journal, monkeypatch, policy, is_archived
+    files, processor, journal, monkeypatch, policy, is_archived
 ):
     files = {IDS[0]: files[IDS[0]]}
-    _, ledger = run(files, observer, journal)
+    _, ledger = run(files, processor, journal)
     files[IDS[0]].unlink()
     text_at_the_first_look(monkeypatch)
-    looking = replace(observer, burned_in_text=policy)
+    looking = replace(processor, burned_in_text=policy)
     plan, after = run({} if is_archived else files, looking, journal, ledger)
     assert "1 stored images without a file to search for text" in plan.in_words()
-    stored = observer.store.get(IDS[0])
+    stored = processor.store.get(IDS[0])
     assert not stored[15:26, 15:41].any()
     assert after["pixel_sha256"].tolist() == [hashlib.sha256(stored.tobytes()).hexdigest()]
     assert (after["reason"][0], after["text_boxes"][0], after["outdated"][0]) == ("", 1, True)
@@ -325,47 +325,49 @@ def test_text_in_an_image_whose_file_is_gone_is_blacked_out_in_the_store_once(
     pd.testing.assert_frame_equal(again, after)
 
 
-def test_a_search_killed_before_it_was_written_down_is_done_again(files, observer, journal, monkeypatch):
+def test_a_search_killed_before_it_was_written_down_is_done_again(files, processor, journal, monkeypatch):
     files = {IDS[0]: files[IDS[0]]}
-    _, ledger = run(files, observer, journal)
+    _, ledger = run(files, processor, journal)
     files[IDS[0]].unlink()
     journal.clear()
     text_at_the_first_look(monkeypatch)
-    looking = replace(observer, burned_in_text="redact")
+    looking = replace(processor, burned_in_text="redact")
     run(files, looking, journal, ledger)
     journal.clear()  # the image has other bytes than the ledger says
     _, after = run(files, looking, journal, ledger)
     assert (after["reason"][0], after["text_boxes"][0]) == ("", 0)
-    assert observer.store.has(IDS[0])
+    assert processor.store.has(IDS[0])
 
 
 @pytest.mark.parametrize(("spoil", "looks", "reason"), [(True, 0, "unreadable"), (False, 9, "text_remains")])
-def test_a_stored_image_that_cannot_be_cleared_is_rejected(files, observer, journal, monkeypatch, spoil, looks, reason):
+def test_a_stored_image_that_cannot_be_cleared_is_rejected(
+    files, processor, journal, monkeypatch, spoil, looks, reason
+):
     files = {IDS[0]: files[IDS[0]]}
-    _, ledger = run(files, observer, journal)
+    _, ledger = run(files, processor, journal)
     files[IDS[0]].unlink()
     if spoil:
-        (observer.store.folder / observer.store.path(IDS[0])).write_bytes(b"no image")
+        (processor.store.folder / processor.store.path(IDS[0])).write_bytes(b"no image")
     text_at_the_first_look(monkeypatch, looks)
-    _, after = run(files, replace(observer, burned_in_text="redact"), journal, ledger)
+    _, after = run(files, replace(processor, burned_in_text="redact"), journal, ledger)
     assert after["reason"].tolist() == [reason]
-    assert observer.store.has(IDS[0]) == spoil  # what only may hold text is never deleted
+    assert processor.store.has(IDS[0]) == spoil  # what only may hold text is never deleted
 
 
-def test_a_file_that_could_not_be_judged_and_then_vanished_keeps_its_image(files, observer, journal, monkeypatch):
-    _, ledger = run(files, observer, journal)
+def test_a_file_that_could_not_be_judged_and_then_vanished_keeps_its_image(files, processor, journal, monkeypatch):
+    _, ledger = run(files, processor, journal)
     os.utime(files[IDS[0]], ns=(1, 1))
     with monkeypatch.context() as patch:
         patch.setattr("lung_cxr.imaging.catalogue.process_image.read_bytes", lambda *_: (_ for _ in ()).throw(OSError))
-        _, failed = run(files, observer, journal, ledger)
+        _, failed = run(files, processor, journal, ledger)
     assert failed["reason"][0] == "unreadable"
     files[IDS[0]].unlink()
-    _, after = run(files, observer, journal, failed)
+    _, after = run(files, processor, journal, failed)
     assert after["reason"][0] == ""
-    assert observer.store.has(IDS[0])
+    assert processor.store.has(IDS[0])
 
 
-def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(files, observer, journal, smooth, monkeypatch):
+def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(files, processor, journal, smooth, monkeypatch):
     def replaced_while_read(path, _):
         data = path.read_bytes()
         Image.fromarray((smooth(50) * 255).astype(np.uint8)).save(path)
@@ -373,20 +375,20 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(files, obs
 
     with monkeypatch.context() as patch:
         patch.setattr("lung_cxr.imaging.catalogue.process_image.read_bytes", replaced_while_read)
-        _, ledger = run({IDS[0]: files[IDS[0]]}, observer, journal)
+        _, ledger = run({IDS[0]: files[IDS[0]]}, processor, journal)
     assert ledger["detail"].tolist() == ["it changed while it was read"]
-    plan, after = run({IDS[0]: files[IDS[0]]}, observer, journal, ledger)
+    plan, after = run({IDS[0]: files[IDS[0]]}, processor, journal, ledger)
     assert len(plan.to_read) == 1
     assert after["reason"].tolist() == [""]
 
 
-def test_a_spoilt_part_of_the_journal_costs_its_files_only(files, observer, journal, monkeypatch, caplog):
+def test_a_spoilt_part_of_the_journal_costs_its_files_only(files, processor, journal, monkeypatch, caplog):
     monkeypatch.setattr(refresh, "JOURNAL_SECONDS", 0)
-    run(files, observer, journal)
+    run(files, processor, journal)
     parts = sorted(journal.folder.glob("*.json"))
     parts[1].write_text(parts[1].read_text()[:20])
     parts[2].write_text("")
-    plan, ledger = run(files, observer, Journal(journal.folder))
+    plan, ledger = run(files, processor, Journal(journal.folder))
     assert len(plan.to_read) == 2
     assert "2 parts of the refresh journal cannot be read" in caplog.text
     assert (ledger["reason"] == "").all()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import Observer
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.emr.exports import (
     LOGICAL_COLUMNS,
@@ -149,7 +149,7 @@ def test_a_link_out_of_the_export_is_not_followed(tmp_path):
 @pytest.mark.parametrize("path", [NAME + "a" * 300 + ".png", f"{NAME}\0.png", "loop/x.png", "\ud800.png"])
 def test_names_that_the_system_refuses_are_files_that_are_not_there(tmp_path, path, ingestion, secret):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    observer = Observer(
+    observer = ImageProcessor(
         ImageStore(tmp_path / "store"), secret, ingestion.standardise, True, "off", ingestion.max_megapixels
     )
     plan = plan_refresh({"x": Export("e", tmp_path, False).locate(path)}, {}, observer, trust_timestamps=True)

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from lung_cxr.atomic import written_whole
-from lung_cxr.imaging.catalogue.process_image import Observation, observation
+from lung_cxr.atomic import atomic_write
+from lung_cxr.imaging.catalogue.process_image import ProcessedImage, observation
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +25,17 @@ class Journal:
         self.folder = folder
         self._written = 1 + max((int(path.stem) for path in self._files()), default=-1)
 
-    def read(self) -> list[Observation]:
+    def read(self) -> list[ProcessedImage]:
         """Return all observations, oldest first; a part that a power cut has spoilt is left out, with a warning."""
         parts = [_read(path) for path in self._files()]
         if spoilt := parts.count(None):
             log.warning("%d parts of the refresh journal cannot be read: their files are read again", spoilt)
         return [seen for part in parts for seen in part or []]
 
-    def append(self, observations: Sequence[Observation]) -> None:
+    def append(self, observations: Sequence[ProcessedImage]) -> None:
         """Write one more part, whole or not at all; none where nothing was seen."""
         if observations:
-            with written_whole(self.folder / f"{self._written:06d}.json") as unfinished:
+            with atomic_write(self.folder / f"{self._written:06d}.json") as unfinished:
                 unfinished.write_text(json.dumps([vars(seen) for seen in observations]), encoding="utf-8")
             self._written += 1
 
@@ -48,7 +48,7 @@ class Journal:
         return sorted(self.folder.glob("[0-9]*.json"))
 
 
-def _read(path: Path) -> list[Observation] | None:
+def _read(path: Path) -> list[ProcessedImage] | None:
     try:
         return [observation(row) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError):  # no JSON, or JSON of another shape

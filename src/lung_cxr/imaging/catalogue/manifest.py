@@ -11,7 +11,7 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import NOTHING_SEEN
-from lung_cxr.imaging.catalogue.qc_rules import METRICS, judge_alone
+from lung_cxr.imaging.catalogue.qc_rules import METRICS, apply_qc_rules
 from lung_cxr.imaging.emr.patient_linkage import under_person_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.reasons import FLAGS
@@ -102,7 +102,7 @@ def judge(
     table = images.merge(ledger, on="image_id", how="left").fillna(NOTHING_SEEN)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
-    reasons, flags = judge_alone(table, limits, accept_unknown_view, burned_in_text, accept_unchecked_pixels, side)
+    reasons, flags = apply_qc_rules(table, limits, accept_unknown_view, burned_in_text, accept_unchecked_pixels, side)
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")

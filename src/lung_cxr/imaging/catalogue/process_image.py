@@ -20,14 +20,14 @@ from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise
 from lung_cxr.parameters import IngestionParameters, StandardiseParameters, TextPolicy
 
-METHOD_VERSION = 5  # raise it with every change of a stored pixel or of the ledger: all images are then made again
+READING_VERSION = 5  # raise it with every change of a stored pixel or of the ledger: all images are then made again
 ABSENT = -1  # bytes: the size of a file that is not there
 NOT_LOOKED = -1  # pieces of text, where nobody looked for any
 NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Observation:
+class ProcessedImage:
     """One row of the ledger `source_files`: what a file was, and what was seen in it.
 
     Attributes:
@@ -80,17 +80,17 @@ class Observation:
     qc_turned_foreign: float = NAN
 
 
-LEDGER_COLUMNS = [column.name for column in fields(Observation)]
-NOTHING_SEEN: dict[str, Any] = {name: value for name, value in asdict(Observation("")).items() if name != "image_id"}
+LEDGER_COLUMNS = [column.name for column in fields(ProcessedImage)]
+NOTHING_SEEN: dict[str, Any] = {name: value for name, value in asdict(ProcessedImage("")).items() if name != "image_id"}
 
 
-def observation(row: Mapping[str, Any]) -> Observation:
+def observation(row: Mapping[str, Any]) -> ProcessedImage:
     """Return a row of a ledger, also of another version: what it lacks has its default, what is unknown is dropped."""
-    return Observation(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
+    return ProcessedImage(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
 
 
 @dataclass(frozen=True)
-class Observer:
+class ImageProcessor:
     """Reads, standardises, measures and stores files; safe to send to other processes.
 
     Attributes:
@@ -110,8 +110,8 @@ class Observer:
     max_megapixels: float
 
     @classmethod
-    def under(cls, chosen: IngestionParameters, store: ImageStore, secret: Secret) -> "Observer":
-        """Return the observer that these settings ask for."""
+    def under(cls, chosen: IngestionParameters, store: ImageStore, secret: Secret) -> "ImageProcessor":
+        """Return the processor that these settings ask for."""
         text = (chosen.accept_unchecked_pixels, chosen.burned_in_text)
         return cls(store, secret, chosen.standardise, *text, chosen.max_megapixels)
 
@@ -120,10 +120,10 @@ class Observer:
         """Fingerprint of all that alters what is stored: where it differs, an image is made again."""
         chosen = self.standardise
         text = (self.burned_in_text, burned_in_text.DETECTOR_VERSION, self.accept_unchecked_pixels)
-        parts = (METHOD_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text)
+        parts = (READING_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
-    def observe(self, image_id: str, path: Path, previous: Observation | None) -> Observation:
+    def process(self, image_id: str, path: Path, previous: ProcessedImage | None) -> ProcessedImage:
         """Read one file, store its image, return what was seen. No file whatever makes this raise; a full disk does.
 
         Args:
@@ -131,7 +131,7 @@ class Observer:
             path: The file.
             previous: What an earlier run saw: if the bytes are the same, nothing is decoded.
         """
-        seen = Observation(image_id, settings=self.settings)
+        seen = ProcessedImage(image_id, settings=self.settings)
         try:
             status = path.stat()
             seen = replace(seen, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
@@ -156,18 +156,18 @@ class Observer:
         except Exception as error:
             return self._rejected(seen, "unreadable", type(error).__name__)
 
-    def failed(self, image_id: str, reason: str, detail: str, previous: Observation | None) -> Observation:
+    def failed(self, image_id: str, reason: str, detail: str, previous: ProcessedImage | None) -> ProcessedImage:
         """Return what is seen of a file that could not be judged: not accepted now, read again next time.
 
         What an earlier run stored and measured stays: nothing was found against it.
         """
-        return replace(previous or Observation(image_id), settings="", reason=reason, detail=detail)
+        return replace(previous or ProcessedImage(image_id), settings="", reason=reason, detail=detail)
 
-    def is_current(self, previous: Observation) -> bool:
+    def is_current(self, previous: ProcessedImage) -> bool:
         """Whether what an earlier run saw still holds under the present settings, its image still there."""
         return previous.settings == self.settings and (bool(previous.reason) or self._is_whole(previous))
 
-    def kept(self, previous: Observation) -> Observation:
+    def kept(self, previous: ProcessedImage) -> ProcessedImage:
         """Return what holds of an image that cannot be made again, since its file is gone.
 
         It stays as it is, also where the last attempt to read its file failed. Where its image is not whole it is
@@ -179,10 +179,10 @@ class Observer:
             return self.failed(previous.image_id, "missing_file", "the stored image too", previous)
         return replace(previous, reason="", detail="")
 
-    def _is_same(self, previous: Observation, seen: Observation) -> bool:
+    def _is_same(self, previous: ProcessedImage, seen: ProcessedImage) -> bool:
         return previous.source_key == seen.source_key and self.is_current(previous)
 
-    def _is_whole(self, previous: Observation) -> bool:
+    def _is_whole(self, previous: ProcessedImage) -> bool:
         """Whether the image is in the store, as many bytes as were written."""
         found = self.store.stored_bytes(previous.image_id)
         return found > 0 and previous.stored_bytes in (0, found)
@@ -197,7 +197,7 @@ class Observer:
         if radiograph.burned_in != "NO" and not self.accept_unchecked_pixels:
             raise Rejection("unchecked_pixels")
 
-    def _stored(self, seen: Observation, radiograph: Radiograph) -> Observation:
+    def _stored(self, seen: ProcessedImage, radiograph: Radiograph) -> ProcessedImage:
         image = standardise(radiograph, self.standardise)
         chest = measure_chest(image)
         inversion = chest["inversion"]
@@ -233,7 +233,7 @@ class Observer:
             raise Rejection("burned_in_annotation", "none found")
         return cleared
 
-    def _rejected(self, seen: Observation, reason: str, detail: str) -> Observation:
+    def _rejected(self, seen: ProcessedImage, reason: str, detail: str) -> ProcessedImage:
         """An image that was good before its file changed does not stay in the store."""
         self.store.remove(seen.image_id)
         return replace(seen, reason=reason, detail=detail)

@@ -11,7 +11,7 @@ from lung_cxr.parameters import QualityParameters
 METRICS = [name for name in NOTHING_SEEN if name.startswith("qc_")]
 
 
-class Verdicts(NamedTuple):
+class QcResult(NamedTuple):
     """One list for each image.
 
     Attributes:
@@ -23,14 +23,14 @@ class Verdicts(NamedTuple):
     flags: list[list[str]]
 
 
-def judge_alone(
+def apply_qc_rules(
     table: pd.DataFrame,
     limits: QualityParameters,
     accept_unknown_view: bool,
     burned_in_text: str,
     accept_unchecked_pixels: bool,
     side: int,
-) -> Verdicts:
+) -> QcResult:
     """Judge each image without looking at the others.
 
     Args:
@@ -47,7 +47,7 @@ def judge_alone(
     flags = [_flags(row, side, accept_unchecked_pixels) for row in rows]
     for row, found, flagged in zip(rows, reasons, flags, strict=True):
         flagged[:0] = [] if found else quality_flags(_metrics(row), limits)
-    return Verdicts(reasons, flags)
+    return QcResult(reasons, flags)
 
 
 def _not_looked_at(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]":

@@ -4,19 +4,19 @@ import hashlib
 from dataclasses import replace
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
-from lung_cxr.imaging.catalogue.process_image import NOT_LOOKED, Observation, Observer
+from lung_cxr.imaging.catalogue.process_image import NOT_LOOKED, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.quality.duplicates import difference_hash
 from lung_cxr.imaging.reasons import Rejection
 
 
-def must_be_searched(previous: Observation, observer: Observer) -> bool:
+def must_be_searched(previous: ProcessedImage, processor: ImageProcessor) -> bool:
     """Whether an image that cannot be made again was stored unseen, and the policy is to look."""
     unseen = previous.pixel_sha256 != "" and previous.text_boxes == NOT_LOOKED
-    return unseen and observer.burned_in_text != "off" and observer.store.has(previous.image_id)
+    return unseen and processor.burned_in_text != "off" and processor.store.has(previous.image_id)
 
 
-def search_stored(store: ImageStore, previous: Observation) -> Observation:
+def search_stored(store: ImageStore, previous: ProcessedImage) -> ProcessedImage:
     """Black out text in a stored image, under `flag` too: there is no file left for a person to look at.
 
     A kill between image and journal costs a second look. Nothing is deleted but an image in which text remains.

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lung_cxr.imaging.catalogue.process_image import ABSENT, Observation, Observer
+from lung_cxr.imaging.catalogue.process_image import ABSENT, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.catalogue.recheck_stored import must_be_searched
 
-Ledger = dict[str, Observation]
+Ledger = dict[str, ProcessedImage]
 Job = tuple[str, Path | None]  # image_id and its file; None: the stored image is looked at
 State = Literal["new", "changed", "remade", "compared", "unchanged", "absent", "vanished"]
 
@@ -56,14 +56,14 @@ class RefreshPlan:
 
 
 def plan_refresh(
-    files: Mapping[str, Path | None], ledger: Ledger, observer: Observer, trust_timestamps: bool
+    files: Mapping[str, Path | None], ledger: Ledger, processor: ImageProcessor, trust_timestamps: bool
 ) -> RefreshPlan:
     """Decide which files to read, looking at sizes and times only.
 
     Args:
         files: image_id → its file, which need not exist; None where its path leads out of the export.
         ledger: image_id → what an earlier run saw.
-        observer: Knows the present settings and what is in the store.
+        processor: Knows the present settings and what is in the store.
         trust_timestamps: Whether a file of the same size and time is the same; else its bytes are compared.
     """
     plan = RefreshPlan()
@@ -72,12 +72,12 @@ def plan_refresh(
         previous, status = ledger.get(image_id), _status(path)
         if status is None and (previous is None or previous.size_bytes == ABSENT):
             plan.absent[image_id] = "path_outside_export" if path is None else "missing_file"
-        state = _state(previous, status, observer, unchanged) if image_id not in plan.absent else "absent"
+        state = _state(previous, status, processor, unchanged) if image_id not in plan.absent else "absent"
         plan.states[image_id] = state
         if state in ("new", "changed", "remade", "compared"):
             plan.to_read.append((image_id, path))
     gone = [past for past in ledger.values() if plan.states.get(past.image_id, "vanished") == "vanished"]
-    plan.to_search = [past.image_id for past in gone if must_be_searched(past, observer)]
+    plan.to_search = [past.image_id for past in gone if must_be_searched(past, processor)]
     return plan
 
 
@@ -88,11 +88,13 @@ def _status(path: Path | None) -> os.stat_result | None:
         return None
 
 
-def _state(previous: Observation | None, status: os.stat_result | None, observer: Observer, unchanged: State) -> State:
+def _state(
+    previous: ProcessedImage | None, status: os.stat_result | None, processor: ImageProcessor, unchanged: State
+) -> State:
     if status is None:
         return "vanished"
     if previous is None or previous.size_bytes == ABSENT:
         return "new"
     if (previous.size_bytes, previous.modified_ns) != (status.st_size, status.st_mtime_ns):
         return "changed"
-    return unchanged if observer.is_current(previous) else "remade"
+    return unchanged if processor.is_current(previous) else "remade"

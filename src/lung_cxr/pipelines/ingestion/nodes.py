@@ -13,14 +13,14 @@ from lung_cxr.imaging.catalogue import fault_check, label_review, manifest, refr
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_secret
-from lung_cxr.imaging.catalogue.process_image import Observer
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, patient_linkage, records
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
-from lung_cxr.splitting.assignments import checked_memory
+from lung_cxr.splitting.assignments import checked_assignments
 
 Exports = dict[str, hospital.Export]
 
@@ -88,7 +88,7 @@ def merge_patients(
     """Say under which key merged patient numbers go; who was assigned to a subset keeps it."""
     lists = patient_linkage.read_patient_lists(exports.values(), emr.patient_id_width)
     return contracts.merged_patients.validate(
-        patient_linkage.merge_patients(lists, secret, checked_memory(previous_subsets))
+        patient_linkage.merge_patients(lists, secret, checked_assignments(previous_subsets))
     )
 
 
@@ -127,15 +127,15 @@ def standardise_images(
     parameters: IngestionParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read, standardise and store new and changed images; return the ledger of all files and what was done."""
-    observer = Observer.under(parameters, ImageStore(image_folder), secret)
+    processor = ImageProcessor.under(parameters, ImageStore(image_folder), secret)
     to_read = table[table["view"] != "lateral"]
     paths = keys.key_paths(hospital.read_image_paths(exports, known, emr), secret)
     files = hospital.locate_images(to_read, exports, known, paths)
     journal = Journal(journal_folder)
     ledger = refresh.read_ledger(previous_source_files, journal)
-    plan = plan_refresh(files, ledger, observer, parameters.trust_timestamps)
+    plan = plan_refresh(files, ledger, processor, parameters.trust_timestamps)
     log.info(plan.in_words())
-    source_files = refresh.carry_out(plan, ledger, observer, journal, parameters.workers)
+    source_files = refresh.carry_out(plan, ledger, processor, journal, parameters.workers)
     counted = count_refresh(table, plan, source_files, previous_manifest)
     log.info(counts_in_words(counted))
     return source_files, counted

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue import fault_check
 from lung_cxr.parameters import BackboneParameters, IngestionParameters, SplittingParameters
-from lung_cxr.splitting import assign, distribution, leaks, pixels, split
+from lung_cxr.splitting import assign, distribution, leaks, pixels
+from lung_cxr.splitting import split as image_split
 
 LeakCheck = dict[str, int | float | None]
 
@@ -28,7 +29,7 @@ def assign_patients(
 
 def split_images(image_manifest: pd.DataFrame, patient_subsets: pd.DataFrame) -> pd.DataFrame:
     """Give every accepted image its patient's subset."""
-    return split.split_images(image_manifest, patient_subsets)
+    return image_split.split_images(image_manifest, patient_subsets)
 
 
 def check_leaks(
@@ -66,7 +67,7 @@ def grow_pixel_arrays(
         sizes=[backbone.size for backbone in checked.values()],
         workers=parameters.workers,
     )
-    synthetic = split.holds_synthetic(split, image_manifest, contracts.known_exports.validate(known_exports))
+    synthetic = image_split.holds_synthetic(split, image_manifest, contracts.known_exports.validate(known_exports))
     return {size: {**array, "synthetic": synthetic} for size, array in arrays.items()}
 
 

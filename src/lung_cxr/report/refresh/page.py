@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lung_cxr import __version__
-from lung_cxr.imaging.catalogue.process_image import METHOD_VERSION
+from lung_cxr.imaging.catalogue.process_image import READING_VERSION
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.html_page import Picture, picture, render_page
 from lung_cxr.report.numbers import percent
@@ -61,7 +61,7 @@ def render_refresh_report(
             {"ingestion": ingestion.model_dump(), "ingestion_report": settings.model_dump()}
         ),
         icd10_version=icd10_version,
-        method_version=METHOD_VERSION,
+        method_version=READING_VERSION,
         versions=", ".join([f"lung_cxr {__version__}", *(f"{name} {version(name)}" for name in LIBRARIES)]),
     )
 

@@ -67,7 +67,7 @@ def claim_items(evaluations: Mapping[str, Any]) -> list[Item]:
         lacking["run"] = "No run has finished."
     if evaluations["external"] is None:
         lacking["external"] = "No external test set was given."
-    with files("lung_cxr.report").joinpath("claim_2024.csv").open(encoding="utf-8") as table:
+    with files("lung_cxr.report.tables").joinpath("claim_2024.csv").open(encoding="utf-8") as table:
         rows = pd.read_csv(table, keep_default_na=False).to_dict(orient="records")
     return [
         Item(row["item"], row["topic"], "no", "", lacking[row["needs"]])

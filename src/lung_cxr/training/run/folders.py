@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.run.file_names import (
     BEGAN_WITH,
@@ -88,7 +88,7 @@ class RunFolders:
 
     def begin_with(self, runs: list[str]) -> None:
         """Note which runs of a sweep begin together with this one."""
-        with written_whole(self.models / self._name / BEGAN_WITH) as unfinished:
+        with atomic_write(self.models / self._name / BEGAN_WITH) as unfinished:
             unfinished.write_text(json.dumps({"runs": runs}) + "\n", encoding="utf-8")
 
     def outlook(self, identity: Identity, force: bool) -> Outlook:
@@ -106,7 +106,7 @@ class RunFolders:
     def start(self, identity: Identity) -> None:
         """Clear the place for a new run: what is there moves to `superseded/<UTC time>/`."""
         self.supersede()
-        with written_whole(self.identity) as unfinished:
+        with atomic_write(self.identity) as unfinished:
             unfinished.write_text(json.dumps(identity, indent=2) + "\n")
 
     def copy_results(self, other: "RunFolders") -> None:
@@ -116,7 +116,7 @@ class RunFolders:
             (other.predictions, self.predictions),
             (other.history, self.history),
         ):
-            with written_whole(ours) as unfinished:
+            with atomic_write(ours) as unfinished:
                 shutil.copyfile(theirs, unfinished)
 
     def keep_results(self, plan: Identity, failure: str) -> bool:
@@ -135,7 +135,7 @@ class RunFolders:
         if not same_plan(self.stored_record(), plan):
             self.supersede()
             return False
-        with written_whole(self.failure) as unfinished:
+        with atomic_write(self.failure) as unfinished:
             unfinished.write_text(json.dumps({"failure": failure}, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return True
 

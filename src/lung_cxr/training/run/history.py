@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.contracts import history as history_contract
 
 Row = dict[str, Any]
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 def write_history(rows: list[Row], path: Path) -> None:
     """Write all rows so far; a reader never sees half a file."""
     table = pd.DataFrame(rows, columns=list(history_contract.columns))
-    with written_whole(path) as unfinished:
+    with atomic_write(path) as unfinished:
         table.to_csv(unfinished, index=False)
 
 

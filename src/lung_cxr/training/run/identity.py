@@ -8,7 +8,7 @@ import keras
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
 
-METHOD_VERSION = 1
+TRAINING_VERSION = 1
 """Raised by every commit that changes a number a run produces; `test_golden_trajectory.py` fails otherwise."""
 
 CHANGES_NO_NUMBER = {
@@ -77,7 +77,7 @@ def identity_of_plan(
         "initial_weights_sha256": None,
         "backend": keras.backend.backend(),
         "precision": training.precision,
-        "method_version": METHOD_VERSION,
+        "method_version": TRAINING_VERSION,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lung_cxr.atomic import written_whole
+from lung_cxr.atomic import atomic_write
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, OVERALL_METRICS, PER_CLASS_METRICS
 
@@ -42,7 +42,7 @@ def write_model_card(record: Mapping[str, Any], variant: str, path: Path) -> Non
         variant: `training.variant`, which no record holds.
         path: Of the card.
     """
-    with written_whole(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_text(model_card(record, variant), encoding="utf-8")
 
 
@@ -54,7 +54,7 @@ def model_card(record: Mapping[str, Any], variant: str) -> str:
         variant: `training.variant`.
     """
     environment = Environment(
-        loader=PackageLoader("lung_cxr.training", "."),
+        loader=PackageLoader("lung_cxr.training.run", "."),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
