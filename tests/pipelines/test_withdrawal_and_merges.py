@@ -112,7 +112,13 @@ def test_erasing_again_finds_nothing_and_the_affected_runs_stay_listed(split_hos
     assert split_hospital.report("withdrawal_report")["affected_runs"] == []
 
 
-STEPS = ["mark_affected_runs", "erase_pixels", "catalogue.erase_from_journal", "catalogue.erase_files", "catalogue.erase_rows"]
+STEPS = [  # of a withdrawal, in this order
+    "mark_affected_runs",
+    "erase_pixels",
+    "catalogue.erase_from_journal",
+    "catalogue.erase_files",
+    "catalogue.erase_rows",
+]
 
 
 @pytest.mark.parametrize(
