@@ -57,7 +57,7 @@ def ingestion(base_settings) -> IngestionParameters:
     """The base settings at a side of 64 pixels, one worker, all pixels accepted, none looked at for text or a chest."""
     values = dict(base_settings["ingestion"], workers=1, accept_unchecked_pixels=True, burned_in_text="off")
     values["standardise"] = dict(values["standardise"], side=64, max_inversion=None)
-    scores = ("max_rotation", "max_lateral", "flag_lateral", "max_foreign", "flag_foreign", "max_turned_foreign")
+    scores = ("max_rotation", "max_lateral", "flag_lateral", "max_non_chest", "flag_non_chest", "max_non_chest_rotated")
     unjudged = dict.fromkeys(scores)
     values["quality"] = dict(values["quality"], min_side=32, **unjudged)
     return IngestionParameters.model_validate(values)

@@ -64,9 +64,9 @@ class QualityParameters(ParameterGroup):
     max_rotation: float | None = Field(description="best turned over upright pose score; null: not judged")
     max_lateral: float | None = Field(description="score of a side view, where no view is given; null: not judged")
     flag_lateral: float | None = Field(description="the same, above which a person should look; null: never")
-    max_foreign: float | None = Field(description="score of what is not a chest; null: not judged")
-    flag_foreign: float | None = Field(description="the same, above which a person should look; null: never")
-    max_turned_foreign: float | None = Field(description="the same, once turned, of what counts as a turned chest")
+    max_non_chest: float | None = Field(description="score of what is not a chest; null: not judged")
+    flag_non_chest: float | None = Field(description="the same, above which a person should look; null: never")
+    max_non_chest_rotated: float | None = Field(description="the same, once turned, of what counts as a turned chest")
     near_duplicate_bits: int = Field(ge=0, le=16, description="Hamming distance of 256-bit difference hashes")
     near_duplicate_correlation: Fraction = Field(description="Pearson, at 128 × 128")
 

@@ -91,7 +91,7 @@ def test_each_limit_has_its_reason(limits, size, metrics, reason):
 
 
 def test_what_is_in_doubt_is_flagged_and_not_rejected(limits):
-    doubtful = {**GOOD, "foreign": limits.flag_foreign + 0.1, "lateral": limits.flag_lateral + 0.1}
+    doubtful = {**GOOD, "foreign": limits.flag_non_chest + 0.1, "lateral": limits.flag_lateral + 0.1}
     assert quality_faults(1024, 900, doubtful, limits) == []
     assert quality_flags(doubtful, limits) == ["looks_foreign", "looks_lateral"]
     assert quality_flags(GOOD, limits) == []
@@ -99,9 +99,9 @@ def test_what_is_in_doubt_is_flagged_and_not_rejected(limits):
 
 
 def test_without_a_limit_nothing_is_judged(limits):
-    unlimited = limits.model_copy(update={"max_rotation": None, "max_foreign": None})
+    unlimited = limits.model_copy(update={"max_rotation": None, "max_non_chest": None})
     assert quality_faults(1024, 900, {**GOOD, "rotation": 9.0, "foreign": 9.0}, unlimited) == []
-    unflagged = limits.model_copy(update={"flag_foreign": None, "flag_lateral": None})
+    unflagged = limits.model_copy(update={"flag_non_chest": None, "flag_lateral": None})
     assert quality_flags({**GOOD, "foreign": 9.0, "lateral": 9.0}, unflagged) == []
 
 

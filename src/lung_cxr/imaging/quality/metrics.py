@@ -59,9 +59,9 @@ def quality_faults(rows: int, columns: int, metrics: Mapping[str, float], limits
     if faults:
         return faults
     is_turned = exceeds(metrics["rotation"], limits.max_rotation)
-    if is_turned and not exceeds(metrics["turned_foreign"], limits.max_turned_foreign):
+    if is_turned and not exceeds(metrics["turned_foreign"], limits.max_non_chest_rotated):
         return ["rotated"]
-    return ["not_a_chest"] if exceeds(metrics["foreign"], limits.max_foreign) else []
+    return ["not_a_chest"] if exceeds(metrics["foreign"], limits.max_non_chest) else []
 
 
 def quality_flags(metrics: Mapping[str, float], limits: QualityParameters) -> list[str]:
@@ -72,7 +72,7 @@ def quality_flags(metrics: Mapping[str, float], limits: QualityParameters) -> li
         limits: The thresholds.
     """
     doubtful = {
-        "looks_foreign": exceeds(metrics["foreign"], limits.flag_foreign),
+        "looks_foreign": exceeds(metrics["foreign"], limits.flag_non_chest),
         "looks_lateral": exceeds(metrics["lateral"], limits.flag_lateral),
     }
     return [flag for flag, is_so in doubtful.items() if is_so]

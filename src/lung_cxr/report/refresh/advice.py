@@ -39,7 +39,7 @@ ADVICE = {
     "too_bright": "Look below: ingestion.quality.max_bright_fraction moves the limit.",
     "extreme_aspect_ratio": "Look below: ingestion.quality.max_aspect_ratio moves the limit.",
     "rotated": "Look below: turn the image; ingestion.quality.max_rotation moves the limit.",
-    "not_a_chest": "Look below: ingestion.quality.max_foreign moves the limit.",
+    "not_a_chest": "Look below: ingestion.quality.max_non_chest moves the limit.",
     "not_frontal": "Look below at what the picture alone decided: ingestion.quality.max_lateral moves the limit.",
     "near_duplicate": "Find out whose image it is: two patients seem to share it.",
     "not_one_of_seven": "Nothing, unless a code is missing in icd10.classes.",
