@@ -12,17 +12,13 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from lung_cxr.diseases import DISEASES, class_of_codes, normalise_icd10
+from lung_cxr.imaging.deidentify.ages import cap_ages
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.dates import completed_years, parse_ages, parse_dates
 from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.keys import with_keys
-from lung_cxr.imaging.emr.parsers import (
-    cap_ages,
-    completed_years,
-    parse_ages,
-    parse_dates,
-    translate,
-)
+from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import under_person_keys
 from lung_cxr.parameters import EmrParameters
 

@@ -2,28 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.emr.parsers import (
-    cap_ages,
-    clean_identifiers,
-    completed_years,
-    parse_ages,
-    parse_dates,
-    translate,
-)
+from lung_cxr.imaging.emr.dates import completed_years, parse_ages, parse_dates
 
 
 def text(*values: str) -> pd.Series:
     return pd.Series(values, dtype="str")
-
-
-def test_identifiers_are_trimmed_composed_and_without_invisible_characters():
-    decomposed, full_width = "Nguye\u0302\u0303n", "\uff10\uff11"
-    cleaned = clean_identifiers(text(" 00123 ", decomposed, full_width, "\ufeff7\u200b", "a\u00a0"))
-    assert cleaned.tolist() == ["00123", "Nguyễn", "01", "7", "a"]
-
-
-def test_padding_gives_numbers_their_zeros_back_and_leaves_words():
-    assert clean_identifiers(text("123", "00000123", "BN-1", ""), 8).tolist() == ["00000123", "00000123", "BN-1", ""]
 
 
 @pytest.mark.parametrize(
@@ -74,14 +57,3 @@ def test_ages_are_read_as_hospitals_and_dicom_write_them():
     ages = parse_ages(text("58", "58.0", "058Y", "011M", "030M", "early 40s", "50+", ""))
     assert ages[:5].tolist() == [58, 58, 58, 0, 2]
     assert ages[5:].isna().all()
-
-
-def test_the_oldest_are_ninety_and_nobody_is_200_or_unborn():
-    capped = cap_ages(pd.Series([89.0, 90, 104, 200, -1]))
-    assert capped[:3].tolist() == [89, 90, 90]
-    assert capped[3:].isna().all()
-
-
-def test_words_are_translated_whatever_their_case():
-    meanings = {"F": ["F", "Nữ"], "M": ["M", "nam"]}
-    assert translate(text("f", " nữ ", "NAM", "x", ""), meanings).tolist() == ["F", "F", "M", "unknown", "unknown"]
