@@ -1,4 +1,7 @@
-"""Nodes of `ingestion`: they hand tables, files and settings to `lung_cxr.imaging`."""
+"""Nodes of `ingestion`. Each hands tables, folders and parameters to `lung_cxr.imaging` or `lung_cxr.erasure`.
+
+A parameter is named like its dataset. A leading underscore marks an input that only orders nodes.
+"""
 
 import logging
 from datetime import UTC, datetime
@@ -9,16 +12,19 @@ import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.erasure import withdrawal
-from lung_cxr.imaging.catalogue import fault_check, label_review, manifest, refresh, summary
+from lung_cxr.imaging.catalogue import fault_check as faults
+from lung_cxr.imaging.catalogue import manifest, refresh, summary
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_secret
+from lung_cxr.imaging.catalogue.label_review import count_label_reviews, list_label_reviews
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
-from lung_cxr.imaging.emr import keys, patient_linkage, records
+from lung_cxr.imaging.emr import keys, patient_linkage
+from lung_cxr.imaging.emr.records import clean_records, with_earlier_notes
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 from lung_cxr.splitting.assignments import checked_assignments
 
@@ -27,25 +33,28 @@ Exports = dict[str, hospital.Export]
 log = logging.getLogger(__name__)
 
 
-def check_key(secret: Secret, previous_fingerprint: str | None, exports: Exports) -> str:
-    """Stop before anything is read if the key is not the catalogue's, or is public and the patients are not."""
-    check_secret(secret, previous_fingerprint, [export.synthetic for export in exports.values()])
-    return secret.fingerprint
+def check_key(pseudonymisation_key: Secret, previous_key_fingerprint: str | None, raw_exports: Exports) -> str:
+    """Stop if the key did not make this catalogue, or if it is the public key and the patients are real."""
+    synthetic = [export.synthetic for export in raw_exports.values()]
+    check_secret(pseudonymisation_key, previous_key_fingerprint, synthetic)
+    return pseudonymisation_key.fingerprint
 
 
-def number_exports(exports: Exports, previous: pd.DataFrame | None, _key_fingerprint: str) -> pd.DataFrame:
-    """Give every new export the next ordinal; those of earlier runs keep theirs."""
-    return contracts.known_exports.validate(hospital.number_exports(exports.values(), previous))
+def number_exports(
+    raw_exports: Exports, previous_known_exports: pd.DataFrame | None, _key_fingerprint: str
+) -> pd.DataFrame:
+    """Give every new export the next ordinal; exports of earlier runs keep theirs."""
+    return contracts.known_exports.validate(hospital.number_exports(raw_exports.values(), previous_known_exports))
 
 
 def erase_withdrawn(
-    exports: Exports,
-    known: pd.DataFrame,
-    secret: Secret,
+    raw_exports: Exports,
+    known_exports: pd.DataFrame,
+    pseudonymisation_key: Secret,
     intermediate_folder: Path,
     primary_folder: Path,
     image_folder: Path,
-    journal_folder: Path,
+    refresh_journal: Path,
     pixel_folder: Path,
     model_folder: Path,
     output_folder: Path,
@@ -53,220 +62,217 @@ def erase_withdrawn(
     grad_cam_folder: Path,
     emr: EmrParameters,
 ) -> dict[str, Any]:
-    """Erase all that is kept of patients who withdraw, before anything else is done."""
-    lists = patient_linkage.read_patient_lists(exports.values(), emr.patient_id_width)
+    """Erase all stored data of patients who withdraw, before any other step."""
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), emr.patient_id_width)
     if not lists.withdrawn:
         return withdrawal.NOBODY
-    rows = hospital.read_all_rows(exports, known, emr)
-    own = rows[lists.withdrawn_rows(rows, emr.patient_id_width)]
+    rows = hospital.read_all_rows(raw_exports, known_exports, emr)
+    withdrawn_rows = rows[lists.withdrawn_rows(rows, emr.patient_id_width)]
     places = withdrawal.Places(
         intermediate=intermediate_folder,
         primary=primary_folder,
         images=image_folder,
-        journal=journal_folder,
+        journal=refresh_journal,
         model_input=pixel_folder,
         models=model_folder,
         outputs=output_folder,
         refresh_pages=refresh_pages_folder,
         grad_cam=grad_cam_folder,
     )
-    return withdrawal.erase_withdrawn(lists, own, secret, emr.patient_id_width, places)
+    return withdrawal.erase_withdrawn(lists, withdrawn_rows, pseudonymisation_key, emr.patient_id_width, places)
 
 
 def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
-    """Name the runs that saw patients who withdrew, and what was erased, in counts."""
+    """Count the erased data and list the training runs that used withdrawn patients."""
     return withdrawal.withdrawal_report(withdrawals, output_folder)
 
 
 def merge_patients(
-    exports: Exports,
-    secret: Secret,
-    previous_subsets: pd.DataFrame | None,
-    _withdrawals: dict[str, Any],
+    raw_exports: Exports,
+    pseudonymisation_key: Secret,
+    previous_patient_subsets: pd.DataFrame | None,
     emr: EmrParameters,
+    _withdrawals: dict[str, Any],
 ) -> pd.DataFrame:
-    """Say under which key merged patient numbers go; who was assigned to a subset keeps it."""
-    lists = patient_linkage.read_patient_lists(exports.values(), emr.patient_id_width)
-    return contracts.merged_patients.validate(
-        patient_linkage.merge_patients(lists, secret, checked_assignments(previous_subsets))
-    )
+    """Return the canonical key of every merged patient number; patients who have a subset keep it."""
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), emr.patient_id_width)
+    assignments = checked_assignments(previous_patient_subsets)
+    return contracts.merged_patients.validate(patient_linkage.merge_patients(lists, pseudonymisation_key, assignments))
 
 
 def pseudonymise_records(
-    exports: Exports,
-    known: pd.DataFrame,
-    secret: Secret,
-    merged: pd.DataFrame,
-    previous_notes: pd.DataFrame | None,
+    raw_exports: Exports,
+    known_exports: pd.DataFrame,
+    pseudonymisation_key: Secret,
+    merged_patients: pd.DataFrame,
+    previous_clinical_notes: pd.DataFrame | None,
     emr: EmrParameters,
     icd10: Icd10Parameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Read the EMR tables; return pseudonymous records, rejected rows, the images they exclude and scrubbed notes."""
-    rows = hospital.read_all_rows(exports, known, emr)
-    lists = patient_linkage.read_patient_lists(exports.values(), emr.patient_id_width)
+    """Read the EMR tables; return pseudonymous records, rejected rows, excluded images and scrubbed notes."""
+    rows = hospital.read_all_rows(raw_exports, known_exports, emr)
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), emr.patient_id_width)
     rows = rows[~lists.withdrawn_rows(rows, emr.patient_id_width)]
-    cleaned = records.clean_records(rows, secret, merged, emr, icd10.classes)
+    cleaned = clean_records(rows, pseudonymisation_key, merged_patients, emr, icd10.classes)
     return (
         contracts.records.validate(cleaned.records),
         contracts.rejected_records.validate(cleaned.rejected),
         cleaned.excluded,
-        contracts.clinical_notes.validate(records.with_earlier_notes(cleaned, previous_notes, emr.keep_notes)),
+        contracts.clinical_notes.validate(with_earlier_notes(cleaned, previous_clinical_notes, emr.keep_notes)),
     )
 
 
 def standardise_images(
-    table: pd.DataFrame,
-    exports: Exports,
-    known: pd.DataFrame,
-    secret: Secret,
+    records: pd.DataFrame,
+    raw_exports: Exports,
+    known_exports: pd.DataFrame,
+    pseudonymisation_key: Secret,
     previous_source_files: pd.DataFrame | None,
-    previous_manifest: pd.DataFrame | None,
+    previous_image_manifest: pd.DataFrame | None,
     image_folder: Path,
-    journal_folder: Path,
+    refresh_journal: Path,
     emr: EmrParameters,
-    parameters: IngestionParameters,
+    ingestion: IngestionParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read, standardise and store new and changed images; return the ledger of all files and what was done."""
-    processor = ImageProcessor.under(parameters, ImageStore(image_folder), secret)
-    to_read = table[table["view"] != "lateral"]
-    paths = keys.key_paths(hospital.read_image_paths(exports, known, emr), secret)
-    files = hospital.locate_images(to_read, exports, known, paths)
-    journal = Journal(journal_folder)
+    """Read, standardise and store new and changed images; return the ledger of all files and the refresh counts."""
+    processor = ImageProcessor.under(ingestion, ImageStore(image_folder), pseudonymisation_key)
+    to_read = records[records["view"] != "lateral"]
+    paths = keys.key_paths(hospital.read_image_paths(raw_exports, known_exports, emr), pseudonymisation_key)
+    files = hospital.locate_images(to_read, raw_exports, known_exports, paths)
+    journal = Journal(refresh_journal)
     ledger = refresh.read_ledger(previous_source_files, journal)
-    plan = plan_refresh(files, ledger, processor, parameters.trust_timestamps)
+    plan = plan_refresh(files, ledger, processor, ingestion.trust_timestamps)
     log.info(plan.in_words())
-    source_files = refresh.carry_out(plan, ledger, processor, journal, parameters.workers)
-    counted = count_refresh(table, plan, source_files, previous_manifest)
-    log.info(counts_in_words(counted))
-    return source_files, counted
+    source_files = refresh.carry_out(plan, ledger, processor, journal, ingestion.workers)
+    counts = count_refresh(records, plan, source_files, previous_image_manifest)
+    log.info(counts_in_words(counts))
+    return source_files, counts
 
 
-def judge_images(
-    table: pd.DataFrame,
-    excluded: pd.DataFrame,
-    merged: pd.DataFrame,
+def apply_qc(
+    records: pd.DataFrame,
+    excluded_images: pd.DataFrame,
+    merged_patients: pd.DataFrame,
     source_files: pd.DataFrame,
-    previous_manifest: pd.DataFrame | None,
-    previously_compared: pd.DataFrame | None,
+    previous_image_manifest: pd.DataFrame | None,
+    previous_compared_images: pd.DataFrame | None,
     image_folder: Path,
-    journal_folder: Path,
-    parameters: IngestionParameters,
+    refresh_journal: Path,
+    ingestion: IngestionParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Accept or reject every image; return manifest, rejections, compared near duplicates and labels to review."""
-    Journal(journal_folder).clear()  # `source_files` is saved by now
-    judgement = manifest.judge(
-        manifest.images_seen(table, excluded, previous_manifest, merged),
+    Journal(refresh_journal).clear()  # `source_files` is saved by now
+    result = manifest.judge(
+        manifest.images_seen(records, excluded_images, previous_image_manifest, merged_patients),
         source_files,
-        parameters.quality,
-        parameters.accept_unknown_view,
-        parameters.burned_in_text,
-        parameters.accept_unchecked_pixels,
-        parameters.standardise.side,
+        ingestion.quality,
+        ingestion.accept_unknown_view,
+        ingestion.burned_in_text,
+        ingestion.accept_unchecked_pixels,
+        ingestion.standardise.side,
         ImageStore(image_folder),
-        previously_compared,
+        previous_compared_images,
     )
-    listed_labels = label_review.list_label_reviews(
-        table, judgement.manifest, judgement.compared, parameters.quality.near_duplicate_correlation
+    label_review = list_label_reviews(
+        records, result.manifest, result.compared, ingestion.quality.near_duplicate_correlation
     )
     return (
-        contracts.image_manifest.validate(judgement.manifest),
-        contracts.rejected_images.validate(judgement.rejected),
-        judgement.compared,
-        contracts.label_review.validate(listed_labels),
+        contracts.image_manifest.validate(result.manifest),
+        contracts.rejected_images.validate(result.rejected),
+        result.compared,
+        contracts.label_review.validate(label_review),
     )
 
 
-def sweep_store(image_manifest: pd.DataFrame, refresh_counts: dict[str, Any], image_folder: Path) -> None:
-    """Delete stored images without a row, as a record leaves them that was taken back while a killed run waited.
+def delete_orphans(image_manifest: pd.DataFrame, refresh_counts: dict[str, Any], image_folder: Path) -> None:
+    """Delete stored images that no row of the manifest names.
 
-    Without an earlier manifest they stay: it may have been moved away, and come back.
+    A killed run leaves one when its record is withdrawn before the next run. Without an earlier manifest the images
+    stay: the manifest may have been moved away and may come back.
     """
     stored = set(image_manifest.loc[image_manifest["image_path"] != "", "image_id"])
     is_first = refresh_counts["accepted_by_class_before"] is None
     if orphans := ImageStore(image_folder).sweep(None if is_first else stored):
-        log.info("%d stored images that no row of the manifest describes were deleted", orphans)
+        log.info("Deleted %d stored images that no row of the manifest names", orphans)
 
 
 def summarise_ingestion(
-    known: pd.DataFrame,
-    table: pd.DataFrame,
+    known_exports: pd.DataFrame,
+    records: pd.DataFrame,
     rejected_records: pd.DataFrame,
     image_manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
-    listed_labels: pd.DataFrame,
+    label_review: pd.DataFrame,
     refresh_counts: dict[str, Any],
     withdrawals: dict[str, Any],
     icd10: Icd10Parameters,
-    parameters: IngestionParameters,
+    ingestion: IngestionParameters,
 ) -> dict[str, Any]:
-    """Count what came in, what was accepted and why the rest was not."""
-    counted = summary.summarise(known, table, rejected_records, image_manifest, rejected_images)
-    counted["label_review"] = label_review.count_label_reviews(listed_labels)
-    settings = {
-        "icd10_version": icd10.version,
-        "burned_in_text": parameters.burned_in_text,
-    }
-    for line in summary.in_words(counted):
+    """Count delivered, accepted and rejected rows and images, with the reasons of rejection."""
+    counts = summary.summarise(known_exports, records, rejected_records, image_manifest, rejected_images)
+    counts["label_review"] = count_label_reviews(label_review)
+    settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}
+    for line in summary.in_words(counts):
         log.info(line)
-    return {**settings, "files": refresh_counts["total"], "withdrawn": withdrawals["rows"], **counted}
+    return {**settings, "files": refresh_counts["total"], "withdrawn": withdrawals["rows"], **counts}
 
 
 def describe_refresh(
-    known: pd.DataFrame,
+    known_exports: pd.DataFrame,
     rejected_records: pd.DataFrame,
     rejected_images: pd.DataFrame,
     image_manifest: pd.DataFrame,
     ingestion_summary: dict[str, Any],
     refresh_counts: dict[str, Any],
     previous_reported_counts: dict[str, Any] | None,
-    parameters: IngestionParameters,
-    report_parameters: IngestionReportParameters,
+    ingestion: IngestionParameters,
+    ingestion_report: IngestionReportParameters,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Say in numbers what the refresh did; return that, and what the next report compares with."""
+    """Return the refresh in numbers, and the counts with which the next refresh compares its own."""
     from lung_cxr.report.refresh import facts
 
     refreshed = facts.Refreshed(
-        known,
+        known_exports,
         pd.concat([rejected_records, rejected_images], ignore_index=True),
         image_manifest,
         ingestion_summary,
         refresh_counts,
         previous_reported_counts,
     )
-    gathered = facts.gather_facts(refreshed, parameters, report_parameters)
+    gathered = facts.gather_facts(refreshed, ingestion, ingestion_report)
     return gathered, facts.counts_to_keep(gathered)
 
 
 def write_refresh_report(
     refresh_report: dict[str, Any],
     image_manifest: pd.DataFrame,
-    table: pd.DataFrame,
+    records: pd.DataFrame,
     source_files: pd.DataFrame,
     image_folder: Path,
     icd10: Icd10Parameters,
-    parameters: IngestionParameters,
-    report_parameters: IngestionReportParameters,
+    ingestion: IngestionParameters,
+    ingestion_report: IngestionReportParameters,
 ) -> str:
-    """Put the refresh, drift, quality and contact sheets on one page."""
+    """Return the page with refresh counts, drift, quality thresholds and contact sheets."""
     from lung_cxr.report.refresh.contact_sheet import Catalogue
     from lung_cxr.report.refresh.page import render_refresh_report
 
-    catalogue = Catalogue(image_manifest, table, source_files, ImageStore(image_folder), parameters)
+    catalogue = Catalogue(image_manifest, records, source_files, ImageStore(image_folder), ingestion)
     return render_refresh_report(
-        refresh_report, catalogue, parameters, report_parameters, icd10.version, datetime.now(UTC)
+        refresh_report, catalogue, ingestion, ingestion_report, icd10.version, datetime.now(UTC)
     )
 
 
 def check_faults(
     ingestion_summary: dict[str, Any],
     image_manifest: pd.DataFrame,
-    parameters: IngestionParameters,
+    ingestion: IngestionParameters,
     _refresh_page: str,
 ) -> dict[str, Any]:
-    """Compare the faults of every export with what is allowed; the split waits for it, so it comes after all else."""
-    return fault_check.check_faults(ingestion_summary["by_export"], image_manifest, parameters.max_fault_fraction)
+    """Compare the share of faults in every export with the allowed share. The split waits for the result."""
+    return faults.check_faults(ingestion_summary["by_export"], image_manifest, ingestion.max_fault_fraction)
 
 
-def fail_on_faults(checked: dict[str, Any]) -> None:
-    """Fail the run if too much of an export was faulty; everything good is saved by now."""
-    fault_check.fail_on_faults(checked)
+def fail_on_faults(fault_check: dict[str, Any]) -> None:
+    """Fail the run if too much of an export was faulty; all good data are saved by now."""
+    faults.fail_on_faults(fault_check)

@@ -3,30 +3,30 @@
 from kedro.pipeline import Node, Pipeline
 
 from lung_cxr.pipelines.ingestion.nodes import (
+    apply_qc,
     check_faults,
     check_key,
+    delete_orphans,
     describe_refresh,
     erase_withdrawn,
     fail_on_faults,
-    judge_images,
     merge_patients,
     number_exports,
     pseudonymise_records,
     report_withdrawals,
     standardise_images,
     summarise_ingestion,
-    sweep_store,
     write_refresh_report,
 )
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline; the key is checked before anything of the hospital's is read."""
-    return _persons_and_records() + _images() + _report_and_faults()
+    """Return the pipeline. The first node checks the key, before any other node reads a file of the hospital."""
+    return _patients_and_records() + _images() + _report_and_faults()
 
 
-def _persons_and_records() -> Pipeline:
-    """Exports to pseudonymous records; who withdrew is erased before anything else is done."""
+def _patients_and_records() -> Pipeline:
+    """Return the nodes from exports to pseudonymous records; withdrawn patients are erased first."""
     return Pipeline(
         [
             Node(
@@ -43,42 +43,48 @@ def _persons_and_records() -> Pipeline:
             ),
             Node(
                 erase_withdrawn,
-                [
-                    "raw_exports",
-                    "known_exports",
-                    "pseudonymisation_key",
-                    "intermediate_folder",
-                    "primary_folder",
-                    "image_folder",
-                    "refresh_journal",
-                    "pixel_folder",
-                    "model_folder",
-                    "output_folder",
-                    "refresh_pages_folder",
-                    "grad_cam_folder",
-                    "params:emr",
-                ],
+                {
+                    "raw_exports": "raw_exports",
+                    "known_exports": "known_exports",
+                    "pseudonymisation_key": "pseudonymisation_key",
+                    "intermediate_folder": "intermediate_folder",
+                    "primary_folder": "primary_folder",
+                    "image_folder": "image_folder",
+                    "refresh_journal": "refresh_journal",
+                    "pixel_folder": "pixel_folder",
+                    "model_folder": "model_folder",
+                    "output_folder": "output_folder",
+                    "refresh_pages_folder": "refresh_pages_folder",
+                    "grad_cam_folder": "grad_cam_folder",
+                    "emr": "params:emr",
+                },
                 "withdrawals",
                 name="erase_withdrawn",
             ),
             Node(report_withdrawals, ["withdrawals", "output_folder"], "withdrawal_report", name="report_withdrawals"),
             Node(
                 merge_patients,
-                ["raw_exports", "pseudonymisation_key", "previous_patient_subsets", "withdrawals", "params:emr"],
+                {
+                    "raw_exports": "raw_exports",
+                    "pseudonymisation_key": "pseudonymisation_key",
+                    "previous_patient_subsets": "previous_patient_subsets",
+                    "emr": "params:emr",
+                    "_withdrawals": "withdrawals",
+                },
                 "merged_patients",
                 name="merge_patients",
             ),
             Node(
                 pseudonymise_records,
-                [
-                    "raw_exports",
-                    "known_exports",
-                    "pseudonymisation_key",
-                    "merged_patients",
-                    "previous_clinical_notes",
-                    "params:emr",
-                    "params:icd10",
-                ],
+                {
+                    "raw_exports": "raw_exports",
+                    "known_exports": "known_exports",
+                    "pseudonymisation_key": "pseudonymisation_key",
+                    "merged_patients": "merged_patients",
+                    "previous_clinical_notes": "previous_clinical_notes",
+                    "emr": "params:emr",
+                    "icd10": "params:icd10",
+                },
                 ["records", "rejected_records", "excluded_images", "clinical_notes"],
                 name="pseudonymise_records",
             ),
@@ -87,96 +93,99 @@ def _persons_and_records() -> Pipeline:
 
 
 def _images() -> Pipeline:
-    """Files to stored images, each accepted or rejected."""
+    """Return the nodes from image files to the manifest of accepted and rejected images."""
     return Pipeline(
         [
             Node(
                 standardise_images,
-                [
-                    "records",
-                    "raw_exports",
-                    "known_exports",
-                    "pseudonymisation_key",
-                    "previous_source_files",
-                    "previous_image_manifest",
-                    "image_folder",
-                    "refresh_journal",
-                    "params:emr",
-                    "params:ingestion",
-                ],
+                {
+                    "records": "records",
+                    "raw_exports": "raw_exports",
+                    "known_exports": "known_exports",
+                    "pseudonymisation_key": "pseudonymisation_key",
+                    "previous_source_files": "previous_source_files",
+                    "previous_image_manifest": "previous_image_manifest",
+                    "image_folder": "image_folder",
+                    "refresh_journal": "refresh_journal",
+                    "emr": "params:emr",
+                    "ingestion": "params:ingestion",
+                },
                 ["source_files", "refresh_counts"],
                 name="standardise_images",
             ),
             Node(
-                judge_images,
-                [
-                    "records",
-                    "excluded_images",
-                    "merged_patients",
-                    "source_files",
-                    "previous_image_manifest",
-                    "previous_compared_images",
-                    "image_folder",
-                    "refresh_journal",
-                    "params:ingestion",
-                ],
+                apply_qc,
+                {
+                    "records": "records",
+                    "excluded_images": "excluded_images",
+                    "merged_patients": "merged_patients",
+                    "source_files": "source_files",
+                    "previous_image_manifest": "previous_image_manifest",
+                    "previous_compared_images": "previous_compared_images",
+                    "image_folder": "image_folder",
+                    "refresh_journal": "refresh_journal",
+                    "ingestion": "params:ingestion",
+                },
                 ["image_manifest", "rejected_images", "compared_images", "label_review"],
-                name="judge_images",
+                name="apply_qc",
             ),
-            Node(sweep_store, ["image_manifest", "refresh_counts", "image_folder"], None, name="sweep_store"),
+            Node(delete_orphans, ["image_manifest", "refresh_counts", "image_folder"], None, name="delete_orphans"),
         ]
     )
 
 
 def _report_and_faults() -> Pipeline:
-    """What came of it: the page first, so that a broken export has one too; then the check that the split waits for."""
+    """Return the nodes of summary, refresh page and fault check.
+
+    The check comes after the page, so that a faulty export has a page too. The split waits for the check.
+    """
     return Pipeline(
         [
             Node(
                 summarise_ingestion,
-                [
-                    "known_exports",
-                    "records",
-                    "rejected_records",
-                    "image_manifest",
-                    "rejected_images",
-                    "label_review",
-                    "refresh_counts",
-                    "withdrawals",
-                    "params:icd10",
-                    "params:ingestion",
-                ],
+                {
+                    "known_exports": "known_exports",
+                    "records": "records",
+                    "rejected_records": "rejected_records",
+                    "image_manifest": "image_manifest",
+                    "rejected_images": "rejected_images",
+                    "label_review": "label_review",
+                    "refresh_counts": "refresh_counts",
+                    "withdrawals": "withdrawals",
+                    "icd10": "params:icd10",
+                    "ingestion": "params:ingestion",
+                },
                 "ingestion_summary",
                 name="summarise_ingestion",
             ),
             Node(
                 describe_refresh,
-                [
-                    "known_exports",
-                    "rejected_records",
-                    "rejected_images",
-                    "image_manifest",
-                    "ingestion_summary",
-                    "refresh_counts",
-                    "previous_reported_counts",
-                    "params:ingestion",
-                    "params:ingestion_report",
-                ],
+                {
+                    "known_exports": "known_exports",
+                    "rejected_records": "rejected_records",
+                    "rejected_images": "rejected_images",
+                    "image_manifest": "image_manifest",
+                    "ingestion_summary": "ingestion_summary",
+                    "refresh_counts": "refresh_counts",
+                    "previous_reported_counts": "previous_reported_counts",
+                    "ingestion": "params:ingestion",
+                    "ingestion_report": "params:ingestion_report",
+                },
                 ["refresh_report", "reported_counts"],
                 name="describe_refresh",
             ),
             Node(
                 write_refresh_report,
-                [
-                    "refresh_report",
-                    "image_manifest",
-                    "records",
-                    "source_files",
-                    "image_folder",
-                    "params:icd10",
-                    "params:ingestion",
-                    "params:ingestion_report",
-                ],
+                {
+                    "refresh_report": "refresh_report",
+                    "image_manifest": "image_manifest",
+                    "records": "records",
+                    "source_files": "source_files",
+                    "image_folder": "image_folder",
+                    "icd10": "params:icd10",
+                    "ingestion": "params:ingestion",
+                    "ingestion_report": "params:ingestion_report",
+                },
                 "refresh_page",
                 name="write_refresh_report",
             ),
