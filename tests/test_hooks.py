@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from kedro.io import DataCatalog
 
 from lung_cxr import locks
-from lung_cxr.hooks import RefreshReportHook, SolePredictionHook, SoleWriterHook
+from lung_cxr.hooks import CatalogueLockHook, PredictionLockHook, RefreshReportHook
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, HalfRotatedKeyError
 from lung_cxr.locks import CatalogueInUseError, catalogue_lock
 from lung_cxr.pipelines import ingestion, key_rotation, predict, reporting, splitting, training
@@ -46,7 +46,7 @@ def is_free(intermediate):
 
 
 def test_a_refresh_holds_the_lock_until_its_last_output_is_saved(intermediate, catalogue):
-    hook = SoleWriterHook()
+    hook = CatalogueLockHook()
     hook.before_pipeline_run(REFRESH + training.create_pipeline(), catalogue)
     *first, last = sorted(REFRESH.all_outputs())
     for name in first:
@@ -58,7 +58,7 @@ def test_a_refresh_holds_the_lock_until_its_last_output_is_saved(intermediate, c
 
 @pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
 def test_it_is_given_back_however_the_run_ends(intermediate, catalogue, end):
-    hook = SoleWriterHook()
+    hook = CatalogueLockHook()
     hook.before_pipeline_run(splitting.create_pipeline(), catalogue)
     assert not is_free(intermediate)
     getattr(hook, end)()
@@ -68,26 +68,26 @@ def test_it_is_given_back_however_the_run_ends(intermediate, catalogue, end):
 @pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
 def test_nothing_that_writes_or_reads_the_split_begins_while_another_refresh_runs(intermediate, catalogue, pipeline):
     with catalogue_lock(intermediate), pytest.raises(CatalogueInUseError, match="since"):
-        SoleWriterHook().before_pipeline_run(pipeline, catalogue)
+        CatalogueLockHook().before_pipeline_run(pipeline, catalogue)
 
 
 def test_a_training_leaves_the_lock_to_the_next_refresh(intermediate, catalogue):
-    SoleWriterHook().before_pipeline_run(training.create_pipeline(), catalogue)
+    CatalogueLockHook().before_pipeline_run(training.create_pipeline(), catalogue)
     assert is_free(intermediate)
 
 
 def test_a_report_is_written_whoever_holds_the_lock(intermediate, catalogue):
     with catalogue_lock(intermediate):
-        SoleWriterHook().before_pipeline_run(reporting.create_pipeline(), catalogue)
+        CatalogueLockHook().before_pipeline_run(reporting.create_pipeline(), catalogue)
 
 
 @pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
 def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(intermediate, catalogue, pipeline):
     (intermediate / KEY_FINGERPRINT).write_text(f"{'a' * 32}>{'b' * 32}")
     with pytest.raises(HalfRotatedKeyError, match="rotate-key"):
-        SoleWriterHook().before_pipeline_run(pipeline, catalogue)
+        CatalogueLockHook().before_pipeline_run(pipeline, catalogue)
     assert is_free(intermediate)
-    hook = SoleWriterHook()
+    hook = CatalogueLockHook()
     hook.before_pipeline_run(key_rotation.create_pipeline(), catalogue)
     assert not is_free(intermediate)
     hook.after_dataset_saved("key_fingerprint")
@@ -96,7 +96,7 @@ def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(interme
 
 @pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
 def test_one_prediction_at_a_time_and_no_refresh_waits_for_it(intermediate, catalogue, end):
-    first, second = SolePredictionHook(), SolePredictionHook()
+    first, second = PredictionLockHook(), PredictionLockHook()
     first.before_pipeline_run(predict.create_pipeline(), catalogue)
     assert is_free(intermediate)
     with pytest.raises(CatalogueInUseError, match="since"):
@@ -109,7 +109,7 @@ def test_one_prediction_at_a_time_and_no_refresh_waits_for_it(intermediate, cata
 def test_a_command_that_is_interrupted_gives_the_lock_back(intermediate, catalogue):
     @click.command
     def refresh():
-        SoleWriterHook().before_pipeline_run(REFRESH, catalogue)
+        CatalogueLockHook().before_pipeline_run(REFRESH, catalogue)
         raise KeyboardInterrupt
 
     assert CliRunner().invoke(refresh).output.strip() == "Aborted!"

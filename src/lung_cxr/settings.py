@@ -1,18 +1,18 @@
-"""Project settings: how configuration is merged and which hooks listen."""
+"""Kedro settings of the project: merge strategy of the configuration, resolvers and hooks."""
 
 import os
 
 from kedro.config import OmegaConfigLoader
 
-from lung_cxr.hooks import FailedRunsHook, RefreshReportHook, ReportHook, SolePredictionHook, SoleWriterHook
+from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook, RefreshReportHook, ReportHook
 
 
 def environment_variable(name: str, default: str = "") -> str:
-    """Value of an environment variable, for `${env:NAME}` or `${env:NAME,default}` in conf/; "" where it is not set."""
+    """Return an environment variable for `${env:NAME}` or `${env:NAME,default}` in conf/; "" if it is not set."""
     return os.environ.get(name) or default
 
 
-HOOKS = (SoleWriterHook(), SolePredictionHook(), RefreshReportHook(), ReportHook(), FailedRunsHook())
+HOOKS = (CatalogueLockHook(), PredictionLockHook(), RefreshReportHook(), ReportHook(), FailedRunsHook())
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

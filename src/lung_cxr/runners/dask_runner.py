@@ -3,8 +3,8 @@
     kedro run --runner lung_cxr.runners.DaskRunner --runner-params address=tcp://scheduler:8786
     kedro run --runner lung_cxr.runners.DaskRunner --runner-params workers=2,gpus=1
 
-Kedro decides what may run, Dask where: this package only translates. Data pass from node to node through the catalogue,
-never through the cluster, so every worker must see the catalogue's folders under the same path.
+Kedro decides the order of the nodes, Dask the worker of each node. Nodes exchange data through the catalogue, never
+through the cluster, so every worker must see the catalogue's folders under the same path.
 """
 
 import logging
@@ -25,9 +25,9 @@ from lung_cxr.runners.on_worker import GPU, ProjectOnWorker
 
 log = logging.getLogger(__name__)
 
-Need = Literal["required", "optional"]
+GpuPolicy = Literal["required", "optional"]
 
-PATIENCE = 60.0  # seconds until the first worker must be there
+WORKER_TIMEOUT = 60.0  # seconds in which the first worker must connect
 
 
 class DaskRunner(AbstractRunner):
@@ -37,12 +37,12 @@ class DaskRunner(AbstractRunner):
     process of its own.
 
     Args:
-        address: Of the scheduler, `tcp://…` or `tls://…`; none: a cluster on this machine for the length of the run.
-        gpu: `required`: nodes tagged `gpu` run only where a GPU is declared. `optional`: where no worker declares one,
-            they run anywhere.
-        workers: Processes of the cluster on this machine, by default one for each core; not with an address.
-        gpus: How many of them declare a GPU each; not with an address.
-        is_async: Kedro's: load and save a node's data side by side.
+        address: Address of the scheduler, `tcp://…` or `tls://…`; None: start a cluster on this machine for this run.
+        gpu: `required`: nodes tagged `gpu` run only on workers that declare a GPU. `optional`: if no worker declares
+            one, they run on any worker.
+        workers: Number of worker processes on this machine, by default one per core; not with an address.
+        gpus: Number of these workers that declare a GPU; not with an address.
+        is_async: Load and save a node's datasets asynchronously (Kedro).
 
     Raises:
         ValueError: The parameters contradict each other.
@@ -51,18 +51,18 @@ class DaskRunner(AbstractRunner):
     def __init__(
         self,
         address: str | None = None,
-        gpu: Need = "required",
+        gpu: GpuPolicy = "required",
         workers: int | None = None,
         gpus: int = 0,
         is_async: bool = False,
     ):
         super().__init__(is_async=is_async)
-        if gpu not in get_args(Need):
-            raise ValueError(f"Found gpu={gpu}, expected one of {', '.join(get_args(Need))}")
+        if gpu not in get_args(GpuPolicy):
+            raise ValueError(f"Found gpu={gpu}, expected one of {', '.join(get_args(GpuPolicy))}")
         if address is not None and (workers is not None or gpus):
             raise ValueError(
-                f"Found an address, workers={workers} and gpus={gpus}; expected an address alone (its workers say what "
-                "they have) or none (workers and gpus are then those of this machine)"
+                f"Found an address, workers={workers} and gpus={gpus}; expected either an address (its workers "
+                "declare their resources) or workers and gpus of a cluster on this machine"
             )
         self._address, self._gpu, self._workers, self._gpus = address, gpu, workers, gpus
         self._executor: ClusterExecutor | None = None
@@ -74,21 +74,21 @@ class DaskRunner(AbstractRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
-        """Run the pipeline once it is sure that it can be; the workers' log appears here.
+        """Check that the pipeline can run on this cluster, then run it; the workers' log appears here.
 
         Raises:
             ValueError: A dataset between nodes is not persisted, or nodes need a GPU that no worker declares.
-            TimeoutError: There is no worker.
+            TimeoutError: No worker has connected.
         """
         refuse_unpersisted(pipeline, catalog)
         with ExitStack() as stack:
             address = self._address or stack.enter_context(local_cluster(self._workers, self._gpus))
-            logging.getLogger("distributed").setLevel(logging.WARNING)  # not who connects to whom
+            logging.getLogger("distributed").setLevel(logging.WARNING)  # hides connection messages
             client = stack.enter_context(Client(address, name="lung_cxr", set_as_default=False))
-            client.wait_for_workers(1, timeout=PATIENCE)
+            client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
             client.register_plugin(ProjectOnWorker(str(PACKAGE_NAME)))
             client.forward_logging(level=logging.INFO)
-            log.info("Cluster %s: %s", address, _in_words(client))
+            log.info("Cluster %s: %s", address, _describe_cluster(client))
             self._executor = ClusterExecutor(client, str(PACKAGE_NAME), self._resources_of_gpu_nodes(pipeline, client))
             super()._run(pipeline, catalog, hook_manager, run_id)
 
@@ -96,7 +96,7 @@ class DaskRunner(AbstractRunner):
         return self._executor
 
     def _resources_of_gpu_nodes(self, pipeline: Pipeline, client: Client) -> dict[str, float]:
-        """What a node tagged `gpu` asks a worker for.
+        """Return the Dask resources that nodes tagged `gpu` require.
 
         Raises:
             ValueError: No worker declares a GPU, and the nodes need one.
@@ -107,17 +107,17 @@ class DaskRunner(AbstractRunner):
         if names and self._gpu == "required":
             raise ValueError(
                 f"{len(names)} nodes need a GPU ({names[0]}{', …' if len(names) > 1 else ''}); found "
-                f"{_in_words(client)}. Start workers with `--resources GPU=1`, or give `--runner-params gpu=optional` "
-                "to run them on processors"
+                f"{_describe_cluster(client)}. Start workers with `--resources GPU=1`, or give "
+                "`--runner-params gpu=optional` to run them on CPUs"
             )
         return {}
 
 
 def refuse_unpersisted(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Let nothing run whose results would stay in one worker's memory.
+    """Refuse a pipeline with results that only exist in one worker's memory.
 
     Raises:
-        ValueError: A node's output is no entry of the catalogue, or one that is kept in memory; with their names.
+        ValueError: An output is missing in the catalogue or is kept in memory; names the outputs.
     """
     in_memory = sorted(name for name in pipeline.all_outputs() if isinstance(catalog.get(name), MemoryDataset))
     if in_memory:
@@ -128,11 +128,11 @@ def refuse_unpersisted(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
 
 def _workers_of(client: Client) -> list[dict[str, Any]]:
-    """Return what the scheduler knows of each worker."""
+    """Return the scheduler's description of each worker."""
     return list(client.scheduler_info(n_workers=-1)["workers"].values())
 
 
-def _in_words(client: Client) -> str:
+def _describe_cluster(client: Client) -> str:
     workers = _workers_of(client)
     gpus = sum(worker["resources"].get("GPU", 0) for worker in workers)
     return f"{len(workers)} workers on {len({worker['host'] for worker in workers})} machines, {gpus:g} GPUs declared"

@@ -1,4 +1,4 @@
-"""What Kedro hands its tasks to: an executor that sends them to the cluster."""
+"""Executor for Kedro's tasks: sends each node to the cluster."""
 
 import logging
 import time
@@ -16,16 +16,16 @@ from lung_cxr.runners.on_worker import GPU, Failure, WorkerTraceback, run_node
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 10.0  # seconds until the scheduler has forgotten a node
+CANCEL_TIMEOUT = 10.0  # seconds in which the scheduler must have dropped a cancelled node
 
 
 class ClusterExecutor(Executor):
     """Runs Kedro's tasks on a cluster: a node whose worker is lost runs again on another.
 
     Args:
-        client: Of the cluster.
+        client: Client of the cluster.
         package: Name of the project's package.
-        resources_of_gpu_nodes: What nodes tagged `gpu` ask a worker for; empty: nothing.
+        resources_of_gpu_nodes: Dask resources that nodes tagged `gpu` require; may be empty.
     """
 
     def __init__(self, client: Client, package: str, resources_of_gpu_nodes: dict[str, float]):
@@ -35,7 +35,7 @@ class ClusterExecutor(Executor):
         self._sent: dict[str, tuple[Sent, Future]] = {}
 
     def submit(self, task: Task, /, *args: Any, **kwargs: Any) -> Future:  # type: ignore[override]  # noqa: ARG002
-        """Send one node and the catalogue to a worker, whose hooks are called; the answer is the node."""
+        """Send one node and the catalogue to a worker, which calls the hooks; return a future of the node."""
         node = task.node
         key = f"{node.name}-{uuid4().hex}"
         sent = self._client.submit(
@@ -47,55 +47,55 @@ class ClusterExecutor(Executor):
             resources=self._resources_of_gpu_nodes if GPU in node.tags else None,
         )
         answer: Future = Future()
-        sent.add_done_callback(lambda done: _pass_on(node.name, done, answer))
+        sent.add_done_callback(lambda done: _forward_outcome(node.name, done, answer))
         self._sent[key] = sent, answer
         return answer
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """After a node's failure start no other and let those that run end; after Ctrl-C stop them, too."""
+        """After a failure, start no more nodes and wait for running ones; after Ctrl-C, stop running ones too."""
         if kind is None:
             return
         running = self._running()
         self._client.cancel([sent for key, (sent, _) in self._sent.items() if key not in running])
         if issubclass(kind, Exception):
-            self._let_end(running)
+            self._wait_for(running)
         else:
             self._stop(running)
 
     def _running(self) -> dict[str, str]:
-        """Return key → worker of the nodes that are being run at this moment."""
+        """Return key → worker of the nodes that are running now."""
         unanswered = [key for key, (_, answer) in self._sent.items() if not answer.done()]
         stacks = self._client.call_stack(keys=unanswered) if unanswered else {}
         return {key: worker for worker, of_worker in stacks.items() for key in of_worker}
 
-    def _let_end(self, running: dict[str, str]) -> None:
+    def _wait_for(self, running: dict[str, str]) -> None:
         if running:
-            log.warning("%d other nodes still run; they may end, no other begins", len(running))
+            log.warning("Waiting for %d running nodes; starting no more", len(running))
             wait([self._sent[key][1] for key in running])
 
     def _stop(self, running: dict[str, str]) -> None:
-        """Nobody can interrupt a thread of a worker: the process goes, and its nanny starts another.
+        """Restart the workers of running nodes, because a thread of a worker cannot be interrupted.
 
-        Left alone, a training would go on without us, beside the one that the next command begins. It takes the loss of
-        its worker as SIGTERM, and ends with a checkpoint.
+        Otherwise a training would continue beside the one that the next command starts. A training treats the loss of
+        its worker like SIGTERM and ends with a checkpoint.
         """
         if running:
-            log.warning("Stopping %d nodes; trainings leave a checkpoint", len(running))
+            log.warning("Stopping %d nodes; trainings save a checkpoint", len(running))
             self._client.cancel([self._sent[key][0] for key in running])
-            self._wait_until_forgotten(set(running))  # or the scheduler would give them to other workers
+            self._wait_until_cancelled(set(running))  # otherwise the scheduler sends them to other workers
             self._client.restart_workers(sorted(set(running.values())), raise_for_error=False)
 
-    def _wait_until_forgotten(self, keys: set[str]) -> None:
-        """Wait until the scheduler has done what `cancel` only asks for."""
-        deadline = time.monotonic() + PATIENCE
+    def _wait_until_cancelled(self, keys: set[str]) -> None:
+        """Wait until the scheduler has carried out the cancellation."""
+        deadline = time.monotonic() + CANCEL_TIMEOUT
         while keys & set(chain.from_iterable(self._client.processing().values())) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
-def _pass_on(name: str, done: Sent, answer: Future) -> None:
-    """Give Kedro the cluster's answer; a failed node is named."""
+def _forward_outcome(name: str, done: Sent, answer: Future) -> None:
+    """Set the outcome of a node as the result of Kedro's future; log the name of a failed node."""
     if done.status == "cancelled":
         answer.cancel()
         answer.set_running_or_notify_cancel()

@@ -1,4 +1,4 @@
-"""A Dask cluster on this machine, for the length of a run."""
+"""A Dask cluster on this machine that lives as long as one run."""
 
 import os
 from collections.abc import Iterator
@@ -10,27 +10,27 @@ from distributed import Nanny, Scheduler, SpecCluster
 
 @contextmanager
 def local_cluster(workers: int | None, gpus: int) -> Iterator[str]:
-    """Have a scheduler and workers of one thread each, some of which declare a GPU; give the scheduler's address.
+    """Start a scheduler and workers of one thread each, some of which declare a GPU; yield the scheduler's address.
 
-    Workers are processes that may have children (see `ProjectOnWorker`), and Dask does not end them when memory runs
-    short: it counts memory-mapped pixels as theirs. They share the cores: by Dask's default, TensorFlow and numpy would
-    compute on one each, whatever there is.
+    Workers are processes that may start child processes (see `ProjectOnWorker`). Dask's memory limit is off, because it
+    counts memory-mapped pixels. The workers share the cores equally: by Dask's default, TensorFlow and numpy would use
+    one core each.
 
     Args:
-        workers: How many; none: one for each core.
-        gpus: How many of them declare the resource `GPU`: 1.
+        workers: Number of workers; None: one per core.
+        gpus: Number of workers that declare the resource `GPU: 1`.
 
     Raises:
-        ValueError: Fewer workers than GPUs, or none.
+        ValueError: There are fewer workers than GPUs, or no worker.
     """
     number = os.cpu_count() or 1 if workers is None else workers
     if not 0 <= gpus <= number or number < 1:
-        raise ValueError(f"Found {number} workers and {gpus} GPUs, expected at least one worker for each GPU, and one")
+        raise ValueError(f"Found {number} workers and {gpus} GPUs, expected at least one worker, and one for each GPU")
     threads = max(1, (os.cpu_count() or 1) // number)
     options = {"nthreads": 1, "memory_limit": 0, "dashboard": False, "env": {"OMP_NUM_THREADS": str(threads)}}
     here = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with (
-        dask.config.set({"distributed.worker.daemon": False}),  # also for those that are started anew
+        dask.config.set({"distributed.worker.daemon": False}),  # also for restarted workers
         SpecCluster(
             scheduler={"cls": Scheduler, "options": here},
             workers={

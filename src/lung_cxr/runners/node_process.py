@@ -1,7 +1,7 @@
-"""A node in a process of its own, beside the worker that it was sent to.
+"""Run a node in its own process beside the worker that received it.
 
-Training wants a main thread, in which signals arrive and nobody else draws random numbers (Dask's threads do), and
-memory, of the device above all, that is given back when it ends.
+Training needs a main thread that receives signals and draws random numbers alone (Dask's threads draw some too), and
+its memory, above all that of the device, must be released when it ends.
 """
 
 import logging
@@ -19,35 +19,36 @@ import cloudpickle
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # of one worker, before the node counts as failed
+MAX_ATTEMPTS = 3  # per worker, before the node counts as failed
 
 
-def in_own_process(function: Callable[..., Any], *arguments: Any, name: str) -> Any:
-    """Return what a function returns in a new process; what it logs is logged here.
+def run_in_process(function: Callable[..., Any], *arguments: Any, name: str) -> Any:
+    """Call a function in a new process and return its result; its log records are logged here.
 
-    A process that dies (killed for want of memory, a crash of a driver) is started again, as a lost worker's node is.
+    A process that dies (out of memory, crash of a driver) is restarted, like a node of a lost worker.
 
     Args:
-        function: Importable from its module.
-        *arguments: Anything that cloudpickle can pickle: Kedro's commands make their catalogue's class as they run.
-        name: Of what is run, for the log.
+        function: Function that can be imported from its module.
+        *arguments: Arguments that cloudpickle can pickle: Kedro defines its catalogue's class at run time.
+        name: Name of the node, for the log.
 
     Raises:
-        RuntimeError: The process died again and again.
+        RuntimeError: The process died `MAX_ATTEMPTS` times.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         outcome, exitcode = _attempt(function, arguments)
         if exitcode == 0:
             return outcome
-        log.warning("The process of %s died (exit code %s, attempt %d of %d)", name, exitcode, attempt, ATTEMPTS)
+        log.warning("The process of %s died (exit code %s, attempt %d of %d)", name, exitcode, attempt, MAX_ATTEMPTS)
     raise RuntimeError(
-        f"The process of {name} died {ATTEMPTS} times, last with exit code {exitcode}; expected it to end by itself. "
-        "-9 is what the system does when memory runs short: give the worker more, or a smaller batch_size"
+        f"The process of {name} died {MAX_ATTEMPTS} times, last with exit code {exitcode}; expected it to complete. "
+        "-9 means that the system killed it, usually for lack of memory: give the worker more, or reduce "
+        "batch_size"
     )
 
 
 def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, int | None]:
-    """Return what the process sent last, and how it ended."""
+    """Return the last result that the process sent, and its exit code."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, cloudpickle.dumps((function, arguments))))
@@ -67,19 +68,19 @@ def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[
 
 
 class ToWorker(QueueHandler):
-    """Sends log records through a pipe to the worker."""
+    """Sends log records to the worker through a pipe."""
 
     def __init__(self, pipe: Connection):
         super().__init__(queue=None)  # type: ignore[arg-type]
         self._pipe = pipe
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Send one."""
+        """Send one log record."""
         self._pipe.send(record)
 
 
 def _serve(worker: Connection, call: bytes) -> None:
-    """Be the process: call the function, send what it returns."""
+    """Run in the new process: call the function and send its result."""
     threading.Thread(target=_end_with_worker, daemon=True).start()
     logging.getLogger().handlers = [ToWorker(worker)]
     function, arguments = pickle.loads(call)
@@ -87,7 +88,7 @@ def _serve(worker: Connection, call: bytes) -> None:
 
 
 def _end_with_worker() -> None:
-    """Take the loss of the worker as SIGTERM: a training then ends with a checkpoint."""
+    """Send SIGTERM to this process when its worker is lost: a training then ends with a checkpoint."""
     worker = parent_process()
     if worker is not None:
         connection.wait([worker.sentinel])

@@ -1,4 +1,4 @@
-"""What a worker of the cluster does: it becomes a process of the project, then runs nodes."""
+"""Functions that run on a worker of the cluster: configure the project, then run nodes."""
 
 import logging
 import pickle
@@ -17,16 +17,16 @@ from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
-from lung_cxr.runners.node_process import in_own_process
+from lung_cxr.runners.node_process import run_in_process
 
 log = logging.getLogger(__name__)
 
 GPU = "gpu"
-"""Tag of the nodes that train or predict on images."""
+"""Tag of nodes that train or predict on images."""
 
 
 class ProjectOnWorker(WorkerPlugin):
-    """Makes a process that joins the cluster one of the project: its settings, hooks and logging.
+    """Configures the project (settings, hooks, logging) in every process that joins the cluster.
 
     Args:
         package: Name of the project's package.
@@ -38,22 +38,22 @@ class ProjectOnWorker(WorkerPlugin):
         self._package = package
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002
-        """Configure the project; its log goes to who gave the command.
+        """Configure the project; its log goes to the process of the command.
 
         Raises:
-            RuntimeError: The worker may not start processes; how to let it.
+            RuntimeError: The worker is not allowed to start processes.
         """
         if current_process().daemon:
             raise RuntimeError(
-                "Found a worker that may start no processes; expected one that can train and read files in processes "
-                "beside it, so that a crash there is not its own: start workers with "
+                "Found a worker that may not start processes; expected one that can, because training and reading "
+                "run in processes beside it that may crash: start workers with "
                 "DASK_DISTRIBUTED__WORKER__DAEMON=False"
             )
-        become_project(self._package)
+        configure_project_here(self._package)
 
 
-def become_project(package: str) -> None:
-    """Configure the project in this process; who gave the command has its log, and progress bars are drawn nowhere."""
+def configure_project_here(package: str) -> None:
+    """Configure the project in this process; its log goes to the command, and no progress bar is drawn."""
     handlers = logging.getLogger().handlers
     configure_project(package)
     logging.getLogger().handlers = [kept for kept in handlers if not isinstance(kept, RichHandler)]
@@ -63,11 +63,11 @@ def become_project(package: str) -> None:
 
 @dataclass(frozen=True)
 class Failure:
-    """What a node raised, to be raised again where the command was given.
+    """Error of a node, to be raised again in the process of the command.
 
     Attributes:
-        error: Without its traceback, which belongs to another process.
-        traceback: As text.
+        error: Exception without its traceback, which belongs to another process.
+        traceback: Traceback as text.
     """
 
     error: Exception
@@ -75,16 +75,17 @@ class Failure:
 
 
 class WorkerTraceback(Exception):  # noqa: N818  shown as the cause of the error; never raised
-    """Where on the worker it happened."""
+    """Traceback on the worker."""
 
     def __str__(self) -> str:
         return f"\n{self.args[0]}"
 
 
 def run_node(task: Task, package: str) -> Node | Failure:
-    """Run one node on this worker, or on a GPU in a process beside it; what it hands to joblib runs on all workers.
+    """Run one node on this worker, or in a process beside it if it needs a GPU; its joblib tasks run on all workers.
 
-    A failure is an answer: an exception that distributed 2026.8 could not unpack left the client waiting for ever.
+    A failure is returned, not raised: with distributed 2026.8, an exception that cannot be unpickled blocks the client
+    forever.
     """
     name = task.node.name
     log.info("%s on worker %s", name, get_worker().name)
@@ -92,13 +93,13 @@ def run_node(task: Task, package: str) -> Node | Failure:
         with joblib.parallel_config(backend="dask"):
             return _outcome(task)
     try:
-        return in_own_process(_run_alone, task, package, name=name)
+        return run_in_process(_run_in_process, task, package, name=name)
     except RuntimeError as error:
         return Failure(error, "".join(format_exception(error)))
 
 
-def _run_alone(task: Task, package: str) -> Node | Failure:
-    become_project(package)
+def _run_in_process(task: Task, package: str) -> Node | Failure:
+    configure_project_here(package)
     return _outcome(task)
 
 
@@ -107,18 +108,18 @@ def _outcome(task: Task) -> Node | Failure:
         task.hook_manager = hooks()
         return task.execute()
     except Exception as error:
-        return Failure(_that_travels(error), "".join(format_exception(error)))
+        return Failure(_picklable(error), "".join(format_exception(error)))
 
 
 @cache
 def hooks() -> PluginManager:
-    """Return the project's hooks, those of this process. Plugins' (Viz, telemetry) stay with the command."""
+    """Return the project's hooks in this process; hooks of plugins (Viz, telemetry) run in the command only."""
     manager = _create_hook_manager()
     _register_hooks(manager, settings.HOOKS)
     return manager
 
 
-def _that_travels(error: Exception) -> Exception:
+def _picklable(error: Exception) -> Exception:
     try:
         return pickle.loads(pickle.dumps(error))
     except Exception:
