@@ -1,16 +1,8 @@
 """Positive controls: one leak planted in a copy of each kind of output, so that finding nothing means something."""
 
 import base64
-import bz2
-import gzip
 import io
 import json
-import lzma
-import pickle
-import sqlite3
-import tarfile
-import unicodedata
-import urllib.parse
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -57,38 +49,7 @@ def _parquet_column_metadata(text: str) -> bytes:
 def _csv(text: str, real: Path | None, encoding: str) -> bytes:
     frame = _table(real).astype("str")
     frame.iloc[0, 0] = text
-    return encoded(frame.to_csv(index=False, sep=";"), encoding)
-
-
-def encoded(text: str, encoding: str) -> bytes:
-    """`text` in an encoding; cp1258 writes tones as letters of their own, and has no answer to others."""
-    if encoding != "cp1258":
-        return text.encode(encoding)
-    letters = []
-    for letter in text:
-        base, *marks = unicodedata.normalize("NFD", letter)
-        tones = [mark for mark in marks if mark in "\u0300\u0301\u0303\u0309\u0323"]
-        letters.append(
-            unicodedata.normalize("NFC", base + "".join(m for m in marks if m not in tones)) + "".join(tones)
-        )
-    return "".join(letters).encode("cp1258", "replace")
-
-
-def _excel(text: str, where: str) -> bytes:
-    import openpyxl
-    from openpyxl.comments import Comment
-
-    book = openpyxl.Workbook()
-    sheet = book.active
-    sheet.append(["image_id", "note"])
-    sheet.append(["0" * 32, text if where == "cell" else ""])
-    if where == "comment":
-        sheet["A1"].comment = Comment(text, "x")
-    if where == "properties":
-        book.properties.creator = text
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
+    return frame.to_csv(index=False, sep=";").encode(encoding)
 
 
 def _npy(array: np.ndarray) -> bytes:
@@ -200,28 +161,6 @@ def _as_uri(data: bytes) -> str:
     return f'<img src="data:image/png;base64,{base64.b64encode(data).decode()}">'
 
 
-def _tar(text: str) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as archive:
-        member = tarfile.TarInfo("notes.txt")
-        member.size = len(text.encode())
-        archive.addfile(member, io.BytesIO(text.encode()))
-    return file.getvalue()
-
-
-def _sqlite(text: str) -> bytes:
-    database = sqlite3.connect(":memory:")
-    database.execute("create table sessions (store text)")
-    database.execute("insert into sessions values (?)", (json.dumps({"command": text}),))
-    database.commit()
-    return database.serialize()
-
-
-def _notebook(text: str) -> bytes:
-    cell = {"cell_type": "code", "source": [], "outputs": [{"data": {"text/plain": [text]}}]}
-    return json.dumps({"cells": [cell], "nbformat": 4}).encode()
-
-
 def _wrapped_log(text: str) -> bytes:
     half = len(text) // 2
     at = next((i for i in range(half, len(text)) if text[i] == " "), half)
@@ -235,22 +174,16 @@ CONTROLS: dict[str, tuple[str, Plant]] = {  # what → (file's name, function of
     "log line, mojibake": ("run.log", lambda text, real: _log(f"DEBUG {_latin(text)}", real)),
     "log line, base64": ("run.log", lambda text, real: _log(base64.b64encode(f"patient: {text}".encode()), real)),
     "log line, hexadecimal": ("run.log", lambda text, real: _log("DEBUG " + text.encode().hex(), real)),
-    "log line, URL": ("run.log", lambda text, real: _log(f"GET /?q={urllib.parse.quote(text)}", real)),
     "parquet cell": ("records.parquet", _cell),
     "parquet list": ("records.parquet", lambda text, _: _parquet_column([["x"], [text]])),
     "parquet struct": ("records.parquet", lambda text, _: _parquet_column([{"a": {"b": text}}])),
-    "parquet binary": ("records.parquet", lambda text, _: _parquet_column([text.encode("utf-16-le")])),
+    "parquet binary": ("records.parquet", lambda text, _: _parquet_column([text.encode()])),
     "parquet JSON": ("records.parquet", lambda text, _: _parquet_column([json.dumps({"a": [text]})])),
     "parquet file metadata": ("records.parquet", lambda text, real: _parquet(
         pa.Table.from_pandas(_table(real)).replace_schema_metadata({"writer": json.dumps({"from": text})}))),
     "parquet column metadata": ("records.parquet", lambda text, _: _parquet_column_metadata(text)),
     "parquet column name": ("records.parquet", lambda text, _: _parquet(pa.table({text: [1]}))),
     "csv, UTF-8 with BOM": ("table.csv", lambda text, real: _csv(text, real, "utf-8-sig")),
-    "csv, UTF-16": ("table.csv", lambda text, real: _csv(text, real, "utf-16")),
-    "csv, cp1258": ("table.csv", lambda text, real: _csv(text, real, "cp1258")),
-    "xlsx cell": ("table.xlsx", lambda text, _: _excel(text, "cell")),
-    "xlsx comment": ("table.xlsx", lambda text, _: _excel(text, "comment")),
-    "xlsx properties": ("table.xlsx", lambda text, _: _excel(text, "properties")),
     "json string": ("summary.json", lambda text, real: _json([{"b": text}], real)),
     "json key": ("summary.json", lambda text, real: _json({text: 1}, real)),
     "json within json": ("summary.json", lambda text, real: _json(json.dumps({"b": text}), real)),
@@ -269,7 +202,6 @@ CONTROLS: dict[str, tuple[str, Plant]] = {  # what → (file's name, function of
     "zip member": ("x.zip", lambda text, _: _zip({"a.txt": f"{text}\n{text}\n".encode()})),
     "zip member's name": ("x.zip", lambda text, _: _zip({f"{text.replace('/', '-')}.txt": b""})),
     "zip comment": ("x.zip", lambda text, _: _zip({"a": b"x"}, text)),
-    "zip in zip in gzip": ("x.gz", lambda text, _: gzip.compress(_zip({"a.zip": _zip({"b": text.encode()})}))),
     "keras config": ("model.keras", lambda text, real: _model(text, real, "config.json")),
     "keras metadata": ("model.keras", lambda text, real: _model(text, real, "metadata.json")),
     "keras weights": ("model.keras", lambda text, real: _model(text, real, "weights")),
@@ -277,17 +209,7 @@ CONTROLS: dict[str, tuple[str, Plant]] = {  # what → (file's name, function of
     "html": ("report.html", lambda text, real: _html(f"patient <b>{text[:4]}</b>{text[4:]}", real)),
     "html entities": ("report.html", lambda text, real: _html("".join(f"&#{ord(letter)};" for letter in text), real)),
     "html base64 picture": ("report.html", lambda text, real: _html(_as_uri(_png_text(text, None, "zTXt")), real)),
-    "bzip2": ("x.bz2", lambda text, _: bz2.compress(text.encode())),
-    "xz": ("x.xz", lambda text, _: lzma.compress(text.encode())),
-    "tar": ("x.tgz", lambda text, _: _tar(text)),
-    "sqlite": ("session_store.db", lambda text, _: _sqlite(text)),
-    "notebook": ("x.ipynb", lambda text, _: _notebook(text)),
-    "pickle": ("x.pkl", lambda text, _: pickle.dumps({"a": [text]}, protocol=5)),
-    "pickle, oldest": ("x.pkl", lambda text, _: pickle.dumps({"a": [text]}, protocol=0)),
     "unknown bytes, UTF-8": ("x.bin", lambda text, _: NOISE + b"\0" + text.encode() + b"\0" + NOISE),
-    "unknown bytes, UTF-16 LE": ("x.bin", lambda text, _: NOISE + text.encode("utf-16-le") + NOISE),
-    "unknown bytes, UTF-16 BE": ("x.bin", lambda text, _: NOISE + b"\0" + text.encode("utf-16-be") + NOISE),
-    "unknown bytes, cp1258": ("x.bin", lambda text, _: NOISE + b"\0" + encoded(text, "cp1258") + b"\0" + NOISE),
 }  # fmt: skip
 
 IN_PIXELS: dict[str, tuple[str, Plant]] = {
