@@ -10,16 +10,16 @@ import pandas as pd
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
-from lung_cxr.imaging.catalogue.qc_rules import METRICS, apply_qc_rules
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
 from lung_cxr.parameters import IngestionParameters
 from lung_cxr.prediction.new_images import NewImages
 
 SEEN_COLUMNS = [
     *("file_key", "qc_status", "qc_reasons", "detail", "view", "rows", "columns", "source_key", "pixel_sha256"),
-    *METRICS,
+    *QC_COLUMNS,
 ]
 
 log = logging.getLogger(__name__)

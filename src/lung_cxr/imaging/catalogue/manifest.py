@@ -11,13 +11,13 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import NOTHING_SEEN
-from lung_cxr.imaging.catalogue.qc_rules import METRICS, apply_qc_rules
 from lung_cxr.imaging.emr.patient_linkage import under_person_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
+from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
 from lung_cxr.imaging.reasons import FLAGS
 from lung_cxr.parameters import QualityParameters
 
-MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *METRICS]
+MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *QC_COLUMNS]
 FROM_RECORDS = [
     "image_id",
     "patient_key",

@@ -1,1 +1,1 @@
-"""What is measured on an image, and which images are alike."""
+"""Measure images, apply QC rules to them, find near duplicates."""

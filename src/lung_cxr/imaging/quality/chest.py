@@ -1,8 +1,8 @@
-"""Does an image look like an upright frontal chest? Linear scores of a small, contrast-free picture of it.
+"""Score whether an image looks like an upright frontal chest: linear scores of a small, contrast-free version of it.
 
-The weights (`chest_scores.csv`) were fitted to drawings only (`lung_cxr.synthetic.chest_scores`), no radiograph of a
-real person; `docs/results/qc_public_cxr.md` says what they find on real ones. Left and right are not told apart: a
-score for that, fitted in the same way, was wrong on one real film in five.
+The weights (`chest_scores.csv`) were fitted to synthetic drawings only (`lung_cxr.synthetic.chest_scores`).
+`docs/results/qc_public_cxr.md` reports their results on real radiographs. The scores do not detect mirrored images: a
+score for left and right, fitted in the same way, was wrong on one real radiograph in five.
 """
 
 from functools import cache
@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-SIDE = 24  # pixels of the small picture: ribs are gone, lungs, spine and diaphragm are not
-TRIMMED_SIDE = 128  # pixels, where borders are cut off
-NO_DETAIL = 12  # SD along a line, of 255: below it the line is border
-LEAST_LEFT = 0.3  # of either side; if less is left after cutting, nothing is cut
-LOCAL = 3.2  # pixels: the mean over this Gaussian is taken out
-SCORES = ("pose", "lateral", "foreign")
+SIDE = 24  # pixels of the small image: too coarse for ribs, fine enough for lungs, spine and diaphragm
+TRIMMED_SIDE = 128  # pixels at which borders are cut off
+NO_DETAIL = 12  # SD of the grey values (0…255) along a line; below it, the line is border
+LEAST_LEFT = 0.3  # share of either side; if less remains after cutting, nothing is cut
+LOCAL = 3.2  # pixels: sigma of the Gaussian mean that is subtracted
+SCORES = ("pose", "lateral", "foreign")  # columns of chest_scores.csv; "foreign": non-chest
 WEIGHTS = Path(__file__).with_name("chest_scores.csv")
 
 Grey = npt.NDArray[np.uint8]
@@ -25,17 +25,17 @@ Small = npt.NDArray[np.float32]
 
 
 def measure_chest(image: Grey) -> dict[str, float]:
-    """Score an image; all are differences of scores, 0 where either is as likely.
+    """Score an image. Each score is a difference of two classes' scores, 0 where both are equally likely.
 
     Args:
         image: (H, W) uint8, before padding.
 
     Returns:
-        `inversion`: best pose with black and white exchanged over best pose as it is;
-        `rotation`: best pose turned by 90, 180 or 270 degrees over upright;
-        `lateral`: a side view over a frontal one;
-        `foreign`: anything else over an upright frontal chest;
-        `turned_foreign`: the same once it is turned as fits best, so that a turned chest is not taken for foreign.
+        `inversion`: best pose with black and white exchanged, minus best pose of the image itself;
+        `rotation`: best pose at 90, 180 or 270 degrees, minus the upright pose;
+        `lateral`: a lateral view against a frontal one;
+        `foreign`: a non-chest against an upright frontal chest;
+        `turned_foreign`: the same after rotation to the best pose, so that a rotated chest is not called a non-chest.
     """
     small = contrast_free(image)
     weights = _weights()
@@ -52,13 +52,13 @@ def measure_chest(image: Grey) -> dict[str, float]:
 
 
 def contrast_free(image: Grey) -> Small:
-    """Reduce an image to what does not depend on exposure: ranks of grey values, less the surroundings' mean.
+    """Return features that do not depend on exposure: ranks of grey values minus their local mean.
 
     Args:
         image: (H, W) uint8.
 
     Returns:
-        (24, 24) float32 of norm 1; all 0 for a constant image.
+        (24, 24) float32 of norm 1; zeros for a constant image.
     """
     framed = cv2.resize(image, (TRIMMED_SIDE, TRIMMED_SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
     trimmed = _without_borders(framed)
@@ -72,7 +72,7 @@ def contrast_free(image: Grey) -> Small:
 
 
 def _without_borders(image: Grey) -> Grey:
-    """Cut off lines along which nothing changes: black borders, boxes of white, the rim of a photographed film."""
+    """Cut off border lines without detail: black borders, white boxes, the rim of a photographed sheet."""
     bounds = []
     for axis in (1, 0):
         busy = np.flatnonzero(image.std(axis=axis) > NO_DETAIL)
@@ -88,6 +88,6 @@ def _score(features: Small, weights: Small) -> float:
 
 @cache
 def _weights() -> dict[str, Small]:
-    """Score → (24 · 24 + 1,) float32: a weight for each pixel of the small picture, row by row, and the bias."""
+    """Return score → (24 · 24 + 1,) float32: one weight per pixel of the small image, row by row, then the bias."""
     table = np.loadtxt(WEIGHTS, delimiter=",", skiprows=1, dtype=np.float32)
     return {name: np.ascontiguousarray(column) for name, column in zip(SCORES, table.T, strict=True)}

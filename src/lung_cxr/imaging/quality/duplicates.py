@@ -1,7 +1,7 @@
-"""Near duplicates among chest X-rays: a 256-bit difference hash, and pairs of close hashes in less than quadratic time.
+"""Find near duplicates among chest X-rays: a 256-bit difference hash, and close pairs in less than quadratic time.
 
-64 bits are far too few for chests: they pair hundreds of different people (DESIGN §7). 256 bits find candidates, the
-correlation of the images themselves confirms them.
+A 64-bit hash is too short for chests: it pairs hundreds of different people. 256 bits find candidates; the correlation
+of the two images confirms them.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from PIL import Image
 HASH_SIDE = 16  # 16 × 16 comparisons: 256 bits
 HASH_BITS = HASH_SIDE * HASH_SIDE
 HASH_DIGITS = HASH_BITS // 4
-COMPARISON_SIDE = 128  # DESIGN §7: correlation at 128²
+COMPARISON_SIDE = 128  # pixels at which images are correlated
 
 Grey = npt.NDArray[np.uint8]
 
@@ -22,7 +22,7 @@ Grey = npt.NDArray[np.uint8]
 def difference_hash(image: Grey) -> str:
     """Return the 256-bit difference hash of an image as 64 hex digits.
 
-    The image is reduced to 16 rows of 17 area means; each bit says whether the grey value rises to the next column.
+    The image is reduced to 16 rows of 17 area means; a bit is set where the grey value rises to the next column.
 
     Args:
         image: (H, W) uint8.
@@ -32,20 +32,21 @@ def difference_hash(image: Grey) -> str:
 
 
 def near_duplicate_pairs(hashes: Iterable[str], max_bits: int) -> npt.NDArray[np.int64]:
-    """Return pairs of hashes at most `max_bits` apart; of equal hashes the first stands for all on the earlier side.
+    """Return pairs of hashes at most `max_bits` apart.
 
-    So a thousand copies of one image are a thousand pairs, not half a million, and nobody's earliest twin is missing.
+    Of equal hashes, only the first is the earlier member of a pair. A thousand copies of one image thus give a thousand
+    pairs, not half a million, and each image is still paired with the earliest similar image.
 
-    The 256 bits are dealt to `max_bits` + 1 bands: two hashes that differ in at most `max_bits` bits agree in at least
-    one band entirely (pigeonhole), so only hashes that share a band are compared. Bits are dealt in turn, because
-    neighbouring bits of a chest agree far too often (black borders, the mediastinum).
+    The 256 bits are split into `max_bits` + 1 bands. Two hashes that differ in at most `max_bits` bits agree in at
+    least one whole band (pigeonhole principle), so only hashes that share a band are compared. Bits go to the bands in
+    turn, because neighbouring bits of a chest agree far too often (black borders, the mediastinum).
 
     Args:
         hashes: 64 hex digits each, as `difference_hash` returns them.
         max_bits: Hamming distance, 0…63.
 
     Returns:
-        (n_pairs, 2) int64: positions in `hashes`, the smaller first, rows in order; each pair once.
+        (n_pairs, 2) int64: positions in `hashes`, the smaller first; rows sorted, each pair once.
 
     Raises:
         ValueError: A hash does not have 64 digits, or `max_bits` is out of range.
@@ -67,7 +68,7 @@ def near_duplicate_pairs(hashes: Iterable[str], max_bits: int) -> npt.NDArray[np
 def _with_equals(
     pairs: npt.NDArray[np.int64], first: npt.NDArray[np.int64], group: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Pairs of distinct hashes → pairs of positions: the first of the earlier hash, and every one of the later."""
+    """Expand pairs of distinct hashes to positions: the first of the earlier hash with each of the later hash."""
     earlier = np.take_along_axis(pairs, first[pairs].argsort(axis=1), axis=1)
     members, counts = np.argsort(group, kind="stable"), np.bincount(group)
     starts, repeats = np.cumsum(counts) - counts, counts[earlier[:, 1]]
@@ -78,7 +79,7 @@ def _with_equals(
 
 
 def _without_repeats(pairs: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
-    """Pairs of positions below `count`, each once, in order."""
+    """Return sorted pairs of positions below `count`, each once."""
     numbers = np.unique(pairs[:, 0] * count + pairs[:, 1])
     return np.stack([numbers // count, numbers % count], axis=1)
 
@@ -88,7 +89,7 @@ def _packed(hashes: Iterable[str]) -> npt.NDArray[np.uint8]:
     texts = list(hashes)
     if wrong := sum(len(text) != HASH_DIGITS for text in texts):
         raise ValueError(
-            f"{wrong} of {len(texts)} hashes do not have {HASH_DIGITS} hex digits: leave out what was not stored"
+            f"{wrong} of {len(texts)} hashes do not have {HASH_DIGITS} hex digits; pass stored images only"
         )
     return np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(-1, HASH_BITS // 8).copy()
 
@@ -96,7 +97,7 @@ def _packed(hashes: Iterable[str]) -> npt.NDArray[np.uint8]:
 def _pairs_within_band(
     words: npt.NDArray[np.uint64], band: npt.NDArray[np.uint8], max_bits: int
 ) -> npt.NDArray[np.int64]:
-    """Compare all hashes that agree in one band: neighbours at distance 1, 2, … of the order sorted by that band."""
+    """Compare all hashes that agree in one band: sort by the band, then compare neighbours at distance 1, 2, …."""
     octets = np.packbits(band, axis=1)
     keys = octets.view(np.dtype((np.void, octets.shape[1]))).ravel()
     order = np.argsort(keys, kind="stable")
@@ -105,7 +106,7 @@ def _pairs_within_band(
     pairs, step = [np.empty((0, 2), np.int64)], 1
     while len(left):
         left = left[left + step < len(keys)]
-        left = left[keys[left] == keys[left + step]]  # whoever disagrees here disagrees further on
+        left = left[keys[left] == keys[left + step]]  # the band is sorted: unequal here is unequal later
         candidates = np.stack([order[left], order[left + step]], axis=1)
         distance = np.bitwise_count(words[candidates[:, 0]] ^ words[candidates[:, 1]]).sum(axis=1)
         pairs.append(candidates[distance <= max_bits])
