@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lung_cxr.imaging.reading.radiograph import Radiograph, as_shown
+from lung_cxr.imaging.reading.radiograph import Radiograph, from_pixels
 from lung_cxr.imaging.standardise import enlarge, pad_to_square, shrink, standardise, window
 from lung_cxr.parameters import StandardiseParameters
 
@@ -13,10 +13,10 @@ def chosen(side: int, aspect: str = "pad") -> StandardiseParameters:
 
 
 def test_the_window_maps_its_percentiles_to_black_and_white(smooth):
-    codes = (smooth() * 60000).astype(np.uint16)
-    shown = IDENTITY * 0.5 - 5000
-    image = window(codes, shown, (1, 99))
-    values = shown[codes]
+    stored_values = (smooth() * 60000).astype(np.uint16)
+    lut = IDENTITY * 0.5 - 5000
+    image = window(stored_values, lut, (1, 99))
+    values = lut[stored_values]
     low, high = np.percentile(values, (1, 99), method="inverted_cdf")
     assert image.dtype == np.uint8
     assert (image[values <= low] == 0).all()
@@ -27,18 +27,18 @@ def test_the_window_maps_its_percentiles_to_black_and_white(smooth):
 
 def test_the_table_decides_what_is_white(smooth):
     """Inverted grey values give the inverted picture; a curve may even turn back."""
-    codes = (smooth() * 4095).astype(np.uint16)
-    upright = window(codes, IDENTITY, (0, 100)).astype(int)
-    np.testing.assert_array_equal(window(codes, -IDENTITY, (0, 100)), 255 - upright)
-    folded = window(codes, np.abs(IDENTITY - 2000), (0, 100))
-    assert np.abs(folded - np.abs(codes - 2000.0) / np.abs(codes - 2000.0).max() * 255).max() < 1.5
+    stored_values = (smooth() * 4095).astype(np.uint16)
+    upright = window(stored_values, IDENTITY, (0, 100)).astype(int)
+    np.testing.assert_array_equal(window(stored_values, -IDENTITY, (0, 100)), 255 - upright)
+    folded = window(stored_values, np.abs(IDENTITY - 2000), (0, 100))
+    assert np.abs(folded - np.abs(stored_values - 2000.0) / np.abs(stored_values - 2000.0).max() * 255).max() < 1.5
 
 
 def test_an_outlier_does_not_darken_the_rest(smooth):
-    codes = (smooth() * 4095).astype(np.uint16)
-    marked = codes.copy()
+    stored_values = (smooth() * 4095).astype(np.uint16)
+    marked = stored_values.copy()
     marked[0, 0] = 65535
-    difference = window(marked, IDENTITY, (0.5, 99.5)).astype(int) - window(codes, IDENTITY, (0.5, 99.5))
+    difference = window(marked, IDENTITY, (0.5, 99.5)).astype(int) - window(stored_values, IDENTITY, (0.5, 99.5))
     assert np.abs(difference.ravel()[1:]).max() <= 2
 
 
@@ -84,17 +84,17 @@ def test_enlarging_is_smooth_and_keeps_what_was_there():
     ],
 )
 def test_aspect_is_kept_or_not_as_asked(shape, padded, stretched):
-    radiograph = as_shown(np.zeros(shape, np.uint8))
+    radiograph = from_pixels(np.zeros(shape, np.uint8))
     assert standardise(radiograph, chosen(60)).shape == padded
     assert standardise(radiograph, chosen(60, "stretch")).shape == stretched
 
 
 def test_shrinking_before_the_window_is_as_after_it(smooth):
-    """What is shown is a mean of stored values; for a linear table it is the mean of the shown ones."""
-    codes = (smooth(height=400, width=320) * 4095).astype(np.uint16)
-    shown = 4095 - np.arange(4096, dtype=np.float32)
-    image = standardise(Radiograph(codes, shown, *codes.shape), chosen(100))
-    means = shown[codes].reshape(100, 4, 80, 4).mean(axis=(1, 3))
+    """Shrinking averages stored values; with a linear LUT this equals averaging grey values."""
+    stored_values = (smooth(height=400, width=320) * 4095).astype(np.uint16)
+    lut = 4095 - np.arange(4096, dtype=np.float32)
+    image = standardise(Radiograph(stored_values, lut, *stored_values.shape), chosen(100))
+    means = lut[stored_values].reshape(100, 4, 80, 4).mean(axis=(1, 3))
     low, high = np.percentile(means, (0.5, 99.5))
     np.testing.assert_allclose(image, np.clip((means - low) / (high - low) * 255, 0, 255), atol=1.5)
 

@@ -152,10 +152,10 @@ def test_high_throughput_jpeg_2000(stored):
 
 def test_jpeg_2000_is_decoded_no_larger_than_needed_and_says_how_large_it_was(detail):
     content = make_dicom(detail, "jpeg2000", 12)
-    shapes = {side: decode_image(content, MOST, side).codes.shape for side in (1100, 551, 550, 275, 100)}
+    shapes = {side: decode_image(content, MOST, side).stored_values.shape for side in (1100, 551, 550, 275, 100)}
     assert shapes == {1100: (1100, 900), 551: (1100, 900), 550: (550, 450), 275: (275, 225), 100: (138, 113)}
     small = decode_image(content, MOST, 275)
-    assert (small.rows, small.columns, len(small.shown)) == (1100, 900, 4096)
+    assert (small.rows, small.columns, len(small.lut)) == (1100, 900, 4096)
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -187,7 +187,7 @@ def test_padding_is_found_before_anything_is_shrunk(detail):
     padded[:, :77] = 4095
     content = make_dicom(padded, "jpeg2000", 12, PixelPaddingValue=4095)
     radiograph = decode_image(content, MOST, 275)
-    assert radiograph.codes.shape == (1100, 900)
+    assert radiograph.stored_values.shape == (1100, 900)
     assert (radiograph.values[:, :77] == radiograph.values[:, 77:].min()).all()
 
 
@@ -215,10 +215,10 @@ def test_real_radiographs_are_stored_as_chests(public_cxr, name):
 def test_a_real_radiograph_reads_alike_in_jpeg_2000(public_cxr, name, bits):
     """A public file encoded once more: the reduced picture against the whole one."""
     source = read_image(public_cxr / "full/dicom" / name, MOST)
-    content = make_dicom(source.codes, "jpeg2000", bits)
+    content = make_dicom(source.stored_values, "jpeg2000", bits)
     chosen = StandardiseParameters(side=512, percentiles=(0.5, 99.5), aspect="pad", max_inversion=None)
     reduced, whole = (standardise(decode_image(content, MOST, side), chosen).astype(int) for side in (512, None))
-    assert decode_image(content, MOST, 512).codes.size < source.codes.size / 3.9
+    assert decode_image(content, MOST, 512).stored_values.size < source.stored_values.size / 3.9
     assert np.abs(reduced - whole).mean() < 3  # of 255; the letters' edges, moved by a third of a stored pixel
     assert np.corrcoef(reduced.ravel(), whole.ravel())[0, 1] > 0.985
 

@@ -112,11 +112,11 @@ def check(data: bytes, side: int | None) -> None:
     if isinstance(found, str):
         assert found in IMAGE_FAULTS
         return
-    height, width = found.codes.shape
+    height, width = found.stored_values.shape
     assert 0 < height <= found.rows
     assert 0 < width <= found.columns
     assert found.rows * found.columns <= MOST * 1e6
-    assert found.codes.max() < len(found.shown)
+    assert found.stored_values.max() < len(found.lut)
     assert np.isfinite(found.values).all()
 
 

@@ -11,7 +11,7 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from lung_cxr.imaging.reading import frames
 from lung_cxr.imaging.reading.dicom_header import PixelElement, read_header
-from lung_cxr.imaging.reading.radiograph import BurnedIn, Codes, Radiograph, View, as_shown, luminance
+from lung_cxr.imaging.reading.radiograph import BurnedIn, Lut, Radiograph, StoredValues, View, from_pixels, luminance
 from lung_cxr.imaging.reasons import Rejection
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
@@ -93,16 +93,16 @@ def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int 
     raw = _native(pixels, layout, header) if frame is None else _compressed(frame, layout, header, side)
     inverted = layout.photometric == "MONOCHROME1"
     if raw.ndim == 3:
-        grey = as_shown(luminance(raw))
-        codes, shown = grey.codes, grey.shown
+        grey = from_pixels(luminance(raw))
+        stored_values, lut = grey.stored_values, grey.lut
     elif layout.samples == 3:
-        grey = as_shown(raw)
-        codes, shown = grey.codes, grey.shown
+        grey = from_pixels(raw)
+        stored_values, lut = grey.stored_values, grey.lut
     else:
-        codes, shown = _codes(raw, layout), _shown(header, layout)
-        shown = shown.min() + shown.max() - shown if inverted else shown
-        codes = _without_padding(codes, shown, header, layout) if layout.has_padding else codes
-    return Radiograph(codes, shown, layout.rows, layout.columns, _view(header), _burned_in(header), inverted)
+        stored_values, lut = _stored_values(raw, layout), _lut(header, layout)
+        lut = lut.min() + lut.max() - lut if inverted else lut
+        stored_values = _without_padding(stored_values, lut, header, layout) if layout.has_padding else stored_values
+    return Radiograph(stored_values, lut, layout.rows, layout.columns, _view(header), _burned_in(header), inverted)
 
 
 def _integer(header: pydicom.Dataset, keyword: str, default: int) -> int:
@@ -112,7 +112,7 @@ def _integer(header: pydicom.Dataset, keyword: str, default: int) -> int:
         return default
 
 
-def _compressed(frame: bytes, layout: _Layout, header: pydicom.Dataset, side: int | None) -> Codes:
+def _compressed(frame: bytes, layout: _Layout, header: pydicom.Dataset, side: int | None) -> StoredValues:
     """(H, W) grey or (H, W, 3) RGB, of the stored integer type; grey JPEG 2000 may be smaller."""
     syntax = uid.UID(header.file_meta.get("TransferSyntaxUID", ""))
     if syntax == uid.RLELossless:
@@ -135,7 +135,7 @@ def _compressed(frame: bytes, layout: _Layout, header: pydicom.Dataset, side: in
     return decoded[..., 0] if decoded.ndim == 3 and is_luma else decoded
 
 
-def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> Codes:
+def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> StoredValues:
     """(H, W) grey or (H, W, 3) RGB, of the stored integer type."""
     per_pixel = 2 if layout.photometric == "YBR_FULL_422" else layout.samples
     count = math.prod(layout.shape) * per_pixel
@@ -158,7 +158,7 @@ def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> C
     return colour[..., 0] if layout.photometric in LUMA_FIRST else colour
 
 
-def _codes(raw: Codes, layout: _Layout) -> Codes:
+def _stored_values(raw: StoredValues, layout: _Layout) -> StoredValues:
     """The BitsStored bits below HighBit (PS3.5 §8.1.1), signed values counted from the smallest possible.
 
     What old modalities keep in the other bits (overlays) goes.
@@ -174,7 +174,7 @@ def _codes(raw: Codes, layout: _Layout) -> Codes:
     return words ^ words.dtype.type(1 << (layout.bits - 1)) if layout.signed else words
 
 
-def _shown(header: pydicom.Dataset, layout: _Layout) -> npt.NDArray[np.float32]:
+def _lut(header: pydicom.Dataset, layout: _Layout) -> Lut:
     """(2 ** bits,) float32: modality, then VOI transform of every value that can be stored."""
     values: npt.NDArray[Any] = np.arange(1 << layout.bits) - (layout.signed << (layout.bits - 1))
     for transform in (apply_modality_lut, apply_voi_lut):
@@ -187,16 +187,16 @@ def _shown(header: pydicom.Dataset, layout: _Layout) -> npt.NDArray[np.float32]:
     return values.astype(np.float32)
 
 
-def _without_padding(codes: Codes, shown: npt.NDArray[np.float32], header: pydicom.Dataset, layout: _Layout) -> Codes:
+def _without_padding(stored_values: StoredValues, lut: Lut, header: pydicom.Dataset, layout: _Layout) -> StoredValues:
     """Pixels outside the image (PS3.3 C.7.5.1.1.2) become as black as the image's blackest."""
     offset = layout.signed << (layout.bits - 1)
     value = _integer(header, "PixelPaddingValue", 0)
     first, last = sorted((value + offset, _integer(header, "PixelPaddingRangeLimit", value) + offset))
-    outside = (codes >= first) & (codes <= last)
+    outside = (stored_values >= first) & (stored_values <= last)
     if not outside.any() or outside.all():
-        return codes
-    present = np.flatnonzero(np.bincount(codes[~outside]))
-    return np.where(outside, codes.dtype.type(present[np.argmin(shown[present])]), codes)
+        return stored_values
+    present = np.flatnonzero(np.bincount(stored_values[~outside]))
+    return np.where(outside, stored_values.dtype.type(present[np.argmin(lut[present])]), stored_values)
 
 
 def _view(header: pydicom.Dataset) -> View:

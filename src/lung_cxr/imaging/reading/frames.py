@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image
 
-from lung_cxr.imaging.reading.radiograph import Codes
+from lung_cxr.imaging.reading.radiograph import StoredValues
 from lung_cxr.imaging.reasons import Rejection
 
 START_OF_IMAGE = b"\xff\xd8"
@@ -22,7 +22,10 @@ FRAME_HEADERS = (0xC0, 0xC1, 0xC2, LOSSLESS, JPEG_LS)  # baseline, extended, pro
 MOST_MARKERS = 2000  # before the pixels; a colour profile takes some tens
 
 # the fastest measured; the stream says which: transfer syntaxes are sometimes wrong
-DECODERS: dict[int, Callable[..., Codes]] = {LOSSLESS: imagecodecs.ljpeg_decode, JPEG_LS: imagecodecs.jpegls_decode}
+DECODERS: dict[int, Callable[..., StoredValues]] = {
+    LOSSLESS: imagecodecs.ljpeg_decode,
+    JPEG_LS: imagecodecs.jpegls_decode,
+}
 
 
 class Stream(NamedTuple):
@@ -61,14 +64,14 @@ def inspect(frame: bytes) -> Stream:
     return _jpeg2000_header(memoryview(frame)[start:])
 
 
-def decode(frame: bytes, stream: Stream) -> Codes:
+def decode(frame: bytes, stream: Stream) -> StoredValues:
     """Return (H, W) or (H, W, samples), of the stream's integer type."""
     if stream.kind:
         return DECODERS.get(stream.kind, imagecodecs.jpeg_decode)(frame)
     return imagecodecs.jpeg2k_decode(frame)
 
 
-def decode_reduced(frame: bytes, stream: Stream, side: int) -> Codes:
+def decode_reduced(frame: bytes, stream: Stream, side: int) -> StoredValues:
     """Decode grey JPEG 2000 at the smallest of its resolutions whose longer side is at least `side`.
 
     The coefficients that are left out are most of the work: 150 ms where the whole of 2500 × 2048 takes 650. What is
@@ -88,7 +91,7 @@ def decode_reduced(frame: bytes, stream: Stream, side: int) -> Codes:
     return pixels ^ pixels.dtype.type(1 << (stream.bits - 1)) if stream.signed else pixels
 
 
-def decode_runs(frame: bytes, rows: int, columns: int, samples: int, bytes_each: int) -> Codes:
+def decode_runs(frame: bytes, rows: int, columns: int, samples: int, bytes_each: int) -> StoredValues:
     """Decode RLE (PS3.5 annex G).
 
     Returns:

@@ -1,4 +1,4 @@
-"""A radiograph in memory, whatever file it came from."""
+"""Hold one radiograph in memory, the same for all source formats."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,32 +8,33 @@ import numpy.typing as npt
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
-Codes = npt.NDArray[Any]
+StoredValues = npt.NDArray[Any]
+Lut = npt.NDArray[np.float32]
 View = Literal["PA", "AP", "lateral", "unknown"]
 BurnedIn = Literal["YES", "NO", ""]
 
 
 @dataclass(frozen=True)
 class Radiograph:
-    """One decoded radiograph: the integers that were stored, and how white each of them is.
+    """One decoded radiograph: stored integers, and a LUT from each of them to its grey value.
 
-    Everything that is done to a stored value alone (rescaling, VOI window or table, inversion) is in one table, so that
-    pixels stay small integers until they are windowed.
+    The LUT contains all steps that depend on the stored value alone (rescaling, VOI window or table, inversion), so
+    that pixels stay small integers until they are windowed.
 
     Attributes:
-        codes: (h, w) uint8 or uint16, stored values counted from the smallest possible. As large as the source, or, for
-            JPEG 2000, a half, a quarter … of it (see `read.decode_image`).
-        shown: (n,) float32, the grey value of each code, larger is whiter; modality and VOI transforms applied,
-            MONOCHROME1 inverted. Every code is below n.
-        rows: Of the source image.
-        columns: Of the source image.
-        view: What the header says.
-        burned_in: The header's BurnedInAnnotation; "" where it says nothing (always so for PNG and JPEG).
-        inverted: Whether black and white were exchanged to get here.
+        stored_values: (h, w) uint8 or uint16, counted from the smallest possible value. Full size, or, for JPEG 2000,
+            a half, a quarter … of it (see `read.decode_image`).
+        lut: (n,) float32, grey value of each stored value, larger is whiter; modality and VOI transforms applied,
+            MONOCHROME1 inverted. All stored values are below n.
+        rows: Rows of the source image.
+        columns: Columns of the source image.
+        view: View that the header states.
+        burned_in: BurnedInAnnotation of the header; "" if missing (always for PNG and JPEG).
+        inverted: Whether black and white were exchanged.
     """
 
-    codes: Codes
-    shown: npt.NDArray[np.float32]
+    stored_values: StoredValues
+    lut: Lut
     rows: int
     columns: int
     view: View = "unknown"
@@ -42,16 +43,15 @@ class Radiograph:
 
     @property
     def values(self) -> npt.NDArray[np.float32]:
-        """(h, w) float32 grey values."""
-        return self.shown[self.codes]
+        """Return (h, w) float32 grey values."""
+        return self.lut[self.stored_values]
 
 
-def as_shown(pixels: Codes) -> Radiograph:
+def from_pixels(pixels: StoredValues) -> Radiograph:
     """Return the radiograph whose grey values are its pixels, (H, W) uint8 or uint16."""
-    shown = np.arange(1 << (8 * pixels.itemsize), dtype=np.float32)
-    return Radiograph(pixels, shown, *pixels.shape)
+    return Radiograph(pixels, np.arange(1 << (8 * pixels.itemsize), dtype=np.float32), *pixels.shape)
 
 
-def luminance(colour: Codes) -> Codes:
-    """Grey values of (H, W, 3) RGB, as ITU-R BT.601 weighs them, in the same integer type."""
+def luminance(colour: StoredValues) -> StoredValues:
+    """Return the grey values of (H, W, 3) RGB by ITU-R BT.601, in the same integer type."""
     return np.rint(colour[..., :3].astype(np.float32) @ LUMINANCE).astype(colour.dtype)

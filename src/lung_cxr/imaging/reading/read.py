@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from lung_cxr.imaging.reading.radiograph import Radiograph, as_shown, luminance
+from lung_cxr.imaging.reading.radiograph import Radiograph, from_pixels, luminance
 from lung_cxr.imaging.reasons import Rejection
 
 logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)  # at the level DEBUG it quotes EXIF
@@ -111,7 +111,7 @@ def _decode_raster(data: bytes, max_megapixels: float) -> Radiograph:
         image.load()
         upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):  # 16 bit grey
-        return as_shown(np.asarray(upright).astype(np.uint16))
+        return from_pixels(np.asarray(upright).astype(np.uint16))
     if upright.mode in ("L", "1"):
-        return as_shown(np.asarray(upright.convert("L")))
-    return as_shown(luminance(np.asarray(upright.convert("RGB"))))
+        return from_pixels(np.asarray(upright.convert("L")))
+    return from_pixels(luminance(np.asarray(upright.convert("RGB"))))
