@@ -17,7 +17,7 @@ from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.data.feed import InferenceFeed, SplitImages
-from lung_cxr.training.frozen.split_point import FrozenPrefix, frozen_cuts
+from lung_cxr.training.frozen.split_point import FrozenPrefix, frozen_split_points
 from lung_cxr.training.run.file_names import FROZEN_FEATURE_PREDICTIONS, IDENTITY, LOGISTIC_REGRESSION
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def leave_yardstick(
         training: Batch size and penalties.
     """
     unfreeze_groups(classifier, 0)
-    prefix = FrozenPrefix(classifier, frozen_cuts(classifier)[-1])
+    prefix = FrozenPrefix(classifier, frozen_split_points(classifier)[-1])
     penalties = training.logistic_regression.inverse_penalties
     identity = {**data, "features_sha256": prefix.sha256(), "inverse_penalties": penalties}
     folder = outputs / LOGISTIC_REGRESSION

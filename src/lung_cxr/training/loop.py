@@ -16,7 +16,7 @@ from lung_cxr.training.data.class_weights import class_counts, loss_weights
 from lung_cxr.training.data.feed import Epoch, SplitImages
 from lung_cxr.training.data.sampling import AugmentationDraws, ImageOrder
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
-from lung_cxr.training.frozen.open_stage import stage_behind_frozen_prefix
+from lung_cxr.training.frozen.open_stage import open_cached_stage
 from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder
 from lung_cxr.training.run.history import Row, epoch_line
 from lung_cxr.training.run.interruption import BetweenBatches, PartOfEpoch, StopRequest
@@ -132,7 +132,7 @@ class FineTuning:
         """Open the stage's layers and compile with a fresh optimiser: Keras counts a changed `trainable` only then."""
         self.strategy.open_layers(self.classifier, self.schedule.unfrozen_groups)
         self.stage.close()
-        self.stage = self._behind_frozen_prefix() or self.whole
+        self.stage = self._cached_stage() or self.whole
         self.model.compile(
             optimizer=OPTIMIZERS[self.training.optimizer](self.schedule.learning_rate),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -144,10 +144,10 @@ class FineTuning:
             assign(self.model.optimizer.variables, self._optimizer_state)
             self._optimizer_state = ()
 
-    def _behind_frozen_prefix(self) -> Stage | None:
+    def _cached_stage(self) -> Stage | None:
         if self.features is None:
             return None
-        return stage_behind_frozen_prefix(
+        return open_cached_stage(
             self.classifier, self.images, self.draws, self.training, self.schedule.stage, self.features
         )
 

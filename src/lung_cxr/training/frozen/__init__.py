@@ -1,5 +1,6 @@
-"""The frozen-prefix cache: what does not change in a stage is computed once (DESIGN §11).
+"""The frozen-prefix cache: outputs of frozen layers are computed once per image and read again later.
 
-While groups 1…L−m are frozen, their output for an image is one fixed array. `cut.py` takes the network apart there,
-`plan.py` decides from shapes whether and where it pays, `store.py` keeps the arrays, `stage.py` trains on what follows.
+While groups 1…L−m are frozen, their output for one image is one fixed array. `split_point.py` cuts the network there,
+`cost_model.py` decides from shapes whether and where caching pays, `feature_cache.py` stores the arrays, and
+`cached_stage.py` trains the layers behind them. `open_stage.py` combines the four.
 """

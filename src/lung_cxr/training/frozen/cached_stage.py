@@ -1,4 +1,4 @@
-"""A stage behind a frozen prefix: features of what is shown again are looked up, only the rest is computed."""
+"""A stage behind a frozen prefix: cached features are read, only missing ones are computed."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -14,22 +14,22 @@ from lung_cxr.training.data.sampling import AS_IT_IS, batches_per_epoch
 from lung_cxr.training.frozen.feature_cache import FeatureStore
 from lung_cxr.training.frozen.split_point import FrozenPrefix
 
-COMPUTED_AT_ONCE = 32
-"""Images; always as many, so that an image's features do not depend on which others were missing."""
+# Images computed at once. Always the same number, so that features do not depend on the other missing images.
+CHUNK = 32
 
-WORTH_A_BAR = 1000  # images to compute; fewer take seconds
+MIN_PROGRESS_BAR = 1000  # images to compute; fewer take seconds
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class KeptFeatures:
-    """The features of one kind of images that a stage keeps.
+class CachedFeatures:
+    """The cached features of one kind of images.
 
     Attributes:
-        store: Where they are.
-        rows: cells → rows of the images they are of.
-        draws: cells → (n, 3) draws that change them; None: they are shown as they are.
+        store: Store of the features.
+        rows: Function from (n,) slots to the (n,) rows of their images.
+        draws: Function from (n,) slots to (n, 3) augmentation parameters; None: the images are not augmented.
     """
 
     store: FeatureStore
@@ -37,14 +37,15 @@ class KeptFeatures:
     draws: Callable[[np.ndarray], np.ndarray] | None = None
 
 
-class BehindFrozenPrefix:
-    """Trains what follows the frozen layers, on their features.
+class CachedStage:
+    """Trains the layers behind the frozen prefix on its features.
 
     Args:
         images: Pixels and split.
-        prefix: The frozen layers, and the suffix behind them.
-        kept: What is kept of each kind: `validation` and `unaugmented` by row, `bank` by position · K + copy.
-        bank: K; None: there is none.
+        prefix: The frozen layers and the suffix behind them.
+        cached: Cache of each kind of images; `validation` and `unaugmented` have one slot per row, `bank` has slot
+            position · K + copy.
+        bank: Number K of copies per image; None: there is no bank.
         batch_size: Images.
     """
 
@@ -52,44 +53,44 @@ class BehindFrozenPrefix:
         self,
         images: SplitImages,
         prefix: FrozenPrefix,
-        kept: Mapping[str, KeptFeatures],
+        cached: Mapping[str, CachedFeatures],
         bank: int | None,
         batch_size: int,
     ):
-        self.images, self.prefix, self.kept, self.bank, self.batch_size = images, prefix, kept, bank, batch_size
+        self.images, self.prefix, self.cached, self.bank, self.batch_size = images, prefix, cached, bank, batch_size
         self.model: keras.Model = prefix.suffix
 
     def feed(self, epoch: Epoch) -> EpochFeed:
-        """Return the features of an epoch's images; those that are missing and will be kept are computed first."""
+        """Return the feed of an epoch; compute and cache its missing features first."""
         begin = epoch.first_batch * epoch.batch_size
-        for kind, chosen, cells in self.places(epoch):
-            self._fill(kind, cells[chosen >= begin])
+        for kind, positions, slots in self.slots_of(epoch):
+            self._fill(kind, slots[positions >= begin])
         return FeatureFeed(epoch, self)
 
-    def places(self, epoch: Epoch) -> list[tuple[str, np.ndarray, np.ndarray]]:
-        """Return, of each kind that is kept, which showings (n,) are of it and their cells (n,)."""
+    def slots_of(self, epoch: Epoch) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """Return for each cached kind its (n,) positions in the epoch and their (n,) slots."""
         copies = epoch.showings.copies
-        as_they_are, of_bank = np.flatnonzero(copies == AS_IT_IS), np.flatnonzero(copies >= 0)
+        unaugmented, of_bank = np.flatnonzero(copies == AS_IT_IS), np.flatnonzero(copies >= 0)
         found = []
-        if "unaugmented" in self.kept:
-            found.append(("unaugmented", as_they_are, epoch.rows[as_they_are]))
-        if "bank" in self.kept and self.bank:
+        if "unaugmented" in self.cached:
+            found.append(("unaugmented", unaugmented, epoch.rows[unaugmented]))
+        if "bank" in self.cached and self.bank:
             found.append(("bank", of_bank, epoch.showings.positions[of_bank] * self.bank + copies[of_bank]))
         return found
 
     def logits(self, rows: np.ndarray) -> np.ndarray:
-        """Predict from features of images as they are."""
-        if "validation" in self.kept:
+        """Return (n, 7) float64 logits of (n,) rows, without augmentation."""
+        if "validation" in self.cached:
             self._fill("validation", rows)
         logits = self.model.predict(InferenceFeatures(self, rows), verbose=0)
         return np.asarray(logits, dtype=np.float64)[: len(rows)]
 
-    def features_as_they_are(self, rows: np.ndarray) -> np.ndarray:
-        """Return (n, …) features of images as they are: kept ones, or else computed."""
+    def unaugmented_features(self, rows: np.ndarray) -> np.ndarray:
+        """Return (n, …) features of (n,) rows without augmentation, from the cache if possible."""
         features = np.empty((len(rows), *self.prefix.shape), self.prefix.dtype)
         held = np.zeros(len(rows), dtype=bool)
-        if "validation" in self.kept:
-            store = self.kept["validation"].store
+        if "validation" in self.cached:
+            store = self.cached["validation"].store
             held = store.holds(rows)
             features[held] = store.take(rows[held])
         if not held.all():
@@ -97,75 +98,76 @@ class BehindFrozenPrefix:
         return features
 
     def computed(self, rows: np.ndarray, draws: np.ndarray | None) -> np.ndarray:
-        """Return (n, …) features of images, changed by (n, 3) draws where there are any."""
+        """Compute (n, …) features of (n,) rows, augmented by (n, 3) draws if given."""
         padded = np.resize(np.arange(len(rows)), _next_quarter(len(rows), self.batch_size))  # few shapes to compile for
-        changes = None if draws is None else draws[padded]
-        return self.prefix.features(self.images.batch(rows[padded]), changes)[: len(rows)]
+        chosen = None if draws is None else draws[padded]
+        return self.prefix.features(self.images.batch(rows[padded]), chosen)[: len(rows)]
 
     def close(self) -> None:
-        """Let go of the files."""
-        for store in {id(kept.store): kept.store for kept in self.kept.values()}.values():
+        """Close the stores."""
+        for store in {id(cached.store): cached.store for cached in self.cached.values()}.values():
             store.close()
 
-    def _fill(self, kind: str, cells: np.ndarray) -> None:
-        """Compute and keep what is missing."""
-        kept = self.kept[kind]
-        missing = kept.store.missing(cells)
-        if not len(missing) or kept.store.full:
+    def _fill(self, kind: str, slots: np.ndarray) -> None:
+        """Compute and cache the missing features of one kind."""
+        cached = self.cached[kind]
+        missing = cached.store.missing(slots)
+        if not len(missing) or cached.store.full:
             return
-        begins = range(0, len(missing), COMPUTED_AT_ONCE)
-        said = f"Frozen layers to {self.prefix.cut.name}: {len(missing)} images ({kind})"
-        log.debug(said)
-        for begin in track(begins, said, disable=len(missing) < WORTH_A_BAR, transient=True):
-            chunk = missing[begin : begin + COMPUTED_AT_ONCE]
-            padded = np.resize(chunk, COMPUTED_AT_ONCE)
-            draws = None if kept.draws is None else kept.draws(padded)
-            features = self.prefix.features(self.images.batch(kept.rows(padded)), draws)
-            kept.store.put(chunk, features[: len(chunk)])
+        begins = range(0, len(missing), CHUNK)
+        title = f"Frozen layers to {self.prefix.split_point.name}: {len(missing)} images ({kind})"
+        log.debug(title)
+        for begin in track(begins, title, disable=len(missing) < MIN_PROGRESS_BAR, transient=True):
+            chunk = missing[begin : begin + CHUNK]
+            padded = np.resize(chunk, CHUNK)
+            draws = None if cached.draws is None else cached.draws(padded)
+            features = self.prefix.features(self.images.batch(cached.rows(padded)), draws)
+            cached.store.put(chunk, features[: len(chunk)])
 
 
 class FeatureFeed(EpochFeed):
-    """Batches of an epoch whose inputs are features, (n, …) as they cross the cut.
+    """Batches of an epoch whose inputs are features (n, …) at the split point.
 
-    TensorFlow never lets go of what it was fed from: were the stage held, every network of every run would stay.
+    TensorFlow keeps a reference to every feed. The feed therefore holds only a weak reference to its stage: a strong
+    one would keep the networks of all runs in memory.
 
     Args:
-        epoch: To be fed.
-        stage: Where features are looked up.
+        epoch: Images of the epoch.
+        stage: Stage with the cache.
     """
 
-    def __init__(self, epoch: Epoch, stage: BehindFrozenPrefix):
+    def __init__(self, epoch: Epoch, stage: CachedStage):
         super().__init__(epoch)
         self.stage = proxy(stage)
-        self.cells = np.full(len(epoch.rows), -1)
-        self.stores: dict[str, np.ndarray] = {}
-        for kind, chosen, cells in stage.places(epoch):
-            self.cells[chosen] = np.where(stage.kept[kind].store.holds(cells), cells, -1)
-            self.stores[kind] = chosen
+        self.slots = np.full(len(epoch.rows), -1)
+        self.kinds: dict[str, np.ndarray] = {}
+        for kind, positions, slots in stage.slots_of(epoch):
+            self.slots[positions] = np.where(stage.cached[kind].store.holds(slots), slots, -1)
+            self.kinds[kind] = positions
 
     def inputs(self, batch: slice) -> np.ndarray:
-        """Return kept features where there are any; compute the others."""
-        numbers = np.arange(len(self.cells))[batch]
+        """Return the features of a batch: cached ones are read, the others computed."""
+        numbers = np.arange(len(self.slots))[batch]
         features = np.empty((len(numbers), *self.stage.prefix.shape), self.stage.prefix.dtype)
-        held = self.cells[numbers] >= 0
-        for kind, chosen in self.stores.items():
-            own = held & np.isin(numbers, chosen, assume_unique=True)
-            features[own] = self.stage.kept[kind].store.take(self.cells[numbers[own]])
-        fresh = numbers[~held]
-        if len(fresh):
-            features[~held] = self.stage.computed(self.epoch.rows[fresh], self.epoch.showings.draws[fresh])
+        held = self.slots[numbers] >= 0
+        for kind, positions in self.kinds.items():
+            own = held & np.isin(numbers, positions, assume_unique=True)
+            features[own] = self.stage.cached[kind].store.take(self.slots[numbers[own]])
+        missing = numbers[~held]
+        if len(missing):
+            features[~held] = self.stage.computed(self.epoch.rows[missing], self.epoch.showings.draws[missing])
         return features
 
 
 class InferenceFeatures(keras.utils.PyDataset):
-    """Features of images as they are, in order of their rows; the last batch is filled up with its last image.
+    """Features of images without augmentation, in order of their rows; the last batch repeats its last image.
 
     Args:
-        stage: Where features are looked up.
-        rows: Of the images.
+        stage: Stage with the cache.
+        rows: (n,) rows of the images.
     """
 
-    def __init__(self, stage: BehindFrozenPrefix, rows: np.ndarray):
+    def __init__(self, stage: CachedStage, rows: np.ndarray):
         super().__init__(workers=1, use_multiprocessing=False)
         self.stage, self.rows = proxy(stage), rows
 
@@ -174,7 +176,7 @@ class InferenceFeatures(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
         places = np.arange(index * self.stage.batch_size, (index + 1) * self.stage.batch_size)
-        return (self.stage.features_as_they_are(self.rows[np.minimum(places, len(self.rows) - 1)]),)
+        return (self.stage.unaugmented_features(self.rows[np.minimum(places, len(self.rows) - 1)]),)
 
 
 def _next_quarter(images: int, batch_size: int) -> int:

@@ -1,7 +1,7 @@
-"""Where to cut, and what to keep there: a small model of seconds from shapes, budgets and how often images come again.
+"""Choose the split point and the cached images of a stage: estimated seconds from shapes, budgets and repetition.
 
-It need not be right to the second. A read costs far less than a deep network's forward pass, so that most decisions are
-clear; the model is there for the others: early, large feature maps, a slow disk, a full budget.
+The estimate need not be exact. Reading a feature costs far less than the forward pass of a deep network, so most
+decisions are clear. The model serves the other cases: early, large feature maps, a slow disk, a full budget.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lung_cxr.models.layer_costs import Cost, bytes_of, cost_of
 from lung_cxr.parameters import FrozenPrefixParameters
 from lung_cxr.training.frozen.feature_cache import GIB
-from lung_cxr.training.frozen.split_point import Cut
+from lung_cxr.training.frozen.split_point import SplitPoint
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Machine:
 
     Attributes:
         flops: Floating-point operations in convolutions.
-        traffic: Bytes between the processor that trains and its memory.
-        memory: Bytes of kept features to that processor, from main memory.
-        disk: The same, from a disk.
+        traffic: Bytes between the training processor and its memory.
+        memory: Bytes of cached features from main memory to the training processor.
+        disk: Bytes of cached features from disk to the training processor.
     """
 
     flops: float
@@ -40,80 +40,80 @@ GPU = Machine(flops=5e13, traffic=1e12, memory=1e10, disk=1e9)  # features cross
 
 @dataclass(frozen=True)
 class Demand:
-    """Images of one kind that a stage shows.
+    """Images of one kind in a stage.
 
     Attributes:
         kind: `validation`, `unaugmented` or `bank`.
-        cells: Different ones; each would be kept once.
-        showings: In one epoch, expected.
+        slots: Number of different images; each would take one slot of the cache.
+        per_epoch: Expected number of uses in one epoch.
     """
 
     kind: str
-    cells: int
-    showings: float
+    slots: int
+    per_epoch: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stage keeps.
+    """Split point and cached images of a stage.
 
     Attributes:
-        cut: Where the network is cut.
-        kept: Kinds of images whose features are kept.
-        size: Bytes of all of them.
-        seconds: Estimated for the frozen part of one epoch once all is kept.
-        seconds_uncut: The same without keeping anything.
+        split_point: Place of the cut.
+        cached: Kinds of images whose features are cached.
+        size: Bytes of all cached features.
+        seconds: Estimated time of the frozen layers in one epoch with a full cache.
+        seconds_uncached: Estimated time of the frozen layers in one epoch without a cache.
     """
 
-    cut: Cut
-    kept: frozenset[str]
+    split_point: SplitPoint
+    cached: frozenset[str]
     size: int
     seconds: float
-    seconds_uncut: float
+    seconds_uncached: float
 
 
 def choose_plan(
-    cuts: Sequence[Cut],
+    split_points: Sequence[SplitPoint],
     demands: Sequence[Demand],
-    fresh_showings: float,
+    unrepeated: float,
     budget: FrozenPrefixParameters,
     machine: Machine,
 ) -> Plan | None:
-    """Return the plan with the least estimated time, or None where the network is better left whole.
+    """Return the plan with the least estimated time, or None if caching saves no time.
 
     Args:
-        cuts: Places that the frozen part allows, shallow to deep; the last one ends it.
-        demands: What could be kept, the most often shown first.
-        fresh_showings: Images in an epoch that are never shown again.
-        budget: How much may be kept.
-        machine: That computes.
+        split_points: Split points with only frozen layers before them, shallow to deep; the last ends the frozen part.
+        demands: Images that could be cached, the most frequently used first.
+        unrepeated: Images in an epoch that never return.
+        budget: Limits of the cache.
+        machine: Speeds of the machine that trains.
     """
-    plans = [_plan(cut, cuts[-1], demands, fresh_showings, budget, machine) for cut in cuts]
-    useful = [plan for plan in plans if plan.kept and plan.seconds < plan.seconds_uncut]
+    plans = [_plan(point, split_points[-1], demands, unrepeated, budget, machine) for point in split_points]
+    useful = [plan for plan in plans if plan.cached and plan.seconds < plan.seconds_uncached]
     return min(useful, key=lambda plan: plan.seconds, default=None)
 
 
 def _plan(
-    cut: Cut,
-    end: Cut,
+    point: SplitPoint,
+    end: SplitPoint,
     demands: Sequence[Demand],
-    fresh_showings: float,
+    unrepeated: float,
     budget: FrozenPrefixParameters,
     machine: Machine,
 ) -> Plan:
-    """Keep at one cut what fits and is worth it; the frozen layers behind the cut run for every image."""
-    whole, before = machine.seconds(cost_of(end.layers)), machine.seconds(cost_of(cut.layers))
-    cell, kept, size = bytes_of(cut.tensor), set(), 0
+    """Cache the images that fit and pay at one split point; frozen layers behind it run for every image."""
+    all_frozen, before = machine.seconds(cost_of(end.layers)), machine.seconds(cost_of(point.layers))
+    slot, cached, size = bytes_of(point.tensor), set(), 0
     for demand in demands:
-        if size + demand.cells * cell <= budget.disk_gib * GIB and demand.showings > 0:
-            kept.add(demand.kind)
-            size += demand.cells * cell
+        if size + demand.slots * slot <= budget.disk_gib * GIB and demand.per_epoch > 0:
+            cached.add(demand.kind)
+            size += demand.slots * slot
     rate = machine.memory if size <= budget.memory_gib * GIB else machine.disk
-    read = cell / rate
-    seconds = fresh_showings * whole
+    read = slot / rate
+    seconds = unrepeated * all_frozen
     for demand in demands:
-        worth = demand.kind in kept and 2 * read < before  # written once, read once: the least that keeping costs
-        kept -= set() if worth else {demand.kind}
-        seconds += demand.showings * (read + whole - before if worth else whole)
-    uncut = (fresh_showings + sum(demand.showings for demand in demands)) * whole
-    return Plan(cut, frozenset(kept), size, seconds, uncut)
+        pays = demand.kind in cached and 2 * read < before  # one write and one read: the least cost of caching
+        cached -= set() if pays else {demand.kind}
+        seconds += demand.per_epoch * (read + all_frozen - before if pays else all_frozen)
+    uncached = (unrepeated + sum(demand.per_epoch for demand in demands)) * all_frozen
+    return Plan(point, frozenset(cached), size, seconds, uncached)

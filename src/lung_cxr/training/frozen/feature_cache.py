@@ -1,8 +1,8 @@
-"""Features on disk, one cell for each image: computed once, by whichever run comes first.
+"""Features on disk, one slot per image; the first run that needs a slot computes it.
 
-Files may be deleted between runs and are made again. A cell counts once its checksum is written, after its bytes, so
-that a kill leaves no half-written one; it is compared when a process first reads the cell. What two runs write at once
-is the same but for rounding.
+The files may be deleted between runs; they are then computed again. A slot counts only after its checksum is written,
+and the checksum follows the features, so a kill leaves no half-written slot. The checksum is compared when a process
+first reads the slot. Two runs that write the same slot at once write the same values but for rounding.
 """
 
 import errno
@@ -21,84 +21,84 @@ from lung_cxr.parameters import FrozenPrefixParameters
 
 log = logging.getLogger(__name__)
 
-WRITTEN = np.uint64(1 << 32)  # beside a cell's CRC-32
+WRITTEN = np.uint64(1 << 32)  # added to a slot's CRC-32, so that no checksum of a written slot is 0
 GIB = 2**30
 
 
 class FeatureStore:
-    """An array (cells, …) of which any cell may still be empty.
+    """An array (slots, …) in a file; any slot may still be empty.
 
     Args:
-        folder: Of this store alone.
-        cells: Number of cells.
-        shape: Of one cell.
-        dtype: Of its numbers.
+        folder: Folder of this store only.
+        slots: Number of slots.
+        shape: Shape of one slot.
+        dtype: Type of its numbers.
     """
 
-    def __init__(self, folder: Path, cells: int, shape: tuple[int, ...], dtype: np.dtype):
+    def __init__(self, folder: Path, slots: int, shape: tuple[int, ...], dtype: np.dtype):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.full = False
-        self._cell_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        self._slot_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         with (folder / "features").open("ab") as file:
-            file.truncate(cells * self._cell_bytes)  # sparse: an empty cell takes no room
+            file.truncate(slots * self._slot_bytes)  # sparse: an empty slot takes no disk space
         with (folder / "checksums").open("ab") as file:
-            os.posix_fallocate(file.fileno(), 0, cells * WRITTEN.itemsize)
-        self._features = np.memmap(folder / "features", dtype, "r", shape=(cells, *shape))
-        self._checksums = np.memmap(folder / "checksums", WRITTEN.dtype, "r+", shape=(cells,))
-        self._checked = np.zeros(cells, dtype=bool)
+            os.posix_fallocate(file.fileno(), 0, slots * WRITTEN.itemsize)
+        self._features = np.memmap(folder / "features", dtype, "r", shape=(slots, *shape))
+        self._checksums = np.memmap(folder / "checksums", WRITTEN.dtype, "r+", shape=(slots,))
+        self._checked = np.zeros(slots, dtype=bool)
         self._file = os.open(folder / "features", os.O_WRONLY)
-        os.utime(folder)  # for `make_room`: used last
+        os.utime(folder)  # `make_room` deletes the least recently used store first
 
-    def missing(self, cells: np.ndarray) -> np.ndarray:
-        """Return those of `cells` that are empty or damaged, each once, ascending."""
-        return np.unique(cells[~self.holds(cells)])
+    def missing(self, slots: np.ndarray) -> np.ndarray:
+        """Return the slots of (n,) `slots` that are empty or damaged, each once, ascending."""
+        return np.unique(slots[~self.holds(slots)])
 
-    def holds(self, cells: np.ndarray) -> np.ndarray:
-        """Return (n,) bool: whether each of (n,) cells has its features."""
-        unchecked = np.unique(cells[~self._checked[cells]])
-        self._checked[unchecked] = [self._is_sound(cell) for cell in unchecked]
-        return self._checked[cells]
+    def holds(self, slots: np.ndarray) -> np.ndarray:
+        """Return (n,) bool: whether each of (n,) slots has its features."""
+        unchecked = np.unique(slots[~self._checked[slots]])
+        self._checked[unchecked] = [self._is_sound(slot) for slot in unchecked]
+        return self._checked[slots]
 
-    def put(self, cells: np.ndarray, features: np.ndarray) -> None:
-        """Keep the features of some cells; where the disk is full, keep nothing more, and say so once."""
+    def put(self, slots: np.ndarray, features: np.ndarray) -> None:
+        """Store (n, …) features of (n,) slots; on a full disk, log one warning and store nothing more."""
         if self.full:
             return
-        for cell, values in zip(cells, np.ascontiguousarray(features), strict=True):
+        for slot, values in zip(slots, np.ascontiguousarray(features), strict=True):
             content = values.tobytes()
             try:
-                _write(self._file, content, int(cell) * self._cell_bytes)
+                _write(self._file, content, int(slot) * self._slot_bytes)
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                     raise
                 self.full = True
-                log.warning("The disk is full: features of the frozen layers are computed anew from here on")
+                log.warning("The disk is full: features of frozen layers are no longer cached; training continues")
                 return
-            self._checksums[cell] = WRITTEN | np.uint64(zlib.crc32(content))
-            self._checked[cell] = True
+            self._checksums[slot] = WRITTEN | np.uint64(zlib.crc32(content))
+            self._checked[slot] = True
 
-    def take(self, cells: np.ndarray) -> np.ndarray:
-        """Return (n, …) features of cells that are not missing."""
-        return self._features[cells]
+    def take(self, slots: np.ndarray) -> np.ndarray:
+        """Return (n, …) features of (n,) slots that are not missing."""
+        return self._features[slots]
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         os.close(self._file)
         del self._features, self._checksums
 
-    def _is_sound(self, cell: int) -> bool:
-        checksum = self._checksums[cell]
-        return bool(checksum) and checksum == WRITTEN | np.uint64(zlib.crc32(self._features[cell].tobytes()))
+    def _is_sound(self, slot: int) -> bool:
+        checksum = self._checksums[slot]
+        return bool(checksum) and checksum == WRITTEN | np.uint64(zlib.crc32(self._features[slot].tobytes()))
 
 
 @dataclass(frozen=True)
 class FeatureFolder:
-    """The kept features of one backbone.
+    """The cached features of one backbone.
 
     Attributes:
-        path: Folder; `<prefix>/<kind>` below it.
-        data_sha256: Of the pixels and the split.
-        budget: How much may be kept.
+        path: Folder with `<prefix>/<kind>` below it.
+        data_sha256: Hash of the pixels and the split.
+        budget: Limits of the cache.
     """
 
     path: Path
@@ -106,21 +106,21 @@ class FeatureFolder:
     budget: FrozenPrefixParameters
 
     def open(
-        self, prefix: str, kind: str, facts: Sequence[object], cells: int, shape: tuple[int, ...], dtype: np.dtype
+        self, prefix: str, kind: str, facts: Sequence[object], slots: int, shape: tuple[int, ...], dtype: np.dtype
     ) -> FeatureStore:
-        """Open the store of some images behind one prefix, new or as an earlier run left it.
+        """Open the store of one kind of images behind one prefix; create it if needed.
 
         Args:
-            prefix: Hash of what is computed.
-            kind: Of images; for people who look into the folder.
-            facts: What its cells mean, besides the data.
-            cells, shape, dtype: Of the store.
+            prefix: Hash of the frozen layers' function.
+            kind: Kind of images; readable part of the folder's name.
+            facts: Meaning of the slots, beyond the data.
+            slots, shape, dtype: As in `FeatureStore`.
         """
         key = hashlib.sha256(repr((self.data_sha256, *facts)).encode()).hexdigest()
-        return FeatureStore(self.path / prefix[:16] / f"{kind}_{key[:16]}", cells, shape, dtype)
+        return FeatureStore(self.path / prefix[:16] / f"{kind}_{key[:16]}", slots, shape, dtype)
 
     def make_room(self, size: int) -> None:
-        """Delete the stores that were used longest ago, until `size` more bytes are within the budget."""
+        """Delete the least recently used stores until `size` more bytes are within the budget."""
         stores = sorted(
             (path for path in self.path.glob("*/*") if path.is_dir()), key=lambda path: path.stat().st_mtime
         )
@@ -138,7 +138,7 @@ def _bytes_on_disk(folder: Path) -> int:
 
 
 def _write(file: int, content: bytes, offset: int) -> None:
-    """Write at an offset. Not through the memory map: on a full disk that kills the process (SIGBUS)."""
+    """Write at an offset. A memory map would not do: on a full disk it kills the process (SIGBUS)."""
     view = memoryview(content)
     while view:
         written = os.pwrite(file, view, offset)

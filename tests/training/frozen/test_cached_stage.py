@@ -1,4 +1,4 @@
-"""Features that are kept change nothing: the same losses as when every image goes through every layer."""
+"""Cached features change nothing: the losses are those of a run without the cache."""
 
 import gc
 
@@ -12,7 +12,7 @@ from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
 from lung_cxr.models.classifier import build_classifier
 from lung_cxr.parameters import BackboneParameters, FrozenPrefixParameters
 from lung_cxr.training.data.feed import SplitImages
-from lung_cxr.training.frozen.cached_stage import BehindFrozenPrefix
+from lung_cxr.training.frozen.cached_stage import CachedStage
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run.checkpoint import CheckpointFolder
@@ -28,7 +28,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def trained(training_parameters, strategy_parameters, tmp_path):
-    """Train `step` more groups every epoch for three epochs; return history, weights, and what each stage kept."""
+    """Train three epochs, `step` more groups each; return history, weights, and the cached kinds of each stage."""
 
     def do(name, make, images, parameters, features, *, step, bank, sampling="balanced"):
         keras.utils.clear_session()
@@ -46,16 +46,16 @@ def trained(training_parameters, strategy_parameters, tmp_path):
             report=lambda rows: None,
             features=features,
         )
-        kept, open_stage = [], tuning._open_stage
+        cached, open_stage = [], tuning._open_stage
 
         def watched():
             open_stage()
-            behind = isinstance(tuning.stage, BehindFrozenPrefix)
-            kept.append((tuning.stage.prefix.cut.name, set(tuning.stage.kept)) if behind else None)
+            behind = isinstance(tuning.stage, CachedStage)
+            cached.append((tuning.stage.prefix.split_point.name, set(tuning.stage.cached)) if behind else None)
 
         tuning._open_stage = watched
         history = pd.DataFrame(tuning.run()).drop(columns="seconds")
-        return history, tuning.classifier.model.get_weights(), kept
+        return history, tuning.classifier.model.get_weights(), cached
 
     return do
 
@@ -132,7 +132,7 @@ def networks():
 
 def test_when_a_run_is_over_no_network_stays_in_memory(trained, folder, tiny_classifier, images, backbone):
     before = networks()
-    _, _, kept = trained("kept", lambda training: tiny_classifier(), images, backbone, folder, step=1, bank=2)
-    assert kept[0] is not None
+    _, _, cached = trained("cached", lambda training: tiny_classifier(), images, backbone, folder, step=1, bank=2)
+    assert cached[0] is not None
     keras.utils.clear_session()
     assert len(networks() - before) == 0

@@ -31,12 +31,12 @@ def test_what_is_put_is_taken_in_any_order_by_any_process(store):
         assert np.array_equal(reader.take(np.array([4, 7, 7])), VALUES[[2, 0, 0]])
 
 
-def test_a_cell_of_zeros_counts(store):
+def test_a_slot_of_zeros_counts(store):
     store.put(np.array([0]), np.zeros((1, *SHAPE), np.float32))
     assert again(store).holds(np.array([0, 1])).tolist() == [True, False]
 
 
-def test_a_damaged_cell_is_missing(store):
+def test_a_damaged_slot_is_missing(store):
     store.put(np.array([2, 3]), VALUES[:2])
     with (store.folder / "features").open("r+b") as file:
         file.seek(2 * VALUES[0].nbytes + 5)
@@ -44,7 +44,7 @@ def test_a_damaged_cell_is_missing(store):
     assert again(store).holds(np.array([2, 3])).tolist() == [False, True]
 
 
-def test_a_kill_between_bytes_and_checksum_leaves_the_cell_missing(store, monkeypatch):
+def test_a_kill_between_bytes_and_checksum_leaves_the_slot_missing(store, monkeypatch):
     def killed(content):
         raise KeyboardInterrupt
 
@@ -69,7 +69,7 @@ def test_on_a_full_disk_it_says_so_once_and_keeps_what_it_has(store, monkeypatch
     assert store.holds(np.array([0, 1, 2])).tolist() == [True, False, False]
 
 
-def test_an_empty_cell_takes_no_room(tmp_path):
+def test_an_empty_slot_takes_no_room(tmp_path):
     store = FeatureStore(tmp_path / "images", 1000, (1000, 100), np.dtype("float32"))
     store.put(np.array([999]), np.ones((1, 1000, 100), np.float32))
     assert module._bytes_on_disk(store.folder) < 4 * 400_000
