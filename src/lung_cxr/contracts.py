@@ -1,7 +1,7 @@
-"""Pandera schemas of every table that crosses a pipeline border: columns, dtypes and rules in one place.
+"""Pandera schemas of all tables that pipelines exchange: columns, dtypes and rules in one place.
 
-None of these tables holds an identifier, so Pandera may quote a failing value. Raw EMR tables have no schema here: they
-are checked in `imaging/emr/records.py`, whose messages hold no value.
+These tables hold no identifiers, so Pandera may quote a failing value. Raw EMR tables are checked in
+`imaging/emr/records.py`, whose messages hold no value.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ QC_METRICS = (
     "foreign",
     "turned_foreign",
 )
-"""Measured on every readable image; the manifest holds them as `qc_<metric>`."""
+"""QC metrics of every readable image; the manifest stores them as `qc_<metric>`."""
 
 HISTORY_EVENTS = ("", "unfreeze", "stop:nan", "stop:plateau", "stop:budget")
 
@@ -41,8 +41,10 @@ def _table(columns: dict[str, pa.Column], **kwargs: Any) -> pa.DataFrameSchema:
 
 known_exports = _table(
     {
-        "export": pa.Column(INT64, pa.Check.ge(1), unique=True),  # ordinal: the only name of an export past 02
-        "export_id": pa.Column(str, unique=True),  # the folder's name; stays in 02_intermediate
+        "export": pa.Column(
+            INT64, pa.Check.ge(1), unique=True
+        ),  # ordinal: the only name of an export after 02_intermediate
+        "export_id": pa.Column(str, unique=True),  # the folder's name, in 02_intermediate only
         "synthetic": pa.Column(BOOL),
     }
 )
@@ -54,15 +56,15 @@ records = _table(
         "study_key": _key(),
         "file_key": _key(),
         "label": pa.Column(str, pa.Check.isin(DISEASES)),
-        "label_source": pa.Column(str, pa.Check.isin(["diagnosis", "icd10"])),  # the board's consensus, or the codes
-        "icd10_label": pa.Column(str, pa.Check.isin([*DISEASES, "other", ""])),  # what the codes say; "": no code
+        "label_source": pa.Column(str, pa.Check.isin(["diagnosis", "icd10"])),  # consensus diagnosis or ICD-10 codes
+        "icd10_label": pa.Column(str, pa.Check.isin([*DISEASES, "other", ""])),  # class by the codes; "": no code
         "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),
         "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
         "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),
         "exam_day": pa.Column("datetime64[us]", nullable=True),  # shifted per patient
-        "exam_day_reason": pa.Column(str, pa.Check.isin(["", "not_given", "not_understood"])),  # why there is none
-        "export": pa.Column(INT64, pa.Check.ge(1)),  # the first that named the image
-        "source_export": pa.Column(INT64, pa.Check.ge(1)),  # the latest: where its row and file are
+        "exam_day_reason": pa.Column(str, pa.Check.isin(["", "not_given", "not_understood"])),  # why exam_day is empty
+        "export": pa.Column(INT64, pa.Check.ge(1)),  # first export that named the image
+        "source_export": pa.Column(INT64, pa.Check.ge(1)),  # latest export that named the image: its row and file
         "table": pa.Column(INT64, pa.Check.ge(1)),  # position in emr.tables
         "row": pa.Column(INT64, pa.Check.ge(1)),
     }
@@ -70,18 +72,18 @@ records = _table(
 
 _rejection = {
     "export": pa.Column(INT64, pa.Check.ge(1)),
-    "row": pa.Column(INT64, pa.Check.ge(1)),  # 1 is the first row below the header
+    "row": pa.Column(INT64, pa.Check.ge(1)),  # 1: first row below the header
     "file_key": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),
     "reason_code": pa.Column(str),
-    "detail": pa.Column(str),  # fixed vocabulary and numbers, no value of the input
+    "detail": pa.Column(str),  # fixed words and numbers, no value of the input
 }
 rejected_records = _table(dict(_rejection))
 rejected_images = _table(dict(_rejection))
 
 _quality = {f"qc_{metric}": pa.Column(FLOAT64, nullable=True) for metric in QC_METRICS}
-_verdict = {
+_qc_status = {
     "qc_status": pa.Column(str, pa.Check.isin(["accepted", "rejected"])),
-    "qc_reasons": pa.Column(str),  # ;-separated; flags of accepted images too
+    "qc_reasons": pa.Column(str),  # ;-separated reasons, or flags of an accepted image
 }
 
 image_manifest = _table(
@@ -95,23 +97,23 @@ image_manifest = _table(
         "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),
         "exam_day": pa.Column("datetime64[us]", nullable=True),
         "export": pa.Column(INT64, pa.Check.ge(1)),
-        "source_key": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),  # "" where no file was there
-        "pixel_sha256": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),  # "" where nothing was stored
+        "source_key": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),  # "": no file
+        "pixel_sha256": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),  # "": nothing stored
         "difference_hash": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),  # 256 bits
-        "rows": pa.Column(INT64, pa.Check.ge(0)),  # pixels of the source; 0 where it could not be read
+        "rows": pa.Column(INT64, pa.Check.ge(0)),  # pixels of the source; 0: unreadable
         "columns": pa.Column(INT64, pa.Check.ge(0)),
         **_quality,
-        **_verdict,
-        "image_path": pa.Column(str),  # below 03_primary/images: "<2>/<image_id>.png"; "" where nothing was stored
+        **_qc_status,
+        "image_path": pa.Column(str),  # below 03_primary/images: "<2>/<image_id>.png"; "": nothing stored
     }
 )
 
 label_review = _table(
     {
         "image_id": _key(),
-        "other_image_id": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),  # "" for a single image
+        "other_image_id": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),  # "": a single image
         "label": pa.Column(str, pa.Check.isin(DISEASES)),
-        "other_label": pa.Column(str, pa.Check.isin([*DISEASES, "other"])),  # the other image's, or the code's
+        "other_label": pa.Column(str, pa.Check.isin([*DISEASES, "other"])),  # class of the other image or of the codes
         "reason": pa.Column(str, pa.Check.isin([*LABEL_REVIEW])),
     }
 )
@@ -179,21 +181,21 @@ predictions = _table(
     }
 )
 
-_judged = {"file_key": _key(unique=True), **_verdict, "detail": pa.Column(str)}  # fixed vocabulary and numbers
+_qc_result = {"file_key": _key(unique=True), **_qc_status, "detail": pa.Column(str)}  # fixed words and numbers
 _measured = {
-    "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),  # the header's
+    "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),  # by the header
     "rows": pa.Column(INT64, pa.Check.ge(0)),  # pixels of the source, as in the manifest
     "columns": pa.Column(INT64, pa.Check.ge(0)),
     "source_key": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$")),
     "pixel_sha256": pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{64})?$")),
     **_quality,
 }
-new_images_seen = _table(_judged | _measured)
+new_images_seen = _table(_qc_result | _measured)
 
 new_image_probabilities = _table(
     {
-        **_judged,
-        "predicted": pa.Column(str, pa.Check.isin([*DISEASES, ""])),  # "" where qc_status is rejected
+        **_qc_result,
+        "predicted": pa.Column(str, pa.Check.isin([*DISEASES, ""])),  # "": rejected
         **{column: pa.Column(FLOAT64, pa.Check.in_range(0, 1), nullable=True) for column in PROBABILITY_COLUMNS},
         "run": pa.Column(str),
         "model_sha256": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{64}$")),

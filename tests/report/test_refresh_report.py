@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, LABEL_REVIEW, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.report.refresh.advice import ADVICE, MEANINGS, advice
 from lung_cxr.report.refresh.contact_sheet import flagged_sheet, rejected_sheet
 from lung_cxr.report.refresh.facts import counts_to_keep, gather_facts
@@ -108,7 +108,7 @@ def test_what_must_be_known_first(catalogue, facts):
     assert "Export 1 has 10 accepted images fewer" in " ".join(notices(fewer, 1.0))
     known = made_up_refresh(catalogue, None).known_exports.assign(synthetic=[True, False, False])
     assert "1 of 3 exports are synthetic" in " ".join(notices(facts_of(catalogue, known_exports=known), 1.0))
-    assert "3: the ICD-10 code does not give the class of the board" in said
+    assert f"3: {LABEL_REVIEW['codes_disagree']}" in said
     archived = facts_of(catalogue, summary={"by_export": {"3": {"rows": 52}}, "withdrawn": {}, "label_review": {}})
     assert "Exports 1 and 2 were moved away" in " ".join(notices(archived, 1.0))
 
@@ -211,7 +211,7 @@ def test_every_picture_has_words(html):
 
 def test_the_page_explains_rejections_and_gives_every_limit(html):
     for words in (
-        "No patient number.", "Fill in the patient&#39;s number.", "at least 2.8", "at most 0.7", "ICD-10 map 2026-01",
+        "patient number.", "Fill in the patient&#39;s number.", "at least 2.8", "at most 0.7", "ICD-10 map 2026-01",
         "Export 3 against the catalogue so far", "ingestion.max_fault_fraction",
     ):  # fmt: skip
         assert words in html.replace("\N{NO-BREAK SPACE}", " "), words

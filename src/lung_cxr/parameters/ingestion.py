@@ -29,101 +29,139 @@ LogicalColumn = Literal[
 
 
 class EmrParameters(ParameterGroup):
-    """How to read a hospital's EMR tables (DESIGN §4)."""
+    """How to read a hospital's EMR tables."""
 
-    tables: list[str] = Field(description="file names looked for in an export's folder; all that exist are read")
+    tables: list[str] = Field(description="names of the EMR tables in an export's folder; all that exist are read")
     columns: dict[LogicalColumn, str | None] = Field(
-        description="logical column → the hospital's own name; null: it has none"
+        description="logical column → the hospital's name for it; null: no such column"
     )
     row_filter: dict[str, list[str]] = Field(
-        description="the hospital's column → values kept; '' is an empty cell or no such column"
+        description="the hospital's column → values that are kept; '': an empty field or no such column"
     )
-    keep_notes: bool = Field(description="scrub clinical notes into a table of their own; false: drop them")
-    patient_id_width: int | None = Field(description="zero-pad numbers to this many characters; null: leave")
+    keep_notes: bool = Field(description="scrub clinical notes and keep them in a separate table; false: drop them")
+    patient_id_width: int | None = Field(description="zero-pad patient numbers to this many digits; null: no padding")
     date_format: str | None = Field(description="strptime format of exam_date and birth_date; null: ISO or day first")
-    views: dict[str, list[str]] = Field(description="PA, AP and lateral → what the hospital writes (case ignored)")
-    sexes: dict[str, list[str]] = Field(description="F and M → what the hospital writes (case ignored)")
+    views: dict[str, list[str]] = Field(description="PA, AP and lateral → the hospital's words for them, in any case")
+    sexes: dict[str, list[str]] = Field(description="F and M → the hospital's words for them, in any case")
 
 
 class Icd10Parameters(ParameterGroup):
-    """ICD-10 → class; the longest prefix wins (DESIGN §4)."""
+    """ICD-10 → class; the longest prefix wins."""
 
-    version: str = Field(description="recorded with every catalogue; raise it with every change")
-    classes: dict[str, list[str]] = Field(description="class → prefixes, in the order of Table 1")
+    version: str = Field(
+        description="version of the mapping, recorded with every catalogue; raise it with every change"
+    )
+    classes: dict[str, list[str]] = Field(
+        description="class → ICD-10 prefixes; the classes themselves are fixed in diseases.py"
+    )
 
 
 class QualityParameters(ParameterGroup):
-    """Thresholds of quality control (DESIGN §7); how each was chosen stands beside its value in conf/."""
+    """Thresholds of quality control; conf/base gives the reason for each value."""
 
-    min_side: int = Field(ge=1, description="shorter limits of the longer side, pixels")
-    max_aspect_ratio: float = Field(gt=1, description="longer over shorter side")
-    min_sharpness: float = Field(ge=0, description="SD of the Laplacian at 512 pixels, of 255")
-    min_contrast: float = Field(ge=0, description="P99 − P1 at 32 pixels, of 255")
-    max_dark_fraction: Fraction = Field(description="share of pixels at 0")
-    max_bright_fraction: Fraction = Field(description="share of pixels at 255")
-    max_rotation: float | None = Field(description="best turned over upright pose score; null: not judged")
-    max_lateral: float | None = Field(description="score of a side view, where no view is given; null: not judged")
-    flag_lateral: float | None = Field(description="the same, above which a person should look; null: never")
-    max_non_chest: float | None = Field(description="score of what is not a chest; null: not judged")
-    flag_non_chest: float | None = Field(description="the same, above which a person should look; null: never")
-    max_non_chest_rotated: float | None = Field(description="the same, once turned, of what counts as a turned chest")
-    near_duplicate_bits: int = Field(ge=0, le=16, description="Hamming distance of 256-bit difference hashes")
-    near_duplicate_correlation: Fraction = Field(description="Pearson, at 128 × 128")
+    min_side: int = Field(ge=1, description="minimum length of the longer side, in pixels")
+    max_aspect_ratio: float = Field(gt=1, description="maximum ratio of the longer to the shorter side")
+    min_sharpness: float = Field(
+        ge=0, description="minimum SD of the Laplacian at 512 pixels, in grey values (0 to 255)"
+    )
+    min_contrast: float = Field(
+        ge=0, description="minimum difference of the 99th and 1st percentile at 32 pixels, in grey values (0 to 255)"
+    )
+    max_dark_fraction: Fraction = Field(description="maximum share of pixels with value 0")
+    max_bright_fraction: Fraction = Field(description="maximum share of pixels with value 255")
+    max_rotation: float | None = Field(
+        description="maximum of the best rotated minus the upright pose score; null: no limit"
+    )
+    max_lateral: float | None = Field(
+        description="maximum lateral score of an image without a stated view; null: no limit"
+    )
+    flag_lateral: float | None = Field(
+        description="lateral score above which an image is flagged for inspection; null: never"
+    )
+    max_non_chest: float | None = Field(description="maximum non-chest score; null: no limit")
+    flag_non_chest: float | None = Field(
+        description="non-chest score above which an image is flagged for inspection; null: never"
+    )
+    max_non_chest_rotated: float | None = Field(
+        description="maximum non-chest score, after rotation upright, of an image rejected as rotated; null: no limit"
+    )
+    near_duplicate_bits: int = Field(
+        ge=0, le=16, description="maximum Hamming distance of the 256-bit difference hashes of near duplicates"
+    )
+    near_duplicate_correlation: Fraction = Field(
+        description="minimum Pearson correlation of near duplicates, at 128 × 128 pixels"
+    )
 
 
 class StandardiseParameters(ParameterGroup):
-    """From decoded pixels to the 1024² store (section III.B)."""
+    """How decoded pixels become stored images (section III.B)."""
 
-    side: int = Field(ge=32, description="pixels; the paper stores 1024")
-    percentiles: tuple[float, float] = Field(description="robust window mapped to 0…255")
-    aspect: Literal["pad", "stretch"] = Field(description="pad to a square, or stretch")
+    side: int = Field(ge=32, description="side of the stored images, in pixels; the paper's: 1024")
+    percentiles: tuple[float, float] = Field(description="percentiles of the pixel values that are mapped to 0 and 255")
+    aspect: Literal["pad", "stretch"] = Field(description="pad the image to a square, or stretch it")
     max_inversion: float | None = Field(
-        description="pose score with black and white exchanged over as it is; above it they are; null: never"
+        description="maximum of the inverted minus the original pose score; an image above it is inverted; null: never"
     )
 
 
 class IngestionParameters(ParameterGroup):
-    """What is accepted into the catalogue (DESIGN §4, §6, §7)."""
+    """Rules of acceptance into the catalogue."""
 
-    max_fault_fraction: Fraction = Field(description="above it the run fails, after everything good was saved")
-    accept_unknown_view: bool = Field(description="keep images whose view nobody wrote down")
+    max_fault_fraction: Fraction = Field(
+        description="maximum share of faulty rows in an export; above it the run fails after saving all good images"
+    )
+    accept_unknown_view: bool = Field(
+        description="keep images for which neither the table nor the header gives the view"
+    )
     burned_in_text: TextPolicy = Field(
-        description="text in the pixels: not looked for, quarantined or blacked out (DESIGN §6)"
+        description="text in the pixels is ignored (off), quarantined (flag) or blacked out (redact)"
     )
     accept_unchecked_pixels: bool = Field(
-        description="where nobody looked, keep images that may hold burned-in text; the report says so first"
+        description="keep images that were not searched for burned-in text; the report says so first"
     )
     trust_timestamps: bool = Field(
-        description="a file of the same size and time is the same; false: compare the bytes of every file"
+        description="treat a file of unchanged size and time as unchanged; false: compare the bytes of every file"
     )
-    max_megapixels: float = Field(gt=0, description="larger images are refused before they are decoded")
+    max_megapixels: float = Field(
+        gt=0, description="maximum size of an image, in millions of pixels; larger ones are rejected before decoding"
+    )
     quality: QualityParameters
     standardise: StandardiseParameters
-    workers: int = Field(description="processes; -1: all cores; 1: the run itself, which a crashing decoder ends")
+    workers: int = Field(
+        description="number of reader processes; -1: one per core; 1: none, a crash of a decoder then ends the run"
+    )
 
 
 class DriftParameters(ParameterGroup):
-    """When an export counts as unlike the catalogue so far (`evaluation/drift.py`)."""
+    """When an export differs from the earlier catalogue (`evaluation/drift.py`)."""
 
-    min_distance: Fraction = Field(description="share of images; a smaller distance is no drift, however certain")
-    significance: float = Field(gt=0, lt=1, description="Holm-adjusted p below it")
-    min_patients: int = Field(ge=2, description="on either side; with fewer nothing is said")
-    max_patients: int = Field(ge=100, description="on either side; of more, so many are drawn")
+    min_distance: Fraction = Field(
+        description="minimum distance of the two distributions that counts as drift, as a share of the images"
+    )
+    significance: float = Field(gt=0, lt=1, description="maximum Holm-adjusted p-value of drift")
+    min_patients: int = Field(ge=2, description="minimum number of patients on each side; with fewer there is no test")
+    max_patients: int = Field(ge=100, description="maximum number of patients on each side; larger sides are sampled")
     draws: int = Field(ge=100, description="times that patients are dealt to the two sides anew")
     seed: int = Field(ge=0, description="of the draws")
 
 
 class IngestionReportParameters(ParameterGroup):
-    """The page that a refresh ends with."""
+    """The refresh report."""
 
-    title: str
-    max_exports: int = Field(ge=1, description="newest exports with a column or a drift table of their own")
-    max_rejected_thumbnails: int = Field(ge=0, description="rejected images on the contact sheet; 0: none")
-    max_flagged_thumbnails: int = Field(ge=0, description="accepted images with a remark on theirs; 0: none")
+    title: str = Field(description="title of the page")
+    max_exports: int = Field(ge=1, description="number of newest exports that get a column and a drift table")
+    max_rejected_thumbnails: int = Field(
+        ge=0, description="maximum number of rejected images on the contact sheet; 0: none"
+    )
+    max_flagged_thumbnails: int = Field(
+        ge=0, description="maximum number of flagged images on the contact sheet; 0: none"
+    )
     drift: DriftParameters
 
 
 class KeyRotationParameters(ParameterGroup):
-    """Another pseudonymisation key for a catalogue that stays (DESIGN §6)."""
+    """Rotation of the pseudonymisation key."""
 
-    drop_unknown: bool = Field(description="leave out what no raw row names; false: refuse to change the key")
+    drop_unknown: bool = Field(
+        description="delete images and patients that no raw row names; false: refuse to rotate the key"
+    )

@@ -47,5 +47,5 @@ def test_a_broken_export_does_not_hide_behind_a_good_one(manifest, refuse):
 def test_a_check_of_another_manifest_does_not_count(manifest):
     check = check_faults(COUNTED, manifest, 0.4)
     require_passed(check, manifest.iloc[::-1].assign(image_id=["new", "names"]))
-    with pytest.raises(IngestionError, match="Run ingestion again, to its end"):
+    with pytest.raises(IngestionError, match="different runs"):
         require_passed(check, manifest.assign(qc_status="accepted"))

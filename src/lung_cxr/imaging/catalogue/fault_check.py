@@ -1,7 +1,7 @@
-"""Whether an export is too broken to go on with: the run fails, and the split waits, since it is for ever.
+"""Fail the run, and block the split, if an export has too many faults.
 
-A patient keeps its subset, so the patients of an export with half its files missing must not get one. The catalogue
-itself is saved all the same: a mended export only adds to it.
+Subset assignments are permanent, so the patients of a broken export must not get one. The catalogue itself is saved:
+a corrected export only adds to it.
 """
 
 import hashlib
@@ -12,55 +12,55 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue.summary import IngestionError, listed
 
-JUDGED = ["pixel_sha256", "label", "export", "qc_status"]  # what a split is made of; pseudonyms may be made anew
+SPLIT_COLUMNS = ["pixel_sha256", "label", "export", "qc_status"]  # input of the split; keys change with their rotation
 
 
 def check_faults(by_export: Mapping[str, Mapping[str, Any]], manifest: pd.DataFrame, allowed: float) -> dict[str, Any]:
-    """Compare the faults of every export with what is allowed.
+    """Compare the fault fraction of every export with its limit.
 
     Args:
-        by_export: Of `summarise`.
-        manifest: The image manifest that was judged with them.
+        by_export: `by_export` of `summarise`.
+        manifest: Image manifest of the same run.
         allowed: `ingestion.max_fault_fraction`.
 
     Returns:
-        `passed`; `allowed`; `manifest`, by which the split knows what was checked; and `broken`: ordinal, as text for
-        JSON, → rows, faults by reason and fault fraction of the exports above it.
+        `passed`; `allowed`; `manifest`: digest of the checked manifest, which the split compares; `broken`: ordinal (as
+        text, for JSON) → rows, faults by reason and fault fraction of each export above the limit.
     """
     broken = {number: dict(counted) for number, counted in by_export.items() if counted["fault_fraction"] > allowed}
     return {"passed": not broken, "allowed": allowed, "manifest": _digest(manifest), "broken": broken}
 
 
 def fail_on_faults(check: Mapping[str, Any]) -> None:
-    """Fail where any one export has too many faults.
+    """Fail if any export has too many faults.
 
     Raises:
-        IngestionError: With the numbers of those exports and the counts by reason.
+        IngestionError: An export is above the limit; the message gives its number and its counts by reason.
     """
     if check["passed"]:
         return
     raise IngestionError(
-        f"Too many faults. {_in_words(check)}. Everything good was saved; the rows are listed in "
-        "02_intermediate/rejected_records.parquet and rejected_images.parquet. No patient gets a subset until it is "
-        "mended: mend the export, or raise ingestion.max_fault_fraction, and run ingestion again"
+        f"Too many faults. {_in_words(check)}. All good images were saved; "
+        "02_intermediate/rejected_records.parquet and rejected_images.parquet list the faulty rows. No patient is "
+        "assigned to a subset. Correct the export, or raise ingestion.max_fault_fraction, and run ingestion again"
     )
 
 
 def require_passed(check: Mapping[str, Any], manifest: pd.DataFrame) -> None:
-    """Let nobody be assigned to a subset for ever on the ground of a broken export.
+    """Refuse a permanent subset assignment on the basis of a broken export.
 
     Raises:
-        IngestionError: The check did not pass, or was of another manifest: ingestion did not come to its end.
+        IngestionError: The check failed, or it belongs to another manifest because ingestion did not finish.
     """
     if not check["passed"]:
         raise IngestionError(
-            f"No patient is assigned to a subset: the last ingestion found too many faults. {_in_words(check)}. Mend "
-            "the export, or raise ingestion.max_fault_fraction, then run ingestion again"
+            f"No patient is assigned to a subset: the last ingestion found too many faults. {_in_words(check)}. "
+            "Correct the export, or raise ingestion.max_fault_fraction, and run ingestion again"
         )
     if check["manifest"] != _digest(manifest):
         raise IngestionError(
-            "No patient is assigned to a subset: the faults that were counted are not those of this image manifest; "
-            "expected both of one run. Run ingestion again, to its end"
+            "No patient is assigned to a subset: the fault check and the image manifest are of different runs. "
+            "Run ingestion again until it finishes"
         )
 
 
@@ -73,7 +73,7 @@ def _in_words(check: Mapping[str, Any]) -> str:
 
 
 def _digest(manifest: pd.DataFrame) -> str:
-    """The same for the same images in any order."""
-    columns = (manifest[name].astype("str") for name in JUDGED)
+    """Return a digest that does not depend on the order of the images."""
+    columns = (manifest[name].astype("str") for name in SPLIT_COLUMNS)
     rows = sorted(" ".join(row) for row in zip(*columns, strict=True))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Labels that contradict each other: a list for the review board (DESIGN §7). Nothing is rejected or changed for it."""
+"""List contradicting labels for the review board; no image is rejected or changed because of it."""
 
 import pandas as pd
 
@@ -10,17 +10,17 @@ LABEL_REVIEW_COLUMNS = ["image_id", "other_image_id", "label", "other_label", "r
 def list_label_reviews(
     records: pd.DataFrame, manifest: pd.DataFrame, compared: pd.DataFrame, min_correlation: float
 ) -> pd.DataFrame:
-    """Return what the board should look at again.
+    """Return the labels that the board should review.
 
     Args:
         records: As `contracts.records`.
         manifest: As `contracts.image_manifest`.
-        compared: Candidate near duplicates, `manifest.PAIR_COLUMNS`.
-        min_correlation: From which on they are near duplicates.
+        compared: Pairs of candidate near duplicates, with `manifest.PAIR_COLUMNS`.
+        min_correlation: Minimum correlation of near duplicates.
 
     Returns:
-        As `contracts.label_review`: of two images with the same or nearly the same pixels and different classes, the
-        one that stays and the other; of an accepted image with the board's diagnosis, the class of its code.
+        As `contracts.label_review`: pairs of images with identical or nearly identical pixels and different classes,
+        the kept image first; and accepted images whose consensus diagnosis and ICD-10 codes give different classes.
     """
     near = _differing(compared[compared["correlation"] >= min_correlation], manifest)
     found = [near.assign(reason="near_duplicate_labels_differ"), _exact(manifest), _codes(records, manifest)]
@@ -29,13 +29,13 @@ def list_label_reviews(
 
 
 def count_label_reviews(listed: pd.DataFrame) -> dict[str, int]:
-    """Return how many lines of `contracts.label_review` there are for each reason that occurs."""
+    """Return the number of lines of `contracts.label_review` for each reason that occurs."""
     counts = listed["reason"].value_counts()
     return {reason: int(counts[reason]) for reason in LABEL_REVIEW if reason in counts}
 
 
 def _exact(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Every exact duplicate beside the first image with its pixels, if that is sound or some other image's twin."""
+    """Pair every exact duplicate with the first image of the same pixels, if that is accepted or a near duplicate."""
     codes = manifest["qc_reasons"].str.split(";").str[0]
     is_copy = (manifest["qc_status"] == "rejected") & (codes == "exact_duplicate")
     is_first = (manifest["qc_status"] == "accepted") | (codes == "near_duplicate")
@@ -45,14 +45,14 @@ def _exact(manifest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _differing(pairs: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Pairs whose classes differ, with both classes."""
+    """Return the pairs whose classes differ, with both classes."""
     labels = manifest.set_index("image_id")["label"]
     labelled = pairs.assign(label=pairs["image_id"].map(labels), other_label=pairs["other_image_id"].map(labels))
     return labelled[labelled["label"] != labelled["other_label"]]
 
 
 def _codes(records: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Accepted images to which the board and the code give different classes; `other`: none of the seven."""
+    """Return accepted images whose diagnosis and codes give different classes; `other`: none of the seven."""
     accepted = manifest.loc[manifest["qc_status"] == "accepted", "image_id"]
     coded = (records["label_source"] == "diagnosis") & (records["icd10_label"] != "")
     disagreeing = coded & (records["icd10_label"] != records["label"]) & records["image_id"].isin(accepted)

@@ -1,4 +1,4 @@
-"""What a refresh has done to the catalogue, in counts: of every export by itself, and of all."""
+"""Count the changes that a refresh makes to the catalogue, by export and in total."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ FILE_STATES = ("new", "changed", "remade", "unchanged", "absent", "vanished")
 def count_refresh(
     records: pd.DataFrame, plan: RefreshPlan, ledger: pd.DataFrame, previous: pd.DataFrame | None
 ) -> dict[str, Any]:
-    """Count by comparing with the last manifest, so that a run that was killed and went on counts as one.
+    """Count changes against the last manifest, so that a killed and resumed run counts as one.
 
     Args:
         records: `image_id, source_export, label`.
-        plan: Of this run; it has the images that are not lateral by their record.
-        ledger: After this run: `image_id, source_key, pixel_sha256`.
-        previous: The last manifest, if there was one.
+        plan: Plan of this run; images that are lateral by their record are not in it.
+        ledger: Ledger after this run: `image_id, source_key, pixel_sha256`.
+        previous: Last manifest, None if there is none.
 
     Returns:
-        `exports` (ordinal of the latest export that names the image, as text) and `total`, each with:
-        `new`: files not in the catalogue before · `changed`: other bytes than before · `remade`: the same bytes, made
-        again under other settings or since the stored image was not whole · `unchanged` · `absent`: named, but not
-        there, now or ever · `vanished`: there before; their images stay · `relabelled`: another class than before,
-        whatever became of the file. And `accepted_by_class_before`: accepted images of each class in the last manifest,
-        None where there was none.
+        `exports` (ordinal, as text, of the latest export that names the image) and `total`, each with the numbers of
+        files that are: `new`: not in the last manifest · `changed`: other bytes · `remade`: same bytes, processed again
+        because settings changed or the stored image was damaged · `unchanged` · `absent`: named, but never found ·
+        `vanished`: found earlier, now missing; their images stay · `relabelled`: another class, in addition to one of
+        the states above. `accepted_by_class_before`: accepted images of each class in the last manifest, None if there
+        is none.
     """
     table = records[["image_id", "source_export", "label"]].assign(planned=records["image_id"].map(plan.states))
     table = table.merge(ledger[["image_id", "source_key", "pixel_sha256"]], on="image_id", how="left")
@@ -45,13 +45,13 @@ def count_refresh(
 
 
 def counts_in_words(counted: dict[str, Any]) -> str:
-    """The total, for the log: what happened only."""
+    """Return the total as one line for the log; counts of zero are omitted."""
     happened = [f"{count} {state}" for state, count in counted["total"].items() if count and state != "unchanged"]
     return f"Against the catalogue so far: {', '.join(happened) or 'no change'}"
 
 
 def _state(row: Any) -> str | None:
-    """What became of one file; None where the record says that it is a lateral view, which is not looked for."""
+    """Return the state of a file, None for a lateral view by its record: its file is not read."""
     if not isinstance(row.planned, str):
         return None
     if row.planned in ("absent", "vanished"):

@@ -1,4 +1,4 @@
-"""What a run of ingestion came to, in counts only, and when it must not go on."""
+"""Summary of an ingestion run: counts only."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 
 
 class IngestionError(Exception):
-    """Ingestion must not go on; the message says why and what to do."""
+    """Ingestion cannot continue; the message says why and what to do."""
 
 
 def summarise(
@@ -21,11 +21,19 @@ def summarise(
     manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
 ) -> dict[str, Any]:
-    """Count; no key and no value of the input is in the result.
+    """Count rows, images and reasons; the result holds no key and no value of the input.
+
+    Args:
+        known: As `contracts.known_exports`.
+        records: As `contracts.records`.
+        rejected_records: As `contracts.rejected_records`.
+        manifest: As `contracts.image_manifest`.
+        rejected_images: As `contracts.rejected_images`.
 
     Returns:
-        `fault_fraction` is faults over all rows of the exports; None, and why, where there is no row. `by_export` has
-        the same by ordinal, so that a broken export does not hide behind years of good ones.
+        Counts; `fault_fraction` is the number of faults divided by the number of rows of all exports (None, with
+        `fault_fraction_reason`, if there is no row); `by_export` has the same for each export by its ordinal, so that
+        years of good exports do not hide a broken one.
     """
     rows = len(records) + len(rejected_records)
     rejected = pd.concat([rejected_records[["export", "reason_code"]], rejected_images[["export", "reason_code"]]])
@@ -51,19 +59,19 @@ def summarise(
 
 
 def in_words(summary: Mapping[str, Any]) -> list[str]:
-    """The summary as lines for a log."""
+    """Return the summary as lines for the log."""
     lines = [
         f"{summary['rows']} rows of {summary['exports']} exports: {summary['accepted_images']} images of "
         f"{summary['accepted_patients']} patients accepted"
     ]
-    lines += [f"{title}: {listed(summary[key])}" for title, key in _PARTS.items() if summary.get(key)]
+    lines += [f"{title}: {listed(summary[key])}" for title, key in _TITLES.items() if summary.get(key)]
     if summary["exam_days_not_understood"]:
         lines.append(f"Exam days not understood, left empty (emr.date_format): {summary['exam_days_not_understood']}")
     return lines
 
 
 def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Ordinal, as text for JSON → rows, faults by reason, fault fraction; only exports that are there."""
+    """Return ordinal (as text, for JSON) → rows, faults by reason and fault fraction of each existing export."""
     counted = {}
     for number, rows in row_exports.value_counts().sort_index().items():
         faults = _faults(rejected.loc[rejected["export"] == number, "reason_code"])
@@ -76,14 +84,14 @@ def _faults(reasons: Iterable[str]) -> dict[str, int]:
     return {code: counts[code] for code in FAULTS if code in counts}
 
 
-_PARTS = {
+_TITLES = {
     "Faults": "faults",
     "Out of scope": "out_of_scope",
     "Flagged": "flags",
-    "Labels for the board to look at again": "label_review",
+    "Labels to review": "label_review",
 }
 
 
 def listed(counts: Mapping[str, int]) -> str:
-    """Counts by name, the largest first, in words."""
+    """Return counts by name as text, the largest first."""
     return ", ".join(f"{code} {count}" for code, count in sorted(counts.items(), key=lambda item: -item[1]))
