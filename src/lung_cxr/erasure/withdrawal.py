@@ -1,7 +1,7 @@
-"""Patients who withdraw leave everything that is kept, and the runs that saw them are named (DESIGN §4).
+"""Erase withdrawn patients from everything that is stored, and name the runs that used them (DESIGN §4).
 
-Every step can be repeated, and what says whom and what to erase goes last: a run that is killed anywhere leaves a
-catalogue that the next run finishes to clear. Where nobody withdraws, nothing is looked at.
+Every step can be repeated, and the tables that map patients to images are erased last: the next run completes a killed
+erasure.
 """
 
 import logging
@@ -14,7 +14,7 @@ import pandas as pd
 from lung_cxr.erasure import catalogue
 from lung_cxr.erasure.affected_runs import affected_runs, mark_affected_runs
 from lung_cxr.erasure.keyed_tables import tables_below
-from lung_cxr.erasure.pixels import erase_pixels
+from lung_cxr.erasure.pixel_arrays import erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
@@ -22,14 +22,14 @@ from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
 from lung_cxr.training.run.file_names import FROZEN_FEATURES
 
-NOBODY: dict[str, Any] = {"listed": 0, "not_found": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
+NOTHING_ERASED: dict[str, Any] = {"listed": 0, "not_found": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where patients' data are kept.
+class DataFolders:
+    """Folders that hold data of patients.
 
     Attributes:
         intermediate: `02_intermediate`.
@@ -54,93 +54,110 @@ class Places:
     grad_cam: Path
 
     @property
-    def named_last(self) -> list[Path]:
-        """The tables that say whose an image is, in the order in which they are erased."""
+    def linking_tables(self) -> list[Path]:
+        """The tables that map patients to images, in the order of their erasure."""
         names = (self.model_input / "patient_subsets.parquet", self.intermediate / "records.parquet")
         return [*names, self.primary / "image_manifest.parquet"]
 
 
 def erase_withdrawn(
-    lists: PatientLists, rows: pd.DataFrame, secret: Secret, width: int | None, places: Places
+    lists: PatientLists, rows: pd.DataFrame, secret: Secret, width: int | None, folders: DataFolders
 ) -> dict[str, Any]:
-    """Erase everything of the patients who withdraw and say what was there, in counts.
+    """Erase all data of the withdrawn patients and count them.
 
     Args:
-        lists: What the hospital says.
-        rows: Theirs, of all exports, as `exports.read_all_rows`.
-        secret: Makes the keys by which they are found.
+        lists: The hospital's lists.
+        rows: Rows of the withdrawn patients in all exports, as `exports.read_all_rows`.
+        secret: Secret of the pseudonyms.
         width: `emr.patient_id_width`.
-        places: Where to look.
+        folders: Folders to search.
 
     Returns:
-        `listed` (numbers on the list), `not_found` (numbers that no row here names, merged ones counted too, nor the
-        manifest: archived, erased before, or written otherwise than in the tables), `rows` (export → rows left out),
-        `erased` (what this run found and erased; all 0 where it was done before), `same_pixels_left` (images of other
-        numbers that were stored with the very same pixels: somebody must look whose they are).
+        `listed`: numbers on the list. `not_found`: numbers, linked ones included, that neither a row nor the manifest
+        names (archived, erased before, or spelled in another way). `rows`: export → rows left out. `erased`: counts
+        of this erasure, all 0 if it was done before. `same_pixels_left`: images of other numbers with the same pixels.
     """
     patients = {secret.key("patient", number) for number in lists.withdrawn}
     own = with_keys(rows, secret, width)
-    named = [places.intermediate / "records.parquet", places.primary / "image_manifest.parquet"]
-    known_images = catalogue.find_images(named, patients)
+    manifest = _table(folders.primary / "image_manifest.parquet")
+    known_images = catalogue.find_images(folders.linking_tables[1:], patients)
     images = known_images | set(own["image_id"])
+    catalogue_patients = set() if manifest is None else set(manifest["patient_key"])
+    found = {
+        "listed": lists.listed,
+        "not_found": _not_found(lists, set(own["patient_id"]), catalogue_patients, secret),
+        "rows": {str(export): int(number) for export, number in rows["export"].value_counts().sort_index().items()},
+        "same_pixels_left": _same_pixels(manifest, images),
+    }
+    split, assignments = (_table(folders.model_input / name) for name in ("split.parquet", "patient_subsets.parquet"))
+    mark_affected_runs(folders.models, folders.outputs, patients, split, assignments)
     keys = patients | images | set(own["study_key"])
-    manifest = _table(places.primary / "image_manifest.parquet")
-    same_pixels = _same_pixels(manifest, images)
-    not_found = _not_found(
-        lists, set(own["patient_id"]), set() if manifest is None else set(manifest["patient_key"]), secret
+    erased = _erase_derived(folders, keys, images, in_catalogue=bool(known_images)) | _erase_stored(
+        folders, keys, images
     )
-    split, memory = (_table(places.model_input / name) for name in ("split.parquet", "patient_subsets.parquet"))
-    mark_affected_runs(places.models, places.outputs, patients, split, memory)
-    erased = {"predictions": sum(catalogue.erase_rows(path, keys) for path in tables_below(places.outputs))}
-    erased["pixel_arrays"] = erase_pixels(places.model_input, images)
-    erased["frozen_features"] = catalogue.erase_files(places.models, f"{FROZEN_FEATURES}/*/*/*") if known_images else 0
-    catalogue.erase_from_journal(Journal(places.journal), images)
-    erased["refresh_pages"] = catalogue.erase_files(places.refresh_pages, "*.html") if known_images else 0
-    erased["grad_cam_panels"] = catalogue.erase_files(places.grad_cam, "*.png") if known_images else 0
-    erased["images"] = catalogue.erase_images(ImageStore(places.images), images)
-    folders = (places.intermediate, places.primary, places.model_input)
-    tables = [path for folder in folders for path in tables_below(folder) if path not in places.named_last]
-    tables += [path for path in places.named_last if path.exists()]
-    erased["rows_of_tables"] = sum(catalogue.erase_rows(path, keys) for path in tables)
-    counts = {str(export): int(number) for export, number in rows["export"].value_counts().sort_index().items()}
-    found = {"listed": lists.listed, "not_found": not_found, "rows": counts}
-    return {**found, "erased": erased, "same_pixels_left": same_pixels}
+    return {**found, "erased": erased}
 
 
 def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
-    """Return what was erased and every run that saw a patient who has withdrawn, and log what to do."""
+    """Return the counts of the erasure and every run that used a withdrawn patient; log them with the remedy."""
     runs = affected_runs(output_folder)
-    learnt = [run for run in runs if set(run["subsets"]) & {"train", "validation"}]
+    trained = [run for run in runs if set(run["subsets"]) & {"train", "validation"}]
     if any(withdrawals["erased"].values()):
-        listed = ", ".join(f"{what} {count}" for what, count in withdrawals["erased"].items())
-        log.warning("Patients who withdrew were erased: %s", listed)
+        counts = ", ".join(f"{name} {count}" for name, count in withdrawals["erased"].items())
+        log.warning("Erased the data of withdrawn patients: %s", counts)
     if withdrawals["not_found"]:
         log.warning(
-            "%d numbers of withdrawn.csv (and those merged with them) are in no row that is here, nor in the "
-            "catalogue: right where they were erased before or never came; else look how the tables write them",
+            "%d patient numbers of the withdrawal lists (linked numbers included) match no row and no image of the "
+            "catalogue. Expected if they were erased before or never delivered; otherwise check their spelling",
             withdrawals["not_found"],
         )
     if withdrawals["same_pixels_left"]:
         log.warning(
-            "%d images of other patient numbers have the very pixels of one that was erased: look whose they are",
+            "%d images of other patient numbers have the same pixels as an erased image: check to whom they belong",
             withdrawals["same_pixels_left"],
         )
     if runs:
         log.warning(
-            "%d runs saw patients who withdrew (08_reporting/withdrawal_report.json), %d of them in training or "
-            "validation: a model cannot forget. Run `kedro run --pipelines splitting,training,reporting`, then delete "
-            "the folders of these runs in 06_models and 07_model_output, and any copy of their models",
+            "%d runs used withdrawn patients (08_reporting/withdrawal_report.json), %d of them in training or "
+            "validation. A model cannot unlearn a patient: run `kedro run --pipelines splitting,training,reporting`, "
+            "then delete the folders of these runs in 06_models and 07_model_output, and all copies of their models",
             len(runs),
-            len(learnt),
+            len(trained),
         )
     return {**withdrawals, "affected_runs": runs}
 
 
+def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_catalogue: bool) -> dict[str, int]:
+    """Erase what was derived from the images; files that do not name their images go if any of them was known."""
+    erased = {
+        "predictions": sum(catalogue.erase_rows(path, keys) for path in tables_below(folders.outputs)),
+        "pixel_arrays": erase_pixels(folders.model_input, images),
+    }
+    unnamed = {
+        "frozen_features": (folders.models, f"{FROZEN_FEATURES}/*/*/*"),
+        "refresh_pages": (folders.refresh_pages, "*.html"),
+        "grad_cam_panels": (folders.grad_cam, "*.png"),
+    }
+    for name, (folder, pattern) in unnamed.items():
+        erased[name] = catalogue.erase_files(folder, pattern) if in_catalogue else 0
+    return erased
+
+
+def _erase_stored(folders: DataFolders, keys: set[str], images: set[str]) -> dict[str, int]:
+    """Erase images and rows of tables, the tables that map patients to images last."""
+    catalogue.erase_from_journal(Journal(folders.journal), images)
+    erased_images = catalogue.erase_images(ImageStore(folders.images), images)
+    keyed = (folders.intermediate, folders.primary, folders.model_input)
+    tables = [path for folder in keyed for path in tables_below(folder) if path not in folders.linking_tables]
+    tables += [path for path in folders.linking_tables if path.exists()]
+    return {"images": erased_images, "rows_of_tables": sum(catalogue.erase_rows(path, keys) for path in tables)}
+
+
 def _not_found(lists: PatientLists, numbers: set[str], patient_keys: set[str], secret: Secret) -> int:
-    """How many numbers neither rows nor catalogue name, nor any other number of the same person."""
-    persons = {number: person for person in lists.persons for number in person}
+    """Count numbers that neither a row nor the catalogue names, nor any linked number."""
+    linked = {number: group for group in lists.linked_ids for number in group}
     found = numbers | {number for number in lists.withdrawn if secret.key("patient", number) in patient_keys}
-    return sum(found.isdisjoint(persons.get(number, (number,))) for number in lists.withdrawn)
+    return sum(found.isdisjoint(linked.get(number, (number,))) for number in lists.withdrawn)
 
 
 def _same_pixels(table: pd.DataFrame | None, images: set[str]) -> int:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import NOTHING_SEEN
-from lung_cxr.imaging.emr.patient_linkage import under_person_keys
+from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
 from lung_cxr.imaging.reasons import FLAGS
@@ -70,7 +70,7 @@ def images_seen(
     of_excluded = earlier["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
     reasons = earlier["image_id"].map(excluded.set_index("image_id")["reason_code"]).astype("object")
     reasons = reasons.fillna(of_excluded.map({True: "merged_across_subsets", False: ""}))
-    earlier = under_person_keys(earlier, merged).assign(record_reason=reasons.astype("str"))
+    earlier = with_canonical_keys(earlier, merged).assign(record_reason=reasons.astype("str"))
     return pd.concat([images, earlier], ignore_index=True)
 
 

@@ -1,6 +1,7 @@
-"""Cleaned numbers and paths → the keyed hashes by which patients, studies, images and files are known."""
+"""Identifiers and paths of EMR rows → the keyed hashes that name patients, studies, images and files."""
 
 import posixpath
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -9,45 +10,48 @@ from lung_cxr.imaging.emr.parsers import clean_identifiers, clean_text
 
 
 def with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:
-    """Clean the identifiers of rows and add what names them past 02.
+    """Normalise the identifiers of rows and add their keys.
+
+    Args:
+        rows: As `Export.read_rows` returns them.
+        secret: Secret of the pseudonyms.
+        width: `emr.patient_id_width`.
 
     Returns:
-        The rows with `patient_key` (of the number as written), `study_key`, `image_id`, `file_key`, `clean_path`.
+        The rows with `patient_key` (of the number in the row, before linkage), `study_key`, `image_id`, `file_key` and
+        `clean_path`.
     """
     patients = clean_identifiers(rows["patient_id"], width)
     studies = clean_identifiers(rows["study_id"])
-    paths = _normalised(rows["image_path"])
-    together = list(zip(patients, studies, paths, strict=True))
+    paths = _mapped(rows["image_path"], normalised_path)
+    parts = list(zip(patients, studies, paths, strict=True))
     return rows.assign(
         patient_id=patients,
         study_id=studies,
         clean_path=paths,
-        patient_key=patients.map({patient: secret.key("patient", patient) for patient in patients.unique()}).astype(
-            "str"
-        ),
+        patient_key=_mapped(patients, lambda patient: secret.key("patient", patient)),
         file_key=_file_keys(paths, secret),
-        image_id=[secret.key("image", *filter(None, parts)) for parts in together],
-        study_key=[secret.key("study", patient, study or path) for patient, study, path in together],
+        image_id=[secret.key("image", *filter(None, names)) for names in parts],
+        study_key=[secret.key("study", patient, study or path) for patient, study, path in parts],
     )
 
 
 def key_paths(paths: pd.DataFrame, secret: Secret) -> pd.DataFrame:
-    """Add `file_key` to `export, image_path`: the way back from a key to its file, never saved."""
-    keyed = paths.assign(file_key=_file_keys(_normalised(paths["image_path"]), secret))
+    """Add `file_key` to `export, image_path`. The result maps keys back to files, so it is never saved."""
+    keyed = paths.assign(file_key=_file_keys(_mapped(paths["image_path"], normalised_path), secret))
     return keyed.drop_duplicates(["export", "file_key"], ignore_index=True)
 
 
 def normalised_path(text: str) -> str:
-    """One spelling for each image path: forward slashes, no "./", NFKC."""
+    """Return one spelling for each image path: forward slashes, no "./", NFKC."""
     clean = clean_text(text).replace("\\", "/")
     return posixpath.normpath(clean) if clean else ""
 
 
-def _normalised(paths: "pd.Series[str]") -> "pd.Series[str]":
-    return paths.map({path: normalised_path(path) for path in paths.unique()}).astype("str")
+def _file_keys(paths: "pd.Series[str]", secret: Secret) -> "pd.Series[str]":
+    return _mapped(paths, lambda path: secret.key("file", path) if path else "")
 
 
-def _file_keys(normalised: "pd.Series[str]", secret: Secret) -> "pd.Series[str]":
-    return normalised.map({path: secret.key("file", path) if path else "" for path in normalised.unique()}).astype(
-        "str"
-    )
+def _mapped(texts: "pd.Series[str]", function: Callable[[str], str]) -> "pd.Series[str]":
+    """Apply a function once to each distinct text."""
+    return texts.map({text: function(text) for text in texts.unique()}).astype("str")

@@ -1,7 +1,8 @@
-"""Who withdraws and which numbers are one person: `withdrawn.csv` and `patient_aliases.csv` (DESIGN §4).
+"""Patient linkage: the hospital's lists `withdrawn.csv` and `patient_aliases.csv` (DESIGN §4).
 
-Both lie beside the exports or in one of them. Image and study keys come from the number as a row writes it, so that a
-merge reads no file anew and moves no image; the patient key and the date shift come from one number per person.
+Both lists lie beside the exports or inside an export. Image and study keys come from the patient number in the row, so
+that a merge reads no file again and renames no image. The patient key and the date shift come from the canonical id:
+one number for all numbers of a person.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,96 +17,94 @@ from lung_cxr.imaging.emr.exports import Export
 from lung_cxr.imaging.emr.parsers import clean_identifiers
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 
-WITHDRAWN = "withdrawn.csv"  # patient_id
-ALIASES = "patient_aliases.csv"  # patient_id, merged_into
+WITHDRAWN = "withdrawn.csv"  # columns: patient_id
+ALIASES = "patient_aliases.csv"  # columns: patient_id, merged_into
 MERGED_COLUMNS = ["patient_key", "person_key", "shift_days", "excluded"]
 
 
 @dataclass(frozen=True)
 class PatientLists:
-    """What the hospital's two lists say, in its own numbers.
+    """The content of the hospital's two lists, in the hospital's numbers.
 
     Attributes:
-        withdrawn: Every number of every patient who withdraws, merged ones too.
-        listed: How many numbers `withdrawn.csv` names.
-        persons: Groups of numbers that are one person, the number that they were merged into first.
+        withdrawn: Every number of every patient who withdraws, linked numbers included.
+        listed: Count of numbers in `withdrawn.csv`.
+        linked_ids: Groups of numbers of one person, the number that the others were merged into first.
     """
 
     withdrawn: frozenset[str]
     listed: int
-    persons: tuple[tuple[str, ...], ...]
+    linked_ids: tuple[tuple[str, ...], ...]
 
     def withdrawn_rows(self, rows: pd.DataFrame, width: int | None) -> "pd.Series[bool]":
-        """Whether each row, as `Export.read_rows` has it, is of a patient who withdraws."""
+        """Return True for each row of `Export.read_rows` whose patient withdraws."""
         return clean_identifiers(rows["patient_id"], width).isin(self.withdrawn)
 
 
 def read_patient_lists(exports: Iterable[Export], width: int | None) -> PatientLists:
-    """Read both lists wherever they lie; none is no list.
+    """Read both lists from all folders that may hold them. A missing list is an empty list.
 
     Args:
-        exports: All there are.
-        width: `emr.patient_id_width`: numbers are cleaned as those of the rows.
+        exports: All present exports.
+        width: `emr.patient_id_width`: the numbers of the lists and of the rows follow one grammar.
 
     Raises:
-        TableError: A list cannot be read, lacks a column or a number, or merges in a circle; no cell is quoted.
+        TableError: A list cannot be read, lacks a column or a number, or merges numbers in a circle; quotes no value.
     """
     folders = sorted({folder for export in exports for folder in (export.root, export.folder)})
     withdrawn = _read_all(folders, WITHDRAWN, ["patient_id"], width)
-    aliases = _read_all(folders, ALIASES, ["patient_id", "merged_into"], width)
-    persons = _persons(aliases)
+    linked_ids = _linked_ids(_read_all(folders, ALIASES, ["patient_id", "merged_into"], width))
     listed = frozenset(withdrawn["patient_id"])
-    everybody = listed.union(*(person for person in persons if listed.intersection(person)))
-    return PatientLists(everybody, len(listed), persons)
+    all_numbers = listed.union(*(group for group in linked_ids if listed.intersection(group)))
+    return PatientLists(all_numbers, len(listed), linked_ids)
 
 
-def merge_patients(lists: PatientLists, secret: Secret, memory: pd.DataFrame) -> pd.DataFrame:
-    """Say under which key each merged number goes, and whose images leave.
+def merge_patients(lists: PatientLists, secret: Secret, assignments: pd.DataFrame) -> pd.DataFrame:
+    """Return the canonical key of each merged number, and the numbers whose images are excluded.
 
-    The number that was assigned to a subset first gives the person its key, so that nobody moves. Where another number
-    of the same person is in another subset, its images are excluded. Where none was assigned, the number that all were
-    merged into counts.
+    The number that was first assigned to a subset is the canonical id, so that no patient changes the subset. Images of
+    a linked number that is in another subset are excluded. If no number has a subset, the canonical id is the number
+    that the others were merged into.
 
     Args:
-        lists: What the hospital says.
-        secret: Makes the keys.
-        memory: As `contracts.patient_subsets`, in its own order.
+        lists: The hospital's lists.
+        secret: Secret of the pseudonyms.
+        assignments: As `contracts.patient_subsets`, in its own order.
 
     Returns:
-        As `contracts.merged_patients`, sorted by `patient_key`: one row per number that is not its person's own.
+        As `contracts.merged_patients`, sorted by `patient_key`: one row per number that is not its canonical id.
     """
-    subsets = dict(zip(memory["patient_key"], memory["subset"], strict=True))
-    first = {
-        key: (export, row) for row, (key, export) in enumerate(zip(memory.patient_key, memory.assigned_in, strict=True))
-    }
+    subsets = dict(zip(assignments["patient_key"], assignments["subset"], strict=True))
+    order = zip(assignments["patient_key"], assignments["assigned_in"], range(len(assignments)), strict=True)
+    assigned_at = {key: (export, row) for key, export, row in order}
     rows = []
-    for numbers in lists.persons:
+    for numbers in lists.linked_ids:
         if lists.withdrawn.intersection(numbers):
             continue
         keys = {number: secret.key("patient", number) for number in numbers}
-        assigned = [number for number in numbers if keys[number] in first]
-        chief = min(assigned, key=lambda number: first[keys[number]]) if assigned else numbers[0]
-        subset = subsets.get(keys[chief])
+        assigned = [number for number in numbers if keys[number] in assigned_at]
+        canonical = min(assigned, key=lambda number: assigned_at[keys[number]]) if assigned else numbers[0]
+        subset = subsets.get(keys[canonical])
         for number in numbers:
-            if number != chief:
-                days = secret.date_shift(chief) - secret.date_shift(number)
-                rows.append((keys[number], keys[chief], days, subsets.get(keys[number], subset) != subset))
+            if number != canonical:
+                days = secret.date_shift(canonical) - secret.date_shift(number)
+                rows.append((keys[number], keys[canonical], days, subsets.get(keys[number], subset) != subset))
     return pd.DataFrame(rows, columns=MERGED_COLUMNS).sort_values("patient_key", ignore_index=True)
 
 
-def under_person_keys(table: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with `patient_key` and `exam_day` of merged numbers as their person's; excluded ones stay.
+def with_canonical_keys(table: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFrame:
+    """Replace `patient_key` and `exam_day` of merged numbers by those of the canonical id, except excluded numbers.
 
     Args:
-        table: `patient_key, exam_day`, the days shifted by the number's own offset.
+        table: `patient_key, exam_day`, the days shifted by the offset of the number in the row.
         merged: From `merge_patients`.
     """
     moved = merged[~merged["excluded"]]
-    persons = dict(zip(moved["patient_key"], moved["person_key"], strict=True))
+    canonical = dict(zip(moved["patient_key"], moved["person_key"], strict=True))
     days = dict(zip(moved["patient_key"], moved["shift_days"], strict=True))
     shifts = pd.Series([days.get(key, 0) for key in table["patient_key"]], table.index, dtype="int64")
     return table.assign(
-        patient_key=pd.Series([persons.get(key, key) for key in table["patient_key"]], table.index, dtype="str"),
+        patient_key=pd.Series([canonical.get(key, key) for key in table["patient_key"]], table.index, dtype="str"),
         exam_day=table["exam_day"] + pd.to_timedelta(shifts, unit="D"),
     )
 
@@ -116,25 +115,26 @@ def _read_all(folders: Sequence[Path], name: str, columns: list[str], width: int
 
 
 def _read(path: Path, columns: list[str], width: int | None) -> pd.DataFrame:
-    cells, malformed = read_text_table(path)
-    wanted = ", ".join(columns)
-    if missing := [column for column in columns if list(cells.columns).count(column) != 1]:
+    fields, malformed = read_text_table(path)
+    expected = ", ".join(columns)
+    if missing := [column for column in columns if list(fields.columns).count(column) != 1]:
         raise TableError(
-            f"{path.name} beside the exports or in one of them has no column {', '.join(missing)} (or twice); expected "
-            f"a header with {wanted} and one line per number. Mend it: until then nothing is read"
+            f"{path.name}: found no column {', '.join(missing)}, or found it twice; expected a header with {expected} "
+            "and one line per number. Correct the list and run ingestion again; nothing was read"
         )
-    table = pd.DataFrame({column: clean_identifiers(cells[column], width) for column in columns})
+    table = pd.DataFrame({column: clean_identifiers(fields[column], width) for column in columns})
     broken = sorted({*malformed, *table.index[(table == "").any(axis=1)]})
     if broken:
         raise TableError(
-            f"{path.name}: {len(broken)} of {len(table)} rows lack a number or have too many cells, the first of them "
-            f"row {broken[0]} below the header; expected {wanted} in each. Mend it: until then nothing is read"
+            f"{path.name}: {len(broken)} of {len(table)} rows lack a number or have too many fields (the first is row "
+            f"{broken[0]} below the header); expected {expected} in each row. Correct the list and run ingestion "
+            "again; nothing was read"
         )
     return table.reset_index(drop=True)
 
 
-def _persons(aliases: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
-    """Groups of numbers joined by any chain of merges, the last of the chain first."""
+def _linked_ids(aliases: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Return groups of numbers joined by any chain of merges, the last number of the chain first."""
     into: dict[str, set[str]] = {}
     for old, new in aliases.drop_duplicates().itertuples(index=False):
         if old != new:
@@ -157,8 +157,8 @@ def _persons(aliases: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
 def _check_circles(into: Mapping[str, set[str]]) -> None:
     try:
         TopologicalSorter(into).prepare()
-    except CycleError as error:  # it holds the numbers
+    except CycleError as error:  # its own message holds the numbers
         raise TableError(
-            f"{ALIASES} merges {len(error.args[1]) - 1} numbers in a circle; expected each chain to end in the number "
-            "that is kept. Mend it: until then nothing is read"
+            f"{ALIASES} merges {len(error.args[1]) - 1} numbers in a circle; expected each chain of merges to end in "
+            "the number that is kept. Correct the list and run ingestion again; nothing was read"
         ) from None

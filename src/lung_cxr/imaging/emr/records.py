@@ -1,6 +1,6 @@
-"""EMR rows → pseudonymous records, each with one of the seven classes; every other row gets a reason.
+"""EMR rows → pseudonymous records, each with one of the seven classes; every other row gets a reason code.
 
-The rows are checked by Pandera lazily. Of what it finds only the check and the row are kept: its messages quote values.
+Pandera checks all rows lazily. Only the name of the check and the row are used: Pandera's messages quote values.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ from lung_cxr.imaging.emr.dates import completed_years, parse_ages, parse_dates
 from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.parsers import translate
-from lung_cxr.imaging.emr.patient_linkage import under_person_keys
+from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.parameters import EmrParameters
 
 ICD10 = r"[A-Z]\d[0-9A-Z][0-9A-Z]{0,4}"  # after normalise_icd10: three characters and up to four more
-OTHER = "other"  # what codes say that are none of the seven
+OTHER = "other"  # the class of codes outside the seven classes
 RECORD_COLUMNS = (
     "image_id",
     "patient_key",
@@ -45,13 +45,13 @@ RECORD_COLUMNS = (
 
 
 class CleanedRecords(NamedTuple):
-    """What became of the rows.
+    """Records, rejected rows and notes.
 
     Attributes:
         records: One row per image, as `contracts.records`.
         rejected: One line per row that is not in `records`, as `contracts.rejected_records`.
         excluded: `image_id, reason_code` of images whose latest row was rejected.
-        notes: Scrubbed notes of the records that have one, as `contracts.clinical_notes`; empty unless kept.
+        notes: Scrubbed notes of records, as `contracts.clinical_notes`; empty unless `emr.keep_notes` is true.
     """
 
     records: pd.DataFrame
@@ -70,10 +70,10 @@ def clean_records(
     """Turn the rows of all exports into pseudonymous records.
 
     Args:
-        rows: `export` (ordinal), and what `Export.read_rows` returns.
-        secret: The key of all pseudonyms.
-        merged: Numbers that are one person, as `contracts.merged_patients`.
-        emr: How the hospital writes things.
+        rows: `export` (ordinal) and the columns of `Export.read_rows`.
+        secret: Secret of the pseudonyms.
+        merged: Merged patient numbers, as `contracts.merged_patients`.
+        emr: Columns, words and formats of the hospital's tables.
         icd10_classes: Class → ICD-10 prefixes.
     """
     rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
@@ -87,7 +87,7 @@ def clean_records(
     excluded = identified["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
     reasons[(reasons == "") & excluded] = "merged_across_subsets"
     reasons[(reasons == "") & (labels == "")] = "not_one_of_seven"
-    records = under_person_keys(_records(identified[reasons == ""], secret, emr), merged).join(named)
+    records = with_canonical_keys(_records(identified[reasons == ""], secret, emr), merged).join(named)
     first_seen = identified[sound].groupby("image_id")["export"].min()
     records["export"] = records["image_id"].map(first_seen).astype(np.int64)
     return CleanedRecords(
@@ -99,7 +99,7 @@ def clean_records(
 
 
 def with_earlier_notes(cleaned: CleanedRecords, previous: pd.DataFrame | None, keep: bool) -> pd.DataFrame:
-    """Return the notes, with those of images that no export names any more; nothing where notes are not kept."""
+    """Add the earlier notes of images that no present export names, if notes are kept."""
     if previous is None or not keep:
         return cleaned.notes
     named = pd.concat([cleaned.records["image_id"], cleaned.excluded["image_id"]])
@@ -108,7 +108,7 @@ def with_earlier_notes(cleaned: CleanedRecords, previous: pd.DataFrame | None, k
 
 
 def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
-    """Index of a broken row → the first reason, in the order of `_CONTRACT`."""
+    """Return the first reason of each broken row, in the order of `_CHECKS`; index: the row."""
     try:
         _CONTRACT.validate(rows, lazy=True)
     except SchemaErrors as errors:
@@ -140,9 +140,9 @@ _CONTRACT = pa.DataFrameSchema(checks=[pa.Check(check, name=name) for name, chec
 
 
 def _labels(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd.DataFrame:
-    """The class of each row, "" for none of the seven, who gave it, and what the codes alone say.
+    """Return the class of each row ("" for none of the seven), its source, and the class of the codes alone.
 
-    The board's diagnosis wins over the codes.
+    The diagnosis of the review board overrides the codes.
     """
     names = {name.casefold(): name for name in DISEASES}
     diagnoses = {text: " ".join(text.split()).casefold() for text in rows["diagnosis"].unique()}
@@ -167,7 +167,10 @@ def _labels(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd.Da
 
 
 def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
-    """An image counts as its latest export describes it; there, two different classes are a conflict."""
+    """Return the reasons of rows that do not describe their image: older rows, and rows with conflicting classes.
+
+    The latest export describes an image. Two different classes in that export are a conflict.
+    """
     images = rows.assign(label=labels).groupby("image_id")
     is_latest_export = rows["export"] == images["export"].transform("max")
     latest = rows[is_latest_export].assign(label=labels[is_latest_export]).groupby("image_id")
@@ -183,7 +186,7 @@ def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataF
     exam, birth = (parse_dates(rows[name], emr.date_format) for name in ("exam_date", "birth_date"))
     patients = rows["patient_id"].unique()
     shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
-    given = rows["exam_date"].str.strip() != ""
+    present = rows["exam_date"].str.strip() != ""
     return (
         rows[["image_id", "patient_key", "study_key", "file_key", "table", "row"]]
         .assign(
@@ -191,7 +194,7 @@ def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataF
             sex=translate(rows["sex"], emr.sexes),
             age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),
             exam_day=exam + pd.to_timedelta(shifts.astype("int64"), unit="D"),
-            exam_day_reason=np.select([exam.notna(), given], ["", "not_understood"], "not_given"),
+            exam_day_reason=np.select([exam.notna(), present], ["", "not_understood"], "not_given"),
             source_export=rows["export"],
         )
         .astype({"exam_day_reason": "str"})

@@ -65,10 +65,10 @@ def erase_withdrawn(
     """Erase all stored data of patients who withdraw, before any other step."""
     lists = patient_linkage.read_patient_lists(raw_exports.values(), emr.patient_id_width)
     if not lists.withdrawn:
-        return withdrawal.NOBODY
+        return withdrawal.NOTHING_ERASED
     rows = hospital.read_all_rows(raw_exports, known_exports, emr)
     withdrawn_rows = rows[lists.withdrawn_rows(rows, emr.patient_id_width)]
-    places = withdrawal.Places(
+    places = withdrawal.DataFolders(
         intermediate=intermediate_folder,
         primary=primary_folder,
         images=image_folder,

@@ -1,4 +1,4 @@
-"""A catalogue from one pseudonymisation key to another."""
+"""Rotation of the pseudonymisation key of a catalogue."""
 
 from lung_cxr.pipelines.key_rotation.pipeline import create_pipeline
 

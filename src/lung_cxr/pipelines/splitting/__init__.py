@@ -1,4 +1,4 @@
-"""Patients to subsets, for ever; images to pixel arrays, once."""
+"""Assignment of patients to subsets, the leak check and the pixel arrays."""
 
 from lung_cxr.pipelines.splitting.pipeline import create_pipeline
 

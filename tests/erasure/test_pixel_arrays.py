@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.erasure.pixels import erase_pixels
+from lung_cxr.erasure.pixel_arrays import erase_pixels
 
 
 @pytest.fixture

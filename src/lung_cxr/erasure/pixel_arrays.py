@@ -1,4 +1,4 @@
-"""Pixel arrays without the images of patients who withdraw: dropped, so that the next splitting makes them anew."""
+"""Delete pixel arrays that hold erased images; the next run of splitting rebuilds them."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ ARRAYS = "pixel_arrays.json"
 
 
 def erase_pixels(pixel_folder: Path, image_ids: set[str]) -> int:
-    """Delete every pixel array that may hold one of these images; return how many.
+    """Delete every pixel array that may hold one of these images; return the number of deleted arrays.
 
-    Of the others, what a killed run left unlisted goes: a half laid array, and rows behind the last one. What names the
-    rows goes last, so that a run that is killed in between finds the same arrays again.
+    Unlisted rows and unfinished files of killed runs are deleted from the other arrays. The list of rows is deleted
+    last, so that a killed erasure finds the same arrays again.
 
     Args:
         pixel_folder: `05_model_input`.
-        image_ids: Images that must not be in any of them.
+        image_ids: Ids of the erased images.
     """
     deleted = 0
     for array in sorted({*pixel_folder.glob("pixels_*.npy"), *_arrays_of_lists(pixel_folder)}):
