@@ -18,7 +18,7 @@ from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, sweep_results
 from lung_cxr.imaging.catalogue.key_check import refuse_half_rotated_key
 from lung_cxr.locks import catalogue_lock, refuse_while_written
 from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
-from lung_cxr.training.sweep.grid import Setting, all_settings
+from lung_cxr.training.sweep.grid import GridPoint, grid_points
 
 if TYPE_CHECKING:
     from lung_cxr.datasets import RunResult
@@ -193,17 +193,17 @@ def _sensitivity_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[st
             continue
         sensitivity = SensitivityParameters.model_validate(catalog.load("params:sensitivity"))
         if backbone in sensitivity.backbones:
-            runs, settings = catalog.load(sweep_results(backbone)), _settings(sensitivity, catalog)
-            for name in (setting.run_name(backbone) for setting in settings):
+            runs, grid = catalog.load(sweep_results(backbone)), _grid_points(sensitivity, catalog)
+            for name in (point.run_name(backbone) for point in grid):
                 yield from ((name, run) for run in _with_seeds(runs.get(name, []), catalog))
 
 
-def _settings(sensitivity: SensitivityParameters, catalog: DataCatalog) -> list[Setting]:
+def _grid_points(sensitivity: SensitivityParameters, catalog: DataCatalog) -> list[GridPoint]:
     dynamic, traditional = (
         StrategyParameters.model_validate(catalog.load(f"params:strategies.{name}"))
         for name in ("dynamic", "traditional")
     )
-    return all_settings(sensitivity, dynamic, traditional, _training(catalog))
+    return grid_points(sensitivity, dynamic, traditional, _training(catalog))
 
 
 def _with_seeds(runs: list[RunResult], catalog: DataCatalog) -> list[RunResult]:

@@ -10,8 +10,8 @@ import yaml
 
 from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
 from lung_cxr.report.figures.sensitivity_heat_maps import draw_heat_maps
-from lung_cxr.report.tables.sensitivity_table import tabulate_settings
-from lung_cxr.training.sweep.grid import all_settings
+from lung_cxr.report.tables.sensitivity_table import tabulate_grid_points
+from lung_cxr.training.sweep.grid import grid_points
 from made_up_runs import MadeUpRun
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
@@ -54,7 +54,7 @@ def table():
     failed = {"seed": 2024, "status": "failed", "failure": "MemoryError: too large"}
     runs["mobilenet-p5-k3-decay0.1-n100"] = [MadeUpRun(failed)]
     runs["mobilenet-p9-k9-decay0.9-n9"] = [run("of an earlier sweep", 0.1)]
-    return tabulate_settings(runs, all_settings(SWEEP, DYNAMIC, TRADITIONAL, SETTINGS), SWEEP.backbones, [2024])
+    return tabulate_grid_points(runs, grid_points(SWEEP, DYNAMIC, TRADITIONAL, SETTINGS), SWEEP.backbones, [2024])
 
 
 def test_every_setting_is_a_row_and_those_of_earlier_sweeps_are_none(table):
@@ -111,8 +111,8 @@ def test_the_test_set_has_no_part_in_the_figure(table):
 
 def test_several_seeds_are_averaged():
     runs = {"mobilenet-p3-k3-decay0.1-n100": [run("…", 1.0, seed=1), run("…", 1.5, seed=2)]}
-    settings = all_settings(SWEEP, DYNAMIC, TRADITIONAL, SETTINGS)
-    table = tabulate_settings(runs, settings, ["mobilenet"], [1, 2])
+    settings = grid_points(SWEEP, DYNAMIC, TRADITIONAL, SETTINGS)
+    table = tabulate_grid_points(runs, settings, ["mobilenet"], [1, 2])
     figure = draw_heat_maps(read_back(table), SWEEP, DYNAMIC, SETTINGS.max_epochs)["mobilenet.png"]
     assert texts(figure)[:2] == ["75.0", "1.250"]
     assert "means of 2 seeds" in figure.get_supxlabel()

@@ -22,13 +22,13 @@ from lung_cxr.training import loop, runs
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.history import read_history
 from lung_cxr.training.runs import train_seeds
-from lung_cxr.training.sweep.grid import dynamic_settings, traditional_settings
-from lung_cxr.training.sweep.sensitivity import train_settings
+from lung_cxr.training.sweep.grid import dynamic_grid_points, traditional_grid_points
+from lung_cxr.training.sweep.sweep import train_grid_points
 
 SEED = 7
 LOSSES = (1.0, 1.2, 1.1, 0.9, 1.0)  # p = 1 unfreezes after epoch 2, p = 2 after epoch 3
 SETTINGS = {"patience": [2, 1], "step": [3, 7], "decay": [0.1], "max_epochs": [], "depths": []}
-"""Of three layer groups: k = 3 and k = 7 are the same, and p = 1 parts after the second epoch."""
+"""Of three layer groups: k = 3 and k = 7 are the same, and p = 1 diverges after the second epoch."""
 
 TRAINING = {"max_epochs": 5, "learning_rate": 1e-2}
 
@@ -56,8 +56,8 @@ def settings(strategy_parameters):
         sensitivity = SensitivityParameters(backbones=["mobilenet"], **{**SETTINGS, **changes})
         dynamic, traditional = (strategy_parameters(kind) for kind in ("dynamic", "traditional"))
         return (
-            dynamic_settings(sensitivity, dynamic, training),
-            traditional_settings(sensitivity, traditional, training),
+            dynamic_grid_points(sensitivity, dynamic, training),
+            traditional_grid_points(sensitivity, traditional, training),
         )
 
     return make
@@ -74,7 +74,7 @@ def sweep_in(experiment, settings):
         def folders(name, seed):
             return RunFolders(root / "models" / name, root / "outputs" / name, seed)
 
-        for record in train_settings(study, *settings(study.training, **changes), folders):
+        for record in train_grid_points(study, *settings(study.training, **changes), folders):
             dataset.save(record)
             made[record["sensitivity"]["id"].removeprefix("mobilenet-")] = record
         return made
@@ -147,10 +147,10 @@ def assert_alike(ours, theirs):
         assert np.array_equal(one, other) if exactly else np.allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_two_that_agree_and_two_that_part_are_what_they_would_be_alone(undisturbed, experiment, settings, tmp_path):
+def test_runs_of_a_sweep_equal_runs_trained_alone(undisturbed, experiment, settings, tmp_path):
     root, records, trained_epochs = undisturbed
     assert {name: record["stop_reason"] for name, record in records.items()} == {
-        "p2-k7-decay0.1-n5": "budget",  # first: its record is stored before the checkpoints of its leader go
+        "p2-k7-decay0.1-n5": "budget",  # first: its record is stored before the checkpoints of its trunk are deleted
         "p2-k3-decay0.1-n5": "budget",
         "p1-k7-decay0.1-n5": "plateau",
         "p1-k3-decay0.1-n5": "plateau",
@@ -182,8 +182,8 @@ def test_a_run_of_a_sweep_leaves_what_any_run_does_and_says_with_whom_it_was_tra
 
 
 @pytest.mark.slow  # quick: the test above
-def test_every_way_of_parting_leaves_what_a_run_alone_would_be(sweep, experiment, settings, trained_epochs, tmp_path):
-    """With and without an event, and from a run that had parted itself."""
+def test_every_kind_of_divergence_equals_a_run_trained_alone(sweep, experiment, settings, trained_epochs, tmp_path):
+    """With and without an event, and from a run that had diverged itself."""
     changes = {"patience": [1, 2], "step": [2, 3], "max_epochs": [3]}
     records = sweep(**changes)
     assert len(records) == 4 + 1
@@ -202,7 +202,7 @@ def test_and_that_to_the_last_bit():
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-EVERY_WAY = test_every_way_of_parting_leaves_what_a_run_alone_would_be.__name__
+EVERY_WAY = test_every_kind_of_divergence_equals_a_run_trained_alone.__name__
 
 
 @pytest.fixture
@@ -228,11 +228,11 @@ def killed_before(monkeypatch):
 @pytest.mark.parametrize(
     ("checkpoint", "again"),
     [
-        (3, [2, 3, 4, 5, 3]),  # two have parted with the second, the leader's own of that epoch is missing
+        (3, [2, 3, 4, 5, 3]),  # two diverged at epoch 2; the trunk's own checkpoint is missing
         pytest.param(1, [1, 2, 3, 4, 5, 3], marks=pytest.mark.slow),  # before anything was left
-        pytest.param(2, [2, 3, 4, 5, 3], marks=pytest.mark.slow),  # at the parting itself
+        pytest.param(2, [2, 3, 4, 5, 3], marks=pytest.mark.slow),  # at the divergence itself
         pytest.param(6, [5, 3], marks=pytest.mark.slow),  # later
-        pytest.param(7, [3], marks=pytest.mark.slow),  # when the leader was done
+        pytest.param(7, [3], marks=pytest.mark.slow),  # when the trunk was done
     ],
 )
 def test_a_killed_sweep_goes_on_where_it_was(
@@ -287,17 +287,17 @@ def test_a_failure_ends_those_that_train_together_and_no_others(sweep, monkeypat
 
 
 @pytest.mark.slow  # quick: the test above
-def test_a_disk_full_at_a_parting_costs_one_epoch(sweep, monkeypatch, trained_epochs):
-    fork = loop.FineTuning.fork
+def test_a_full_disk_at_a_divergence_costs_one_epoch(sweep, monkeypatch, trained_epochs):
+    save_branch = loop.FineTuning.save_branch
 
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(loop.FineTuning, "fork", full)
+    monkeypatch.setattr(loop.FineTuning, "save_branch", full)
     records = sweep()
     assert {record["status"] for record in records.values()} == {"failed"}
-    assert trained_epochs == [1, 2], "those that could not part fail with the run that they were trained with"
-    monkeypatch.setattr(loop.FineTuning, "fork", fork)
+    assert trained_epochs == [1, 2], "branches without a checkpoint fail with their trunk"
+    monkeypatch.setattr(loop.FineTuning, "save_branch", save_branch)
     trained_epochs.clear()
     records = sweep()
     assert {record["status"] for record in records.values()} == {"finished"}

@@ -47,7 +47,7 @@ class FineTuning:
         report: Called after every epoch with all rows of the history so far.
         features: Where the features of frozen layers are kept; None: nowhere, every image goes through every layer.
         decided: Called after every epoch with this run, the validation loss and the decision that is yet to be obeyed:
-            where another schedule decides otherwise on the same loss, its run can `fork` from here.
+            where another schedule decides otherwise on the same loss, `save_branch` writes the checkpoint of its run.
     """
 
     classifier: Classifier
@@ -111,7 +111,7 @@ class FineTuning:
         self._save(fresh_optimizer=bool(decision.event))
         return decision.event
 
-    def fork(self, schedule: Schedule, decision: Decision, checkpoints: CheckpointFolder) -> None:
+    def save_branch(self, schedule: Schedule, decision: Decision, checkpoints: CheckpointFolder) -> None:
         """Leave the checkpoint of a run that was the same up to this epoch's decision; this run goes on as if nothing.
 
         To be called from `decided`.

@@ -1,4 +1,4 @@
-"""How much p, k, decay and n of dynamic fine-tuning matter, and the depth of the traditional one (section III.F)."""
+"""Sensitivity to p, k, decay and n of dynamic fine-tuning and to the depth of traditional fine-tuning (III.F)."""
 
 from lung_cxr.pipelines.sensitivity.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Nodes of `sensitivity`: they hand data and settings to `lung_cxr.training`, and the results to `lung_cxr.report`."""
+"""Nodes of `sensitivity`: pass data and parameters to `lung_cxr.training`, and its results to `lung_cxr.report`."""
 
 import logging
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from lung_cxr.parameters import (
     TrainingParameters,
 )
 from lung_cxr.pipelines.training.nodes import experiment_on
-from lung_cxr.training.sweep.grid import all_settings, dynamic_settings, traditional_settings
+from lung_cxr.training.sweep.grid import dynamic_grid_points, grid_points, traditional_grid_points
 
-FOLDER = "sensitivity"  # below 06_models and 07_model_output (DESIGN §5)
+FOLDER = "sensitivity"  # below 06_models and 07_model_output
 
 log = logging.getLogger(__name__)
 
 
-def train_settings(
+def train_grid_points(
     split: pd.DataFrame,
     pixel_arrays: dict[str, dict[str, Any]],
     pixel_folder: Path,
@@ -33,18 +33,18 @@ def train_settings(
     training: TrainingParameters,
     sensitivity: SensitivityParameters,
 ) -> Iterator[dict[str, Any]]:
-    """Do the runs of one backbone, if it was chosen; each record is saved as soon as its run ends."""
+    """Train the grid points of one backbone if `sensitivity.backbones` names it; yield each record as its run ends."""
     if backbone.architecture not in sensitivity.backbones:
-        log.info("%s: not among sensitivity.backbones, nothing to do", backbone.architecture)
+        log.info("%s: not in sensitivity.backbones; nothing to do", backbone.architecture)
         return
     from lung_cxr.training.run.folders import RunFolders
-    from lung_cxr.training.sweep import sensitivity as analysis
+    from lung_cxr.training.sweep import sweep
 
     models, outputs = (folder / training.variant / FOLDER for folder in (model_folder, output_folder))
-    yield from analysis.train_settings(
+    yield from sweep.train_grid_points(
         experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, dynamic, training),
-        dynamic_settings(sensitivity, dynamic, training),
-        traditional_settings(sensitivity, traditional, training),
+        dynamic_grid_points(sensitivity, dynamic, training),
+        traditional_grid_points(sensitivity, traditional, training),
         lambda name, seed: RunFolders(models / name, outputs / name, seed),
     )
 
@@ -56,23 +56,26 @@ def tabulate_sensitivity(
     sensitivity: SensitivityParameters,
     **results: dict[str, list[Any]],
 ) -> pd.DataFrame:
-    """Put what every setting came to into one table.
+    """Return one row per backbone, grid point and seed.
 
     Args:
-        dynamic, traditional, training, sensitivity: What was to be tried.
-        results: Name of the run → `RunResults` of its seeds, for each backbone.
+        dynamic, traditional, training, sensitivity: Parameters that define the grid points.
+        results: For each backbone, name of the run → `RunResult` of its seeds.
     """
-    from lung_cxr.report.tables.sensitivity_table import tabulate_settings
+    from lung_cxr.report.tables.sensitivity_table import tabulate_grid_points
 
-    settings = all_settings(sensitivity, dynamic, traditional, training)
+    grid = grid_points(sensitivity, dynamic, traditional, training)
     runs = {name: seeds for of_backbone in results.values() for name, seeds in of_backbone.items()}
-    return tabulate_settings(runs, settings, sensitivity.backbones, training.seeds)
+    return tabulate_grid_points(runs, grid, sensitivity.backbones, training.seeds)
 
 
 def draw_sensitivity(
-    table: pd.DataFrame, dynamic: StrategyParameters, training: TrainingParameters, sensitivity: SensitivityParameters
+    sensitivity_table: pd.DataFrame,
+    dynamic: StrategyParameters,
+    training: TrainingParameters,
+    sensitivity: SensitivityParameters,
 ) -> dict[str, Any]:
-    """Matplotlib figures by file name: a heat map for each backbone."""
+    """Return file name → Matplotlib figure: one heat map per backbone."""
     from lung_cxr.report.figures.sensitivity_heat_maps import draw_heat_maps
 
-    return draw_heat_maps(table, sensitivity, dynamic, training.max_epochs)
+    return draw_heat_maps(sensitivity_table, sensitivity, dynamic, training.max_epochs)

@@ -1,18 +1,19 @@
-"""Sensitivity: settings of section III.F on chosen backbones, a table and heat maps; not in the default pipeline."""
+"""Sensitivity: grid points of section III.F on chosen backbones, a table and heat maps; not in the default pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
 from lung_cxr.experiments import BACKBONES, sweep_results
-from lung_cxr.pipelines.sensitivity.nodes import draw_sensitivity, tabulate_sensitivity, train_settings
+from lung_cxr.pipelines.sensitivity.nodes import draw_sensitivity, tabulate_sensitivity, train_grid_points
 
 STRATEGIES = {"dynamic": "params:strategies.dynamic", "traditional": "params:strategies.traditional"}
 SETTINGS = {"training": "params:training", "sensitivity": "params:sensitivity"}
+DATA = ("split", "pixel_arrays", "pixel_folder", "model_folder", "output_folder")
 
 
 def create_pipeline() -> Pipeline:
-    """Return a training node for every backbone, in its namespace, and what is made of all their runs.
+    """Return one training node per backbone, each in its namespace, and the nodes that summarise all runs.
 
-    The graph cannot depend on `sensitivity.backbones`: the nodes of the other backbones do nothing and say so.
+    The graph cannot depend on `sensitivity.backbones`: the nodes of the other backbones log a line and do nothing.
     """
     results = {sweep_results(backbone): sweep_results(backbone) for backbone in BACKBONES}
     summary = Pipeline(
@@ -25,29 +26,28 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 draw_sensitivity,
-                {"table": "sensitivity_table", "dynamic": STRATEGIES["dynamic"], **SETTINGS},
+                {"sensitivity_table": "sensitivity_table", "dynamic": STRATEGIES["dynamic"], **SETTINGS},
                 "sensitivity_heat_maps",
                 name="draw_sensitivity",
             ),
         ]
     )
-    return sum((_settings_of(backbone) for backbone in BACKBONES), summary)
+    return sum((_sweep_of(backbone) for backbone in BACKBONES), summary)
 
 
-def _settings_of(backbone: str) -> Pipeline:
-    """Return the pipeline of one backbone."""
-    inputs = ("split", "pixel_arrays", "pixel_folder", "model_folder", "output_folder")
+def _sweep_of(backbone: str) -> Pipeline:
+    """Return the training pipeline of one backbone."""
     training = Node(
-        train_settings,
-        {**{name: name for name in inputs}, "backbone": "params:backbone", **STRATEGIES, **SETTINGS},
+        train_grid_points,
+        {**{name: name for name in DATA}, "backbone": "params:backbone", **STRATEGIES, **SETTINGS},
         "runs",
-        name="train_settings",
+        name="train_grid_points",
         tags="gpu",
     )
     return Pipeline(
         [training],
         namespace=backbone,
-        inputs=set(inputs),
+        inputs=set(DATA),
         outputs={"runs": sweep_results(backbone)},
         parameters={
             "params:backbone": f"params:backbones.{backbone}",

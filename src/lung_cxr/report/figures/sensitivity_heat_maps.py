@@ -34,7 +34,7 @@ def draw_heat_maps(
     """Draw one figure for each backbone that has a finished run.
 
     Args:
-        table: What `tabulate_settings` returned.
+        table: What `tabulate_grid_points` returned.
         sensitivity: What was tried.
         dynamic: At whose p, k and decay n was tried.
         max_epochs: n of the grid over p, k and decay.

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.parameters import ParameterGroup
-from lung_cxr.training.sweep.grid import Setting
+from lung_cxr.training.sweep.grid import GridPoint
 
 WHOLE = (  # columns of whole numbers, of which some rows have none
     *("patience", "step", "max_epochs", "depth", "top_layers", "epochs", "shared_epochs", "unfreezings"),
@@ -22,14 +22,14 @@ COLUMNS = (
 )
 
 
-def tabulate_settings(
-    runs: Mapping[str, Sequence[Any]], settings: Sequence[Setting], backbones: Sequence[str], seeds: Sequence[int]
+def tabulate_grid_points(
+    runs: Mapping[str, Sequence[Any]], grid: Sequence[GridPoint], backbones: Sequence[str], seeds: Sequence[int]
 ) -> pd.DataFrame:
     """Return a row per backbone, setting and seed; one that was never trained has a row that says so.
 
     Args:
         runs: Name of the run → `RunResult` of its seeds.
-        settings: What is tried.
+        grid: Grid points of the analysis.
         backbones: Of which.
         seeds: Of each.
 
@@ -42,9 +42,9 @@ def tabulate_settings(
     """
     rows = []
     for backbone in backbones:
-        for setting in settings:
-            records = {run.record["seed"]: run.record for run in runs.get(setting.run_name(backbone), [])}
-            tried = {"backbone": backbone, **_tried(setting.strategy.root, setting.training.max_epochs)}
+        for point in grid:
+            records = {run.record["seed"]: run.record for run in runs.get(point.run_name(backbone), [])}
+            tried = {"backbone": backbone, **_tried(point.strategy.root, point.training.max_epochs)}
             rows += [{**tried, "seed": seed, **_found(records.get(seed))} for seed in seeds]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype(dict.fromkeys(WHOLE, "Int64"))

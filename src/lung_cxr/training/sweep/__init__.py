@@ -1,1 +1,1 @@
-"""Sensitivity analysis: grid points and the epochs that they share."""
+"""Sensitivity analysis: train a grid of settings; epochs that several runs share are trained once."""

@@ -1,8 +1,9 @@
-"""Several runs trained as one for as long as their schedules decide alike: losses in, partings out.
+"""Decide which runs share their first epochs, from validation losses alone.
 
-Runs that differ in nothing but their schedule begin alike, and a schedule is a function of the validation losses. So
-they are one run until the first epoch on whose loss two of them decide differently: that epoch is the last that they
-share. Exact, not approximate; what is left to do is a tree of runs, each branch trained once.
+Runs that differ only in their schedule begin with the same weights, and a schedule is a function of the validation
+losses. Two runs are therefore identical up to and including the first epoch after which their schedules decide
+differently. The result is exact: the runs form a tree, and each edge of the tree is trained once. The run in training
+is the trunk; runs that have made the same decisions so far are its branches.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,48 +14,52 @@ from lung_cxr.training.strategies.schedule import Decision, Schedule
 
 
 @dataclass(frozen=True)
-class Parting:
-    """Runs that leave the one they were trained with, and go on together.
+class Divergence:
+    """Branches that leave the trunk after one epoch and stay together.
 
     Attributes:
-        decision: Theirs, on the loss of the last shared epoch.
-        schedules: name → schedule after it.
+        decision: Their decision on the validation loss of the last shared epoch.
+        schedules: Name of the run → schedule after that decision.
     """
 
     decision: Decision
     schedules: dict[str, Schedule]
 
 
-class Lockstep:
-    """The followers of a run in training.
+class SharedPrefix:
+    """The branches of a run in training.
 
     Args:
-        schedules: name → schedule, having observed what the leader's has, and decided alike.
+        branches: Name of the run → schedule that has observed the same losses as the trunk's and decided the same.
     """
 
-    def __init__(self, schedules: Mapping[str, Schedule]):
-        self._schedules = dict(schedules)
+    def __init__(self, branches: Mapping[str, Schedule]):
+        self._branches = dict(branches)
 
-    def observe(self, val_loss: float, decision: Decision) -> list[Parting]:
-        """Give every follower the loss that the leader decided on; let those go that decide otherwise.
+    def observe(self, val_loss: float, decision: Decision) -> list[Divergence]:
+        """Pass one validation loss to every branch; remove the branches that decide differently from the trunk.
+
+        Args:
+            val_loss: Validation loss of the epoch.
+            decision: The trunk's decision on it.
 
         Returns:
-            A parting for each other decision, the followers in it in their order.
+            One divergence for each other decision, with its branches in their order.
         """
         found: dict[Decision, dict[str, Schedule]] = {}
-        for name, schedule in self._schedules.items():
+        for name, schedule in self._branches.items():
             found.setdefault(schedule.observe(val_loss), {})[name] = schedule
-        self._schedules = found.pop(decision, {})
-        return [Parting(other, schedules) for other, schedules in found.items()]
+        self._branches = found.pop(decision, {})
+        return [Divergence(other, schedules) for other, schedules in found.items()]
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What is known of a run that is not done.
+    """State of an unfinished run.
 
     Attributes:
-        schedule: Of its beginning.
-        losses: Validation losses up to its checkpoint; empty: it has none.
+        schedule: Schedule at the start of the run.
+        losses: Validation losses up to its checkpoint; empty: there is no checkpoint.
         began_with: Names of the runs that it began with, itself included; empty: it never began.
     """
 
@@ -65,42 +70,43 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Group:
-    """What is trained next.
+    """The runs to train next.
 
     Attributes:
-        leader: The run that is trained.
-        followers: Those trained with it, for as long as they agree; name → schedule at the leader's checkpoint.
+        trunk: Name of the run to train.
+        branches: Name of the run → schedule at the trunk's checkpoint, for runs with the same decisions so far.
     """
 
-    leader: str
-    followers: dict[str, Schedule]
+    trunk: str
+    branches: dict[str, Schedule]
 
 
 def next_group(runs: Mapping[str, Unfinished]) -> Group:
-    """Choose a leader and who follows it.
+    """Choose the next trunk and its branches.
 
-    The run that is farthest leads: branches are trained to their ends before others are begun, so that few
-    checkpoints lie about. Where none has a checkpoint, all begin together.
+    The run with the most epochs is the trunk. Each run is thus trained to its end before another begins, and few
+    checkpoints exist at a time. If no run has a checkpoint, all begin together.
 
     Args:
-        runs: name → run, at least one. Of runs that parted together only the first has a checkpoint: the others
-            follow it again, since they began with it, have none, and decide alike on all of its losses.
+        runs: Name → unfinished run, at least one. Of runs that diverged together only the first has a checkpoint. The
+            others began with it, have no checkpoint and make the same decisions on all of its losses: they are its
+            branches again.
     """
-    leader = max(runs, key=lambda name: len(runs[name].losses))  # the first of equals
-    first = runs[leader]
-    followers = {}
+    trunk = max(runs, key=lambda name: len(runs[name].losses))  # the first of equals
+    first = runs[trunk]
+    branches = {}
     for name, run in runs.items():
-        may_follow = name != leader and not run.losses and (not first.losses or leader in run.began_with)
-        if may_follow and common_epochs(first.schedule, run.schedule, first.losses) is None:
-            followers[name] = _after(run.schedule, first.losses)
-    return Group(leader, followers)
+        may_join = name != trunk and not run.losses and (not first.losses or trunk in run.began_with)
+        if may_join and common_epochs(first.schedule, run.schedule, first.losses) is None:
+            branches[name] = _after(run.schedule, first.losses)
+    return Group(trunk, branches)
 
 
 def common_epochs(one: Schedule, other: Schedule, losses: Sequence[float]) -> int | None:
-    """Return how many epochs two runs share, or None where they decide alike on all of these losses.
+    """Return the number of epochs that two runs share, or None if they make the same decisions on all losses.
 
     Args:
-        one, other: Schedules as they begin; left as they are.
+        one, other: Schedules at the start; not changed.
         losses: Validation losses of the first run.
     """
     if _at_the_start(one) != _at_the_start(other):

@@ -1,13 +1,14 @@
-"""Many settings of dynamic fine-tuning on one backbone: what their runs share is trained once.
+"""Train the grid points of one backbone; epochs that several runs share are trained once.
 
-`lockstep.py` says who trains together and who parts when; here it is done. A run that parts gets the checkpoint that it
-would have written by itself, and goes on from it later as any run that was killed. Killed at any time, the sweep goes
-on where it was: what it has to know stands in the checkpoints and in `began_with.json` of each run.
+`shared_prefix.py` decides which runs share their epochs. A run that diverges gets the checkpoint that it would have
+written itself, and later resumes from it like any interrupted run. A killed sweep resumes too: its state is in the
+checkpoints and in `began_with.json` of each run.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from lung_cxr.training.experiment import Experiment
 from lung_cxr.training.loop import FineTuning
@@ -15,22 +16,70 @@ from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.identity import Identity, with_weights
 from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import RunRecord, finished_record, settings_of
-from lung_cxr.training.runs import build, fresh_keras, record_of_failure, train_run
+from lung_cxr.training.runs import build, fresh_keras, record_of_failure, train_run, train_seeds
 from lung_cxr.training.strategies.registry import strategy_of
 from lung_cxr.training.strategies.schedule import Decision, Schedule
-from lung_cxr.training.sweep.shared_prefix import Group, Lockstep, Parting, Unfinished, common_epochs, next_group
+from lung_cxr.training.sweep.grid import GridPoint
+from lung_cxr.training.sweep.shared_prefix import (
+    Divergence,
+    Group,
+    SharedPrefix,
+    Unfinished,
+    common_epochs,
+    next_group,
+)
+
+# Load time does not depend on the schedule, and measuring it for many runs takes long.
+NOT_MEASURED = {"load_time_repeats": 0}
 
 log = logging.getLogger(__name__)
 
 
+def train_grid_points(
+    experiment: Experiment,
+    dynamic: Sequence[GridPoint],
+    traditional: Sequence[GridPoint],
+    folders_of: Callable[[str, int], RunFolders],
+) -> Iterator[RunRecord]:
+    """Train the runs that are not up to date, seed by seed.
+
+    Runs of dynamic fine-tuning share their first epochs. Depths of traditional fine-tuning share nothing.
+
+    Args:
+        experiment: Backbone and data; strategy and training settings come from the grid points.
+        dynamic, traditional: Grid points of each strategy.
+        folders_of: Name of the run and seed → folders of the run.
+
+    Yields:
+        The record of each new run; its `sensitivity` names the run and the epochs that it shared.
+    """
+    backbone = experiment.backbone_name
+    together = {point.run_name(backbone): _at(experiment, point) for point in dynamic}
+    for seed in experiment.training.seeds if together else []:
+        yield from Sweep(together, {name: folders_of(name, seed) for name in together}, seed).run()
+    for point in traditional:
+        name = point.run_name(backbone)
+        for record in train_seeds(_at(experiment, point), partial(folders_of, name)):
+            yield record | sharing_of(name, {})
+
+
+def _at(experiment: Experiment, point: GridPoint) -> Experiment:
+    return replace(
+        experiment,
+        strategy_name=point.strategy.root.kind,
+        strategy=point.strategy,
+        training=point.training.model_copy(update=NOT_MEASURED),
+    )
+
+
 @dataclass
 class Sweep:
-    """The runs of one seed that differ in nothing but their schedule.
+    """The runs of one seed that differ only in their schedule.
 
     Attributes:
         experiments: Name of the run → its settings, all of one backbone.
         folders: Name of the run → its folders.
-        seed: Of all.
+        seed: Seed of all runs.
     """
 
     experiments: Mapping[str, Experiment]
@@ -42,28 +91,29 @@ class Sweep:
     _unfinished: dict[str, Unfinished] = field(init=False, default_factory=dict)
 
     def run(self) -> Iterator[RunRecord]:
-        """Train what is not up to date.
+        """Train the runs that are not up to date.
 
-        A failure ends the runs that were trained together when it happened; the others go on. Checkpoints are deleted
-        when whoever takes the record asks for the next, that is, has stored it; a leader's after its followers'.
+        An error ends the runs that share the epoch in which it occurs; the others continue. Checkpoints of a run are
+        deleted when the caller asks for the next record, that is, after it stored this one. The trunk's are deleted
+        after those of its branches.
 
         Yields:
-            The record of each run that has a new one, finished or failed, in the order in which they end.
+            The record of each new run, finished or failed, in the order in which the runs end.
         """
         try:
-            self._look_at_what_is_there()
+            self._find_unfinished()
         except Exception as error:
             log.error("The sweep, seed %d, cannot begin", self.seed, exc_info=True)
             yield from self._failed(self.experiments, error)
             return
         while self._unfinished:
             group = next_group(self._unfinished)
-            if not self._unfinished[group.leader].losses:
+            if not self._unfinished[group.trunk].losses:
                 self._begin(group)
             yield from self._train(group)
 
-    def _look_at_what_is_there(self) -> None:
-        """Find out which runs are up to date, and how far the others are."""
+    def _find_unfinished(self) -> None:
+        """Find the runs that are not up to date and their progress."""
         first = next(iter(self.experiments.values()))
         with fresh_keras(first.training.precision, self.seed):
             classifier = build(first, self.seed)
@@ -77,60 +127,60 @@ class Sweep:
             if outlook == "up to date":
                 self._clean_up(name)
             else:
-                self._unfinished[name] = self._as_left(name)
-        done, all_of_them = len(self.experiments) - len(self._unfinished), len(self.experiments)
-        log.info("%s, seed %d: %d of %d runs are up to date", first.backbone_name, self.seed, done, all_of_them)
+                self._unfinished[name] = self._progress(name)
+        done, total = len(self.experiments) - len(self._unfinished), len(self.experiments)
+        log.info("%s, seed %d: %d of %d runs are up to date", first.backbone_name, self.seed, done, total)
 
-    def _as_left(self, name: str) -> Unfinished:
+    def _progress(self, name: str) -> Unfinished:
         folders = self.folders[name]
         checkpoint = folders.checkpoints.load()
         losses = [] if checkpoint is None else [row["val_loss"] for row in checkpoint.history]
         return Unfinished(self._schedules[name], losses, folders.began_with)
 
     def _begin(self, group: Group) -> None:
-        """Note who begins together."""
-        together = [group.leader, *group.followers]
+        """Record which runs begin together."""
+        together = [group.trunk, *group.branches]
         for name in together:
             self.folders[name].begin_with(together)
             self._unfinished[name] = Unfinished(self._schedules[name], began_with=together)
 
     def _train(self, group: Group) -> Iterator[RunRecord]:
-        """Train the leader to its end; those that followed it until then have its results."""
-        leader, together, with_it = group.leader, Lockstep(group.followers), list(group.followers)
-        folders, title = self.folders[leader], _title(leader, self.seed, len(group.followers))
+        """Train the trunk to its end; branches that never diverge get a copy of its results."""
+        trunk, prefix, branches = group.trunk, SharedPrefix(group.branches), list(group.branches)
+        folders, title = self.folders[trunk], _title(trunk, self.seed, len(branches))
 
         def decided(tuning: FineTuning, val_loss: float, decision: Decision) -> None:
-            for parting in together.observe(val_loss, decision):
-                self._part(parting, tuning)
-                with_it[:] = [name for name in with_it if name not in parting.schedules]  # its checkpoint is written
+            for divergence in prefix.observe(val_loss, decision):
+                self._diverge(divergence, tuning)
+                branches[:] = [name for name in branches if name not in divergence.schedules]  # checkpoint is saved
 
         try:
-            record = train_run(self.experiments[leader], self.seed, folders, title, decided)
-            assert record is not None, "an unfinished run has no stored record to stand"
-            losses = self._as_left(leader).losses
-            for name in with_it:
+            record = train_run(self.experiments[trunk], self.seed, folders, title, decided)
+            assert record is not None, "an unfinished run has no up-to-date record"
+            losses = self._progress(trunk).losses
+            for name in branches:
                 self.folders[name].copy_results(folders)
         except Exception as error:
             log.error("%s failed", title, exc_info=True)
-            yield from self._failed([leader, *with_it], error)
+            yield from self._failed([trunk, *branches], error)
             return
-        for name in [*with_it, leader]:
+        for name in [*branches, trunk]:
             del self._unfinished[name]
             own = finished_record(record, settings_of(self._identities[name]), self._shared(name, losses))
             write_model_card(own, self.experiments[name].training.variant, self.folders[name].model_card)
             yield own
             self._clean_up(name)
 
-    def _part(self, parting: Parting, tuning: FineTuning) -> None:
-        """Leave those that part a checkpoint in the folder of their first; it will lead them."""
-        first, schedule = next(iter(parting.schedules.items()))
-        tuning.fork(schedule, parting.decision, self.folders[first].checkpoints)
-        self._unfinished[first] = self._as_left(first)
-        event = parting.decision.event or "no event"
-        log.info("Parting after epoch %d (%s): %s", schedule.epoch, event, ", ".join(parting.schedules))
+    def _diverge(self, divergence: Divergence, tuning: FineTuning) -> None:
+        """Save the checkpoint of diverging branches in the folder of the first one, which becomes their trunk."""
+        first, schedule = next(iter(divergence.schedules.items()))
+        tuning.save_branch(schedule, divergence.decision, self.folders[first].checkpoints)
+        self._unfinished[first] = self._progress(first)
+        event = divergence.decision.event or "no event"
+        log.info("Diverging after epoch %d (%s): %s", schedule.epoch, event, ", ".join(divergence.schedules))
 
     def _shared(self, name: str, losses: Sequence[float]) -> RunRecord:
-        """Return how many of a run's epochs were trained with others, and with whom."""
+        """Return the number of epochs that a run shares with each other run."""
         others = [other for other in self.folders[name].began_with if other != name and other in self._schedules]
         shared = {other: common_epochs(self._schedules[name], self._schedules[other], losses) for other in others}
         together = {other: len(losses) if epochs is None else epochs for other, epochs in shared.items()}
@@ -149,15 +199,15 @@ class Sweep:
 
 
 def sharing_of(name: str, together: Mapping[str, int]) -> RunRecord:
-    """Return what the record of a sweep's run has besides.
+    """Return the additional entry of a sweep's run record.
 
     Args:
-        name: Of the run.
-        together: Other run → epochs that it was trained with this one; their `seconds` are in both records.
+        name: Name of the run.
+        together: Name of another run → number of shared epochs; their `seconds` are in both records.
     """
     shared = max(together.values(), default=0)
     return {"sensitivity": {"id": name, "shared_epochs": shared, "trained_with": dict(together)}}
 
 
-def _title(leader: str, seed: int, followers: int) -> str:
-    return f"{leader}, seed {seed}" + (f", and {followers} runs for as long as they decide alike" if followers else "")
+def _title(trunk: str, seed: int, branches: int) -> str:
+    return f"{trunk}, seed {seed}" + (f", shared by {branches} runs until their decisions differ" if branches else "")

@@ -1,10 +1,10 @@
-"""The settings of a sensitivity analysis: which there are, and what they are called."""
+"""The grid points of a sensitivity analysis and their names."""
 
 import pytest
 from pydantic import ValidationError
 
 from lung_cxr.parameters import SensitivityParameters
-from lung_cxr.training.sweep.grid import all_settings, dynamic_settings, traditional_settings
+from lung_cxr.training.sweep.grid import dynamic_grid_points, grid_points, traditional_grid_points
 
 
 def sensitivity(**changes):
@@ -18,7 +18,7 @@ def dynamic(strategy_parameters):
 
 
 def test_the_grid_is_at_the_budget_of_training_and_budgets_at_the_strategys_own_settings(dynamic, training_parameters):
-    settings = dynamic_settings(sensitivity(), dynamic, training_parameters(max_epochs=100))
+    settings = dynamic_grid_points(sensitivity(), dynamic, training_parameters(max_epochs=100))
     names = [setting.name for setting in settings]
     assert names[:3] == ["p3-k1-decay0.1-n100", "p3-k1-decay0.5-n100", "p3-k3-decay0.1-n100"]
     assert names[8:] == ["p5-k3-decay0.1-n50"], "n = 100 is in the grid already"
@@ -29,13 +29,13 @@ def test_the_grid_is_at_the_budget_of_training_and_budgets_at_the_strategys_own_
 
 
 def test_a_depth_is_a_search_among_one(strategy_parameters, training_parameters):
-    first, second = traditional_settings(sensitivity(), strategy_parameters("traditional"), training_parameters())
+    first, second = traditional_grid_points(sensitivity(), strategy_parameters("traditional"), training_parameters())
     assert (first.name, second.name) == ("depth3", "depth6")
     assert (first.strategy.root.depth, first.strategy.root.search_depths) == ("search", [3])
 
 
-def test_every_setting_has_a_name_of_its_own(dynamic, strategy_parameters, training_parameters):
-    settings = all_settings(sensitivity(), dynamic, strategy_parameters("traditional"), training_parameters())
+def test_every_grid_point_has_its_own_name(dynamic, strategy_parameters, training_parameters):
+    settings = grid_points(sensitivity(), dynamic, strategy_parameters("traditional"), training_parameters())
     names = {setting.run_name("mobilenet") for setting in settings}
     assert len(names) == len(settings) == 8 + 2 + 2, "both n differ from that of the test environment"
     assert "mobilenet-depth6" in names
