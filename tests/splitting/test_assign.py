@@ -183,7 +183,7 @@ def test_the_hospitals_own_assignment_is_honoured(manifest_of, key):
         ({"label_at_assignment": "TB"}, "label_at_assignment"),
     ],
 )
-def test_a_broken_memory_is_refused_without_quoting_it(manifest_of, key, change, message):
+def test_a_broken_table_is_refused_without_quoting_it(manifest_of, key, change, message):
     row = {"patient_key": key("p"), "subset": "test", "assigned_in": 1, "label_at_assignment": "Pneumonia"}
     with pytest.raises(PatientSubsetsError, match=message) as caught:
         assign_patients(manifest_of([("p", "Pneumonia", 1)]), pd.DataFrame([row | change]), **SPLIT)
@@ -191,13 +191,13 @@ def test_a_broken_memory_is_refused_without_quoting_it(manifest_of, key, change,
     assert caught.value.__context__ is None
 
 
-def test_a_patient_twice_in_the_memory_is_refused(manifest_of, key):
+def test_a_patient_in_two_rows_is_refused(manifest_of, key):
     row = {"patient_key": key("p"), "subset": "test", "assigned_in": 1, "label_at_assignment": "Pneumonia"}
     with pytest.raises(PatientSubsetsError, match="patient_key: field_uniqueness"):
         assign_patients(manifest_of([("p", "Pneumonia", 1)]), pd.DataFrame([row, row]), **SPLIT)
 
 
-def test_a_memory_without_a_column_says_which(manifest_of, key):
+def test_a_missing_column_is_named(manifest_of, key):
     own = pd.DataFrame({"patient_key": [key("p")], "subset": ["test"]})
     with pytest.raises(PatientSubsetsError, match="Missing: assigned_in, label_at_assignment"):
         assign_patients(manifest_of([("p", "Pneumonia", 1)]), own, **SPLIT)

@@ -32,7 +32,7 @@ def test_enlarging_is_smooth(tmp_path):
 )
 def test_a_spoilt_image_says_what_was_found(tmp_path, spoil, found):
     spoil(tmp_path / "abc.png")
-    with pytest.raises(StoredImageError, match=rf"Image abc .*{found}.*expected a square 8-bit grey PNG"):
+    with pytest.raises(StoredImageError, match=rf"Image abc .*{found}"):
         read_stored(tmp_path / "abc.png", [4])
 
 

@@ -1,1 +1,1 @@
-"""Patients to train, validation and test; images to pixel arrays. Knows nothing of Kedro or Keras."""
+"""Assignment of patients to train, validation and test; pixel arrays. Free of Kedro and Keras."""

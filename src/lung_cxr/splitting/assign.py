@@ -1,4 +1,4 @@
-"""Patients to subsets, for ever: 80/10/10 of the images of each class (section III.D)."""
+"""Assign patients to subsets permanently: 80/10/10 of the images of each class (section III.D)."""
 
 import hashlib
 import logging
@@ -19,26 +19,26 @@ UNASSIGNED = -1
 
 
 class AcceptedImages(NamedTuple):
-    """The catalogue's accepted images as numbers; all arrays (N,), one row per image, in any order."""
+    """Accepted images of the catalogue as numbers; all arrays have shape (N,), one row per image, in any order."""
 
     patient: np.ndarray  # position in `patients`
     disease: np.ndarray  # position in DISEASES
     export: np.ndarray  # ordinal
-    patients: pd.Index  # keys, sorted: nothing below depends on the order of rows
+    patients: pd.Index  # keys, sorted: the result is independent of the order of rows
 
 
 def assign_patients(
     manifest: pd.DataFrame, previous: pd.DataFrame | None, *, seed: int, fractions: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Append the patients that have no subset yet to the memory of the split.
+    """Append the patients without a subset to the assignments.
 
-    Exports are gone through in their order, each with what was in the catalogue at that time, so that exports that come
-    one after the other give the split they would give together. A patient counts for the rarest of its classes.
+    Exports are processed in their order, each with the images of the catalogue at that time: exports that arrive one
+    after the other give the same split as exports that arrive together. A patient counts for the rarest of its classes.
 
     Args:
         manifest: The image manifest; only its accepted images count.
-        previous: `patient_subsets` of the last run or the hospital's own, or None.
-        seed: Orders patients with equally many images.
+        previous: `patient_subsets` of the last run or of the hospital, or None.
+        seed: Seed of the order of patients with equally many images.
         fractions: Subset → share of the images of each class.
 
     Returns:
@@ -47,21 +47,21 @@ def assign_patients(
     Raises:
         PatientSubsetsError: `previous` breaks its contract.
     """
-    memory = checked_assignments(previous)
+    assignments = checked_assignments(previous)
     images = _accepted_images(manifest)
-    subset = _remembered(memory, images.patients)
+    subset = _assigned(assignments, images.patients)
     shares = [fractions[name] for name in SUBSETS]
-    tally = _remembered_tally(memory)
+    tally = _assigned_tally(assignments)
     appended = []
     for export in np.unique(images.export):
         _add_known(images, export, subset, tally)
         new, counts = _new_patients(images, export, subset)
         if len(new):
             labels = _rarest(counts, tally.images.sum(axis=1) + counts.sum(axis=0))
-            subset[new] = place_patients(counts, labels, _draws(images.patients[new], seed), tally, shares)
+            subset[new] = place_patients(counts, labels, _random_order(images.patients[new], seed), tally, shares)
             appended.append(_rows(images.patients[new], subset[new], export, labels))
-    table = pd.concat([memory, *appended], ignore_index=True)
-    log.info("patient_subsets: %s new of %s patients", f"{len(table) - len(memory):,}", f"{len(table):,}")
+    table = pd.concat([assignments, *appended], ignore_index=True)
+    log.info("patient_subsets: %s new of %s patients", f"{len(table) - len(assignments):,}", f"{len(table):,}")
     return table
 
 
@@ -72,24 +72,24 @@ def _accepted_images(manifest: pd.DataFrame) -> AcceptedImages:
     return AcceptedImages(patient, disease, accepted["export"].to_numpy(), patients)
 
 
-def _remembered(memory: pd.DataFrame, patients: pd.Index) -> np.ndarray:
-    """Return the subset of each patient, (P,) int8, UNASSIGNED where there is none yet."""
-    row = pd.Index(memory["patient_key"]).get_indexer(patients)
-    remembered = pd.Index(SUBSETS).get_indexer(memory["subset"])
+def _assigned(assignments: pd.DataFrame, patients: pd.Index) -> np.ndarray:
+    """Return the subset of each patient, (P,) int8, UNASSIGNED for new patients."""
+    row = pd.Index(assignments["patient_key"]).get_indexer(patients)
+    assigned = pd.Index(SUBSETS).get_indexer(assignments["subset"])
     subset = np.full(len(patients), UNASSIGNED, dtype=np.int8)
-    subset[row >= 0] = remembered[row[row >= 0]]
+    subset[row >= 0] = assigned[row[row >= 0]]
     return subset
 
 
-def _remembered_tally(memory: pd.DataFrame) -> Tally:
-    """Count the remembered patients; the images follow export by export."""
-    patients = pd.crosstab(memory["label_at_assignment"], memory["subset"])
+def _assigned_tally(assignments: pd.DataFrame) -> Tally:
+    """Count the assigned patients; the images are added export by export."""
+    patients = pd.crosstab(assignments["label_at_assignment"], assignments["subset"])
     patients = patients.reindex(index=DISEASES, columns=SUBSETS, fill_value=0).to_numpy(dtype=np.int64, copy=True)
     return Tally(images=np.zeros_like(patients), patients=patients)
 
 
 def _add_known(images: AcceptedImages, export: int, subset: np.ndarray, tally: Tally) -> None:
-    """Add one export's images of patients that have a subset."""
+    """Add the images of one export whose patients have a subset."""
     known = (images.export == export) & (subset[images.patient] != UNASSIGNED)
     np.add.at(tally.images, (images.disease[known], subset[images.patient[known]]), 1)
 
@@ -98,19 +98,19 @@ def _new_patients(images: AcceptedImages, export: int, subset: np.ndarray) -> tu
     """Return the patients of one export without a subset, (P,) positions, and their images by class, (P, C)."""
     row = (images.export == export) & (subset[images.patient] == UNASSIGNED)
     new, position = np.unique(images.patient[row], return_inverse=True)
-    cell = position * len(DISEASES) + images.disease[row]
-    counts = np.bincount(cell, minlength=len(new) * len(DISEASES))
+    bins = position * len(DISEASES) + images.disease[row]
+    counts = np.bincount(bins, minlength=len(new) * len(DISEASES))
     return new, counts.reshape(len(new), len(DISEASES))
 
 
 def _rarest(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Return the class of each patient (P,) with the fewest images in the catalogue; of equals the later in Table 1."""
+    """Return for each patient (P,) its class with the fewest images in the catalogue; ties: the later in Table 1."""
     rarest_first = np.lexsort((-np.arange(len(totals)), totals))
     return rarest_first[np.argmax(counts[:, rarest_first] > 0, axis=1)]
 
 
-def _draws(keys: pd.Index, seed: int) -> np.ndarray:
-    """Return one random number per patient, (P,) uint64, that depends on its key and the seed alone."""
+def _random_order(keys: pd.Index, seed: int) -> np.ndarray:
+    """Return one random number per patient, (P,) uint64, a function of its key and the seed only."""
     salt = str(seed).encode()
     digests = b"".join(hashlib.blake2b(key.encode(), key=salt, digest_size=8).digest() for key in keys.tolist())
     return np.frombuffer(digests, dtype="<u8")

@@ -1,4 +1,4 @@
-"""`patient_subsets`: the append-only memory of the split, which may also come from the hospital."""
+"""The assignments of patients to subsets (`patient_subsets`): append-only; a hospital may supply its own table."""
 
 import pandas as pd
 from pandera.errors import SchemaErrors
@@ -9,14 +9,14 @@ COLUMNS = list(contracts.patient_subsets.columns)
 
 
 class PatientSubsetsError(ValueError):
-    """`patient_subsets` is not what it has to be; the message holds no value of the table."""
+    """`patient_subsets` breaks its contract; the message holds no value of the table."""
 
 
 def checked_assignments(table: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the memory with its contract's dtypes, or an empty one where there is none yet.
+    """Return the assignments with the dtypes of the contract; an empty table on the first run.
 
-    A hospital may put its own table in this place, so it may hold anything, raw patient numbers included: unlike
-    Pandera's, the error names columns, checks and counts only.
+    A hospital may supply this table, so that it may hold raw patient numbers: unlike the error of Pandera, the error
+    names columns, checks and counts only.
 
     Args:
         table: `patient_key` (32 hex digits, as in the image manifest), `subset`, `assigned_in` (ordinal of an export),
@@ -31,20 +31,20 @@ def checked_assignments(table: pd.DataFrame | None) -> pd.DataFrame:
         raise PatientSubsetsError(
             f"patient_subsets: found {len(table.columns)} columns, expected {', '.join(COLUMNS)}, in this order. "
             "Missing: " + (", ".join(name for name in COLUMNS if name not in table.columns) or "none") + ". "
-            "Mend the table, or take it away to have the patients assigned anew."
+            "Correct the table, or restore it from a backup."
         )
     checked, problems = _validate(table)
     if problems:
         raise PatientSubsetsError(
             f"patient_subsets: {len(table)} rows, of which some break the contract: {'; '.join(problems)}. Expected "
             "each patient once, keys of the image manifest, ordinals from 1, class names of Table 1 and the subsets "
-            f"{', '.join(contracts.SUBSETS)}. Mend the table, or take it away to have the patients assigned anew."
+            f"{', '.join(contracts.SUBSETS)}. Correct the table, or restore it from a backup."
         )
     return checked
 
 
 def _validate(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return the coerced table and what is wrong with it, without any value."""
+    """Return the coerced table and its problems, without any value."""
     try:
         return contracts.patient_subsets.validate(table.reset_index(drop=True), lazy=True), []
     except SchemaErrors as error:
@@ -54,5 +54,5 @@ def _validate(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _name(check: object) -> str:
-    """A check's name without its arguments: `coerce_dtype('int64')` → `coerce_dtype`."""
+    """Return the name of a check without its arguments: `coerce_dtype('int64')` → `coerce_dtype`."""
     return str(check).split("(", maxsplit=1)[0]

@@ -1,4 +1,4 @@
-"""Table 1: images of each class in each subset, ours beside the paper's."""
+"""Table 1: images of each class in each subset, in this catalogue and in the paper."""
 
 from collections.abc import Mapping
 from importlib import resources
@@ -15,9 +15,9 @@ TOTAL = "Total"
 def published_distribution() -> pd.DataFrame:
     """Return the paper's Table 1: `id, disease, total, train, validation, test`, without its Total row.
 
-    All of it adds up: each row to its total, each column to the printed Total row (15,416 = 12,334 + 1,540 + 1,542),
-    and the shares of section III.D follow. Its caption says "train/test/validation", its columns are taken to come as
-    train, validation, test; the last two differ by one image in two rows only (COVID-19, Pulmonary Edema).
+    Each row adds up to its total, each column to the printed Total row (15,416 = 12,334 + 1,540 + 1,542), and the
+    shares agree with section III.D. The caption says "train/test/validation"; we read the columns as train,
+    validation, test. The last two differ by one image in two rows only (COVID-19, Pulmonary Edema).
     """
     with resources.files("lung_cxr.splitting").joinpath("published_distribution.csv").open() as file:
         return pd.read_csv(file)
@@ -28,11 +28,11 @@ def tabulate_distribution(split: pd.DataFrame, fractions: Mapping[str, float]) -
 
     Args:
         split: `label` and `subset` of each image.
-        fractions: Subset → share aimed at.
+        fractions: Subset → target share.
 
     Returns:
-        A row per class and a last one for the total: `id, disease, total`, images by subset, `deviation_<subset>`
-        (percentage points from the fraction; NaN where a class has no image), and `paper_<column>`.
+        One row per class and a Total row: `id, disease, total`, images by subset, `deviation_<subset>` (percentage
+        points from the fraction; NaN for a class without images), and `paper_<column>`.
     """
     counts = pd.crosstab(split["label"], split["subset"]).reindex(index=DISEASES, columns=SUBSETS, fill_value=0)
     ours = _with_total(counts.rename_axis(index="disease", columns=None).reset_index())

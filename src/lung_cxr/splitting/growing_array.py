@@ -1,4 +1,4 @@
-"""A `.npy` file that grows at its end."""
+"""A `.npy` file to which rows are appended in place."""
 
 import os
 from io import BytesIO
@@ -9,16 +9,16 @@ from numpy.lib import format as npy
 
 
 class GrowingArray:
-    """A file of uint8 (rows, size, size) to which rows are appended, and which a kill never leaves broken.
+    """Append rows to a file of uint8 (rows, size, size); a kill never leaves the file broken.
 
-    Rows are written behind the last one; `commit` then rewrites the header, in one write and with the rows already on
-    disk. Until then readers see the old array. numpy pads every header so that its first axis can grow to 21 digits:
-    the header never changes its length.
+    Rows are written behind the last row; `commit` then rewrites the header in one write, after the rows are on disk.
+    Until then readers see the old array. numpy pads every header so that the first axis can grow to 21 digits: the
+    header keeps its length.
 
     Args:
-        path: The file; made if it does not exist.
+        path: The file; created if missing.
         size: Side of an image, pixels.
-        keep: Rows of the existing file to keep, from the first; at most its `committed_rows`.
+        keep: Number of first rows of the existing file to keep; at most its `committed_rows`.
     """
 
     def __init__(self, path: Path, size: int, keep: int):
@@ -38,7 +38,7 @@ class GrowingArray:
         self.rows += 1
 
     def commit(self) -> None:
-        """Let readers see every row appended so far."""
+        """Make every appended row visible to readers."""
         end = self._file.tell()
         self._to_disk()
         self._file.seek(0)
@@ -47,7 +47,7 @@ class GrowingArray:
         self._file.seek(end)
 
     def close(self) -> None:
-        """Close the file; rows since the last `commit` stay unseen."""
+        """Close the file; rows since the last `commit` stay invisible."""
         self._file.close()
 
     def _to_disk(self) -> None:
@@ -56,25 +56,25 @@ class GrowingArray:
 
 
 def committed_rows(path: Path, size: int) -> int:
-    """Return how many images of this size the file holds; 0 where there is no file, or it is no array of ours."""
+    """Return the number of images of this size in the file; 0 without a file or with another header."""
     if not path.exists():
         return 0
     with path.open("rb") as file:
         start = file.read(len(_header(0, size)))
     rows = _stated_rows(start)
-    in_file = (path.stat().st_size - len(start)) // size**2  # fewer than stated where a copy was cut short
+    in_file = (path.stat().st_size - len(start)) // size**2  # fewer than stated in a truncated copy
     return min(rows, in_file) if start == _header(rows, size) else 0
 
 
 def cut_uncommitted(path: Path, size: int) -> None:
-    """Take away what stands behind the committed rows: images that a killed run wrote and no list names."""
+    """Truncate the file behind its committed rows: images of a killed run that no list names."""
     rows = committed_rows(path, size)
     if rows:
         os.truncate(path, len(_header(rows, size)) + rows * size**2)
 
 
 def _stated_rows(header: bytes) -> int:
-    """Length of the first axis; 0 where this is no header."""
+    """Return the length of the first axis; 0 for an invalid header."""
     buffer = BytesIO(header)
     try:
         npy.read_magic(buffer)
@@ -85,7 +85,7 @@ def _stated_rows(header: bytes) -> int:
 
 
 def _header(rows: int, size: int) -> bytes:
-    """The bytes in front of the first row."""
+    """Return the bytes in front of the first row."""
     buffer = BytesIO()
     description = {"descr": "|u1", "fortran_order": False, "shape": (rows, size, size)}
     npy.write_array_header_1_0(buffer, description)

@@ -1,4 +1,4 @@
-"""No patient and no image in two subsets, near duplicates included: an error, never a warning."""
+"""The leak check: a patient, an image or a near duplicate in two subsets is an error."""
 
 import logging
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from lung_cxr.splitting.stored_images import read_stored
 
 log = logging.getLogger(__name__)
 
-NAMED = 5  # pseudonyms that an error names of each kind of leak
+NAMED = 5  # pseudonyms that an error lists for each kind of leak
 
 
 class LeakError(ValueError):
-    """The split lets a test patient be seen in training; the message holds counts and pseudonyms only."""
+    """The split leaks between subsets; the message holds counts and pseudonyms only."""
 
 
 def check_leaks(
@@ -25,21 +25,21 @@ def check_leaks(
     """Check that the subsets share no patient, no image and no near duplicate.
 
     Two images are near duplicates when their difference hashes are at most `max_bits` apart and the stored images
-    correlate at least `min_correlation` at 128 × 128: ingestion's rule, looked at again where it matters.
+    correlate at least `min_correlation` at 128 × 128: the rule of ingestion, checked again on the split.
 
     Args:
         split: `image_id, patient_key, subset`.
         manifest: The image manifest, for `pixel_sha256`, `difference_hash` and `image_path`.
-        image_folder: What `image_path` is relative to.
-        max_bits: Of 256.
-        min_correlation: Pearson.
+        image_folder: The folder that `image_path` is relative to.
+        max_bits: Largest Hamming distance of two difference hashes, of 256 bits.
+        min_correlation: Smallest Pearson correlation.
 
     Returns:
-        What was checked: counts of images, patients and candidate pairs, and the highest correlation among those (None
-        where there was no candidate).
+        Counts of images, patients and candidate pairs, and the highest correlation of a candidate pair (None without
+        candidates).
 
     Raises:
-        LeakError: With all that was found.
+        LeakError: The split leaks; the message lists all leaks.
     """
     columns = ["image_id", "pixel_sha256", "difference_hash", "image_path"]
     images = split.merge(manifest[columns], on="image_id", how="left", validate="one_to_one")
@@ -54,9 +54,9 @@ def check_leaks(
     ]
     if leaks:
         raise LeakError(
-            f"The split leaks: found {'; '.join(leaks)}; expected none in two subsets. Nothing was built from it. If "
+            f"The split leaks between subsets: found {'; '.join(leaks)}; expected none. No pixel array was built. If "
             "the hospital supplied patient_subsets, give these patients one subset there; otherwise run ingestion "
-            "again, which rejects the later copy."
+            "again: it rejects the later copy."
         )
     log.info("leak check: %s images, %s candidate pairs, no leak", f"{len(images):,}", f"{len(pairs):,}")
     return {
@@ -70,34 +70,34 @@ def check_leaks(
 
 
 def _in_several_subsets(images: pd.DataFrame, column: str) -> list[str]:
-    """Values of a column that occur in more than one subset."""
+    """Return the values of a column that occur in more than one subset."""
     once = images[[column, "subset"]].drop_duplicates()
     return once.loc[once[column].duplicated(), column].unique().tolist()
 
 
 def _first_ids(images: pd.DataFrame, hashes: list[str]) -> list[str]:
-    """The first image_id with each pixel hash."""
+    """Return the first image_id with each pixel hash."""
     return images[images["pixel_sha256"].isin(hashes)].drop_duplicates("pixel_sha256")["image_id"].tolist()
 
 
 def _pairs_across_subsets(images: pd.DataFrame, max_bits: int) -> np.ndarray:
-    """Positions of close hashes in different subsets, (n, 2)."""
+    """Return the positions of close hashes in different subsets, (n, 2)."""
     pairs = near_duplicate_pairs(images["difference_hash"], max_bits)
     subset = images["subset"].to_numpy()
     return pairs[subset[pairs[:, 0]] != subset[pairs[:, 1]]]
 
 
 def _correlations(image_paths: pd.Series, pairs: np.ndarray, image_folder: Path) -> np.ndarray:
-    """Pearson correlation of the images of each pair, (n,); each image is read once."""
+    """Return the Pearson correlation of the images of each pair, (n,); each image is read once."""
     paths = image_paths.to_numpy()
     size = COMPARISON_SIDE
     small = {row: read_stored(image_folder / paths[row], [size])[size] for row in np.unique(pairs).tolist()}
     return np.array([correlation(small[one], small[other]) for one, other in pairs.tolist()])
 
 
-def _leak(what: str, found: Iterable[str]) -> list[str]:
-    """Say how many of a kind there are and name the first; nothing where there is none."""
+def _leak(kind: str, found: Iterable[str]) -> list[str]:
+    """Return the count and the first pseudonyms of a kind of leak; an empty list without leaks."""
     names = list(found)
     if not names:
         return []
-    return [f"{len(names)} {what} in two subsets ({', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''})"]
+    return [f"{len(names)} {kind} in two subsets ({', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''})"]

@@ -1,4 +1,4 @@
-"""One pixel array and the list of what its rows hold."""
+"""One pixel array and the list of the images in its rows."""
 
 import os
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ import pandas as pd
 from lung_cxr.splitting.growing_array import GrowingArray, committed_rows
 from lung_cxr.splitting.stored_images import RESIZE_METHOD
 
-IDENTITY = ["image_id", "pixel_sha256", "method"]  # the same three, the same pixels
+ROW_COLUMNS = ["image_id", "pixel_sha256", "method"]  # equal values: equal pixels
 
 
 class PixelRows:
-    """`pixels_<size>.npy` and beside it `pixels_<size>.rows.parquet`, on their way to what the split wants.
+    """Update `pixels_<size>.npy` and its list `pixels_<size>.rows.parquet` to the rows of the split.
 
-    The list is written before the rows it names become visible, so a row of the array is always named, whatever was
-    killed when; a name without a row does no harm. When the wanted rows begin with the known ones the file grows in
-    place; otherwise a new file is laid out, known rows copied, and takes the old one's place at the end.
+    The list is written before its rows become visible, so that every visible row is named after any kill. If the
+    wanted rows begin with the known rows, the file grows in place. Otherwise a new file with the known rows is written
+    and replaces the old file at the end.
 
     Args:
-        folder: Where both files lie.
-        size: Side, pixels.
-        images: `image_id, pixel_sha256` of the rows wanted, in order.
+        folder: Folder of both files.
+        size: Side of an image, in pixels.
+        images: `image_id, pixel_sha256` of the wanted rows, in order.
     """
 
     def __init__(self, folder: Path, size: int, images: pd.DataFrame):
@@ -43,10 +43,10 @@ class PixelRows:
         self._growing: GrowingArray | None = None
 
     def _known(self) -> pd.DataFrame:
-        """What the committed rows hold, in order."""
+        """Return the content of the committed rows, in order."""
         rows = committed_rows(self.path, self.size)
         if not rows or not self._list.exists():
-            return pd.DataFrame(columns=IDENTITY, dtype="str")
+            return pd.DataFrame(columns=ROW_COLUMNS, dtype="str")
         return pd.read_parquet(self._list).iloc[:rows]
 
     @property
@@ -54,7 +54,7 @@ class PixelRows:
         return self.path if self._in_place else self.path.with_suffix(".npy.new")
 
     def write(self, row: int, decoded: Mapping[int, np.ndarray]) -> None:
-        """Append a row unless it is there: from the old array, or else decoded (size → (size, size) uint8)."""
+        """Append a missing row from the old array, or else from `decoded` (size → (size, size) uint8)."""
         if row < self.rows:
             return
         if self._growing is None:
@@ -64,13 +64,13 @@ class PixelRows:
         self.rows += 1
 
     def commit(self) -> None:
-        """Make the rows so far last, if the file grows in place."""
+        """Make the rows so far permanent if the file grows in place."""
         if self._in_place and self._growing is not None:
             self._write_list()
             self._growing.commit()
 
     def finish(self) -> None:
-        """Make the array the one that readers find."""
+        """Make the complete array visible to readers."""
         self.commit()
         if self._growing is not None and not self._in_place:
             self._growing.commit()

@@ -1,4 +1,4 @@
-"""The pixel arrays that training reads: `pixels_<size>.npy`, one row per image, in the order of the split."""
+"""Pixel arrays for training: `pixels_<size>.npy`, one row per image, in the order of the split."""
 
 import hashlib
 import logging
@@ -17,7 +17,7 @@ from lung_cxr.splitting.stored_images import RESIZE_METHOD, read_stored
 
 log = logging.getLogger(__name__)
 
-COMMIT_EVERY = 1_000  # images: what a kill may cost, about ten seconds of decoding
+COMMIT_EVERY = 1_000  # images: a kill costs at most about ten seconds of decoding
 
 
 def grow_pixel_arrays(
@@ -29,24 +29,24 @@ def grow_pixel_arrays(
     sizes: Iterable[int],
     workers: int,
 ) -> dict[str, dict[str, Any]]:
-    """Bring the pixel array of every size in line with the split; an image is decoded once, for all sizes.
+    """Update the pixel array of every size to the split; each new image is decoded once for all sizes.
 
-    Images added to the split are appended to the files. Where rows went away or changed, the array is laid out anew
-    from the old one, and only what is new is decoded. A killed run leaves arrays that the next one goes on from.
+    Images added to the split are appended to the files. If rows were removed or changed, the array is rebuilt from the
+    old array and only new images are decoded. The next run continues the arrays of a killed run.
 
     Args:
-        split: Its rows give the order.
+        split: The split; its rows give the order of the arrays.
         manifest: The image manifest, for `pixel_sha256` and `image_path`.
-        image_folder: What `image_path` is relative to.
-        pixel_folder: Where the arrays lie.
-        sizes: Sides, pixels; any order, repeated or not.
+        image_folder: The folder that `image_path` is relative to.
+        pixel_folder: Folder of the arrays.
+        sizes: Sides in pixels; any order, repeated or not.
         workers: Threads that decode; -1: all cores.
 
     Returns:
-        Size (as text) → `rows`, `sha256` (see `pixels_sha256`), `split_sha256` (the split it is in line with), `file`.
+        Size (as text) → `rows`, `sha256` (see `pixels_sha256`), `split_sha256` (of the split in the array), `file`.
 
     Raises:
-        StoredImageError: An image of the manifest is missing or spoilt.
+        StoredImageError: An image of the manifest is missing or damaged.
     """
     images = manifest.set_index("image_id").loc[split["image_id"], ["pixel_sha256", "image_path"]].reset_index()
     arrays = [PixelRows(pixel_folder, size, images) for size in sorted(set(sizes))]
@@ -73,13 +73,15 @@ def open_pixels(pixel_folder: Path, size: int) -> np.memmap:
     """
     path = pixel_folder / f"pixels_{size}.npy"
     if not path.exists():
-        there = ", ".join(sorted(found.name for found in pixel_folder.glob("pixels_*.npy"))) or "none"
-        raise FileNotFoundError(f"No {path.name}; found {there}. Run `kedro run --pipelines splitting` to build it.")
+        found_arrays = ", ".join(sorted(found.name for found in pixel_folder.glob("pixels_*.npy"))) or "none"
+        raise FileNotFoundError(
+            f"No {path.name}; found {found_arrays}. Run `kedro run --pipelines splitting` to build it."
+        )
     return np.load(path, mmap_mode="r")
 
 
 def pixels_sha256(images: pd.DataFrame, size: int) -> str:
-    """Return the hash of what an array holds, 64 hex digits: ids and pixel hashes in order, size and way to resize."""
+    """Return the hash of the content of an array, 64 hex digits: ids and pixel hashes in order, size, resize method."""
     digest = hashlib.sha256(f"{RESIZE_METHOD}\n{size}\n".encode())
     rows = images["image_id"] + " " + images["pixel_sha256"]
     digest.update("\n".join(rows.tolist()).encode())
@@ -87,7 +89,7 @@ def pixels_sha256(images: pd.DataFrame, size: int) -> str:
 
 
 def _fill(arrays: list[PixelRows], image_paths: pd.Series, image_folder: Path, workers: int) -> None:
-    """Write the missing rows of every array, going through the split once."""
+    """Write the missing rows of every array in one pass through the split."""
     if not arrays:
         return
     new = np.logical_or.reduce([array.new for array in arrays])
@@ -106,6 +108,6 @@ def _fill(arrays: list[PixelRows], image_paths: pd.Series, image_folder: Path, w
 
 
 def _decode(paths: list[Path], sizes: list[int], workers: int) -> Iterator[dict[int, np.ndarray]]:
-    """Read images in order; Pillow releases the interpreter while it decodes, so threads suffice."""
+    """Yield decoded images in order. Pillow releases the GIL while it decodes, so threads suffice."""
     pool = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")
     return iter(pool(joblib.delayed(read_stored)(path, sizes) for path in paths))

@@ -1,4 +1,4 @@
-"""From patients to images: the split itself, and the hash by which runs name it."""
+"""The split of images by the subset of their patient, and the hash that identifies a split in a run."""
 
 import hashlib
 
@@ -10,10 +10,10 @@ COLUMNS = list(contracts.split.columns)
 
 
 def split_images(manifest: pd.DataFrame, patient_subsets: pd.DataFrame) -> pd.DataFrame:
-    """Give every accepted image its patient's subset.
+    """Give each accepted image the subset of its patient.
 
-    Rows stand in the order in which images entered the catalogue (export, then image_id), so that a refresh appends
-    rows and never inserts any, also when patients come back: the pixel arrays then grow at their end.
+    Rows keep the order in which images entered the catalogue (export, then image_id), so that a refresh appends rows
+    and never inserts any, also for known patients: the pixel arrays then grow at their end.
 
     Raises:
         ValueError: No image was accepted, or a patient has no subset.
@@ -22,13 +22,13 @@ def split_images(manifest: pd.DataFrame, patient_subsets: pd.DataFrame) -> pd.Da
     accepted = manifest.loc[manifest["qc_status"] == "accepted", columns].sort_values(["export", "image_id"])
     if accepted.empty:
         raise ValueError(
-            f"The image manifest holds {len(manifest)} images and none was accepted: there is nothing to split. "
-            "Look for the reasons in rejected_images.parquet, then run ingestion again."
+            f"The image manifest holds {len(manifest)} images, none of them accepted; expected at least one. See the "
+            "reasons in rejected_images.parquet, then run ingestion again."
         )
     subset = accepted["patient_key"].map(patient_subsets.set_index("patient_key")["subset"])
     if subset.isna().any():
-        lost = accepted.loc[subset.isna(), "patient_key"].nunique()
-        raise ValueError(f"{lost} patients of the manifest are not in patient_subsets: assign the patients first.")
+        missing = accepted.loc[subset.isna(), "patient_key"].nunique()
+        raise ValueError(f"{missing} patients of the manifest are not in patient_subsets: assign the patients first.")
     return contracts.split.validate(accepted.assign(subset=subset)[COLUMNS].reset_index(drop=True))
 
 
@@ -43,13 +43,13 @@ def split_sha256(split: pd.DataFrame) -> str:
 
 
 def holds_synthetic(split: pd.DataFrame, manifest: pd.DataFrame, known_exports: pd.DataFrame) -> bool:
-    """Whether any image of the split came with an export that a program made up.
+    """Return True if any image of the split comes from a synthetic export.
 
     Args:
         split: `contracts.split`.
         manifest: `contracts.image_manifest`.
         known_exports: `contracts.known_exports`.
     """
-    made_up = known_exports.loc[known_exports["synthetic"], "export"]
+    synthetic = known_exports.loc[known_exports["synthetic"], "export"]
     exports = manifest.set_index("image_id").loc[split["image_id"], "export"]
-    return bool(exports.isin(made_up).any())
+    return bool(exports.isin(synthetic).any())

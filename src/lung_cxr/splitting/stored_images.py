@@ -1,4 +1,4 @@
-"""Reading the 1024 × 1024 images of the catalogue, at the sizes that are needed."""
+"""Read the 1024 × 1024 images of the catalogue at the required sizes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 from PIL import Image
 
 RESIZE_METHOD = "pillow: box to shrink, bicubic to enlarge"
-"""Part of every pixel array's hash: name it anew when the pixels change."""
+"""Part of the hash of every pixel array: change the text with the resize method."""
 
 
 class StoredImageError(ValueError):
-    """An image that the manifest promises is missing or spoilt; the message names it by its pseudonym."""
+    """An image of the manifest is missing or damaged; the message names it by its pseudonym."""
 
 
 def read_stored(path: Path, sizes: Iterable[int]) -> dict[int, np.ndarray]:
@@ -38,6 +38,6 @@ def _resize(image: Image.Image, size: int) -> Image.Image:
 
 def _message(path: Path, found: str) -> str:
     return (
-        f"Image {path.stem} of the catalogue {found}; expected a square 8-bit grey PNG. Delete {path.name} if it is "
-        "there, and run ingestion again: it writes what is missing."
+        f"Image {path.stem} of the catalogue {found}; expected a square 8-bit grey PNG. Delete {path.name} if it "
+        "exists and run ingestion again: it writes missing images."
     )

@@ -1,4 +1,4 @@
-"""Splitting: the image catalogue to a leak-checked split, pixel arrays and Table 1."""
+"""Splitting: image manifest → leak-checked split, pixel arrays and Table 1."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -12,7 +12,7 @@ from lung_cxr.pipelines.splitting.nodes import (
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline; whatever uses the split comes after the leak check."""
+    """Return the pipeline; every node that uses the split runs after the leak check."""
     return Pipeline(
         [
             Node(
@@ -30,22 +30,22 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 grow_pixel_arrays,
-                [
-                    "split",
-                    "image_manifest",
-                    "leak_check",
-                    "known_exports",
-                    "image_folder",
-                    "pixel_folder",
-                    "params:backbones",
-                    "params:splitting",
-                ],
+                {
+                    "split": "split",
+                    "image_manifest": "image_manifest",
+                    "known_exports": "known_exports",
+                    "image_folder": "image_folder",
+                    "pixel_folder": "pixel_folder",
+                    "backbones": "params:backbones",
+                    "splitting": "params:splitting",
+                    "_leak_check": "leak_check",
+                },
                 "pixel_arrays",
                 name="grow_pixel_arrays",
             ),
             Node(
                 tabulate_distribution,
-                ["split", "leak_check", "params:splitting"],
+                ["split", "params:splitting", "leak_check"],
                 "table1_distribution",
                 name="tabulate_distribution",
             ),
