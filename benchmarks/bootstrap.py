@@ -21,7 +21,7 @@ from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions
 
 IMAGES, PATIENTS, BACKBONES = 1542, 1400, 7  # Table 1: test images; ours; section IV.E
-SETTINGS = {"draws": 10_000, "confidence": 0.95, "seed": 2024}
+SETTINGS = {"n_resamples": 10_000, "confidence": 0.95, "seed": 2024}
 SHARES = (0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03)  # a long tail as in Table 1
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     measured = {
         "runs": len(runs),
         "images": IMAGES,
-        "draws": SETTINGS["draws"],
+        "n_resamples": SETTINGS["n_resamples"],
         "evaluate_s": evaluated - started,
         "compare_s": compared - evaluated,
         "total_s": compared - started,

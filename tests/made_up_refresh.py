@@ -41,7 +41,7 @@ FLAGGED = ("inverted", "redacted;enlarged")
 def report_settings(**changed: Any) -> IngestionReportParameters:
     """Return conf/base's settings with few draws."""
     values = dict(SETTINGS["ingestion_report"], **changed)
-    values["drift"] = dict(values["drift"], draws=1000)
+    values["drift"] = dict(values["drift"], n_resamples=1000)
     return IngestionReportParameters.model_validate(values)
 
 

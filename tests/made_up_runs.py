@@ -28,11 +28,11 @@ AUGMENTATION = {
 }
 SETTINGS = ReportingParameters(
     title="Test",
-    bootstrap_draws=200,
+    n_resamples=200,
     confidence=0.95,
     seed=0,
     age_bands=[40, 60],
-    exam_parts=3,
+    exam_periods=3,
     conformal_coverage=0.9,
     target_accuracy=0.95,
     external=None,

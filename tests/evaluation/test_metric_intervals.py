@@ -7,28 +7,30 @@ import pytest
 from sklearn import metrics as reference
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
-from lung_cxr.evaluation.intervals import mean_over_drawn_seeds, patient_intervals
+from lung_cxr.evaluation.intervals import mean_over_resampled_seeds, patient_intervals
 from lung_cxr.evaluation.metric_intervals import ENDS, metric_intervals, resampled_metrics
 from lung_cxr.evaluation.metrics import METRICS, classification_metrics, label_indices
 from lung_cxr.evaluation.predictions import evaluate_predictions, evaluate_seeds, frame_counts, probabilities
 
-SETTINGS = {"draws": 300, "confidence": 0.95, "seed": 3}
+SETTINGS = {"n_resamples": 300, "confidence": 0.95, "seed": 3}
 
 
-def drawn(predictions, draws, seed):
+def drawn(predictions, n_resamples, seed):
     patients = predictions["patient_key"].to_numpy(dtype=str)
     keys, position = np.unique(patients, return_inverse=True)
     truth = label_indices(predictions["label"].tolist())
-    chosen = np.random.default_rng(seed).integers(len(keys), size=(draws, len(keys)))  # as `patient_weights` draws
+    chosen = np.random.default_rng(seed).integers(
+        len(keys), size=(n_resamples, len(keys))
+    )  # as `patient_weights` draws
     rows = [np.flatnonzero(patients == key) for key in keys]
-    return resampled_metrics(position, truth, probabilities(predictions), draws, seed), chosen, rows
+    return resampled_metrics(position, truth, probabilities(predictions), n_resamples, seed), chosen, rows
 
 
 @pytest.mark.parametrize("digits", [17, 1])  # of the probabilities: with one, most scores are tied
 def test_each_draw_is_what_the_metrics_of_the_drawn_rows_are(predictions, digits):
     rounded = predictions.copy()
     rounded[list(PROBABILITY_COLUMNS)] = probabilities(predictions).round(digits)
-    ours, chosen, rows = drawn(rounded, draws=4, seed=7)
+    ours, chosen, rows = drawn(rounded, n_resamples=4, seed=7)
     for number, patients in enumerate(chosen):
         part = rounded.iloc[np.concatenate([rows[patient] for patient in patients])]
         truth, shares = label_indices(part["label"].tolist()), probabilities(part)
@@ -73,10 +75,10 @@ def test_the_interval_over_several_seeds_reaches_to_each_of_them(make_prediction
 
 def test_seeds_are_drawn_with_replacement_and_of_one_seed_there_is_nothing_to_draw():
     zeros, ones = np.zeros(20_000), np.ones(20_000)
-    values, counts = np.unique(mean_over_drawn_seeds([zeros, ones], seed=0), return_counts=True)
+    values, counts = np.unique(mean_over_resampled_seeds([zeros, ones], seed=0), return_counts=True)
     assert values.tolist() == [0, 0.5, 1]
     assert counts / 20_000 == pytest.approx([0.25, 0.5, 0.25], abs=0.01)
-    assert (mean_over_drawn_seeds([ones], seed=0) == ones).all()
+    assert (mean_over_resampled_seeds([ones], seed=0) == ones).all()
 
 
 def test_one_patient_has_no_interval_and_says_why(make_predictions):
@@ -90,5 +92,5 @@ def test_one_patient_has_no_interval_and_says_why(make_predictions):
 def test_ten_thousand_draws_of_every_metric_on_the_papers_test_set_take_seconds(make_predictions):
     frame = make_predictions(images=1542, patients=1400, seed=0)
     started = time.process_time()  # of the processor: others may use this machine too
-    evaluate_predictions(frame, draws=10_000, confidence=0.95, seed=0)
+    evaluate_predictions(frame, n_resamples=10_000, confidence=0.95, seed=0)
     assert time.process_time() - started < 2 * 60 / 14  # fourteen runs within a minute on two cores

@@ -27,7 +27,7 @@ def test_each_draw_is_what_resampling_the_patients_rows_gives(predictions):
     keys = np.unique(predictions["patient_key"])
     rows = [np.flatnonzero(predictions["patient_key"] == key) for key in keys]
     drawn = np.random.default_rng(7).integers(len(keys), size=(5, len(keys)))  # as `resampled_matrices` draws
-    ours = resampled_metrics(frame_counts(predictions), draws=5, seed=7)
+    ours = resampled_metrics(frame_counts(predictions), n_resamples=5, seed=7)
     for number, patients in enumerate(drawn):
         chosen = np.concatenate([rows[patient] for patient in patients])
         t, p = truth[chosen], predicted[chosen]
@@ -39,14 +39,14 @@ def test_draws_keep_patients_whole():
     """A patient with ten wrong images and nine with one right image: accuracy moves in steps of the patient."""
     patients = ["a"] * 10 + list("bcdefghij")
     counts = counts_per_patient(patients, np.zeros(19, dtype=int), np.array([1] * 10 + [0] * 9))
-    matrices = resampled_matrices(counts, draws=200, seed=0)
+    matrices = resampled_matrices(counts, n_resamples=200, seed=0)
     assert set(np.unique(matrices[:, 0, 1]) % 10) == {0}
 
 
 def test_interval_of_one_image_per_patient_is_the_binomial_one():
     """With n patients of one image each, the bootstrap of accuracy is binomial: SD sqrt(p (1 − p) / n)."""
     counts = counts_per_patient([str(n) for n in range(400)], np.zeros(400, dtype=int), np.arange(400) % 4)
-    values = resampled_metrics(counts, draws=20_000, seed=1)["accuracy"]
+    values = resampled_metrics(counts, n_resamples=20_000, seed=1)["accuracy"]
     assert values.mean() == pytest.approx(0.25, abs=0.001)
     assert values.std() == pytest.approx(np.sqrt(0.25 * 0.75 / 400), rel=0.03)
 
@@ -56,15 +56,18 @@ def test_percentile_interval():
 
 
 def test_same_seed_same_interval_and_the_order_of_rows_does_not_matter(predictions):
-    first = evaluate_predictions(predictions, draws=500, confidence=0.95, seed=3)
+    first = evaluate_predictions(predictions, n_resamples=500, confidence=0.95, seed=3)
     shuffled = predictions.sample(frac=1, random_state=5)
-    assert evaluate_predictions(shuffled, draws=500, confidence=0.95, seed=3)["macro_f1_low"] == first["macro_f1_low"]
+    assert (
+        evaluate_predictions(shuffled, n_resamples=500, confidence=0.95, seed=3)["macro_f1_low"]
+        == first["macro_f1_low"]
+    )
     assert first["accuracy_low"] < first["accuracy"] < first["accuracy_high"]
 
 
 def test_one_patient_has_no_interval_and_says_why(make_predictions):
     frame = make_predictions(images=5, patients=1, seed=0)
-    numbers = evaluate_predictions(frame, draws=100, confidence=0.95, seed=0)
+    numbers = evaluate_predictions(frame, n_resamples=100, confidence=0.95, seed=0)
     assert np.isnan(numbers["accuracy_low"])
     assert "at least two" in numbers["accuracy_low_reason"]
 
@@ -72,5 +75,5 @@ def test_one_patient_has_no_interval_and_says_why(make_predictions):
 def test_ten_thousand_draws_of_the_papers_test_set_take_seconds(make_predictions):
     counts = frame_counts(make_predictions(images=1542, patients=1400, seed=0))
     started = time.perf_counter()
-    patient_intervals([counts], draws=10_000, confidence=0.95, seed=0)
+    patient_intervals([counts], n_resamples=10_000, confidence=0.95, seed=0)
     assert time.perf_counter() - started < 60 / 14  # fourteen runs within a minute

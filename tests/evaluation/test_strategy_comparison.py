@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from lung_cxr.evaluation.paired_tests import BOOTSTRAP_NUMBERS, TEST_NUMBERS, holm, mcnemar_exact, paired_test
 from lung_cxr.evaluation.predictions import COMPARISON_NUMBERS, compare_predictions
 
-SETTINGS = {"draws": 1000, "confidence": 0.95, "seed": 0}
+SETTINGS = {"n_resamples": 1000, "confidence": 0.95, "seed": 0}
 
 
 def test_paired_test_agrees_with_scipy():

@@ -45,7 +45,7 @@ def run_refresh(folder: Path, workers: int) -> None:
     os.dup2(log, 2)
     refresh.JOURNAL_SECONDS = 0.05  # a hospital's refresh takes hours, this one two seconds
     bootstrap_project(folder)
-    settings = {"ingestion": {"workers": workers}, "ingestion_report": {"drift": {"draws": 100}}}
+    settings = {"ingestion": {"workers": workers}, "ingestion_report": {"drift": {"n_resamples": 100}}}
     with KedroSession.create(folder, env="test", runtime_params=settings) as session:
         session.run(pipeline_names=["ingestion", "splitting"])
 

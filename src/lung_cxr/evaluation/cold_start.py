@@ -1,6 +1,6 @@
-"""Run by `timing.py` in a fresh process: load one model, predict one image again and again, print durations as JSON.
+"""Script of `timing.py`, run in a new process: load one model, predict one image repeatedly, print durations as JSON.
 
-Standard library only before the clock starts, so that what is measured is Keras and the model.
+It imports only the standard library before the clock starts, so the durations are those of Keras and the model.
 """
 
 import json
@@ -13,7 +13,7 @@ if __name__ == "__main__":
     import keras
 
     imported = time.perf_counter()
-    model = keras.saving.load_model(model_path, compile=False, safe_mode=True)  # runs no code of the file's
+    model = keras.saving.load_model(model_path, compile=False, safe_mode=True)  # executes no code from the file
     loaded = time.perf_counter()
     image = keras.ops.zeros((1, *model.inputs[0].shape[1:]), dtype=model.inputs[0].dtype)
     model.predict(keras.ops.convert_to_numpy(image), verbose=0)

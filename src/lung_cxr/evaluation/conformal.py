@@ -1,9 +1,9 @@
-"""Split-conformal prediction sets: all classes that a run cannot rule out (Vovk; Sadinle et al. 2019, LAC).
+"""Split-conformal prediction sets (Vovk; Sadinle et al. 2019, LAC): all classes that a run cannot rule out.
 
-A threshold on the probability is set on validation so that the true class passes it for the wanted share of images.
-On new images of the same kind the set then holds the true class at least that often, on average over all classes, not
-within each: rare classes may be covered less, which is why coverage is given by class. The promise is for exchangeable
-images; several of one patient are not quite, so with few patients it is approximate.
+The validation images set a threshold on the probability, such that the true class passes it for the desired share of
+images. On exchangeable new images the set then contains the true class at least that often. This guarantee is marginal:
+it holds over all classes together, and a rare class may be covered less. Coverage is therefore reported by class too.
+Several images of one patient are not fully exchangeable, so with few patients the guarantee is approximate.
 """
 
 import math
@@ -20,15 +20,15 @@ ROUNDING = 1e-12  # of (n + 1) · coverage
 
 
 def probability_threshold(truth: np.ndarray, probabilities: np.ndarray, coverage: float) -> float:
-    """Return the least probability with which a class is in a set.
+    """Return the lowest probability with which a class belongs to a prediction set.
 
-    The true class's probabilities in falling order: the ⌈(n + 1) · coverage⌉-th. With too few images for that, 0:
-    every class is in every set.
+    It is the ⌈(n + 1) · coverage⌉-th of the true classes' probabilities in falling order. With too few images it is 0:
+    every class belongs to every set.
 
     Args:
         truth: (n,) int class indices of validation images.
         probabilities: (n, 7) float.
-        coverage: Wanted share of images whose set holds the true class, e.g. 0.9.
+        coverage: Desired share of images whose set contains the true class, e.g. 0.9.
     """
     of_truth = np.sort(probabilities[np.arange(truth.size), truth])[::-1]
     place = math.ceil((truth.size + 1) * coverage - ROUNDING)
@@ -36,16 +36,16 @@ def probability_threshold(truth: np.ndarray, probabilities: np.ndarray, coverage
 
 
 def describe_sets(
-    truth: np.ndarray, probabilities: np.ndarray, threshold: float, patients: np.ndarray, **draws: Any
+    truth: np.ndarray, probabilities: np.ndarray, threshold: float, patients: np.ndarray, **bootstrap: Any
 ) -> Numbers:
-    """Return how often the sets hold the truth, and how large they are.
+    """Return coverage and size of the prediction sets.
 
     Args:
         truth: (n,) int class indices of test images.
         probabilities: (n, 7) float.
         threshold: What `probability_threshold` returned.
         patients: (n,) patient keys.
-        draws: `draws`, `confidence` and `seed` of the bootstrap over patients.
+        bootstrap: `n_resamples`, `confidence` and `seed` of the bootstrap over patients.
 
     Returns:
         `coverage`, `set_size` (mean number of classes) and `empty` (share of images without any), and by true class
@@ -65,4 +65,4 @@ def describe_sets(
         else:
             names = [f"{name}{end}" for name in of_class for end in ("", "_low", "_high")]
             absent |= all_undefined(names, f"no {DISEASES[index]} among the labels")
-    return {"threshold": threshold, **ratio_intervals(patients, ratios, **draws), **absent}
+    return {"threshold": threshold, **ratio_intervals(patients, ratios, **bootstrap), **absent}

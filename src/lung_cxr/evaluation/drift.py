@@ -1,15 +1,15 @@
-"""Does an export hold other images than the catalogue so far? Distances between distributions, judged over patients.
+"""Drift: distances between the distributions of an export and of the catalogue so far, tested over patients.
 
-Two distances, both shares between 0 (alike) and 1 (nothing in common), neither of which grows or shrinks with the
-number of images, as chi-square, Cramér's V and the population stability index do when a catalogue grows:
+Both distances lie between 0 (equal distributions) and 1 (disjoint distributions). Neither depends on the number of
+images, in contrast to chi-square, Cramér's V and the population stability index:
 
 - categories: total variation, half the sum of |p − q|: the share of images that would have to change category;
-- numbers: Kolmogorov and Smirnov's D, the largest difference of the cumulative shares.
+- numbers: the Kolmogorov–Smirnov statistic D, the largest difference of the cumulative shares.
 
-Few patients are far apart by chance alone, and images of one patient resemble one another. So each distance stands
-beside what chance gives: the patients are dealt to the two sides anew many times, each with all of its images, and p
-is the share of deals that come out at least as far apart (a permutation test; Phipson and Smyth 2010 for its + 1).
-A patient who is on both sides is dealt once for each. What is unknown (NaN) is left out.
+With few patients a large distance can occur by chance, and images of one patient resemble each other. Each distance
+therefore has a permutation test over patients: patients are reassigned to the two sides at random, each with all of its
+images, and p is the share of reassignments with at least this distance (with the + 1 of Phipson and Smyth 2010).
+A patient on both sides is reassigned once for each side. Unknown values (NaN) are left out.
 """
 
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 from lung_cxr.parameters import DriftParameters
 
 PATIENT = "patient_key"
-CUT_POINTS = 100  # of a number: D is looked for at these quantiles of both sides together
-CHANCE = 0.95  # quantile of the deals that `by_chance` gives
-SELECTIONS_AT_ONCE = 4_000_000  # patients of all deals held in memory, 16 MB
+CUT_POINTS = 100  # D is evaluated at these quantiles of both sides together
+CHANCE = 0.95  # quantile of the random reassignments that `by_chance` reports
+SELECTIONS_AT_ONCE = 4_000_000  # patients × reassignments held in memory, 16 MB
 TESTED = ("distance", "by_chance", "p")
-ROUNDING = 1e-6  # of sums in float32
+ROUNDING = 1e-6  # rounding error of float32 sums
 
 Counts = npt.NDArray[np.float32]
 
@@ -37,16 +37,16 @@ def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParame
     """Compare every variable of two sets of images.
 
     Args:
-        before: An image per row: `patient_key` and the variables; numbers are compared as numbers, all else as
-            categories.
-        now: The same columns.
-        settings: Draws, limits and how many patients are too few.
+        before: Images of the catalogue so far, one row each: `patient_key` and the variables. Numeric columns are
+            compared as numbers, all others as categories.
+        now: Images of the new export, with the same columns.
+        settings: Number of resamples, thresholds and the smallest number of patients.
 
     Returns:
         For each variable `variable, kind` (`category` or `number`), `before, now` (see `describe`), `distance`,
-        `by_chance` (95 % of deals stay below it), `p`, `holm_p` (adjusted over all variables) and `drifted`: whether
-        the distance is above `min_distance` and `holm_p` below `significance`. With too few patients the numbers are
-        NaN with `<name>_reason`, and `drifted` is None.
+        `by_chance` (95 % of random reassignments stay below it), `p`, `holm_p` (adjusted over all variables) and
+        `drifted`: whether the distance is above `min_distance` and `holm_p` below `significance`. With too few patients
+        the numbers are NaN with `<name>_reason`, and `drifted` is None.
     """
     sides = [_at_most(side, settings) for side in (before, now)]
     variables = [name for name in now.columns if name != PATIENT]
@@ -55,15 +55,15 @@ def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParame
     adjusted = holm([test["p"] for test in tests])
     return [
         {"variable": name, "kind": _kind(now[name]), "before": describe(before[name]), "now": describe(now[name])}
-        | _verdict(test, p, settings)
+        | _with_decision(test, p, settings)
         for name, test, p in zip(variables, tests, adjusted, strict=True)
     ]
 
 
 def describe(values: "pd.Series[Any]") -> dict[str, Any]:
-    """Return the share of each category, or quartiles (`low, median, high`), of what is known; `known` counts it.
+    """Return `known`, the number of known values, and their `shares` by category or quartiles `low, median, high`.
 
-    Where nothing is, the quartiles are None.
+    Without a known value the quartiles are None.
     """
     known = values.dropna()
     if _kind(values) == "category":
@@ -91,18 +91,18 @@ def _kind(values: "pd.Series[Any]") -> str:
 
 
 def _at_most(side: pd.DataFrame, settings: DriftParameters) -> pd.DataFrame:
-    """Return the images of a random `max_patients` patients, where there are more."""
+    """Return the images of a random sample of `max_patients` patients, or all images of fewer patients."""
     patients = side[PATIENT].unique()
     if len(patients) <= settings.max_patients:
         return side
-    drawn = np.random.default_rng(settings.seed).choice(np.sort(patients), settings.max_patients, replace=False)
-    return side[side[PATIENT].isin(drawn)]
+    sample = np.random.default_rng(settings.seed).choice(np.sort(patients), settings.max_patients, replace=False)
+    return side[side[PATIENT].isin(sample)]
 
 
 def _test(
     before: pd.DataFrame, now: pd.DataFrame, name: str, settings: DriftParameters, rng: np.random.Generator
 ) -> Numbers:
-    """Return distance, what chance gives and p of one variable."""
+    """Return distance, its 95 % quantile under chance, and p of one variable."""
     before, now = (side[[PATIENT, name]].dropna() for side in (before, now))
     for side, words in ((before, "the catalogue so far"), (now, "the new export")):
         patients = side[PATIENT].nunique()
@@ -112,18 +112,18 @@ def _test(
     distance = DISTANCES[_kind(now[name])]
     counts, earlier = _count_by_patient(before, now, name)
     observed = float(distance(counts[:earlier].sum(axis=0), counts[earlier:].sum(axis=0)))
-    dealt = _deal(counts, len(counts) - earlier, settings.draws, rng)
-    by_chance = distance(counts.sum(axis=0) - dealt, dealt)
+    reassigned = _reassign(counts, len(counts) - earlier, settings.n_resamples, rng)
+    by_chance = distance(counts.sum(axis=0) - reassigned, reassigned)
     as_far = int((by_chance >= observed - ROUNDING).sum())
     return {
         "distance": observed,
         "by_chance": float(np.quantile(by_chance, CHANCE)),
-        "p": (as_far + 1) / (settings.draws + 1),
+        "p": (as_far + 1) / (settings.n_resamples + 1),
     }
 
 
 def _count_by_patient(before: pd.DataFrame, now: pd.DataFrame, name: str) -> tuple[Counts, int]:
-    """Return images of each patient in each category or bin, (patients, bins) float32, and how many are of before."""
+    """Return images per patient and category or bin, (patients, bins) float32, and the number of earlier patients."""
     codes = _codes(pd.concat([before[name], now[name]], ignore_index=True))
     ids = [pd.factorize(side[PATIENT])[0] for side in (before, now)]
     earlier = int(ids[0].max()) + 1
@@ -134,7 +134,7 @@ def _count_by_patient(before: pd.DataFrame, now: pd.DataFrame, name: str) -> tup
 
 
 def _codes(values: "pd.Series[Any]") -> npt.NDArray[np.int64]:
-    """Return the position of each value's category or bin."""
+    """Return the index of the category or bin of each value."""
     if _kind(values) == "category":
         return pd.factorize(values)[0].astype(np.int64)
     numbers = values.to_numpy(np.float64)
@@ -144,12 +144,12 @@ def _codes(values: "pd.Series[Any]") -> npt.NDArray[np.int64]:
     return np.searchsorted(distinct, numbers)
 
 
-def _deal(counts: Counts, size: int, draws: int, rng: np.random.Generator) -> Counts:
-    """Return the summed counts of `size` patients drawn without replacement, (draws, bins)."""
-    batch = max(1, min(draws, SELECTIONS_AT_ONCE // len(counts)))
+def _reassign(counts: Counts, size: int, n_resamples: int, rng: np.random.Generator) -> Counts:
+    """Return the summed counts of `size` patients sampled without replacement, (n_resamples, bins)."""
+    batch = max(1, min(n_resamples, SELECTIONS_AT_ONCE // len(counts)))
     sums = []
-    for done in range(0, draws, batch):
-        order = rng.random((min(batch, draws - done), len(counts)), dtype=np.float32)
+    for done in range(0, n_resamples, batch):
+        order = rng.random((min(batch, n_resamples - done), len(counts)), dtype=np.float32)
         chosen = np.argpartition(order, size - 1, axis=1)[:, :size]
         selection = np.zeros(order.shape, np.float32)
         np.put_along_axis(selection, chosen, 1, axis=1)
@@ -161,7 +161,7 @@ def _shares(counts: Counts) -> npt.NDArray[np.float64]:
     return counts.astype(np.float64) / np.maximum(counts.sum(axis=-1, keepdims=True, dtype=np.float64), 1)
 
 
-def _verdict(test: Mapping[str, Any], holm_p: float, settings: DriftParameters) -> Numbers:
+def _with_decision(test: Mapping[str, Any], holm_p: float, settings: DriftParameters) -> Numbers:
     if np.isnan(holm_p):
         return {**test, **undefined("holm_p", test["p_reason"]), "drifted": None}
     drifted = test["distance"] > settings.min_distance and holm_p < settings.significance

@@ -1,12 +1,12 @@
-"""Bootstrap over patients: how far accuracy and macro-F1 would move with another draw of patients (DESIGN §12).
+"""Confidence intervals of accuracy and macro-F1 by bootstrap over patients.
 
-Patients are drawn with replacement, each with all of its images: images of one patient resemble one another, and
-drawing them singly would give intervals that are too narrow. Everything is counted per patient once; a draw is then
-a sum of counts, so that 10,000 draws are one matrix product.
+Patients are resampled with replacement, each with all of its images: images of one patient resemble each other, and
+resampling single images would give intervals that are too narrow. Counts are made once per patient; a resample is then
+a sum of counts, and 10,000 resamples are one matrix product.
 
-Where a run was trained with several seeds, each draw also draws that many seeds with replacement (a hierarchical
-bootstrap): the interval then holds both other patients and training again. The spread of S seeds drawn so is too small
-by the factor (S − 1) / S, which matters for two or three.
+For a run with several training seeds each resample also resamples the seeds with replacement (hierarchical bootstrap):
+the interval then covers both other patients and repeated training. The variance over S resampled seeds is too small by
+the factor (S − 1) / S, which matters for two or three seeds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 BOOTSTRAPPED = ("accuracy", "macro_f1")
 INTERVAL_ENDS = tuple(f"{metric}_{end}" for metric in BOOTSTRAPPED for end in ("low", "high"))
-WEIGHTS_AT_ONCE = 500_000  # patient weights held in memory, 4 MB: a processor caches them
+WEIGHTS_AT_ONCE = 500_000  # patient weights held in memory, 4 MB: they fit a processor's cache
 TOO_FEW = "an interval over patients needs at least two"
 
 
@@ -37,57 +37,57 @@ def counts_per_patient(patients: Sequence[str], truth: np.ndarray, predicted: np
     return counts
 
 
-def resampled_matrices(counts: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Return the confusion matrix of each bootstrap draw of patients, (draws, 7, 7) float64.
+def resampled_matrices(counts: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """Return the confusion matrix of each bootstrap resample of patients, (n_resamples, 7, 7) float64.
 
-    The same `seed` and number of patients draw the same patients: two models judged on the same patients are then
-    compared draw by draw.
+    The same `seed` and number of patients give the same resamples, so two models tested on the same patients are
+    compared resample by resample.
     """
     flat = counts.reshape(counts.shape[0], -1)
-    sums = [weights @ flat for weights in patient_weights(counts.shape[0], draws, seed, WEIGHTS_AT_ONCE)]
-    return np.concatenate(sums).reshape(draws, *counts.shape[1:])
+    sums = [weights @ flat for weights in patient_weights(counts.shape[0], n_resamples, seed, WEIGHTS_AT_ONCE)]
+    return np.concatenate(sums).reshape(n_resamples, *counts.shape[1:])
 
 
-def patient_weights(patients: int, draws: int, seed: int, at_once: int) -> Iterator[np.ndarray]:
-    """Yield how often each patient is in each draw, a batch of draws after the other.
+def patient_weights(patients: int, n_resamples: int, seed: int, at_once: int) -> Iterator[np.ndarray]:
+    """Yield the number of times each patient occurs in each resample, in batches of resamples.
 
     Args:
-        patients: How many there are.
-        draws: Bootstrap draws.
-        seed: The draws follow from it, whatever `at_once` is.
-        at_once: Weights in one batch.
+        patients: Number of patients.
+        n_resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples. They do not depend on `at_once`.
+        at_once: Number of weights in one batch.
 
     Yields:
-        (draws of the batch, patients) float64; rows sum to `patients`.
+        (resamples of the batch, patients) float64; rows sum to `patients`.
     """
     generator = np.random.default_rng(seed)
-    batch = max(1, min(draws, at_once // patients))
-    for done in range(0, draws, batch):
-        yield _weights(generator, min(batch, draws - done), patients)
+    batch = max(1, min(n_resamples, at_once // patients))
+    for done in range(0, n_resamples, batch):
+        yield _weights(generator, min(batch, n_resamples - done), patients)
 
 
-def resampled_metrics(counts: np.ndarray, draws: int, seed: int) -> dict[str, np.ndarray]:
-    """Return accuracy and macro-F1 of each draw, (draws,) each.
+def resampled_metrics(counts: np.ndarray, n_resamples: int, seed: int) -> dict[str, np.ndarray]:
+    """Return accuracy and macro-F1 of each resample, (n_resamples,) each.
 
-    As in `metrics`, macro-F1 is over the classes that occur, here: in the draw.
+    As in `metrics`, macro-F1 is the mean over the classes that occur, here: in the resample.
     """
-    matrices = resampled_matrices(counts, draws, seed)
+    matrices = resampled_matrices(counts, n_resamples, seed)
     return {"accuracy": accuracy(matrices), "macro_f1": macro_f1(matrices)}
 
 
 def percentile_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Return the central interval that holds `confidence` of the values (Efron's percentile interval)."""
+    """Return the central interval that contains `confidence` of the values (Efron's percentile interval)."""
     tail = 50 * (1 - confidence)
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
 
 
-def mean_over_drawn_seeds(by_seed: Sequence[np.ndarray], seed: int) -> np.ndarray:
-    """Return for each draw the mean over as many training seeds, drawn with replacement.
+def mean_over_resampled_seeds(by_seed: Sequence[np.ndarray], seed: int) -> np.ndarray:
+    """Return the mean over training seeds, resampled with replacement, of each resample of patients.
 
     Args:
-        by_seed: For each training seed one metric of the same draws of patients, (draws,).
-        seed: Of the draws of seeds; the same `seed` draws the same ones for two models that are compared.
+        by_seed: For each training seed one metric on the same resamples of patients, (n_resamples,).
+        seed: Seed of the resampled training seeds; the same `seed` draws the same ones for two compared models.
     """
     values = np.stack(by_seed)
     if len(values) == 1:
@@ -96,39 +96,43 @@ def mean_over_drawn_seeds(by_seed: Sequence[np.ndarray], seed: int) -> np.ndarra
     return np.take_along_axis(values, chosen, axis=0).mean(axis=0)
 
 
-def patient_intervals(counts_by_seed: Sequence[np.ndarray], draws: int, confidence: float, seed: int) -> Numbers:
-    """Return the interval of accuracy and macro-F1, each a mean over training seeds: patients and seeds are drawn.
+def patient_intervals(counts_by_seed: Sequence[np.ndarray], n_resamples: int, confidence: float, seed: int) -> Numbers:
+    """Return the interval of accuracy and macro-F1 (means over training seeds); patients and seeds are resampled.
 
     Args:
-        counts_by_seed: For each training seed the `counts_per_patient` of the same patients.
-        draws: Bootstrap draws.
-        confidence: E.g. 0.95.
-        seed: Of the draws.
+        counts_by_seed: `counts_per_patient` of the same patients for each training seed.
+        n_resamples: Number of bootstrap resamples.
+        confidence: Level of the intervals, e.g. 0.95.
+        seed: Seed of the resamples.
 
     Returns:
         `accuracy_low, accuracy_high, macro_f1_low, macro_f1_high`; NaN with the reason for fewer than two patients.
     """
     if counts_by_seed[0].shape[0] < 2:
         return all_undefined(INTERVAL_ENDS, TOO_FEW)
-    resampled = [resampled_metrics(counts, draws, seed) for counts in counts_by_seed]
+    resampled = [resampled_metrics(counts, n_resamples, seed) for counts in counts_by_seed]
     intervals: Numbers = {}
     for metric in BOOTSTRAPPED:
-        mean = mean_over_drawn_seeds([values[metric] for values in resampled], seed)
+        mean = mean_over_resampled_seeds([values[metric] for values in resampled], seed)
         intervals[f"{metric}_low"], intervals[f"{metric}_high"] = percentile_interval(mean, confidence)
     return intervals
 
 
 def ratio_intervals(
-    patients: np.ndarray, ratios: Mapping[str, tuple[np.ndarray, np.ndarray]], draws: int, confidence: float, seed: int
+    patients: np.ndarray,
+    ratios: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    n_resamples: int,
+    confidence: float,
+    seed: int,
 ) -> Numbers:
-    """Return sums over images divided by sums over images, e.g. means over some of them, with their intervals.
+    """Return ratios of two sums over images, e.g. means over a subset of the images, with their intervals.
 
     Args:
         patients: (n,) patient keys.
-        ratios: Name → what is added up above and below the line, (n,) float each; below, nothing is negative.
-        draws: Bootstrap draws of patients; those with nothing below the line are left out.
-        confidence: E.g. 0.95.
-        seed: Of the draws.
+        ratios: Name → numerator and denominator of each image, (n,) float each; denominators are not negative.
+        n_resamples: Number of bootstrap resamples of patients; those with denominator 0 are left out.
+        confidence: Level of the intervals, e.g. 0.95.
+        seed: Seed of the resamples.
 
     Returns:
         `<name>`, `<name>_low` and `<name>_high`; the ends are NaN with the reason where fewer than two patients count.
@@ -136,7 +140,7 @@ def ratio_intervals(
     keys, position = np.unique(patients, return_inverse=True)
     columns = [column for pair in ratios.values() for column in pair]
     sums = np.stack([np.bincount(position, weights=column) for column in columns], axis=1)
-    drawn = np.concatenate([each @ sums for each in patient_weights(keys.size, draws, seed, WEIGHTS_AT_ONCE)])
+    resampled = np.concatenate([each @ sums for each in patient_weights(keys.size, n_resamples, seed, WEIGHTS_AT_ONCE)])
     numbers: Numbers = {}
     for column, (name, (above, below)) in enumerate(ratios.items()):
         numbers[name] = float(above.sum() / below.sum())
@@ -144,15 +148,15 @@ def ratio_intervals(
         if np.unique(position[below > 0]).size < 2:
             numbers |= all_undefined(ends, TOO_FEW)
             continue
-        over, under = drawn[:, 2 * column], drawn[:, 2 * column + 1]
+        over, under = resampled[:, 2 * column], resampled[:, 2 * column + 1]
         interval = percentile_interval(over[under > 0] / under[under > 0], confidence)
         numbers |= dict(zip(ends, interval, strict=True))
     return numbers
 
 
-def _weights(generator: np.random.Generator, draws: int, patients: int) -> np.ndarray:
-    """Return how often each patient is in each draw, (draws, patients) float64; rows sum to `patients`."""
-    chosen = generator.integers(patients, size=(draws, patients))
-    offsets = np.arange(draws)[:, None] * patients
-    counts = np.bincount((chosen + offsets).ravel(), minlength=draws * patients)
-    return counts.reshape(draws, patients).astype(np.float64)
+def _weights(generator: np.random.Generator, n_resamples: int, patients: int) -> np.ndarray:
+    """Return how often each patient is in each resample, (n_resamples, patients) float64; rows sum to `patients`."""
+    chosen = generator.integers(patients, size=(n_resamples, patients))
+    offsets = np.arange(n_resamples)[:, None] * patients
+    counts = np.bincount((chosen + offsets).ravel(), minlength=n_resamples * patients)
+    return counts.reshape(n_resamples, patients).astype(np.float64)

@@ -1,8 +1,8 @@
-"""An interval for every metric, by the same draws of patients as in `intervals.py`.
+"""A bootstrap interval for every metric, over the same resamples of patients as in `intervals.py`.
 
-What a confusion matrix holds comes from its draws. Log loss and calibration error are weighted sums over the images.
-AUROC and average precision need each class's images in the order of their scores: sorted once, a draw is a weight per
-image and both are cumulative sums of weights, for all draws at once.
+Metrics of the confusion matrix follow from the resampled matrices. Log loss and calibration error are weighted sums
+over the images. AUROC and average precision need the images in the order of their scores: they are sorted once; a
+resample is then a weight per image, and both metrics are cumulative sums of weights, for all resamples at once.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.intervals import TOO_FEW, mean_over_drawn_seeds, patient_weights, percentile_interval
+from lung_cxr.evaluation.intervals import TOO_FEW, mean_over_resampled_seeds, patient_weights, percentile_interval
 from lung_cxr.evaluation.metrics import (
     CLASS_NAMES_IN_KEYS,
     METRICS,
@@ -21,67 +21,67 @@ from lung_cxr.evaluation.metrics import (
 )
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
-WEIGHTS_AT_ONCE = 4_000_000  # image weights of one batch of draws, 16 MB
-NO_DRAW = "no draw of patients gives this number"
+WEIGHTS_AT_ONCE = 4_000_000  # image weights of one batch of resamples, 16 MB
+NO_RESAMPLE = "undefined in every resample of the patients"
 ENDS = ("low", "high")
 
-Draws = dict[str, np.ndarray]
+Resamples = dict[str, np.ndarray]
 
 
 def metric_intervals(
     patients: Sequence[str],
     truth: np.ndarray,
     probabilities_by_seed: Sequence[np.ndarray],
-    draws: int,
+    n_resamples: int,
     confidence: float,
     seed: int,
 ) -> Numbers:
-    """Return the interval of every metric, each a mean over training seeds: patients and seeds are drawn.
+    """Return the interval of every metric (means over training seeds); patients and seeds are resampled.
 
     Args:
         patients: n patient keys.
         truth: (n,) int class indices.
         probabilities_by_seed: For each training seed (n, 7) float.
-        draws: Bootstrap draws.
-        confidence: E.g. 0.95.
-        seed: Of the draws.
+        n_resamples: Number of bootstrap resamples.
+        confidence: Level of the intervals, e.g. 0.95.
+        seed: Seed of the resamples.
 
     Returns:
-        `<metric>_low` and `<metric>_high` for each of `METRICS`, over the draws in which the metric is defined: one
-        without an image of a class says nothing about that class. NaN with the reason for fewer than two patients, or
-        where no draw defines it.
+        `<metric>_low` and `<metric>_high` for each of `METRICS`, over the resamples in which the metric is defined (a
+        resample without an image of a class has no recall of that class). NaN with the reason for fewer than two
+        patients, or where no resample defines the metric.
     """
     keys, position = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     if keys.size < 2:
         return all_undefined([f"{metric}_{end}" for metric in METRICS for end in ENDS], TOO_FEW)
-    each = [resampled_metrics(position, truth, values, draws, seed) for values in probabilities_by_seed]
+    each = [resampled_metrics(position, truth, values, n_resamples, seed) for values in probabilities_by_seed]
     intervals: Numbers = {}
     for metric in METRICS:
-        values = mean_over_drawn_seeds([one[metric] for one in each], seed)
+        values = mean_over_resampled_seeds([one[metric] for one in each], seed)
         defined = values[np.isfinite(values)]
         names = [f"{metric}_{end}" for end in ENDS]
         ends = percentile_interval(defined, confidence) if defined.size else ()
-        intervals |= dict(zip(names, ends, strict=True)) if ends else all_undefined(names, NO_DRAW)
+        intervals |= dict(zip(names, ends, strict=True)) if ends else all_undefined(names, NO_RESAMPLE)
     return intervals
 
 
 def resampled_metrics(
-    position: np.ndarray, truth: np.ndarray, probabilities: np.ndarray, draws: int, seed: int
-) -> Draws:
-    """Return every metric of each bootstrap draw of patients, (draws,) each; NaN where a draw does not define it.
+    position: np.ndarray, truth: np.ndarray, probabilities: np.ndarray, n_resamples: int, seed: int
+) -> Resamples:
+    """Return every metric of each bootstrap resample of patients, (n_resamples,) each; NaN where it is undefined.
 
     Args:
-        position: (n,) int, the position of each image's patient among the sorted keys.
+        position: (n,) int, index of the image's patient among the sorted patient keys.
         truth: (n,) int class indices.
         probabilities: (n, 7) float.
-        draws: Bootstrap draws.
-        seed: The patients drawn follow from it, as in `intervals.resampled_matrices`.
+        n_resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples; they are those of `intervals.resampled_matrices`.
     """
     patients = int(position.max()) + 1
     ranks = [_Ranks(truth == index, probabilities[:, index]) for index in range(len(DISEASES))]
     sums = _sums_of_patients(position, truth, probabilities)
     batches = []
-    for weights in patient_weights(patients, draws, seed, max(1, WEIGHTS_AT_ONCE * patients // position.size)):
+    for weights in patient_weights(patients, n_resamples, seed, max(1, WEIGHTS_AT_ONCE * patients // position.size)):
         of_images = np.ascontiguousarray(weights.T, dtype=np.float32)[position]
         with np.errstate(invalid="ignore", divide="ignore"):
             batches.append(_of_sums(weights @ sums) | _of_ranks(of_images, ranks))
@@ -89,7 +89,7 @@ def resampled_metrics(
 
 
 def _sums_of_patients(position: np.ndarray, truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return what can be added up, patient by patient: confusion, log loss, calibration gaps; (patients, 65)."""
+    """Return the additive quantities of each patient: confusion counts, log loss, calibration gaps; (patients, 65)."""
     cells = np.zeros((truth.size, len(DISEASES) ** 2))
     cells[np.arange(truth.size), truth * len(DISEASES) + probabilities.argmax(axis=1)] = 1
     of_images = np.column_stack([cells, log_losses(truth, probabilities), calibration_gaps(truth, probabilities).T])
@@ -98,8 +98,8 @@ def _sums_of_patients(position: np.ndarray, truth: np.ndarray, probabilities: np
     return sums
 
 
-def _of_sums(sums: np.ndarray) -> Draws:
-    """Return the metrics that follow from the sums of each draw, (draws, 65)."""
+def _of_sums(sums: np.ndarray) -> Resamples:
+    """Return the metrics that follow from the sums of each resample, (n_resamples, 65)."""
     cells, losses, gaps = np.split(sums, [len(DISEASES) ** 2, len(DISEASES) ** 2 + 1], axis=1)
     images = cells.sum(axis=1)
     return {
@@ -109,8 +109,8 @@ def _of_sums(sums: np.ndarray) -> Draws:
     }
 
 
-def _of_ranks(weights: np.ndarray, ranks: Sequence["_Ranks"]) -> Draws:
-    """Return AUROC and average precision of every class from the weights of the images, (n, draws) float32."""
+def _of_ranks(weights: np.ndarray, ranks: Sequence["_Ranks"]) -> Resamples:
+    """Return AUROC and average precision of every class from the weights of the images, (n, n_resamples) float32."""
     return {
         f"{name}_{key}": values
         for key, rank in zip(CLASS_NAMES_IN_KEYS, ranks, strict=True)
@@ -118,10 +118,10 @@ def _of_ranks(weights: np.ndarray, ranks: Sequence["_Ranks"]) -> Draws:
     }
 
 
-def _confusion_metrics(matrices: np.ndarray) -> Draws:
+def _confusion_metrics(matrices: np.ndarray) -> Resamples:
     hits = np.diagonal(matrices, axis1=1, axis2=2)
     support, predicted = matrices.sum(axis=2), matrices.sum(axis=1)
-    recall = hits / support  # NaN where a class is not in the draw
+    recall = hits / support  # NaN where the resample has no image of the class
     precision, f1 = hits / predicted, np.where(support > 0, 2 * hits / (support + predicted), np.nan)
     return {
         "accuracy": accuracy(matrices),
@@ -136,22 +136,22 @@ def _confusion_metrics(matrices: np.ndarray) -> Draws:
 
 
 class _Ranks:
-    """The images of one class among all others, by falling score; equal scores are one step."""
+    """Ranks of one class's images among all images by falling score; tied scores share a step."""
 
     def __init__(self, is_class: np.ndarray, scores: np.ndarray):
         self.order = np.argsort(-scores, kind="stable")
         falling = scores[self.order]
-        self.mine = np.flatnonzero(is_class[self.order])  # places of the class's images
-        self.before = np.searchsorted(-falling, -falling[self.mine], side="left")  # images scored higher
-        self.until = np.searchsorted(-falling, -falling[self.mine], side="right")  # … and those scored the same
+        self.mine = np.flatnonzero(is_class[self.order])  # ranks of the class's images
+        self.before = np.searchsorted(-falling, -falling[self.mine], side="left")  # images with a higher score
+        self.until = np.searchsorted(-falling, -falling[self.mine], side="right")  # images with a higher or equal score
         self.mine_before = np.searchsorted(self.mine, self.before)
         self.mine_until = np.searchsorted(self.mine, self.until)
 
-    def metrics(self, weights: np.ndarray) -> Draws:
-        """Return AUROC and average precision of each draw.
+    def metrics(self, weights: np.ndarray) -> Resamples:
+        """Return AUROC and average precision of each resample.
 
-        Average precision is the mean, over the class's images, of the precision at their score; AUROC the share of
-        pairs with an image of another class that stand in the right order, ties counting half.
+        Average precision is the mean, over the class's images, of the precision at their score. AUROC is the share of
+        pairs with an image of another class that are ranked correctly; a tie counts half.
         """
         every, hits = _running_sums(weights, self.order), _running_sums(weights, self.order[self.mine])
         own = weights[self.order[self.mine]]
@@ -167,9 +167,10 @@ class _Ranks:
 
 
 def _running_sums(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return the sums of the first 0, 1, … rows in this order, (rows + 1, draws) float32: exact, weights are whole.
+    """Return the sums of the first 0, 1, … rows in this order, (rows + 1, n_resamples) float32.
 
-    Row by row: `numpy.cumsum` along the first axis is several times slower.
+    The sums are exact: weights are integers. A loop over rows, because `numpy.cumsum` along the first axis is several
+    times slower.
     """
     sums = np.zeros((len(order) + 1, weights.shape[1]), dtype=np.float32)
     for place, image in enumerate(order):

@@ -1,8 +1,8 @@
-"""How good a set of predictions is: accuracy and macro-F1 (Tables 3 and 4), confusion (Fig. 5), and more.
+"""Classification metrics: accuracy and macro-F1 (Tables 3 and 4), confusion matrix (Fig. 5), AUROC, calibration error.
 
-The predicted class is the most probable one; at a tie, the one that comes first in `DISEASES`. Macro-F1 and
-balanced accuracy are means over the classes that occur among the labels: a class without a test image has no
-recall, and counting it as zero would punish the test set, not the model.
+The predicted class is the most probable one; a tie goes to the class that comes first in `DISEASES`. Macro-F1 and
+balanced accuracy are means over the classes that occur among the labels: a class without a test image has no recall,
+and counting it as zero would penalise the test set, not the model.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ OVERALL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece
 METRICS = OVERALL_METRICS + tuple(f"{metric}_{key}" for key in CLASS_NAMES_IN_KEYS for metric in PER_CLASS_METRICS)
 
 CALIBRATION_BINS = 15  # equal-width bins of confidence, as in Guo et al. 2017
-SUM_TOLERANCE = 1e-2  # rows of a bfloat16 softmax sum to 1 within a few thousandths
+SUM_TOLERANCE = 1e-2  # rows of a bfloat16 softmax sum to 1 up to a few thousandths
 
 
 def classification_metrics(labels: Sequence[str], probabilities: np.ndarray) -> Numbers:
@@ -34,15 +34,14 @@ def classification_metrics(labels: Sequence[str], probabilities: np.ndarray) -> 
     Returns:
         `accuracy, balanced_accuracy, macro_f1, log_loss` (nats), `ece` (top label, 15 equal-width bins), and
         per class `precision_<class>, recall_<class>, f1_<class>, auroc_<class>, average_precision_<class>`
-        (one class against the rest), each a fraction. What is undefined is NaN, the reason beside it under
-        `<name>_reason`.
+        (one class against the rest), each a fraction. An undefined metric is NaN with `<name>_reason`.
 
     Raises:
-        ValueError: A label is none of the seven, or the probabilities have another shape or do not sum to 1.
+        ValueError: A label is not one of the seven, or the probabilities have another shape or do not sum to 1.
     """
     truth, probabilities = label_indices(labels), _checked(labels, probabilities)
     if truth.size == 0:
-        return all_undefined(METRICS, "there are no images to judge by")
+        return all_undefined(METRICS, "the test set has no image")
     predicted = probabilities.argmax(axis=1)
     matrix = count_matrix(truth, predicted)
     per_class = [_class_metrics(index, matrix, truth, probabilities) for index in range(len(DISEASES))]
@@ -88,7 +87,7 @@ def macro_f1(matrix: np.ndarray) -> np.ndarray:
     """Return the unweighted mean F1 over the classes that occur.
 
     Args:
-        matrix: (..., 7, 7) counts, rows are the truth; leading axes are separate test sets (bootstrap draws).
+        matrix: (..., 7, 7) counts, rows are the truth; leading axes are separate test sets (bootstrap resamples).
 
     Returns:
         (...) float in [0, 1]; NaN where a matrix counts nothing.

@@ -1,8 +1,8 @@
-"""Is one strategy better than the other, beyond chance? The paper's paired t-test, and tests per backbone (DESIGN §12).
+"""Paired tests of two strategies: the paper's t-test over backbones, and tests over the patients of one backbone.
 
-Two questions that are easily confused. Over backbones (section IV.G of the paper): does the gain recur from
-network to network? There a backbone is one observation, and seven of them on one test set share its luck. On one
-backbone: would the gain recur with other patients? There a patient is one observation.
+The two answer different questions. Over backbones (section IV.G of the paper), a backbone is one observation: does the
+gain recur from network to network? Seven backbones on one test set are not independent. On one backbone, a patient is
+one observation: would the gain recur with other patients?
 """
 
 import math
@@ -14,14 +14,14 @@ from scipy import stats
 from lung_cxr.evaluation.intervals import (
     BOOTSTRAPPED,
     TOO_FEW,
-    mean_over_drawn_seeds,
+    mean_over_resampled_seeds,
     percentile_interval,
     resampled_metrics,
 )
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 TEST_NUMBERS = ("mean", "sd", "t", "df", "p", "ci_low", "ci_high", "wilcoxon", "wilcoxon_p", "dz")
-EQUAL_WITHIN = 1e-9  # points: one image more or less is 1e-4 and more, what rounding leaves 1e-13 and less
+EQUAL_WITHIN = 1e-9  # points: one image is worth 1e-4 or more, rounding errors are below 1e-13
 BOOTSTRAP_NUMBERS = tuple(
     f"{metric}_{number}" for metric in BOOTSTRAPPED for number in ("difference_low", "difference_high", "bootstrap_p")
 )
@@ -32,12 +32,12 @@ def paired_test(differences: Sequence[float], confidence: float = 0.95) -> Numbe
 
     Args:
         differences: n values, e.g. accuracy of dynamic − traditional fine-tuning in percentage points.
-        confidence: Of the interval of the mean.
+        confidence: Level of the interval of the mean.
 
     Returns:
-        `n, mean, sd` (n − 1 in the denominator), `t, df, p` (two-sided paired t-test), `ci_low, ci_high` (of the
-        mean, by t), `wilcoxon, wilcoxon_p` (signed-rank statistic W and its two-sided p) and the effect size
-        `dz` = mean / sd (Cohen). What is undefined is NaN with `<name>_reason`.
+        `n, mean, sd` (n − 1 in the denominator), `t, df, p` (two-sided paired t-test), `ci_low, ci_high` (interval of
+        the mean, by t), `wilcoxon, wilcoxon_p` (signed-rank statistic W and its two-sided p) and the effect size
+        `dz` = mean / sd (Cohen). Undefined numbers are NaN with `<name>_reason`.
     """
     values = np.asarray(differences, dtype=np.float64)
     n = values.size
@@ -65,26 +65,26 @@ def paired_test(differences: Sequence[float], confidence: float = 0.95) -> Numbe
 
 
 def _untestable(values: np.ndarray) -> str | None:
-    """Return why a test over these differences is undefined, if it is."""
+    """Return the reason why a test over these differences is undefined, or None."""
     if values.size < 2:
         have = "only one has" if values.size else "none has"
-        return f"a test over backbones needs at least two with comparable runs of both strategies; {have}"
+        return f"a test over backbones needs two backbones or more with comparable runs of both strategies; {have}"
     rounding = EQUAL_WITHIN * max(1.0, float(np.abs(values).max()))
     return "all differences are equal: their spread is zero" if np.ptp(values) <= rounding else None
 
 
 def mcnemar_exact(correct_a: np.ndarray, correct_b: np.ndarray) -> Numbers:
-    """Compare which images two models get right, exactly (McNemar).
+    """Compare the correct images of two models by McNemar's exact test.
 
-    Images of one patient are taken as independent; where patients have several, `paired_patient_bootstrap` is the
-    test to believe.
+    The test treats images of one patient as independent. Where patients have several images, rely on
+    `paired_patient_bootstrap`.
 
     Args:
-        correct_a: (n,) bool, the images that model A gets right.
-        correct_b: (n,) bool, of model B, on the same images.
+        correct_a: (n,) bool, whether model A classifies each image correctly.
+        correct_b: (n,) bool, the same of model B, on the same images.
 
     Returns:
-        `only_a`, `only_b` (images that only one of the two gets right) and `mcnemar_p`, two-sided.
+        `only_a`, `only_b` (images that only one of the two classifies correctly) and `mcnemar_p`, two-sided.
     """
     only_a = int(np.sum(correct_a & ~correct_b))
     only_b = int(np.sum(correct_b & ~correct_a))
@@ -94,42 +94,42 @@ def mcnemar_exact(correct_a: np.ndarray, correct_b: np.ndarray) -> Numbers:
 
 
 def paired_patient_bootstrap(
-    counts_a: Sequence[np.ndarray], counts_b: Sequence[np.ndarray], draws: int, confidence: float, seed: int
+    counts_a: Sequence[np.ndarray], counts_b: Sequence[np.ndarray], n_resamples: int, confidence: float, seed: int
 ) -> Numbers:
-    """Return how much better A is than B, with an interval over patients: the same patients are drawn for both.
+    """Return intervals and p-values of the difference A − B over resamples of patients, the same ones for both models.
 
-    Of several training seeds each draw also draws as many with replacement, the same ones for both.
+    With several training seeds each resample also resamples the seeds with replacement, the same ones for both models.
 
     Args:
-        counts_a: For each training seed the `counts_per_patient` of model A.
+        counts_a: `counts_per_patient` of model A for each training seed.
         counts_b: The same of model B, on the same patients and for the same seeds.
-        draws: Bootstrap draws.
-        confidence: Of the intervals, e.g. 0.95.
-        seed: Of the draws.
+        n_resamples: Number of bootstrap resamples.
+        confidence: Level of the intervals, e.g. 0.95.
+        seed: Seed of the resamples.
 
     Returns:
         For `accuracy` and `macro_f1`: `<metric>_difference_low`, `<metric>_difference_high` (fractions) and
-        `<metric>_bootstrap_p`, twice the smaller share of draws on one side of zero, counting the data
-        themselves as a draw: never zero.
+        `<metric>_bootstrap_p`: twice the smaller share of resamples on one side of zero. The data themselves count as
+        one resample, so p is never zero.
     """
     if counts_a[0].shape[0] < 2:
         return all_undefined(BOOTSTRAP_NUMBERS, TOO_FEW)
-    a = [resampled_metrics(counts, draws, seed) for counts in counts_a]
-    b = [resampled_metrics(counts, draws, seed) for counts in counts_b]
+    a = [resampled_metrics(counts, n_resamples, seed) for counts in counts_a]
+    b = [resampled_metrics(counts, n_resamples, seed) for counts in counts_b]
     result: Numbers = {}
     for metric in BOOTSTRAPPED:
         by_seed = [ours[metric] - theirs[metric] for ours, theirs in zip(a, b, strict=True)]
-        gain = mean_over_drawn_seeds(by_seed, seed)
+        gain = mean_over_resampled_seeds(by_seed, seed)
         low, high = percentile_interval(gain, confidence)
         smaller_side = min(np.sum(gain <= 0), np.sum(gain >= 0))
-        p = min(1.0, 2 * float(smaller_side + 1) / (draws + 1))
+        p = min(1.0, 2 * float(smaller_side + 1) / (n_resamples + 1))
         result |= {f"{metric}_difference_low": low, f"{metric}_difference_high": high}
         result[f"{metric}_bootstrap_p"] = p
     return result
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number by Holm's step-down method; a NaN is no test and stays NaN."""
+    """Return p-values adjusted for multiple testing by Holm's step-down method; NaN (no test) stays NaN."""
     p = np.asarray(p_values, dtype=np.float64)
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested], kind="stable")]

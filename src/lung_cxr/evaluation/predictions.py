@@ -1,4 +1,7 @@
-"""From a frame of predictions to its numbers. Filter the frame first, e.g. to the test subset or to one source."""
+"""Metrics, intervals and comparisons from frames of predictions.
+
+Callers filter the frames first, e.g. to the test subset or to one source.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,33 +22,33 @@ COMPARISON_NUMBERS = (
 )
 
 
-def evaluate_predictions(predictions: pd.DataFrame, draws: int, confidence: float, seed: int) -> Numbers:
+def evaluate_predictions(predictions: pd.DataFrame, n_resamples: int, confidence: float, seed: int) -> Numbers:
     """Return the metrics of one set of predictions, each with its interval.
 
     Args:
-        predictions: Rows to judge, with `patient_key, label` and the seven `PROBABILITY_COLUMNS`.
-        draws: Bootstrap draws of patients.
-        confidence: Of the intervals, e.g. 0.95.
-        seed: Of the draws.
+        predictions: Rows with `patient_key, label` and the seven `PROBABILITY_COLUMNS`.
+        n_resamples: Number of bootstrap resamples of patients.
+        confidence: Level of the intervals, e.g. 0.95.
+        seed: Seed of the resamples.
 
     Returns:
         `images`, `patients`, every metric of `classification_metrics`, and `<metric>_low`, `<metric>_high` of each;
         undefined numbers are NaN with `<name>_reason`.
     """
-    return evaluate_seeds([predictions], draws, confidence, seed)
+    return evaluate_seeds([predictions], n_resamples, confidence, seed)
 
 
-def evaluate_seeds(by_seed: Sequence[pd.DataFrame], draws: int, confidence: float, seed: int) -> Numbers:
+def evaluate_seeds(by_seed: Sequence[pd.DataFrame], n_resamples: int, confidence: float, seed: int) -> Numbers:
     """Return the metrics of one run, each the mean over its training seeds.
 
     Args:
-        by_seed: One frame per training seed, as `evaluate_predictions` takes it, all of the same images.
-        draws: Bootstrap draws of patients.
-        confidence: Of the intervals: of the mean over the seeds, other patients and, of several, other seeds drawn.
-        seed: Of the draws.
+        by_seed: One frame per training seed (see `evaluate_predictions`), all of the same images.
+        n_resamples: Number of bootstrap resamples of patients.
+        confidence: Level of the intervals of the means; patients and, where there are several, seeds are resampled.
+        seed: Seed of the resamples.
 
     Returns:
-        As `evaluate_predictions`, and `seeds` and, for accuracy and macro-F1, `<metric>_sd` over the seeds.
+        The numbers of `evaluate_predictions`, `seeds`, and for accuracy and macro-F1 `<metric>_sd` over the seeds.
     """
     frames = [_in_order(frame) for frame in by_seed]
     each = [classification_metrics(frame["label"].tolist(), probabilities(frame)) for frame in frames]
@@ -53,26 +56,26 @@ def evaluate_seeds(by_seed: Sequence[pd.DataFrame], draws: int, confidence: floa
     sizes = {"images": len(frames[0]), "patients": len(set(patients)), "seeds": len(frames)}
     means = _merged([_mean(name, each) for name in METRICS])
     spreads = _merged([_spread(name, each) for name in BOOTSTRAPPED])
-    intervals = metric_intervals(patients, truth, list(map(probabilities, frames)), draws, confidence, seed)
+    intervals = metric_intervals(patients, truth, list(map(probabilities, frames)), n_resamples, confidence, seed)
     return sizes | means | spreads | intervals | _no_intervals(means)
 
 
 def compare_predictions(
-    a: Mapping[int, pd.DataFrame], b: Mapping[int, pd.DataFrame], draws: int, confidence: float, seed: int
+    a: Mapping[int, pd.DataFrame], b: Mapping[int, pd.DataFrame], n_resamples: int, confidence: float, seed: int
 ) -> Numbers:
     """Compare two runs on the same test images: differences, exact McNemar, paired patient bootstrap.
 
     Args:
         a: Training seed → predictions of model A.
-        b: The same of model B. Seeds that both have are compared; McNemar looks at the first of them.
-        draws: Bootstrap draws of patients.
-        confidence: Of the intervals.
-        seed: Of the draws.
+        b: Training seed → predictions of model B. Common seeds are compared; McNemar's test uses the first of them.
+        n_resamples: Number of bootstrap resamples of patients.
+        confidence: Level of the intervals.
+        seed: Seed of the resamples.
 
     Returns:
-        `seeds` (how many were compared), `accuracy_difference` and `macro_f1_difference` (A − B, fractions, means
-        over the seeds), and what `mcnemar_exact` and `paired_patient_bootstrap` return. All NaN with the reason where
-        the runs have no seed in common or saw different images.
+        `seeds` (number of compared seeds), `accuracy_difference` and `macro_f1_difference` (A − B, fractions, means
+        over the seeds), and the numbers of `mcnemar_exact` and `paired_patient_bootstrap`. All NaN with the reason
+        where the runs have no seed in common or were tested on different images.
     """
     pairs = [(_in_order(a[one]), _in_order(b[one])) for one in sorted(set(a) & set(b))]
     if reason := _incomparable(pairs):
@@ -81,12 +84,12 @@ def compare_predictions(
     counts_b = [frame_counts(second) for _, second in pairs]
     gains = {f"{metric}_difference": _gain(metric, counts_a, counts_b) for metric in BOOTSTRAPPED}
     mcnemar = mcnemar_exact(*map(correct, pairs[0]))
-    bootstrap = paired_patient_bootstrap(counts_a, counts_b, draws, confidence, seed)
+    bootstrap = paired_patient_bootstrap(counts_a, counts_b, n_resamples, confidence, seed)
     return {"seeds": len(pairs)} | gains | mcnemar | bootstrap
 
 
 def _incomparable(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> str | None:
-    """Return why these pairs of predictions, one per seed, cannot be compared, if they cannot."""
+    """Return the reason why these pairs of predictions, one per seed, cannot be compared, or None."""
     if not pairs:
         return "the two runs have no training seed in common"
     same = all(first["image_id"].tolist() == second["image_id"].tolist() for first, second in pairs)
@@ -116,7 +119,7 @@ def frame_matrix(predictions: pd.DataFrame) -> np.ndarray:
 
 
 def correct(predictions: pd.DataFrame) -> np.ndarray:
-    """Return which images were classified rightly, (n,) bool."""
+    """Return whether each image is classified correctly, (n,) bool."""
     truth, predicted = _indices(predictions)
     return truth == predicted
 
@@ -134,13 +137,13 @@ def _merged(parts: Sequence[Numbers]) -> Numbers:
 
 
 def _no_intervals(means: Numbers) -> Numbers:
-    """Return the ends of the intervals of undefined metrics: undefined for the metric's reason."""
+    """Return the interval ends of undefined metrics as undefined, with the metric's reason."""
     reasons = {name: means[f"{name}_reason"] for name in METRICS if f"{name}_reason" in means}
     return _merged([undefined(f"{name}_{end}", reason) for name, reason in reasons.items() for end in ("low", "high")])
 
 
 def _mean(name: str, each: Sequence[Numbers]) -> Numbers:
-    """Return the mean over seeds, or the first reason why one of them has no such number."""
+    """Return the mean over seeds, or the first seed's reason why the number is undefined."""
     reasons = [numbers[f"{name}_reason"] for numbers in each if f"{name}_reason" in numbers]
     return undefined(name, reasons[0]) if reasons else {name: float(np.mean([one[name] for one in each]))}
 

@@ -1,4 +1,4 @@
-"""What the paper prints, as data: Tables 2 to 5, and the t-test beside Tables 3 and 4 (section IV.G)."""
+"""Published results of the paper as data: Tables 2 to 5, and the t-test on Tables 3 and 4 (section IV.G)."""
 
 from importlib.resources import files
 
@@ -21,7 +21,7 @@ def published_results() -> pd.DataFrame:
 
 
 def published_augmentation() -> pd.DataFrame:
-    """Return Table 2, and whom it is applied to (section III.D): `technique, setting`."""
+    """Return Table 2 and the classes that it applies to (section III.D): `technique, setting`."""
     return _read("published_augmentation.csv")
 
 
@@ -30,7 +30,7 @@ def published_test(metric: str, confidence: float = 0.95) -> Numbers:
 
     Args:
         metric: `accuracy` or `macro_f1`.
-        confidence: Of the interval of the mean.
+        confidence: Level of the interval of the mean.
     """
     wide = published_results().pivot(index="backbone", columns="strategy", values=metric)
     return paired_test((wide["dynamic"] - wide["traditional"]).tolist(), confidence)
@@ -39,7 +39,7 @@ def published_test(metric: str, confidence: float = 0.95) -> Numbers:
 def published_methods() -> pd.DataFrame:
     """Return Table 5, the paper's own row last: `study` (its reference), `dataset, method, results, difference`.
 
-    The paper's words, but for punctuation and for "our" and "~". Some results are words there too.
+    The text is the paper's, except for punctuation, "our" and "~". Some results are text in the paper too.
     """
     return _read("published_methods.csv")
 

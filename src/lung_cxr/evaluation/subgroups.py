@@ -1,4 +1,4 @@
-"""Does a run do as well for women as for men, on old films as on new ones? Parts of the test set, each by itself."""
+"""Subgroup analysis: accuracy and macro-F1 of a run by sex, age, view, export and exam order of the test images."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,19 +12,20 @@ from lung_cxr.evaluation.metrics import accuracy, macro_f1
 from lung_cxr.evaluation.predictions import frame_counts
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
-SMALLEST_GROUP = 5  # smaller counts of people are suppressed, and what is said of them
+SMALLEST_GROUP = 5  # patients; smaller counts and their numbers are suppressed
 SUPPRESSED = f"fewer than {SMALLEST_GROUP} patients: suppressed"
 UNKNOWN = "unknown"
 
 
-def parts_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_parts: int) -> pd.DataFrame:
-    """Return to which part of the test set each image belongs, by every variable.
+def subgroups_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_periods: int) -> pd.DataFrame:
+    """Return the subgroup of each test image by every variable.
 
     Args:
-        images: Rows of `contracts.image_manifest`, those to judge only.
-        age_bands: Lower ends of all bands but the first, years, rising.
-        exam_parts: Into how many equal parts the images are cut in the order of their exam days. The days are shifted
-            for each patient by up to a year either way, so the order is rough; images of one day stay together.
+        images: Rows of `contracts.image_manifest`, test images only.
+        age_bands: Lower ends of all age bands but the first, in years, ascending.
+        exam_periods: Number of equal periods that the images are divided into, in the order of their exam days. The
+            days are shifted for each patient by up to a year, so the order is approximate. Images of one day stay
+            together.
 
     Returns:
         Index `image_id`; ordered categories `sex, age, view, export, exam_order`.
@@ -32,49 +33,49 @@ def parts_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_parts
     table = images.set_index("image_id")
     edges = [-np.inf, *age_bands, np.inf]
     ages = pd.cut(table["age_years"], edges, right=False, labels=_age_titles(age_bands))
-    place = np.ceil(table["exam_day"].rank(pct=True) * exam_parts)
-    order = [f"{part} of {exam_parts}" for part in range(1, exam_parts + 1)]
+    period = np.ceil(table["exam_day"].rank(pct=True) * exam_periods)
+    order = [f"{number} of {exam_periods}" for number in range(1, exam_periods + 1)]
     return pd.DataFrame(
         {
             "sex": pd.Categorical(table["sex"], ["F", "M", UNKNOWN], ordered=True),
             "age": _with_unknown(ages),
             "view": pd.Categorical(table["view"], ["PA", "AP", "lateral", UNKNOWN], ordered=True),
             "export": pd.Categorical(table["export"], sorted(table["export"].unique()), ordered=True),
-            "exam_order": _with_unknown(pd.cut(place, range(exam_parts + 1), labels=order)),
+            "exam_order": _with_unknown(pd.cut(period, range(exam_periods + 1), labels=order)),
         },
         index=table.index,
     )
 
 
-def evaluate_parts(
-    by_seed: Sequence[pd.DataFrame], parts: pd.DataFrame, draws: int, confidence: float, seed: int
+def evaluate_subgroups(
+    by_seed: Sequence[pd.DataFrame], subgroups: pd.DataFrame, n_resamples: int, confidence: float, seed: int
 ) -> list[Numbers]:
-    """Return accuracy and macro-F1 of one run on every part of the test set.
+    """Return accuracy and macro-F1 of one run on every subgroup of the test set.
 
     Args:
-        by_seed: One frame of test predictions per training seed, as `predictions.evaluate_seeds` takes them.
-        parts: What `parts_of_images` returned.
-        draws: Bootstrap draws of the part's patients.
-        confidence: Of the intervals.
-        seed: Of the draws.
+        by_seed: One frame of test predictions per training seed (see `predictions.evaluate_seeds`).
+        subgroups: Frame of `subgroups_of_images`.
+        n_resamples: Number of bootstrap resamples of the subgroup's patients.
+        confidence: Level of the intervals.
+        seed: Seed of the resamples.
 
     Returns:
-        For every variable and each of its parts that has an image: `variable, part, images, patients, accuracy,
-        macro_f1` (over the classes that occur in the part) and their ends. Of fewer than five patients nothing but
-        that: NaN with the reason.
+        For every variable and each of its subgroups with an image: `variable, subgroup, images, patients, accuracy,
+        macro_f1` (over the classes that occur in the subgroup) and the ends of their intervals. All numbers of a
+        subgroup of fewer than five patients are NaN with the reason.
     """
     evaluated = []
-    for variable in parts:
-        of_frames = [frame["image_id"].map(parts[variable].astype(object)) for frame in by_seed]
-        for part in parts[variable].cat.categories:
-            chosen = [frame[which == part] for frame, which in zip(by_seed, of_frames, strict=True)]
+    for variable in subgroups:
+        of_frames = [frame["image_id"].map(subgroups[variable].astype(object)) for frame in by_seed]
+        for subgroup in subgroups[variable].cat.categories:
+            chosen = [frame[which == subgroup] for frame, which in zip(by_seed, of_frames, strict=True)]
             if len(chosen[0]):
-                numbers = _evaluate_part(chosen, draws, confidence, seed)
-                evaluated.append({"variable": variable, "part": str(part), **numbers})
+                numbers = _evaluate_subgroup(chosen, n_resamples, confidence, seed)
+                evaluated.append({"variable": variable, "subgroup": str(subgroup), **numbers})
     return evaluated
 
 
-def _evaluate_part(by_seed: Sequence[pd.DataFrame], draws: int, confidence: float, seed: int) -> Numbers:
+def _evaluate_subgroup(by_seed: Sequence[pd.DataFrame], n_resamples: int, confidence: float, seed: int) -> Numbers:
     patients = by_seed[0]["patient_key"].nunique()
     if patients < SMALLEST_GROUP:
         return all_undefined(("images", "patients", *BOOTSTRAPPED, *INTERVAL_ENDS), SUPPRESSED)
@@ -85,7 +86,7 @@ def _evaluate_part(by_seed: Sequence[pd.DataFrame], draws: int, confidence: floa
         "patients": patients,
         "accuracy": float(np.mean([accuracy(matrix) for matrix in matrices])),
         "macro_f1": float(np.mean([macro_f1(matrix) for matrix in matrices])),
-        **patient_intervals(counts, draws, confidence, seed),
+        **patient_intervals(counts, n_resamples, confidence, seed),
     }
 
 

@@ -1,7 +1,7 @@
-"""Temperature scaling (Guo et al. 2017): one number, fitted on validation, that makes a run less or more sure.
+"""Temperature scaling (Guo et al. 2017): one number, fitted on validation, that divides the logits.
 
-It divides the logits, so it changes no predicted class, only the confidence. The network's logits are not kept, and not
-needed: the logarithm of a softmax differs from them by a constant, which a softmax does not see.
+It changes the confidence, but no predicted class. The network's logits are not stored and not needed: the logarithm of
+the softmax differs from them by a constant, and a softmax is invariant to that constant.
 """
 
 import numpy as np
@@ -15,15 +15,15 @@ from lung_cxr.evaluation.metrics import (
 )
 from lung_cxr.evaluation.undefined import Numbers
 
-SMALLEST, LARGEST = 0.05, 20.0  # temperatures looked at: beyond, a softmax is one class or all alike
-LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)  # what float32 holds above zero: a logit of −87
+SMALLEST, LARGEST = 0.05, 20.0  # search range; outside it a softmax is one-hot or uniform
+LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)  # smallest normal float32: a logit of −87
 
 
 def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the temperature with the lowest log loss.
 
     Args:
-        truth: (n,) int class indices, of images that the run was not trained on and is not judged by.
+        truth: (n,) int class indices of images that belong neither to training nor to the test set.
         probabilities: (n, 7) float.
     """
 
@@ -44,7 +44,7 @@ def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 def describe_calibration(truth: np.ndarray, probabilities: np.ndarray) -> Numbers:
     """Return `log_loss`, `ece` and the `reliability` diagram.
 
-    The diagram is a list of bins that hold an image: `images`, mean `confidence` and `accuracy`.
+    The diagram is a list of the bins with an image: `images`, mean `confidence` and `accuracy`.
     """
     confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     bins = calibration_bins(confidence)

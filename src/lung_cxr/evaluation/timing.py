@@ -1,4 +1,4 @@
-"""What a trained model costs to deploy: how long until it is in memory, how long an image takes, and how large it is.
+"""Deployment cost of a trained model: load time, latency per image, and size.
 
 Load time and size are columns of Tables 3 and 4.
 """
@@ -24,28 +24,28 @@ PARTS = ("import_s", "load_s", "first_prediction_s")
 SINGLE_IMAGE = {"single_image_p50_ms": 50, "single_image_p95_ms": 95}  # percentile of each
 DURATIONS = ("load_time_s", *PARTS, *SINGLE_IMAGE)
 LONGEST_START = 900  # seconds; the paper's slowest model took 78
-MEGABYTE = 1e6  # bytes; the paper does not say which megabyte it means
+MEGABYTE = 1e6  # bytes; the paper does not define its megabyte
 
 log = logging.getLogger(__name__)
 
 
 def measure_load_time(model_path: Path, repeats: int, predictions: int) -> Numbers:
-    """Return how long a cold process needs for a saved model and for an image after that, and the model's sizes.
+    """Return load time, latency of a single image, and sizes of a saved model.
 
-    Each repeat is a new Python process with this process's Keras backend, on the CPU: on a GPU that is busy
-    training, a second process would measure the quarrel. The operating system's file cache is not emptied.
+    Each repeat is a new Python process with the current Keras backend, on the CPU: on a GPU in use by training, two
+    processes would compete for it. The operating system's file cache is not emptied.
 
     Args:
         model_path: A `.keras` file.
-        repeats: How many processes to start; the median of each duration counts.
-        predictions: Of one image each, that a process does after its first one.
+        repeats: Number of processes; the median of each duration is reported.
+        predictions: Number of further predictions of one image after the first, in each process.
 
     Returns:
         `load_time_s` (seconds until the model is in memory: import + load), its parts `import_s` (Keras and
         its backend) and `load_s`, `first_prediction_s` (one image, after loading), `single_image_p50_ms` and
         `single_image_p95_ms` (milliseconds of Keras' `predict` for one image after the first: percentiles of all
-        processes' predictions together), and what `artefact_sizes` returns. Where nothing was measured or the
-        process failed, NaN with `<name>_reason`: a trained model does not lose its results over its clock.
+        processes' predictions together), and the numbers of `artefact_sizes`. A duration that was not measured, or
+        whose process failed, is NaN with `<name>_reason`: a failed measurement does not fail the run.
     """
     sizes = artefact_sizes(model_path)
     if repeats == 0:
@@ -57,7 +57,7 @@ def measure_load_time(model_path: Path, repeats: int, predictions: int) -> Numbe
     except subprocess.CalledProcessError as error:
         lines = (error.stderr or "").strip().splitlines() or ["no message"]
         reason = f"a cold process ended with code {error.returncode}: {lines[-1]}"
-        log.warning("No load time: %s", reason)
+        log.warning("Load time was not measured: %s. The run keeps its results", reason)
         return {**_no_durations(without_folders(reason)), **sizes}
     totals = [start["import_s"] + start["load_s"] for start in starts]
     parts = {part: statistics.median(start[part] for start in starts) for part in PARTS}
@@ -65,8 +65,8 @@ def measure_load_time(model_path: Path, repeats: int, predictions: int) -> Numbe
 
 
 def artefact_sizes(model_path: Path) -> Numbers:
-    """Return `size_mb` (the file) and `weights_mb` (its weights alone, no optimiser state), in 10⁶ bytes."""
-    import h5py  # comes with Keras; only here
+    """Return `size_mb` (the file) and `weights_mb` (its weights without optimiser state), in 10⁶ bytes."""
+    import h5py  # a dependency of Keras, needed only here
 
     with (
         zipfile.ZipFile(model_path) as archive,
@@ -93,7 +93,7 @@ def _single_image(starts: Sequence[Mapping[str, Any]]) -> Numbers:
 
 
 def _cold_start(model_path: Path, predictions: int) -> dict[str, Any]:
-    """Load the model in one new process and return what that process printed: durations in seconds."""
+    """Load the model in one new process and return its durations in seconds."""
     cpu_only = {
         **os.environ,
         "CUDA_VISIBLE_DEVICES": "-1",

@@ -1,4 +1,4 @@
-"""A number that does not exist is NaN under its name, with the reason in words under `<name>_reason`."""
+"""Undefined numbers: NaN under the number's name, and the reason as text under `<name>_reason`."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 
 Numbers = dict[str, Any]
-"""Names → numbers; beside a NaN called `x` stands the text `x_reason`."""
+"""Names → numbers; a NaN called `x` comes with the text `x_reason`."""
 
 
 def undefined(name: str, reason: str) -> Numbers:
-    """Return a NaN and why it is one."""
+    """Return a NaN and its reason."""
     return {name: math.nan, f"{name}_reason": reason}
 
 
 def all_undefined(names: Iterable[str], reason: str, but: Numbers | None = None) -> Numbers:
-    """Return a NaN and the one reason for each name, except for the numbers of `but`, which are known."""
+    """Return a NaN and the same reason for each name, except for the known numbers of `but`."""
     known = but or {}
     unknown = [undefined(name, reason) for name in names if name not in known]
     return known | {key: value for numbers in unknown for key, value in numbers.items()}
 
 
 def json_ready(value: Any) -> Any:
-    """Return `value` as strict JSON can hold it: NaN and infinity are null, NumPy's types Python's own.
+    """Return `value` as strict JSON: NaN and infinity become null, NumPy types become Python types.
 
     Args:
-        value: Numbers, texts, arrays, and mappings or sequences of them, nested as deep as you like.
+        value: Numbers, texts, arrays, and nested mappings or sequences of them.
     """
     if isinstance(value, Mapping):
         return {str(key): json_ready(item) for key, item in value.items()}

@@ -141,8 +141,8 @@ class DriftParameters(ParameterGroup):
     significance: float = Field(gt=0, lt=1, description="maximum Holm-adjusted p-value of drift")
     min_patients: int = Field(ge=2, description="minimum number of patients on each side; with fewer there is no test")
     max_patients: int = Field(ge=100, description="maximum number of patients on each side; larger sides are sampled")
-    draws: int = Field(ge=100, description="times that patients are dealt to the two sides anew")
-    seed: int = Field(ge=0, description="of the draws")
+    n_resamples: int = Field(ge=100, description="random reassignments of patients to the two sides")
+    seed: int = Field(ge=0, description="seed of the permutation test")
 
 
 class IngestionReportParameters(ParameterGroup):

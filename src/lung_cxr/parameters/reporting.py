@@ -1,4 +1,4 @@
-"""Settings in `conf/base/parameters_reporting.yml`."""
+"""Parameters of `conf/base/parameters_reporting.yml`."""
 
 from typing import Annotated
 
@@ -8,31 +8,31 @@ from lung_cxr.parameters.base import ParameterGroup
 
 
 class GradCamParameters(ParameterGroup):
-    """Where in test images the best run of each backbone saw what it said."""
+    """Grad-CAM maps of the best run of each backbone by validation loss."""
 
-    images_per_class: int = Field(ge=0, le=20, description="of each class and backbone at most; 0: no model is loaded")
+    images_per_class: int = Field(ge=0, le=20, description="most images per class and backbone; 0: no map is made")
 
 
 class ReportingParameters(ParameterGroup):
-    """How results are summarised (DESIGN §12)."""
+    """Statistics and content of the report."""
 
     title: str
-    bootstrap_draws: int = Field(ge=100, description="resamples of test patients")
-    confidence: float = Field(gt=0.5, lt=1, description="of every interval")
+    n_resamples: int = Field(ge=100, description="bootstrap resamples of the test patients")
+    confidence: float = Field(gt=0.5, lt=1, description="level of every interval")
     seed: int
     age_bands: list[Annotated[float, Field(gt=0)]] = Field(
-        min_length=1, description="lower ends of all age bands but the first, years, rising"
+        min_length=1, description="lower ends of all age bands but the first, in years, ascending"
     )
-    exam_parts: int = Field(ge=2, description="equal parts of the test images in the order of their exam days")
+    exam_periods: int = Field(ge=2, description="periods with equally many test images, in order of exam day")
     conformal_coverage: float = Field(gt=0, lt=1, description="share of images whose prediction set holds the truth")
-    target_accuracy: float = Field(gt=0, lt=1, description="of the images that a run answers when it may abstain")
+    target_accuracy: float = Field(gt=0, lt=1, description="desired accuracy of the answered images with abstention")
     external: str | None = Field(
         description="Parquet file of predictions of an external test set (`contracts.external_predictions`); null: none"
     )
     grad_cam: GradCamParameters
 
     @model_validator(mode="after")
-    def _rising(self) -> "ReportingParameters":
+    def _ascending(self) -> "ReportingParameters":
         if sorted(set(self.age_bands)) != self.age_bands:
-            raise ValueError(f"reporting.age_bands: found {self.age_bands}, expected rising ages, each once")
+            raise ValueError(f"reporting.age_bands: found {self.age_bands}, expected ascending ages without repetition")
         return self

@@ -34,7 +34,7 @@ def compare_strategies(evaluations: Mapping[str, Any], synthetic: bool) -> dict[
         {
             "unit": "percentage points, dynamic minus traditional",
             "confidence": confidence,
-            "draws": evaluations["draws"],
+            "n_resamples": evaluations["n_resamples"],
             "over_backbones": over_backbones,
             "per_backbone": pairs,
             "published": {"printed": PRINTED_TEST, **published},

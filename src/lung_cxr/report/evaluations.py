@@ -13,7 +13,7 @@ from lung_cxr.evaluation.external import evaluate_external
 from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
 from lung_cxr.evaluation.metrics import METRICS, accuracy, macro_f1
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
-from lung_cxr.evaluation.subgroups import evaluate_parts, parts_of_images
+from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_images
 from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
@@ -41,7 +41,7 @@ def evaluate_grid(
     Args:
         results: Every run of the grid → its seeds; an empty sequence where it was never started.
         split: `contracts.split`.
-        settings: Bootstrap and confidence, and what parts of the test set are looked at.
+        settings: Bootstrap and confidence, and what subgroups of the test set are looked at.
         image_manifest: `contracts.image_manifest`.
         frozen_features: Backbone → `contracts.predictions` of the logistic regression on its frozen features; None
             where there is none.
@@ -59,30 +59,30 @@ def evaluate_grid(
     tested = {run: _on_this_test_set(seeds, judged) for run, seeds in results.items()}
     current = {run: {one.record["seed"]: one for one in trained_alike(seeds)} for run, seeds in tested.items()}
     baseline = majority_predictions(split)
-    draws = _bootstrap(settings)
+    bootstrap = _bootstrap(settings)
     shares = class_shares(split.loc[split["subset"] == "train", "label"])
     groups = split.groupby("subset")
     of_test = image_manifest[image_manifest["image_id"].isin(judged["image_id"])]
-    parts = parts_of_images(of_test, settings.age_bands, settings.exam_parts)
+    subgroups = subgroups_of_images(of_test, settings.age_bands, settings.exam_periods)
     evaluations = {
         "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
         "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
-        **draws,
+        **bootstrap,
         "conformal_coverage": settings.conformal_coverage,
         "target_accuracy": settings.target_accuracy,
         "majority_class": DISEASES[int(shares.argmax())],
-        "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **draws),
+        "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **bootstrap),
         "frozen_features": {
-            backbone: _evaluate_frozen_features(predictions, judged, draws)
+            backbone: _evaluate_frozen_features(predictions, judged, bootstrap)
             for backbone, predictions in (frozen_features or {}).items()
         },
         "runs": [
-            evaluate_run(run, results[run], current[run], parts, settings)
+            evaluate_run(run, results[run], current[run], subgroups, settings)
             | _unlike(tested[run], current[run].values(), present_split)
             for run in results
         ],
-        "pairs": _pairs(current, draws),
-        "external": None if external is None else evaluate_external(external, split["patient_key"], draws),
+        "pairs": _pairs(current, bootstrap),
+        "external": None if external is None else evaluate_external(external, split["patient_key"], bootstrap),
     }
     return json_ready(evaluations)
 
@@ -91,7 +91,7 @@ def evaluate_run(
     run: Run,
     seeds: Sequence[RunResults],
     current: Mapping[int, RunResults],
-    parts: pd.DataFrame,
+    subgroups: pd.DataFrame,
     settings: ReportingParameters,
 ) -> dict[str, Any]:
     """Return one run's row: what became of it, and where it is finished its numbers.
@@ -100,13 +100,13 @@ def evaluate_run(
         run: The cell of the grid.
         seeds: All its seeds, finished or failed.
         current: Training seed → results on the present test set, all trained alike.
-        parts: What `parts_of_images` returned.
+        subgroups: What `subgroups_of_images` returned.
         settings: Bootstrap, confidence, and what is asked of a run's confidence.
 
     Returns:
         `backbone, strategy, status, note, seeds, records`, and of a finished run `metrics` (means over seeds),
         `validation` (accuracy and macro-F1 there, likewise means),
-        `confusion` (counts, all seeds), `parts` of the test set, `certainty` (of the first seed, see
+        `confusion` (counts, all seeds), `subgroups` of the test set, `certainty` (of the first seed, see
         `evaluate_certainty`), `curves` (of each seed) and the `COSTS` (medians over seeds).
     """
     failures = [f"seed {one.record['seed']}: {one.record['failure']}" for one in seeds if _failed(one)]
@@ -121,15 +121,15 @@ def evaluate_run(
     }
     if not current:
         return row
-    frames, draws = [_test_rows(one) for one in current.values()], _bootstrap(settings)
+    frames, bootstrap = [_test_rows(one) for one in current.values()], _bootstrap(settings)
     first = next(iter(current.values())).predictions
     asked = {"coverage": settings.conformal_coverage, "target_accuracy": settings.target_accuracy}
     return row | {
-        "metrics": evaluate_seeds(frames, **draws),
+        "metrics": evaluate_seeds(frames, **bootstrap),
         "validation": _on_validation(current.values()),
         "confusion": sum(frame_matrix(frame) for frame in frames),
-        "parts": evaluate_parts(frames, parts, **draws),
-        "certainty": evaluate_certainty(first, **asked, **draws),
+        "subgroups": evaluate_subgroups(frames, subgroups, **bootstrap),
+        "certainty": evaluate_certainty(first, **asked, **bootstrap),
         "curves": [_curves(one) for one in current.values()],
         **_costs([one.record for one in current.values()]),
     }
@@ -146,28 +146,28 @@ def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
     }
 
 
-def _evaluate_frozen_features(predictions: pd.DataFrame, judged: pd.DataFrame, draws: Mapping[str, Any]) -> Numbers:
+def _evaluate_frozen_features(predictions: pd.DataFrame, judged: pd.DataFrame, bootstrap: Mapping[str, Any]) -> Numbers:
     """Return the metrics of a logistic regression; all undefined where it was fitted for another test set."""
     of_test = predictions[predictions["subset"] == "test"]
     if _images_and_labels(of_test) == _images_and_labels(judged):
-        return evaluate_predictions(of_test, **draws)
+        return evaluate_predictions(of_test, **bootstrap)
     names = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high", "_sd")]
     return all_undefined(names, OTHER_SPLIT)
 
 
-def _pairs(current: Mapping[Run, Mapping[int, RunResults]], draws: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _pairs(current: Mapping[Run, Mapping[int, RunResults]], bootstrap: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Compare dynamic with traditional fine-tuning on every backbone that has both."""
     pairs = []
     for backbone in dict.fromkeys(run.backbone for run in current):
         dynamic, traditional = (current.get(Run(backbone, strategy), {}) for strategy in (DYNAMIC, TRADITIONAL))
         if dynamic and traditional:
             a, b = ({seed: _test_rows(one) for seed, one in side.items()} for side in (dynamic, traditional))
-            pairs.append({"backbone": backbone} | compare_predictions(a, b, **draws))
+            pairs.append({"backbone": backbone} | compare_predictions(a, b, **bootstrap))
     return pairs
 
 
 def _bootstrap(settings: ReportingParameters) -> dict[str, Any]:
-    return {"draws": settings.bootstrap_draws, "confidence": settings.confidence, "seed": settings.seed}
+    return {"n_resamples": settings.n_resamples, "confidence": settings.confidence, "seed": settings.seed}
 
 
 def _status(seeds: Sequence[RunResults], current: Mapping[int, RunResults]) -> str:

@@ -81,7 +81,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "costs": cost_table(evaluations, load_time_starts(finished)) if finished else None,
         "all_strategies": all_strategies_table(evaluations),
         "class_tables": _by_run(finished, best, results.class_table),
-        "parts_tables": _by_run(finished, best, subgroup_tables.parts_table),
+        "subgroup_tables": _by_run(finished, best, subgroup_tables.subgroup_table),
         "external": subgroup_tables.external_table(evaluations),
         "calibration": calibration.calibration_table(evaluations),
         "abstention": calibration.abstention_table(evaluations),

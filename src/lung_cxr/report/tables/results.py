@@ -161,7 +161,7 @@ def _about_test_set(evaluations: Mapping[str, Any]) -> str:
     return (
         f"Test set: {plural(evaluations['images']['test'], 'image')} of "
         f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
-        f"intervals over patients ({evaluations['draws']:,} bootstrap draws).{_about_seeds(evaluations)}"
+        f"intervals over patients ({evaluations['n_resamples']:,} bootstrap resamples).{_about_seeds(evaluations)}"
         f"{_about_frozen(evaluations)}"
     )
 

@@ -1,4 +1,4 @@
-"""The page's tables of where a run fails: parts of the test set, and another hospital's images."""
+"""Tables of the error analysis: subgroups of the test set, and the external test set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,26 +13,28 @@ VARIABLES = {"sex": "Sex", "age": "Age", "view": "View", "export": "Export", "ex
 SEXES = {"F": "women", "M": "men"}
 
 
-def parts_table(row: Mapping[str, Any]) -> Table:
-    """Return how one finished run does on the parts of the test set."""
+def subgroup_table(row: Mapping[str, Any]) -> Table:
+    """Return accuracy and macro-F1 of one finished run by subgroup of the test set."""
     rows = []
-    for part in row["parts"]:
-        counts = [number_cell(part, name, "{:,}".format) for name in ("images", "patients")]
-        metrics = [metric_cell(part, metric) for metric in METRIC_TITLES]
-        named = [name_cell(VARIABLES[part["variable"]]), text_cell(SEXES.get(part["part"], part["part"]))]
+    for one in row["subgroups"]:
+        counts = [number_cell(one, name, "{:,}".format) for name in ("images", "patients")]
+        metrics = [metric_cell(one, metric) for metric in METRIC_TITLES]
+        named = [name_cell(VARIABLES[one["variable"]]), text_cell(SEXES.get(one["subgroup"], one["subgroup"]))]
         rows.append([*named, *merged_reasons([*counts, *metrics])])
     return Table(
-        caption="Parts of the test set, with intervals over each part's patients; macro-F1 is over the classes that "
-        "occur in the part, so parts with other classes differ by that too. Exam order: the images cut into equal "
-        "parts by exam day, which is shifted by up to a year for each patient. Exports are numbered in the order in "
-        "which they came. With so many parts, some differ by chance.",
-        head=["Part by", "Part", "Images", "Patients", "Accuracy", "Macro-F1"],
+        caption="Subgroup analysis of the test set, with intervals over the patients of each subgroup. Macro-F1 is "
+        "over the classes that occur in the subgroup, so compare it only between subgroups with the same classes. "
+        "Exam order: "
+        "periods with equally many images, by exam day; days are shifted by up to a year per patient. Exports are "
+        "numbered in the order of their arrival. With so many subgroups, some "
+        "differences occur by chance.",
+        head=["Variable", "Subgroup", "Images", "Patients", "Accuracy", "Macro-F1"],
         rows=rows,
     )
 
 
 def external_table(evaluations: Mapping[str, Any]) -> Table | None:
-    """Return every run that was predicted on the external test set, beside its own; None where there is none."""
+    """Return the internal and external results of every run with external predictions; None where there are none."""
     external = evaluations["external"]
     if external is None:
         return None
@@ -44,10 +46,10 @@ def external_table(evaluations: Mapping[str, Any]) -> Table | None:
         there = [metric_cell(run["metrics"], metric) for metric in METRIC_TITLES]
         rows.append([name_cell(run_title(key)), *here, *there])
     return Table(
-        caption=f"The same models on {plural(external['images'], 'image')} of "
-        f"{plural(external['patients'], 'patient')} of another catalogue, none of them in training. Macro-F1 is over "
-        "the classes that occur, which may be others there.",
+        caption=f"External validation of the same models on {plural(external['images'], 'image')} of "
+        f"{plural(external['patients'], 'patient')} of another catalogue. No patient is in this catalogue. Macro-F1 is "
+        "over the classes that occur in each test set.",
         head=["Run", *["Accuracy", "Macro-F1"] * 2],
-        groups=[("", 1), ("Own test set", 2), ("External test set", 2)],
+        groups=[("", 1), ("Internal test set", 2), ("External test set", 2)],
         rows=rows,
     )

@@ -8,7 +8,7 @@ from lung_cxr.evaluation.subgroups import SUPPRESSED
 from lung_cxr.evaluation.undefined import all_undefined, json_ready
 from lung_cxr.experiments import Run
 from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.tables.subgroup_tables import external_table, parts_table
+from lung_cxr.report.tables.subgroup_tables import external_table, subgroup_table
 from made_up_runs import evaluated, made_up_grid, made_up_predictions, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
@@ -21,15 +21,15 @@ def split():
 
 def test_every_part_has_a_row(split):
     (row,) = finished_runs(evaluated(made_up_grid(split, [DYNAMIC]), split))
-    rows = [[cell.text for cell in cells] for cells in parts_table(row).rows]
+    rows = [[cell.text for cell in cells] for cells in subgroup_table(row).rows]
     assert ["Sex", "women"] in [cells[:2] for cells in rows]
     assert ["Exam order", "3 of 3"] in [cells[:2] for cells in rows]
 
 
 def test_of_a_part_that_is_too_small_the_reason_stands_where_the_numbers_would():
     names = ("images", "patients", "accuracy", "macro_f1")
-    few = {"variable": "view", "part": "unknown", **all_undefined(names, SUPPRESSED)}
-    (cells,) = parts_table({"parts": [json_ready(few)]}).rows
+    few = {"variable": "view", "subgroup": "unknown", **all_undefined(names, SUPPRESSED)}
+    (cells,) = subgroup_table({"subgroups": [json_ready(few)]}).rows
     assert [(cell.text, cell.span) for cell in cells] == [("View", 1), ("unknown", 1), (SUPPRESSED, 4)]
 
 
