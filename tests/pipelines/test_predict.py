@@ -231,7 +231,7 @@ def test_nothing_accepted_is_a_table_without_a_number(ward):
 def test_a_run_that_is_not_there_is_an_error_that_lists_those_that_are(ward, run, monkeypatch):
     Image.fromarray(picture()).save(ward.new / "a.png")
     monkeypatch.setattr("lung_cxr.prediction.read.read_new_images", lambda *_: pytest.fail("files were read first"))
-    with pytest.raises(NoSuchRunError, match=rf"expected one of {RUN}\. Name it: .*predict.run={RUN}"):
+    with pytest.raises(NoSuchRunError, match=rf"expected one of {RUN}\. .*predict.run={RUN}"):
         ward.predict(run)
 
 
@@ -257,7 +257,7 @@ def test_a_run_of_before_the_hash_predicts_with_a_warning(ward, caplog):
     written = record.pop("model_sha256")
     path.write_text(json.dumps(record))
     assert ward.predict()["model_sha256"].tolist() == [written]
-    assert "holds no hash of its model" in caplog.text
+    assert "no hash" in caplog.text
 
 
 def test_the_public_key_is_refused_for_real_people(ward):

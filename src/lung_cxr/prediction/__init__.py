@@ -1,1 +1,1 @@
-"""A folder of new images and a trained run → a probability of each class."""
+"""Predict the classes of a folder of new images with a trained run."""

@@ -1,4 +1,4 @@
-"""The files that a hospital wants to know of, found at any depth, and the keys that name them past 01_raw."""
+"""Find new images at any depth of a folder, and name each by a key outside 01_raw."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -10,17 +10,17 @@ import pandas as pd
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.exports import MARKER
 
-FILE_KEYS = "file_keys.csv"  # the way back from a key to its file: beside the files, and nowhere else
+FILE_KEYS = "file_keys.csv"  # key → path: an identifier, stored only beside the files
 
 
 @dataclass(frozen=True)
 class NewImages:
-    """What lies in the folder of new images.
+    """Files in the folder of new images.
 
     Attributes:
-        files: Path below the folder, parts joined by "/" → the file, which need not be an image; None where a link
-            leads out of the folder. Names of files name patients, so `repr` does not show them.
-        synthetic: Whether the marker file says that nobody in them exists.
+        files: Path below the folder, parts joined by "/" → the file, image or not; None for a link to a target outside
+            the folder. Not in `repr`, because file names may contain patient names.
+        synthetic: Whether the marker file declares all patients synthetic.
     """
 
     files: Mapping[str, Path | None] = field(repr=False)
@@ -31,7 +31,7 @@ class NewImages:
         return {_key(path, secret): file for path, file in self.files.items()}
 
     def file_keys(self, secret: Secret) -> pd.DataFrame:
-        """Return `file_key, path`, in order of the paths: identifiers, for 01_raw alone."""
+        """Return `file_key, path`, sorted by path. Paths are identifiers: store the table in 01_raw only."""
         return pd.DataFrame(
             {
                 "file_key": [_key(path, secret) for path in self.files],
@@ -42,9 +42,9 @@ class NewImages:
 
 
 def find_new_images(folder: Path) -> NewImages:
-    """List every file of a folder; none is opened, and none is left out but the two that are ours.
+    """List all files of a folder, except the marker file and `file_keys.csv`, without opening them.
 
-    A link to a folder is not followed: it is a line of its own, as is a folder that may not be listed.
+    A link to a folder is listed itself and not followed; a folder without read permission is listed as well.
     """
     root, ours = folder.resolve(), {folder / FILE_KEYS, folder / MARKER}
     found = sorted(path for path in _walk(folder) if path not in ours)
@@ -61,12 +61,12 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_inside(path: Path, root: Path) -> bool:
-    """Whether a path that was walked to stays below the folder: only a link may not."""
+    """Return whether a listed path stays below the folder; only a link can leave it."""
     try:
         return not path.is_symlink() or path.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):  # links in a circle: a file that cannot be read
+    except (OSError, RuntimeError):  # circular links: reading will reject the file
         return True
 
 
 def _key(path: str, secret: Secret) -> str:
-    return secret.key("new_image", os.fsencode(path).hex())  # the bytes of a name need not be text
+    return secret.key("new_image", os.fsencode(path).hex())  # file names need not be valid UTF-8

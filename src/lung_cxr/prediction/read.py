@@ -1,4 +1,4 @@
-"""New images into a working store, read, cleared of text, standardised and judged by the code that ingestion uses."""
+"""Read, standardise and check new images with the code of ingestion, and keep them in a working store."""
 
 import logging
 import shutil
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 
 
 def working_store(workplace: Path) -> ImageStore:
-    """Return where new images wait for the model, named by their file keys."""
+    """Return the store of standardised new images, named by file key, until they are predicted."""
     return ImageStore(workplace / "images")
 
 
 def clear(workplace: Path) -> None:
-    """Delete what was read: pictures of patients whom no withdrawal would find here."""
+    """Delete standardised images and journal: a patient's withdrawal cannot find images here."""
     for folder in (working_store(workplace).folder, _journal(workplace).folder):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -43,28 +43,28 @@ def read_new_images(
     ingestion: IngestionParameters,
     accept_unknown_view: bool,
 ) -> pd.DataFrame:
-    """Read every file, store it for the model, and say which would be accepted into the catalogue.
+    """Read every file, store its image for the model, and apply the QC rules of the catalogue.
 
-    A run that was killed goes on where it was. No comparison between images is made: each was asked about by itself.
+    A killed run resumes. Images are not compared with each other, so duplicates are accepted.
 
     Args:
-        new_images: What to read.
-        secret: Makes the keys.
-        workplace: Of this pipeline; `clear` it when the model has seen the images.
-        ingestion: The settings that the catalogue is made with.
-        accept_unknown_view: In place of the setting of that name: no table states the view of a new image.
+        new_images: Files to read.
+        secret: Key of the pseudonyms.
+        workplace: Folder of this pipeline; `clear` it after the prediction.
+        ingestion: Settings of the catalogue.
+        accept_unknown_view: Replaces the setting of the same name, because no table states the view of a new image.
 
     Returns:
         One row per file, `SEEN_COLUMNS`, sorted by key; `qc_status` and `qc_reasons` as in the image manifest.
     """
-    processor = ImageProcessor.under(ingestion, working_store(workplace), secret)
+    processor = ImageProcessor.from_parameters(ingestion, working_store(workplace), secret)
     files = new_images.keyed(secret)
     journal = _journal(workplace)
     earlier = {key: seen for key, seen in read_ledger(None, journal).items() if key in files}
     plan = plan_refresh(files, earlier, processor, ingestion.trust_timestamps)
     log.info(plan.in_words())
     table = carry_out(plan, earlier, processor, journal, ingestion.workers)
-    table = table.assign(file_key=table["image_id"], view=table["header_view"], record_reason="")
+    table = table.rename(columns={"image_id": "file_key", "header_view": "view"}).assign(record_reason="")
     reasons, flags = apply_qc_rules(
         table,
         ingestion.quality,
@@ -73,10 +73,10 @@ def read_new_images(
         ingestion.accept_unchecked_pixels,
         ingestion.standardise.side,
     )
-    words = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
+    codes = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
     return table.assign(
         qc_status=np.where([bool(found) for found in reasons], "rejected", "accepted"),
-        qc_reasons=pd.Series(words, dtype="str"),
+        qc_reasons=pd.Series(codes, dtype="str"),
     )[SEEN_COLUMNS]
 
 

@@ -1,4 +1,4 @@
-"""The finished run that predicts: found by its folder, its model checked against its record."""
+"""Find the finished run of `predict.run` and check its model against its record."""
 
 import json
 import logging
@@ -8,23 +8,23 @@ from pathlib import Path
 from lung_cxr.models.saved_model import check_model, sha256_of_file
 from lung_cxr.training.run.file_names import MODEL, RECORD, WITHDRAWAL
 
-SUPERSEDED = "superseded"  # below a backbone and a strategy: what later runs took the place of
+SUPERSEDED = "superseded"  # folder of runs that later runs replaced, below <backbone>/<strategy>
 
 log = logging.getLogger(__name__)
 
 
 class NoSuchRunError(ValueError):
-    """The run that should predict is not there; the message lists those that are."""
+    """No finished run has this name; the message lists the finished runs."""
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A model and what names it.
+    """A model and its run.
 
     Attributes:
-        run: Its folder below 06_models and 07_model_output: `<backbone>/<strategy>/seed_<s>`.
-        model: The model's file.
-        model_sha256: Of the file, 64 hex digits.
+        run: Folder of the run below 06_models and 07_model_output: `<backbone>/<strategy>/seed_<s>`.
+        model: File of the model.
+        model_sha256: SHA-256 of the file, 64 hex digits.
     """
 
     run: str
@@ -33,16 +33,16 @@ class TrainedRun:
 
 
 def find_run(run: str | None, model_folder: Path, output_folder: Path) -> TrainedRun:
-    """Find a finished run and check that its model is the file that was trained.
+    """Find a finished run and check that its model file is the one that it saved.
 
     Args:
-        run: `predict.run`.
-        model_folder: `06_models`.
-        output_folder: `07_model_output`.
+        run: Value of `predict.run`.
+        model_folder: Folder `06_models`.
+        output_folder: Folder `07_model_output`.
 
     Raises:
         NoSuchRunError: No finished run has this name.
-        ModelFileError: Its model is not the one of its record.
+        ModelFileError: The model differs from the record of the run.
     """
     finished = finished_runs(model_folder, output_folder)
     name = (run or "").strip("/")
@@ -51,16 +51,16 @@ def find_run(run: str | None, model_folder: Path, output_folder: Path) -> Traine
     model = model_folder / name / MODEL
     recorded = json.loads((output_folder / name / RECORD).read_text(encoding="utf-8")).get("model_sha256")
     if recorded is None:
-        log.warning("The record of %s holds no hash of its model: whether the file is that run's is not known", name)
+        log.warning("The record of %s holds no hash of its model; the model file cannot be verified", name)
     else:
         check_model(model, recorded)
     if (output_folder / name / WITHDRAWAL).exists():
-        log.warning("%s saw patients who have withdrawn since: train it again, and delete it", name)
+        log.warning("%s was trained on patients who have withdrawn since; train again and delete it", name)
     return TrainedRun(name, model, recorded or sha256_of_file(model))
 
 
 def finished_runs(model_folder: Path, output_folder: Path) -> list[str]:
-    """Return the folders of the runs that have finished and have their model, sweeps too, in order of their names."""
+    """Return the sorted folders of all finished runs with a model, including sweeps."""
     records = {path.parent.relative_to(output_folder): path for path in output_folder.rglob(RECORD)}
     return sorted(
         folder.as_posix()
@@ -72,18 +72,18 @@ def finished_runs(model_folder: Path, output_folder: Path) -> list[str]:
 def _is_finished(record: Path) -> bool:
     try:
         return json.loads(record.read_text(encoding="utf-8")).get("status") == "finished"
-    except json.JSONDecodeError:  # half of one
+    except json.JSONDecodeError:  # incomplete file
         return False
 
 
 def _message(run: str | None, finished: list[str]) -> str:
-    found = "predict.run is not set" if run is None else f"predict.run is {run!r}, which is no finished run"
+    found = "predict.run is not set" if run is None else f"predict.run is {run!r}, not a finished run"
     if not finished:
         return (
-            f"{found}, and no run has finished yet; expected one with its record and its model. Train one first: "
+            f"{found}, and no run has finished yet; expected a run with its record and model. Train one first: "
             "`kedro run --pipelines training --namespaces mobilenet.dynamic`"
         )
     return (
-        f"{found}; expected one of {', '.join(finished)}. Name it: "
+        f"{found}; expected one of {', '.join(finished)}. Example: "
         f"`kedro run --pipelines predict --params predict.run={finished[0]}`"
     )

@@ -1,4 +1,4 @@
-"""New images and a trained run to a table of probabilities."""
+"""Predict new images with a trained run."""
 
 from lung_cxr.pipelines.predict.pipeline import create_pipeline
 

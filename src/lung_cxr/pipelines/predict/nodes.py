@@ -1,4 +1,7 @@
-"""Nodes of `predict`: they hand files, folders and settings to `lung_cxr.prediction`."""
+"""Nodes of `predict`. Each hands files, folders and parameters to `lung_cxr.prediction`.
+
+A parameter is named like its dataset.
+"""
 
 from pathlib import Path
 
@@ -13,42 +16,43 @@ from lung_cxr.prediction.new_images import NewImages
 
 def read_new_images(
     new_images: NewImages,
-    secret: Secret,
-    stored_fingerprint: str | None,
+    pseudonymisation_key: Secret,
+    previous_key_fingerprint: str | None,
     model_folder: Path,
     output_folder: Path,
-    workplace: Path,
+    new_images_workplace: Path,
     ingestion: IngestionParameters,
-    parameters: PredictParameters,
+    predict: PredictParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read and judge every file as ingestion does; return the way back from keys to paths, and what was seen."""
+    """Read every file and apply the QC rules, as ingestion does; return the file keys and the results."""
     from lung_cxr.prediction import read
     from lung_cxr.prediction.trained_run import find_run
 
-    find_run(parameters.run, model_folder, output_folder)  # a slip of the pen shows before hours of reading
-    check_secret(secret, stored_fingerprint, [new_images.synthetic])
-    seen = read.read_new_images(new_images, secret, workplace, ingestion, parameters.accept_unknown_view)
-    return new_images.file_keys(secret), contracts.new_images_seen.validate(seen)
+    find_run(predict.run, model_folder, output_folder)  # a wrong name must fail before hours of reading
+    check_secret(pseudonymisation_key, previous_key_fingerprint, [new_images.synthetic])
+    seen = read.read_new_images(
+        new_images, pseudonymisation_key, new_images_workplace, ingestion, predict.accept_unknown_view
+    )
+    return new_images.file_keys(pseudonymisation_key), contracts.new_images_seen.validate(seen)
 
 
 def predict_new_images(
-    seen: pd.DataFrame,
+    new_images_seen: pd.DataFrame,
     model_folder: Path,
     output_folder: Path,
-    workplace: Path,
-    parameters: PredictParameters,
+    new_images_workplace: Path,
+    predict: PredictParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give every accepted image its probabilities; return the table twice, for programs and for people."""
+    """Predict every accepted image, then delete the standardised images; return the table for Parquet and for CSV."""
     from lung_cxr.models.saved_model import load_checked_model
     from lung_cxr.prediction.probabilities import tabulate_probabilities
     from lung_cxr.prediction.read import clear, working_store
     from lung_cxr.prediction.trained_run import find_run
 
-    run = find_run(parameters.run, model_folder, output_folder)
+    run = find_run(predict.run, model_folder, output_folder)
     model = load_checked_model(run.model, run.model_sha256)
-    table = tabulate_probabilities(
-        contracts.new_images_seen.validate(seen), model, run, working_store(workplace), parameters.batch_size
-    )
+    seen = contracts.new_images_seen.validate(new_images_seen)
+    table = tabulate_probabilities(seen, model, run, working_store(new_images_workplace), predict.batch_size)
     table = contracts.new_image_probabilities.validate(table)
-    clear(workplace)
+    clear(new_images_workplace)
     return table, table

@@ -1,4 +1,4 @@
-"""Prediction: reading needs no Keras, the model needs no file of the hospital's."""
+"""Pipeline `predict`: read new images, then predict. Reading needs no Keras; prediction opens no raw file."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -11,22 +11,28 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 read_new_images,
-                [
-                    "new_images",
-                    "pseudonymisation_key",
-                    "previous_key_fingerprint",
-                    "model_folder",
-                    "output_folder",
-                    "new_images_workplace",
-                    "params:ingestion",
-                    "params:predict",
-                ],
+                {
+                    "new_images": "new_images",
+                    "pseudonymisation_key": "pseudonymisation_key",
+                    "previous_key_fingerprint": "previous_key_fingerprint",
+                    "model_folder": "model_folder",
+                    "output_folder": "output_folder",
+                    "new_images_workplace": "new_images_workplace",
+                    "ingestion": "params:ingestion",
+                    "predict": "params:predict",
+                },
                 ["new_file_keys", "new_images_seen"],
                 name="read_new_images",
             ),
             Node(
                 predict_new_images,
-                ["new_images_seen", "model_folder", "output_folder", "new_images_workplace", "params:predict"],
+                {
+                    "new_images_seen": "new_images_seen",
+                    "model_folder": "model_folder",
+                    "output_folder": "output_folder",
+                    "new_images_workplace": "new_images_workplace",
+                    "predict": "params:predict",
+                },
                 ["new_image_probabilities", "new_image_probabilities_csv"],
                 name="predict_new_images",
                 tags="gpu",
