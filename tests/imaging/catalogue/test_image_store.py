@@ -64,9 +64,9 @@ def test_a_sweep_leaves_what_is_wanted_and_what_is_not_ours(store):
     folder = (store.folder / store.path(ID)).parent
     (folder / f".{ID}.77.tmp").write_bytes(b"half an im")
     (folder / "Thumbs.png").touch()
-    assert store.sweep(None) == 0
+    assert store.delete_orphans(None) == 0
     assert {path.name for path in folder.iterdir()} == {f"{ID}.png", "Thumbs.png"}
-    assert store.sweep({ID}) == 1
+    assert store.delete_orphans({ID}) == 1
     assert (store.has(ID), store.has(other)) == (True, False)
 
 
@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_earlier_image_and_nothing_else(store, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(StoreFullError, match="Make room"):
+        with pytest.raises(StoreFullError, match="full"):
             store.put(ID, np.ones((8, 8), np.uint8))
     assert store.get(ID).max() == 0
     assert len(list(store.folder.rglob("*.*"))) == 1

@@ -7,7 +7,7 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.manifest import images_seen, judge
-from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, NOTHING_SEEN, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, UNREAD, ProcessedImage
 from lung_cxr.imaging.quality.duplicates import difference_hash
 
 NO_EXCLUSION = pd.DataFrame({"image_id": [], "reason_code": []}, dtype="str")
@@ -238,7 +238,7 @@ def test_a_new_label_is_taken_over_without_a_file(judged):
 
 
 def test_the_metrics_of_the_ledger_are_those_of_the_contract():
-    assert [name for name in NOTHING_SEEN if name.startswith("qc_")] == [f"qc_{name}" for name in contracts.QC_METRICS]
+    assert [name for name in UNREAD if name.startswith("qc_")] == [f"qc_{name}" for name in contracts.QC_METRICS]
 
 
 @pytest.mark.parametrize(

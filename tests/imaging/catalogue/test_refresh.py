@@ -264,7 +264,7 @@ def test_a_vanished_file_whose_image_is_gone_too_is_missing_until_the_store_come
     stored = processor.store.folder / processor.store.path(IDS[0])
     away = stored.rename(stored.with_suffix(".away"))
     _, without = run(files, processor, journal, ledger)
-    assert (without["reason"][0], without["detail"][0]) == ("missing_file", "the stored image too")
+    assert (without["reason"][0], without["detail"][0]) == ("missing_file", "file and stored image")
     away.rename(stored)
     _, after = run(files, processor, journal, without)
     assert (after["reason"][0], after["pixel_sha256"][0]) == ("", ledger["pixel_sha256"][0])
@@ -376,7 +376,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_next_time(files, pro
     with monkeypatch.context() as patch:
         patch.setattr("lung_cxr.imaging.catalogue.process_image.read_bytes", replaced_while_read)
         _, ledger = run({IDS[0]: files[IDS[0]]}, processor, journal)
-    assert ledger["detail"].tolist() == ["it changed while it was read"]
+    assert ledger["detail"].tolist() == ["changed while it was read"]
     plan, after = run({IDS[0]: files[IDS[0]]}, processor, journal, ledger)
     assert len(plan.to_read) == 1
     assert after["reason"].tolist() == [""]

@@ -1,4 +1,5 @@
 import hashlib
+import re
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ IDS = [digit * 32 for digit in "abcd"]
 
 @pytest.fixture
 def root(tmp_path, smooth):
-    """A data folder of four stored images and one that was rejected."""
+    """A data folder with four stored images and one rejected image."""
     store = ImageStore(tmp_path / "03_primary/images")
     rows = []
     for number, image_id in enumerate(IDS):
@@ -26,41 +27,36 @@ def root(tmp_path, smooth):
     return tmp_path
 
 
-def test_a_whole_store_is_said_to_be_whole(root, capsys):
+def test_an_intact_store_exits_with_0(root, capsys):
     assert main([str(root)]) == 0
-    assert capsys.readouterr().out == "4 images are whole, 0 missing, 0 damaged\n"
+    assert re.findall(r"\d+", capsys.readouterr().out) == ["4", "0", "0"]
 
 
-def test_turned_bytes_other_pixels_and_missing_files_are_told_apart(root, capsys, smooth):
+def test_damaged_and_missing_images_are_listed_and_removed(root, capsys, smooth):
     store = ImageStore(root / "03_primary/images")
     path = store.folder / store.path(IDS[0])
-    turned = bytearray(path.read_bytes())
-    turned[len(turned) // 2] ^= 255
-    path.write_bytes(bytes(turned))
+    flipped = bytearray(path.read_bytes())
+    flipped[len(flipped) // 2] ^= 255
+    path.write_bytes(bytes(flipped))
     store.put(IDS[1], (smooth(9) * 255).astype(np.uint8))
     store.remove(IDS[2])
     assert main([str(root)]) == 1
-    said = capsys.readouterr().out
-    assert f"1 images are whole, 1 missing, 2 damaged\nmissing: {IDS[2]}\ndamaged: {IDS[0]}, {IDS[1]}\n" in said
+    printed = capsys.readouterr().out
+    assert re.findall(r"\b\d\b", printed) == ["1", "1", "2"]
+    assert f"missing: {IDS[2]}\ndamaged: {IDS[0]}, {IDS[1]}\n" in printed
     assert store.has(IDS[0])
     assert main([str(root), "--remove"]) == 1
     assert [store.has(image_id) for image_id in IDS] == [False, False, False, True]
 
 
-def test_it_takes_nothing_away_while_the_key_is_being_changed(root):
+def test_nothing_is_removed_during_a_key_rotation(root):
     (root / "02_intermediate").mkdir()
     (root / "02_intermediate/key_fingerprint.txt").write_text(f"{'a' * 32}>{'b' * 32}")
     with pytest.raises(HalfRotatedKeyError):
         main([str(root), "--remove"])
 
 
-def test_it_waits_for_no_refresh(root, monkeypatch):
+def test_a_running_refresh_is_refused(root, monkeypatch):
     monkeypatch.setattr("lung_cxr.locks.REFUSE_AFTER_SECONDS", 0)
     with catalogue_lock(root / "02_intermediate"), pytest.raises(CatalogueInUseError):
         main([str(root)])
-
-
-def test_a_store_of_objects_is_refused_with_the_reason(capsys):
-    with pytest.raises(SystemExit):
-        main(["s3://bucket/data"])
-    assert "expected a mounted folder" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lung_cxr.atomic import atomic_write
-from lung_cxr.imaging.catalogue.process_image import ProcessedImage, observation
+from lung_cxr.imaging.catalogue.process_image import ProcessedImage
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,6 @@ class Journal:
 
 def _read(path: Path) -> list[ProcessedImage] | None:
     try:
-        return [observation(row) for row in json.loads(path.read_text(encoding="utf-8"))]
+        return [ProcessedImage.from_row(row) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError):  # no JSON, or JSON of another shape
         return None

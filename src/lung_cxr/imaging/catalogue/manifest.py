@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import NOTHING_SEEN
+from lung_cxr.imaging.catalogue.process_image import UNREAD
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
@@ -99,7 +99,7 @@ def judge(
         store: Read only to confirm near duplicates.
         compared: Candidates compared in earlier runs, if any; used again while both images are the same.
     """
-    table = images.merge(ledger, on="image_id", how="left").fillna(NOTHING_SEEN)
+    table = images.merge(ledger, on="image_id", how="left").fillna(UNREAD)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
     reasons, flags = apply_qc_rules(table, limits, accept_unknown_view, burned_in_text, accept_unchecked_pixels, side)

@@ -1,4 +1,4 @@
-"""One file → its place in the store and everything that is measured on it: the only step that reads pixels."""
+"""Read, measure and store the image of one file: the only step that reads pixels."""
 
 import hashlib
 import os
@@ -21,36 +21,37 @@ from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise
 from lung_cxr.parameters import IngestionParameters, StandardiseParameters, TextPolicy
 
-READING_VERSION = 5  # raise it with every change of a stored pixel or of the ledger: all images are then made again
-ABSENT = -1  # bytes: the size of a file that is not there
-NOT_LOOKED = -1  # pieces of text, where nobody looked for any
+# part of the settings' fingerprint: raise it when the stored pixels of ordinary files change, and all are read again
+READING_VERSION = 5
+ABSENT = -1  # size in bytes of a missing file
+NOT_SEARCHED = -1  # number of text boxes in an image that was not searched for text
 NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class ProcessedImage:
-    """One row of the ledger `source_files`: what a file was, and what was seen in it.
+    """One row of the ledger `source_files`: state of a file, and measurements of its image.
 
     Attributes:
-        image_id: Its key.
-        size_bytes: Of the file, -1 where there was none.
-        modified_ns: When the file was last written.
-        settings: Fingerprint of the settings it was read under; empty where it must be read again next time.
+        image_id: Id of the image, 32 hex digits.
+        size_bytes: Size of the file, -1 if it was missing.
+        modified_ns: Modification time of the file.
+        settings: Fingerprint of the settings of the reading; empty if the file must be read again next time.
         source_key: Keyed hash of the file's bytes.
-        reason: Why it is not accepted; empty where the image is in the store and what follows was measured.
-        detail: More of the reason.
-        header_view: The view that the file's header states.
-        burned_in: What the header says of text in the pixels: "YES", "NO" or "".
-        inverted: Whether black and white were exchanged, by the header's word or by measurement.
-        rows: Of the source image.
-        columns: Of the source image.
-        pixel_sha256: Of the stored pixels.
-        stored_bytes: Of the file in the store; 0 where nobody counted them.
-        outdated: Whether the stored image was made under other settings and cannot be made again: its file is gone.
-        difference_hash: Of the stored image.
-        text_boxes: Pieces of burned-in text blacked out in it; -1 where nobody looked for any.
-        qc_sharpness: See `quality.measure_quality`, as the rest down to `qc_bright_fraction`.
-        qc_inversion: See `chest.measure_chest`, as the rest; of the image before black and white were exchanged.
+        reason: Reason for rejection; empty if the image is in the store and the columns below were measured.
+        detail: Detail of the reason.
+        header_view: View that the header states.
+        burned_in: BurnedInAnnotation of the header: "YES", "NO" or "".
+        inverted: Whether black and white were exchanged, because of the header or of `qc_inversion`.
+        rows: Rows of the source image.
+        columns: Columns of the source image.
+        pixel_sha256: SHA-256 of the stored pixels.
+        stored_bytes: Size of the stored file; 0 if unknown (older ledgers).
+        outdated: Whether the stored image has other settings and its file is gone.
+        difference_hash: Difference hash of the stored image.
+        text_boxes: Number of blacked-out text boxes; -1 if the image was not searched.
+        qc_sharpness: See `metrics.measure_quality`, as the columns down to `qc_bright_fraction`.
+        qc_inversion: See `chest.measure_chest`, as the columns below; measured before black and white were exchanged.
     """
 
     image_id: str
@@ -69,7 +70,7 @@ class ProcessedImage:
     stored_bytes: int = 0
     outdated: bool = False
     difference_hash: str = ""
-    text_boxes: int = NOT_LOOKED
+    text_boxes: int = NOT_SEARCHED
     qc_sharpness: float = NAN
     qc_contrast: float = NAN
     qc_dark_fraction: float = NAN
@@ -80,27 +81,27 @@ class ProcessedImage:
     qc_foreign: float = NAN
     qc_turned_foreign: float = NAN
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "ProcessedImage":
+        """Return a row of a ledger of any version: missing columns get their defaults, unknown ones are dropped."""
+        return cls(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
+
 
 LEDGER_COLUMNS = [column.name for column in fields(ProcessedImage)]
-NOTHING_SEEN: dict[str, Any] = {name: value for name, value in asdict(ProcessedImage("")).items() if name != "image_id"}
-
-
-def observation(row: Mapping[str, Any]) -> ProcessedImage:
-    """Return a row of a ledger, also of another version: what it lacks has its default, what is unknown is dropped."""
-    return ProcessedImage(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
+UNREAD: dict[str, Any] = {name: value for name, value in asdict(ProcessedImage("")).items() if name != "image_id"}
 
 
 @dataclass(frozen=True)
 class ImageProcessor:
-    """Reads, standardises, measures and stores files; safe to send to other processes.
+    """Read, standardise, measure and store files; can be pickled for other processes.
 
     Attributes:
-        store: Where images go.
-        secret: Makes the keyed hash of the source bytes.
-        standardise: From decoded pixels to the store's square.
-        accept_unchecked_pixels: Where nobody looks for text, keep images whose header does not say that none is there.
-        burned_in_text: Look for text in the pixels of every image or not, and what to do with it.
-        max_megapixels: Larger images are refused.
+        store: Store of the images.
+        secret: Key of the hash of the source bytes.
+        standardise: Settings of window and size.
+        accept_unchecked_pixels: Whether the text policy `off` accepts images whose header does not exclude text.
+        burned_in_text: Text policy: search all images for text or none, and redact or reject.
+        max_megapixels: Limit above which an image is rejected.
     """
 
     store: ImageStore
@@ -111,26 +112,29 @@ class ImageProcessor:
     max_megapixels: float
 
     @classmethod
-    def under(cls, chosen: IngestionParameters, store: ImageStore, secret: Secret) -> "ImageProcessor":
-        """Return the processor that these settings ask for."""
-        text = (chosen.accept_unchecked_pixels, chosen.burned_in_text)
-        return cls(store, secret, chosen.standardise, *text, chosen.max_megapixels)
+    def from_parameters(cls, ingestion: IngestionParameters, store: ImageStore, secret: Secret) -> "ImageProcessor":
+        """Return the processor of these settings."""
+        text = (ingestion.accept_unchecked_pixels, ingestion.burned_in_text)
+        return cls(store, secret, ingestion.standardise, *text, ingestion.max_megapixels)
 
     @property
     def settings(self) -> str:
-        """Fingerprint of all that alters what is stored: where it differs, an image is made again."""
+        """Return the fingerprint of all settings that change a stored image; a file with another one is read again."""
         chosen = self.standardise
         text = (self.burned_in_text, burned_in_text.DETECTOR_VERSION, self.accept_unchecked_pixels)
         parts = (READING_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def process(self, image_id: str, path: Path, previous: ProcessedImage | None) -> ProcessedImage:
-        """Read one file, store its image, return what was seen. No file whatever makes this raise; a full disk does.
+        """Read one file and store its image. Only a full disk raises an error; a bad file is a row with a reason.
 
         Args:
-            image_id: Its key.
-            path: The file.
-            previous: What an earlier run saw: if the bytes are the same, nothing is decoded.
+            image_id: Id of the image.
+            path: File of the image.
+            previous: Row of an earlier run; a file with the same bytes is not decoded again.
+
+        Raises:
+            StoreFullError: The disk is full.
         """
         seen = ProcessedImage(image_id, settings=self.settings)
         try:
@@ -152,46 +156,46 @@ class ImageProcessor:
             return self._rejected(seen, rejection.reason, rejection.detail)
         except StoreFullError:
             raise
-        except (OSError, MemoryError, ImportError) as error:  # no permission …: this file only, the others go on
+        except (OSError, MemoryError, ImportError) as error:  # such as a missing permission: affects this file only
             return self.failed(image_id, "unreadable", type(error).__name__, previous)
         except Exception as error:
             return self._rejected(seen, "unreadable", type(error).__name__)
 
     def failed(self, image_id: str, reason: str, detail: str, previous: ProcessedImage | None) -> ProcessedImage:
-        """Return what is seen of a file that could not be judged: not accepted now, read again next time.
+        """Return the row of a file that could not be read for now: rejected, and read again next time.
 
-        What an earlier run stored and measured stays: nothing was found against it.
+        Stored image and measurements of an earlier run stay.
         """
         return replace(previous or ProcessedImage(image_id), settings="", reason=reason, detail=detail)
 
     def is_current(self, previous: ProcessedImage) -> bool:
-        """Whether what an earlier run saw still holds under the present settings, its image still there."""
+        """Return whether a row of an earlier run has the current settings and its image is still stored."""
         return previous.settings == self.settings and (bool(previous.reason) or self._is_whole(previous))
 
     def kept(self, previous: ProcessedImage) -> ProcessedImage:
-        """Return what holds of an image that cannot be made again, since its file is gone.
+        """Return the row of an image whose file is gone.
 
-        It stays as it is, also where the last attempt to read its file failed. Where its image is not whole it is
-        rejected, not forgotten: the store may have been away, or come back from a backup.
+        The image stays accepted, even if the last attempt to read its file failed. If the stored image is missing or
+        incomplete, the row is rejected but kept: the store may return from a backup.
         """
         if not previous.pixel_sha256:
             return previous
         if not self._is_whole(previous):
-            return self.failed(previous.image_id, "missing_file", "the stored image too", previous)
+            return self.failed(previous.image_id, "missing_file", "file and stored image", previous)
         return replace(previous, reason="", detail="")
 
     def _is_same(self, previous: ProcessedImage, seen: ProcessedImage) -> bool:
         return previous.source_key == seen.source_key and self.is_current(previous)
 
     def _is_whole(self, previous: ProcessedImage) -> bool:
-        """Whether the image is in the store, as many bytes as were written."""
+        """Return whether the stored image exists and has the size that was written."""
         found = self.store.stored_bytes(previous.image_id)
         return found > 0 and previous.stored_bytes in (0, found)
 
     def _check_header(self, radiograph: Radiograph) -> None:
         if radiograph.view == "lateral":
-            raise Rejection("not_frontal", "says the header")
-        if self.burned_in_text != "off":  # the pixels are looked at, whatever the header says
+            raise Rejection("not_frontal", "header")
+        if self.burned_in_text != "off":  # the pixels are searched for text, whatever the header states
             return
         if radiograph.burned_in == "YES":
             raise Rejection("burned_in_annotation")
@@ -207,7 +211,7 @@ class ImageProcessor:
             image, seen = 255 - image, replace(seen, inverted=True)
         cleared = self._cleared_of_text(image, radiograph)
         square = pad_to_square(cleared.image, self.standardise.side)
-        if is_negative or cleared.pieces > 0:  # another picture than was scored
+        if is_negative or cleared.pieces > 0:  # the scored image has changed
             chest = measure_chest(cleared.smooth)
         metrics = measure_quality(cleared.smooth) | chest | {"inversion": inversion}
         measured = replace(
@@ -217,13 +221,13 @@ class ImageProcessor:
             text_boxes=cleared.pieces,
             **{f"qc_{name}": value for name, value in metrics.items()},  # type: ignore[arg-type]
         )
-        self.store.put(seen.image_id, square)  # last: what fails before it changes nothing
+        self.store.put(seen.image_id, square)  # last, so that an earlier failure changes nothing
         return replace(measured, stored_bytes=self.store.stored_bytes(seen.image_id))
 
     def _cleared_of_text(self, image: Grey, radiograph: Radiograph) -> Cleared:
-        """Look for text as the policy says; an image that must not be stored is rejected."""
+        """Search for text and redact or reject by the text policy."""
         if self.burned_in_text == "off":
-            return Cleared(image, image, NOT_LOOKED)
+            return Cleared(image, image, NOT_SEARCHED)
         if self.burned_in_text == "redact":
             cleared = burned_in_text.redact(image)
         elif burned_in_text.find_text(image):
@@ -235,13 +239,13 @@ class ImageProcessor:
         return cleared
 
     def _rejected(self, seen: ProcessedImage, reason: str, detail: str) -> ProcessedImage:
-        """An image that was good before its file changed does not stay in the store."""
+        """Delete the stored image of an earlier version of the file, and return the rejected row."""
         self.store.remove(seen.image_id)
         return replace(seen, reason=reason, detail=detail)
 
 
 def _check_untouched(path: Path, before: os.stat_result) -> None:
-    """A file that is written or replaced while it is read is read again next time."""
+    """Reject a file that changed during reading; it is read again next time."""
     after = path.stat()
     if (after.st_size, after.st_mtime_ns, after.st_ino) != (before.st_size, before.st_mtime_ns, before.st_ino):
-        raise Rejection("unreadable", "it changed while it was read", passing=True)
+        raise Rejection("unreadable", "changed while it was read", passing=True)

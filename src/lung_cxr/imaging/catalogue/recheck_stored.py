@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
-from lung_cxr.imaging.catalogue.process_image import NOT_LOOKED, ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import NOT_SEARCHED, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.quality.duplicates import difference_hash
 from lung_cxr.imaging.reasons import Rejection
@@ -12,7 +12,7 @@ from lung_cxr.imaging.reasons import Rejection
 
 def must_be_searched(previous: ProcessedImage, processor: ImageProcessor) -> bool:
     """Whether an image that cannot be made again was stored unseen, and the policy is to look."""
-    unseen = previous.pixel_sha256 != "" and previous.text_boxes == NOT_LOOKED
+    unseen = previous.pixel_sha256 != "" and previous.text_boxes == NOT_SEARCHED
     return unseen and processor.burned_in_text != "off" and processor.store.has(previous.image_id)
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, ImageProcessor, ProcessedImage, observation
+from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.catalogue.reader_processes import process_files
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
 
@@ -59,7 +59,7 @@ def carry_out(
 def read_ledger(table: pd.DataFrame | None, journal: Journal) -> Ledger:
     """Return image_id → the last observation: of the saved ledger, if there is one, and of a run that was killed."""
     rows = [] if table is None else table.to_dict("records")
-    return {seen.image_id: seen for seen in [*(observation(row) for row in rows), *journal.read()]}
+    return {seen.image_id: seen for seen in [*(ProcessedImage.from_row(row) for row in rows), *journal.read()]}
 
 
 def _kept(plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor) -> Ledger:

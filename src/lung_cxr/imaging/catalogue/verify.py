@@ -1,7 +1,7 @@
-"""`python -m lung_cxr.imaging.catalogue.verify`: is every stored image still the one that the manifest describes?
+"""Verify all stored images against the manifest: `python -m lung_cxr.imaging.catalogue.verify`.
 
-A refresh sees that an image is missing or has another length. It does not decode what it has stored, so bytes that a
-disk has turned are for this command, which reads the whole store.
+A refresh detects missing images and changed file sizes, but does not decode stored images. This command decodes the
+whole store and detects flipped bits.
 """
 
 import argparse
@@ -17,19 +17,19 @@ from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, refuse_half_rotated_key
 from lung_cxr.locks import catalogue_lock
 
-NAMED = 20  # ids in the message
+MAX_LISTED = 20  # ids in the message
 
 
 class Verified(NamedTuple):
-    """What was found, by image_id.
+    """Result of a verification.
 
     Attributes:
-        whole: How many images are as they were written.
-        missing: Those that are not there.
-        damaged: Those that cannot be decoded or hold other pixels.
+        intact: Number of images with the pixels of the manifest.
+        missing: Ids of missing images.
+        damaged: Ids of images that cannot be decoded or have other pixels.
     """
 
-    whole: int
+    intact: int
     missing: list[str]
     damaged: list[str]
 
@@ -38,9 +38,9 @@ def verify(manifest: pd.DataFrame, store: ImageStore, workers: int) -> Verified:
     """Decode every stored image and compare its pixels with the manifest's `pixel_sha256`.
 
     Args:
-        manifest: `image_id, pixel_sha256, image_path`.
-        store: Where the images are.
-        workers: Threads; -1: all cores.
+        manifest: Table with `image_id, pixel_sha256, image_path`.
+        store: Store of the images.
+        workers: Number of threads; -1: all cores.
     """
     stored = manifest[manifest["image_path"] != ""]
     found = Parallel(n_jobs=workers, prefer="threads")(
@@ -49,19 +49,21 @@ def verify(manifest: pd.DataFrame, store: ImageStore, workers: int) -> Verified:
     )
     states = pd.Series(found, index=stored["image_id"], dtype="str")
     named = {state: states.index[states == state].tolist() for state in ("missing", "damaged")}
-    return Verified(int((states == "whole").sum()), **named)
+    return Verified(int((states == "intact").sum()), **named)
 
 
 def in_words(found: Verified, removed: bool) -> str:
-    """What was found and what to do about it."""
-    lines = [f"{found.whole} images are whole, {len(found.missing)} missing, {len(found.damaged)} damaged"]
+    """Return the result as text, with the next step."""
+    lines = [f"{found.intact} images are intact, {len(found.missing)} missing, {len(found.damaged)} damaged"]
     for name, ids in (("missing", found.missing), ("damaged", found.damaged)):
         if ids:
-            lines.append(f"{name}: {', '.join(ids[:NAMED])}{', …' if len(ids) > NAMED else ''}")
+            lines.append(f"{name}: {', '.join(ids[:MAX_LISTED])}{', …' if len(ids) > MAX_LISTED else ''}")
     if found.damaged and not removed:
-        lines.append("Give --remove to take the damaged ones away")
+        lines.append("Run again with --remove to delete the damaged images")
     if found.missing or removed:
-        lines.append("The next refresh makes them again; where their files are gone, put them back from a backup first")
+        lines.append(
+            "The next refresh reads their files again; if a file is gone, restore its image from a backup first"
+        )
     return "\n".join(lines)
 
 
@@ -70,22 +72,18 @@ def _state(store: ImageStore, image_id: str, sha256: str) -> str:
         return "missing"
     try:
         pixels = store.get(image_id)
-    except Exception:  # whatever the decoder says of bytes that are no PNG any more
+    except Exception:  # any error of the decoder on damaged bytes
         return "damaged"
-    return "whole" if hashlib.sha256(pixels.tobytes()).hexdigest() == sha256 else "damaged"
-
-
-def _mounted(root: str) -> Path:
-    if "://" in root:
-        raise argparse.ArgumentTypeError("a store of objects keeps checksums of its own; expected a mounted folder")
-    return Path(root)
+    return "intact" if hashlib.sha256(pixels.tobytes()).hexdigest() == sha256 else "damaged"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return 0 where every image is whole, else 1."""
+    """Verify the store; return 0 if all images are intact, else 1."""
     parser = argparse.ArgumentParser(prog="python -m lung_cxr.imaging.catalogue.verify", description=__doc__)
-    parser.add_argument("root", nargs="?", type=_mounted, default=Path("data"), help="the data folder of globals.yml")
-    parser.add_argument("--remove", action="store_true", help="take damaged images away, to be made again")
+    parser.add_argument("root", nargs="?", type=Path, default=Path("data"), help="data folder, `root` in globals.yml")
+    parser.add_argument(
+        "--remove", action="store_true", help="delete damaged images, so that the next refresh reads them again"
+    )
     chosen = parser.parse_args(arguments)
     store, fingerprint = (
         ImageStore(chosen.root / "03_primary/images"),

@@ -57,7 +57,7 @@ def _read_whole(file: io.FileIO, max_megapixels: float) -> bytes:
         raise Rejection("too_large", f"{status.st_size / 1e6:.0f} megabytes", passing=True)
     data = file.read(status.st_size + 1)
     if len(data) != status.st_size:
-        raise Rejection("unreadable", "it changed while it was read", passing=True)
+        raise Rejection("unreadable", "changed while it was read", passing=True)
     return data
 
 

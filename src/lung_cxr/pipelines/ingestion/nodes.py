@@ -135,7 +135,7 @@ def standardise_images(
     ingestion: IngestionParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read, standardise and store new and changed images; return the ledger of all files and the refresh counts."""
-    processor = ImageProcessor.under(ingestion, ImageStore(image_folder), pseudonymisation_key)
+    processor = ImageProcessor.from_parameters(ingestion, ImageStore(image_folder), pseudonymisation_key)
     to_read = records[records["view"] != "lateral"]
     paths = keys.key_paths(hospital.read_image_paths(raw_exports, known_exports, emr), pseudonymisation_key)
     files = hospital.locate_images(to_read, raw_exports, known_exports, paths)
@@ -192,7 +192,7 @@ def delete_orphans(image_manifest: pd.DataFrame, refresh_counts: dict[str, Any],
     """
     stored = set(image_manifest.loc[image_manifest["image_path"] != "", "image_id"])
     is_first = refresh_counts["accepted_by_class_before"] is None
-    if orphans := ImageStore(image_folder).sweep(None if is_first else stored):
+    if orphans := ImageStore(image_folder).delete_orphans(None if is_first else stored):
         log.info("Deleted %d stored images that no row of the manifest names", orphans)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import NOT_LOOKED
+from lung_cxr.imaging.catalogue.process_image import NOT_SEARCHED
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.parameters import IngestionParameters
 from lung_cxr.report.numbers import plural
@@ -102,7 +102,7 @@ def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
     images = images.assign(breach=breaches(images, catalogue.settings))
     seen = catalogue.source_files.set_index("image_id").reindex(images["image_id"])
     codes = images["qc_reasons"].str.split(";")
-    unseen = (seen["text_boxes"] == NOT_LOOKED) & (seen["burned_in"] != "NO")
+    unseen = (seen["text_boxes"] == NOT_SEARCHED) & (seen["burned_in"] != "NO")
     images["hidden"] = np.select(
         [
             np.array([not TEXT_IN_PIXELS.isdisjoint(found) for found in codes], dtype=bool),
