@@ -279,7 +279,7 @@ def test_a_prediction_that_was_cut_off_goes_on_without_reading_again(ward, monke
             ward.predict()
     with caplog.at_level(logging.INFO):
         assert ward.predict()["qc_status"].tolist() == ["accepted"]
-    assert "Nothing new: 0 of 1 files read" in caplog.text
+    assert "Nothing new: 0 of 1 files" in caplog.text
 
 
 def test_another_key_leaves_no_old_name_of_a_new_image(ward, monkeypatch):

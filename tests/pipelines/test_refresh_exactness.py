@@ -124,7 +124,7 @@ def test_a_vanished_file_is_reported_and_its_image_stays(catalogue, caplog):
     (catalogue.exports / "a/a-3.png").unlink()
     with caplog.at_level("INFO"):
         assert catalogue.refresh() == (0, 0)
-    assert "1 are gone, their images stay" in caplog.text
+    assert "1 files vanished" in caplog.text
     assert catalogue.counts == {"unchanged": 3, "vanished": 1}
     pd.testing.assert_frame_equal(catalogue.manifest, before)
     assert catalogue.stored_files() == stored

@@ -6,7 +6,7 @@ import pytest
 
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.manifest import images_seen, judge
+from lung_cxr.imaging.catalogue.manifest import build_manifest, list_images
 from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, UNREAD, ProcessedImage
 from lung_cxr.imaging.quality.duplicates import difference_hash
 
@@ -45,7 +45,7 @@ def tables(records, observations):
 
 
 @pytest.fixture
-def judged(tmp_path, ingestion, nobody_merged):
+def manifest_of(tmp_path, ingestion, nobody_merged):
     def run(
         records,
         observations,
@@ -56,38 +56,42 @@ def judged(tmp_path, ingestion, nobody_merged):
         accept_unknown=False,
         accept_unchecked=False,
         text="off",
-        **limits,
+        **thresholds,
     ):
         frame, ledger = tables(records, observations)
-        judgement = judge(
-            images_seen(frame, excluded, previous, nobody_merged),
+        quality = ingestion.quality.model_copy(update=thresholds)
+        policies = {
+            "quality": quality,
+            "accept_unknown_view": accept_unknown,
+            "burned_in_text": text,
+            "accept_unchecked_pixels": accept_unchecked,
+            "standardise": ingestion.standardise.model_copy(update={"side": 1024}),
+        }
+        manifest = build_manifest(
+            list_images(frame, excluded, previous, nobody_merged),
             ledger,
-            ingestion.quality.model_copy(update=limits),
-            accept_unknown,
-            text,
-            accept_unchecked,
-            1024,
+            ingestion.model_copy(update=policies),
             ImageStore(tmp_path),
             compared,
         )
-        contracts.image_manifest.validate(judgement.manifest)
-        contracts.rejected_images.validate(judgement.rejected)
-        return judgement
+        contracts.image_manifest.validate(manifest.images)
+        contracts.rejected_images.validate(manifest.rejected)
+        return manifest
 
     return run
 
 
-def verdicts(judgement) -> dict[str, tuple[str, str]]:
-    rows = judgement.manifest.set_index("image_id")[["qc_status", "qc_reasons"]]
+def qc(manifest) -> dict[str, tuple[str, str]]:
+    rows = manifest.images.set_index("image_id")[["qc_status", "qc_reasons"]]
     return {image_id: tuple(row) for image_id, row in zip(rows.index, rows.to_numpy().tolist(), strict=True)}
 
 
-def test_a_good_image_is_accepted_with_all_that_was_measured(judged):
-    judgement = judged([record(1)], [seen(1)])
-    row = judgement.manifest.iloc[0]
+def test_a_good_image_is_accepted_with_all_that_was_measured(manifest_of):
+    manifest = manifest_of([record(1)], [seen(1)])
+    row = manifest.images.iloc[0]
     assert row[["qc_status", "qc_reasons", "rows", "columns"]].tolist() == ["accepted", "", 1024, 900]
     assert row["image_path"] == f"00/{key(1)}.png"
-    assert judgement.rejected.empty
+    assert manifest.rejected.empty
 
 
 @pytest.mark.parametrize(
@@ -101,47 +105,47 @@ def test_a_good_image_is_accepted_with_all_that_was_measured(judged):
         ({}, {"rows": 20, "columns": 20}, "too_small;enlarged"),
     ],
 )
-def test_every_rejected_image_is_one_line_with_its_first_reason(judged, of_record, of_file, reasons):
+def test_every_rejected_image_is_one_line_with_its_first_reason(manifest_of, of_record, of_file, reasons):
     observations = [] if of_file is None else [seen(1, **of_file)]
-    judgement = judged([record(1, row=7, source_export=3, table=2, **of_record)], observations)
-    assert verdicts(judgement) == {key(1): ("rejected", reasons)}
-    line = judgement.rejected.iloc[0]
+    manifest = manifest_of([record(1, row=7, source_export=3, table=2, **of_record)], observations)
+    assert qc(manifest) == {key(1): ("rejected", reasons)}
+    line = manifest.rejected.iloc[0]
     assert line[["export", "row", "file_key", "reason_code"]].tolist() == [3, 7, key(301), reasons.split(";")[0]]
     assert line["detail"].split("; ") == ["table 2", *["blurred"] * (reasons == "nearly_blank;blurred")]
 
 
-def test_the_header_knows_the_view_where_the_record_does_not(judged):
-    manifest = judged(
+def test_the_header_knows_the_view_where_the_record_does_not(manifest_of):
+    manifest = manifest_of(
         [record(1, view="unknown"), record(2)], [seen(1, header_view="AP"), seen(2, header_view="AP")]
-    ).manifest
+    ).images
     assert manifest["view"].tolist() == ["AP", "PA"]
     assert manifest["qc_status"].eq("accepted").all()
 
 
-def test_changed_limits_take_effect_without_a_file(judged):
+def test_changed_limits_take_effect_without_a_file(manifest_of):
     images = [record(1)], [seen(1, qc_sharpness=4.0)]
-    assert verdicts(judged(*images))[key(1)] == ("accepted", "")
-    assert verdicts(judged(*images, min_sharpness=5.0))[key(1)] == ("rejected", "blurred")
+    assert qc(manifest_of(*images))[key(1)] == ("accepted", "")
+    assert qc(manifest_of(*images, min_sharpness=5.0))[key(1)] == ("rejected", "blurred")
 
 
-def test_flags_do_not_reject(judged):
-    judgement = judged([record(1)], [seen(1, inverted=True, rows=600, columns=500)])
-    assert verdicts(judgement)[key(1)] == ("accepted", "inverted;enlarged")
+def test_flags_do_not_reject(manifest_of):
+    manifest = manifest_of([record(1)], [seen(1, inverted=True, rows=600, columns=500)])
+    assert qc(manifest)[key(1)] == ("accepted", "inverted;enlarged")
 
 
-def test_of_exact_duplicates_the_earlier_export_then_the_smaller_id_stays(judged):
+def test_of_exact_duplicates_the_earlier_export_then_the_smaller_id_stays(manifest_of):
     same = {"pixel_sha256": "a" * 64, "difference_hash": "f" * 64}
     records = [record(1, export=2), record(2), record(3)]
-    judgement = judged(records, [seen(number, **same) for number in (1, 2, 3)])
-    assert verdicts(judgement) == {
+    manifest = manifest_of(records, [seen(number, **same) for number in (1, 2, 3)])
+    assert qc(manifest) == {
         key(1): ("rejected", "exact_duplicate"), key(2): ("accepted", ""), key(3): ("rejected", "exact_duplicate"),
     }  # fmt: skip
 
 
-def test_a_rejected_image_takes_nobody_with_it(judged):
+def test_a_rejected_image_takes_nobody_with_it(manifest_of):
     same = {"pixel_sha256": "a" * 64}
-    judgement = judged([record(1), record(2)], [seen(1, qc_sharpness=0.1, **same), seen(2, **same)])
-    assert verdicts(judgement)[key(2)] == ("accepted", "")
+    manifest = manifest_of([record(1), record(2)], [seen(1, qc_sharpness=0.1, **same), seen(2, **same)])
+    assert qc(manifest)[key(2)] == ("accepted", "")
 
 
 @pytest.fixture
@@ -158,83 +162,85 @@ def near(tmp_path, smooth):
     return observations
 
 
-def test_a_near_duplicate_of_another_patient_is_rejected(judged, near):
-    judgement = judged([record(1), record(2)], near)
-    assert verdicts(judgement) == {key(1): ("accepted", ""), key(2): ("rejected", "near_duplicate")}
-    assert judgement.compared["correlation"].between(0.98, 1).all()
-    later = judged([record(1, export=2), record(2)], near)
-    assert verdicts(later) == {key(1): ("rejected", "near_duplicate"), key(2): ("accepted", "")}
+def test_a_near_duplicate_of_another_patient_is_rejected(manifest_of, near):
+    manifest = manifest_of([record(1), record(2)], near)
+    assert qc(manifest) == {key(1): ("accepted", ""), key(2): ("rejected", "near_duplicate")}
+    assert manifest.compared["correlation"].between(0.98, 1).all()
+    later = manifest_of([record(1, export=2), record(2)], near)
+    assert qc(later) == {key(1): ("rejected", "near_duplicate"), key(2): ("accepted", "")}
 
 
-def test_a_near_duplicate_within_a_patient_is_flagged_only(judged, near):
+def test_a_near_duplicate_within_a_patient_is_flagged_only(manifest_of, near):
     one = {"patient_key": key(9)}
-    judgement = judged([record(1, **one), record(2, **one)], near)
-    assert verdicts(judgement) == {key(1): ("accepted", ""), key(2): ("accepted", "near_duplicate_within_patient")}
+    manifest = manifest_of([record(1, **one), record(2, **one)], near)
+    assert qc(manifest) == {key(1): ("accepted", ""), key(2): ("accepted", "near_duplicate_within_patient")}
 
 
-def test_close_hashes_without_correlation_are_two_images(judged, near):
-    judgement = judged([record(1), record(2)], near, near_duplicate_correlation=1.0)
-    assert [status for status, _ in verdicts(judgement).values()] == ["accepted", "accepted"]
-    assert len(judgement.compared) == 1
+def test_close_hashes_without_correlation_are_two_images(manifest_of, near):
+    manifest = manifest_of([record(1), record(2)], near, near_duplicate_correlation=1.0)
+    assert [status for status, _ in qc(manifest).values()] == ["accepted", "accepted"]
+    assert len(manifest.compared) == 1
 
 
-def test_candidates_are_compared_once(judged, near, monkeypatch):
-    first = judged([record(1), record(2)], near)
+def test_candidates_are_compared_once(manifest_of, near, monkeypatch):
+    first = manifest_of([record(1), record(2)], near)
     monkeypatch.setattr(ImageStore, "get", lambda *_: pytest.fail("read again"))
-    again = judged([record(1), record(2)], near, compared=first.compared)
-    assert verdicts(again) == verdicts(first)
+    again = manifest_of([record(1), record(2)], near, compared=first.compared)
+    assert qc(again) == qc(first)
     pd.testing.assert_frame_equal(again.compared, first.compared)
 
 
-def test_an_image_no_export_names_any_more_stays(judged):
-    before = judged([record(1), record(2)], [seen(1), seen(2)])
-    after = judged([record(2)], [seen(1), seen(2)], previous=before.manifest)
-    pd.testing.assert_frame_equal(after.manifest, before.manifest)
+def test_an_image_no_export_names_any_more_stays(manifest_of):
+    before = manifest_of([record(1), record(2)], [seen(1), seen(2)])
+    after = manifest_of([record(2)], [seen(1), seen(2)], previous=before.images)
+    pd.testing.assert_frame_equal(after.images, before.images)
 
 
-def test_an_image_whose_record_is_now_rejected_leaves_with_that_reason(judged):
-    before = judged([record(1), record(2)], [seen(1), seen(2)])
+def test_an_image_whose_record_is_now_rejected_leaves_with_that_reason(manifest_of):
+    before = manifest_of([record(1), record(2)], [seen(1), seen(2)])
     excluded = pd.DataFrame({"image_id": [key(1)], "reason_code": ["not_one_of_seven"]})
-    after = judged([record(2)], [seen(1), seen(2)], previous=before.manifest, excluded=excluded)
-    assert verdicts(after) == {key(1): ("rejected", "not_one_of_seven"), key(2): ("accepted", "")}
+    after = manifest_of([record(2)], [seen(1), seen(2)], previous=before.images, excluded=excluded)
+    assert qc(after) == {key(1): ("rejected", "not_one_of_seven"), key(2): ("accepted", "")}
     assert after.rejected.empty  # its line is among the rejected records
-    back = judged([record(1), record(2)], [seen(1), seen(2)], previous=after.manifest)
-    assert verdicts(back)[key(1)] == ("accepted", "")
+    back = manifest_of([record(1), record(2)], [seen(1), seen(2)], previous=after.images)
+    assert qc(back)[key(1)] == ("accepted", "")
 
 
-def test_an_image_keeps_its_export_when_that_is_archived(judged):
-    before = judged([record(1, export=1, source_export=2), record(2, export=2)], [seen(1), seen(2)])
-    after = judged([record(number, export=2) for number in (1, 2, 3)], map(seen, (1, 2, 3)), previous=before.manifest)
-    assert after.manifest.set_index("image_id")["export"].to_dict() == {key(1): 1, key(2): 2, key(3): 2}
+def test_an_image_keeps_its_export_when_that_is_archived(manifest_of):
+    before = manifest_of([record(1, export=1, source_export=2), record(2, export=2)], [seen(1), seen(2)])
+    after = manifest_of(
+        [record(number, export=2) for number in (1, 2, 3)], map(seen, (1, 2, 3)), previous=before.images
+    )
+    assert after.images.set_index("image_id")["export"].to_dict() == {key(1): 1, key(2): 2, key(3): 2}
 
 
-def test_the_policy_on_unchecked_pixels_reaches_images_whose_files_are_gone(judged):
+def test_the_policy_on_unchecked_pixels_reaches_images_whose_files_are_gone(manifest_of):
     images = [record(1), record(2)], [seen(1, burned_in=""), seen(2)]
-    before = verdicts(judged(*images, accept_unchecked=True))
+    before = qc(manifest_of(*images, accept_unchecked=True))
     assert before == {key(1): ("accepted", "not_looked_at"), key(2): ("accepted", "")}
-    after = verdicts(judged(*images, accept_unchecked=False))
+    after = qc(manifest_of(*images, accept_unchecked=False))
     assert after == {key(1): ("rejected", "unchecked_pixels"), key(2): ("accepted", "")}
 
 
 @pytest.mark.parametrize("text", ["flag", "redact"])
-def test_where_text_is_looked_for_no_header_is_taken_at_its_word(judged, text):
+def test_where_text_is_looked_for_no_header_is_taken_at_its_word(manifest_of, text):
     images = [record(1), record(2)], [seen(1, burned_in="NO"), seen(2, text_boxes=0)]
-    after = verdicts(judged(*images, text=text))
+    after = qc(manifest_of(*images, text=text))
     assert after == {key(1): ("rejected", "unchecked_pixels"), key(2): ("accepted", "")}
-    kept = verdicts(judged(*images, text=text, accept_unchecked=True))
+    kept = qc(manifest_of(*images, text=text, accept_unchecked=True))
     assert kept == {key(1): ("accepted", "not_looked_at"), key(2): ("accepted", "")}
 
 
-def test_an_image_whose_text_was_blacked_out_says_so_under_every_policy(judged):
+def test_an_image_whose_text_was_blacked_out_says_so_under_every_policy(manifest_of):
     image = [record(1)], [seen(1, burned_in="YES", text_boxes=3)]
     for text in ("off", "flag", "redact"):
-        assert verdicts(judged(*image, text=text)) == {key(1): ("accepted", "redacted")}
+        assert qc(manifest_of(*image, text=text)) == {key(1): ("accepted", "redacted")}
 
 
-def test_a_new_label_is_taken_over_without_a_file(judged):
-    before = judged([record(1)], [seen(1)])
-    after = judged([record(1, label="Atelectasis")], [seen(1)], previous=before.manifest)
-    assert after.manifest["label"].tolist() == ["Atelectasis"]
+def test_a_new_label_is_taken_over_without_a_file(manifest_of):
+    before = manifest_of([record(1)], [seen(1)])
+    after = manifest_of([record(1, label="Atelectasis")], [seen(1)], previous=before.images)
+    assert after.images["label"].tolist() == ["Atelectasis"]
 
 
 def test_the_metrics_of_the_ledger_are_those_of_the_contract():
@@ -252,8 +258,8 @@ def test_the_metrics_of_the_ledger_are_those_of_the_contract():
     ],
 )
 def test_a_picture_that_looks_lateral_is_rejected_only_where_nobody_gave_the_view(
-    judged, view, accept_unknown, score, verdict
+    manifest_of, view, accept_unknown, score, verdict
 ):
     image = [record(1, view=view)], [seen(1, qc_lateral=score)]
-    judgement = judged(*image, accept_unknown=accept_unknown, max_lateral=0.5, flag_lateral=0.3)
-    assert verdicts(judgement) == {key(1): verdict}
+    manifest = manifest_of(*image, accept_unknown=accept_unknown, max_lateral=0.5, flag_lateral=0.3)
+    assert qc(manifest) == {key(1): verdict}

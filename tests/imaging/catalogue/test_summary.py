@@ -3,13 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.catalogue.key_check import check_secret
-from lung_cxr.imaging.catalogue.summary import IngestionError, in_words, summarise
-from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.catalogue.summary import in_words, summarise
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
-
-OWN = Secret("x" * 40)
-PUBLIC = Secret(PUBLIC_SECRET, public=True)
 
 
 @pytest.fixture
@@ -29,12 +24,6 @@ def counted():
         {"image_id": ["a", "b", "c"], "source_export": 1, "exam_day_reason": ["", "not_given", "not_understood"]}
     )
     return summarise(pd.DataFrame({"export": [1]}), records, rejected, manifest, images)
-
-
-@pytest.mark.parametrize("stored", ["", "\n", OWN.fingerprint[:20]])
-def test_a_damaged_fingerprint_is_not_taken_for_another_key(stored):
-    with pytest.raises(IngestionError, match=r"the file is damaged.*Put the file back from a copy"):
-        check_secret(OWN, stored, [False])
 
 
 def test_faults_and_what_is_out_of_scope_are_counted_apart(counted):
@@ -81,16 +70,3 @@ def test_each_export_is_counted_by_itself():
     assert counted["by_export"]["1"] == {"rows": 8, "faults": {}, "fault_fraction": 0.0}
     assert counted["by_export"]["2"] == {"rows": 2, "faults": {"missing_patient_id": 1}, "fault_fraction": 0.5}
     assert json.loads(json.dumps(counted)) == counted
-
-
-def test_another_key_than_the_catalogues_stops():
-    check_secret(OWN, None, [False])
-    check_secret(OWN, OWN.fingerprint + "\n", [False])
-    with pytest.raises(IngestionError, match="every patient would become another"):
-        check_secret(Secret("y" * 40), OWN.fingerprint, [False])
-
-
-def test_the_public_key_is_for_nobody_only():
-    check_secret(PUBLIC, None, [True, True])
-    with pytest.raises(IngestionError, match=r"1 of 2 folders of images lack the file SYNTHETIC.*make key"):
-        check_secret(PUBLIC, None, [True, False])

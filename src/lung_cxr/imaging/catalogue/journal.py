@@ -1,4 +1,4 @@
-"""What a refresh has seen so far, part by part, so that a killed run goes on where it was."""
+"""Journal of a refresh: a killed run resumes from it instead of reading every file again."""
 
 import json
 import logging
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Observations that are not in the ledger yet, a few seconds' worth in each file.
+    """Ledger rows that are not in the ledger yet, a few seconds of reading in each file.
 
-    The ledger is saved when all files are read, after hours perhaps. Until then what was seen is here. The node that
-    comes after the ledger clears it, so that whatever is here is newer than the ledger.
+    The ledger is saved when all files are read, perhaps after hours. Until then its new rows are here. The node after
+    the ledger clears the journal, so that a row of the journal is always newer than the ledger's.
 
     Args:
         folder: `02_intermediate/refresh_journal`.
@@ -26,21 +26,21 @@ class Journal:
         self._written = 1 + max((int(path.stem) for path in self._files()), default=-1)
 
     def read(self) -> list[ProcessedImage]:
-        """Return all observations, oldest first; a part that a power cut has spoilt is left out, with a warning."""
+        """Return all rows, oldest first; skip damaged files with a warning."""
         parts = [_read(path) for path in self._files()]
-        if spoilt := parts.count(None):
-            log.warning("%d parts of the refresh journal cannot be read: their files are read again", spoilt)
-        return [seen for part in parts for seen in part or []]
+        if damaged := parts.count(None):
+            log.warning("%d files of the refresh journal are damaged; their images are read again", damaged)
+        return [image for part in parts for image in part or []]
 
-    def append(self, observations: Sequence[ProcessedImage]) -> None:
-        """Write one more part, whole or not at all; none where nothing was seen."""
-        if observations:
+    def append(self, images: Sequence[ProcessedImage]) -> None:
+        """Write the rows to a new file, atomically; write no file for no row."""
+        if images:
             with atomic_write(self.folder / f"{self._written:06d}.json") as unfinished:
-                unfinished.write_text(json.dumps([vars(seen) for seen in observations]), encoding="utf-8")
+                unfinished.write_text(json.dumps([vars(image) for image in images]), encoding="utf-8")
             self._written += 1
 
     def clear(self) -> None:
-        """Forget everything: the ledger has it now."""
+        """Delete all rows: the ledger has them now."""
         for path in self.folder.iterdir():
             path.unlink()
 
@@ -51,5 +51,5 @@ class Journal:
 def _read(path: Path) -> list[ProcessedImage] | None:
     try:
         return [ProcessedImage.from_row(row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    except (ValueError, TypeError):  # no JSON, or JSON of another shape
+    except (ValueError, TypeError):  # not JSON, or JSON of another structure
         return None

@@ -1,6 +1,6 @@
-"""Records and what was seen in their files → the image manifest: accepted or rejected, each with its reasons.
+"""Build the image manifest from records and ledger: every image is accepted, or rejected with its reasons.
 
-Nothing here reads a source file. Changed thresholds, labels and views take effect from the ledger alone.
+This module opens no source file. Changed thresholds, labels and views take effect from the ledger alone.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
 from lung_cxr.imaging.reasons import FLAGS
-from lung_cxr.parameters import QualityParameters
+from lung_cxr.parameters import IngestionParameters, QualityParameters
 
 MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *QC_COLUMNS]
 FROM_RECORDS = [
@@ -33,33 +33,33 @@ MANIFEST_COLUMNS = [*FROM_RECORDS, *MEASUREMENTS, "qc_status", "qc_reasons", "im
 PAIR_COLUMNS = ["image_id", "other_image_id", "pixel_sha256", "other_pixel_sha256", "correlation"]
 
 
-class Judgement(NamedTuple):
-    """What is accepted, and why the rest is not.
+class Manifest(NamedTuple):
+    """The manifest and the tables that come with it.
 
     Attributes:
-        manifest: As `contracts.image_manifest`.
-        rejected: As `contracts.rejected_images`.
-        compared: Candidate near duplicates, `PAIR_COLUMNS`.
+        images: One row per image, as `contracts.image_manifest`.
+        rejected: One row per rejected image, as `contracts.rejected_images`.
+        compared: Candidate near duplicates with their correlation, `PAIR_COLUMNS`.
     """
 
-    manifest: pd.DataFrame
+    images: pd.DataFrame
     rejected: pd.DataFrame
     compared: pd.DataFrame
 
 
-def images_seen(
+def list_images(
     records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.DataFrame | None, merged: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return one row per image of this and earlier runs, what the records say and why they exclude it.
+    """Return one row per image of this run and earlier runs, with `record_reason` ("" if the record is accepted).
 
-    Images that no export names any more are kept as the last manifest had them. An image keeps the number of the export
-    that first named it, also when that export is archived.
+    An image that no export names any more keeps its row of the last manifest. An image keeps the number of the export
+    that first named it, even after that export was archived.
 
     Args:
         records: As `contracts.records`.
-        excluded: `image_id, reason_code` of images whose latest row was rejected.
-        previous: The last manifest, if there was one.
-        merged: Numbers that are one person, as `contracts.merged_patients`.
+        excluded: `image_id, reason_code` of images whose newest row was rejected.
+        previous: Last manifest; None on the first run.
+        merged: Merged patient numbers, as `contracts.merged_patients`.
     """
     images = records.assign(record_reason="")
     if previous is None:
@@ -74,54 +74,52 @@ def images_seen(
     return pd.concat([images, earlier], ignore_index=True)
 
 
-def judge(
+def build_manifest(
     images: pd.DataFrame,
     ledger: pd.DataFrame,
-    limits: QualityParameters,
-    accept_unknown_view: bool,
-    burned_in_text: str,
-    accept_unchecked_pixels: bool,
-    side: int,
+    ingestion: IngestionParameters,
     store: ImageStore,
     compared: pd.DataFrame | None,
-) -> Judgement:
+) -> Manifest:
     """Accept or reject every image.
 
     Args:
-        images: From `images_seen`.
-        ledger: What was seen in their files.
-        limits: All thresholds.
-        accept_unknown_view: Keep images whose view nobody wrote down.
-        burned_in_text: `off` takes a header's word that there is none; `flag` and `redact` do not. Other images that
-            nobody looked at leave the catalogue; they stay in the store where their files are gone.
-        accept_unchecked_pixels: Keep them, flagged `not_looked_at`.
-        side: Pixels of a stored image; a smaller source is flagged.
-        store: Read only to confirm near duplicates.
-        compared: Candidates compared in earlier runs, if any; used again while both images are the same.
+        images: Result of `list_images`.
+        ledger: Measurements of every image file, `LEDGER_COLUMNS`.
+        ingestion: Thresholds and policies.
+        store: Store of the images; read only to confirm near duplicates.
+        compared: Candidate pairs of earlier runs, if any; a pair is compared again only if one of its images changed.
     """
     table = images.merge(ledger, on="image_id", how="left").fillna(UNREAD)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
-    reasons, flags = apply_qc_rules(table, limits, accept_unknown_view, burned_in_text, accept_unchecked_pixels, side)
+    reasons, flags = apply_qc_rules(
+        table,
+        ingestion.quality,
+        ingestion.accept_unknown_view,
+        ingestion.burned_in_text,
+        ingestion.accept_unchecked_pixels,
+        ingestion.standardise.side,
+    )
     _add_exact_duplicates(table, reasons)
-    compared = _add_near_duplicates(table, reasons, flags, limits, store, compared)
+    compared = _add_near_duplicates(table, reasons, flags, ingestion.quality, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
-    words = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
+    codes = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
     paths = [store.path(i) if sha else "" for i, sha in zip(table.image_id, table.pixel_sha256, strict=True)]
-    table["qc_reasons"] = pd.Series(words, dtype="str")  # of no image at all too
+    table["qc_reasons"] = pd.Series(codes, dtype="str")  # keeps the dtype of an empty table too
     table["image_path"] = pd.Series(paths, dtype="str")
     table = table.astype({"rows": np.int64, "columns": np.int64})
-    return Judgement(table[MANIFEST_COLUMNS], _rejections(table), compared)
+    return Manifest(table[MANIFEST_COLUMNS], _rejections(table), compared)
 
 
-def _nothing_found(reasons: list[list[str]]) -> npt.NDArray[np.bool_]:
-    """Whether each image is still a candidate; an empty list would select columns instead of rows."""
+def _not_rejected(reasons: list[list[str]]) -> npt.NDArray[np.bool_]:
+    """Return a mask of images without a reason of rejection; a mask works for an empty table too, a list does not."""
     return np.array([not found for found in reasons], dtype=bool)
 
 
 def _add_exact_duplicates(table: pd.DataFrame, reasons: list[list[str]]) -> None:
-    """Of images with the same stored pixels, the one of the earliest export and smallest id stays."""
-    candidates = table[_nothing_found(reasons)]
+    """Reject copies: of images with equal stored pixels, the one of the earliest export and smallest id stays."""
+    candidates = table[_not_rejected(reasons)]
     for position in candidates.index[candidates["pixel_sha256"].duplicated()]:
         reasons[position].append("exact_duplicate")
 
@@ -130,16 +128,16 @@ def _add_near_duplicates(
     table: pd.DataFrame,
     reasons: list[list[str]],
     flags: list[list[str]],
-    limits: QualityParameters,
+    thresholds: QualityParameters,
     store: ImageStore,
     compared: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Of near duplicates across patients the earlier image stays; within a patient both do, the later one flagged."""
-    candidates = table[_nothing_found(reasons)]
-    pairs = near_duplicate_pairs(candidates["difference_hash"], limits.near_duplicate_bits)
+    """Reject the later near duplicate of another patient's image; flag the later one within a patient."""
+    candidates = table[_not_rejected(reasons)]
+    pairs = near_duplicate_pairs(candidates["difference_hash"], thresholds.near_duplicate_bits)
     pairs = candidates.index.to_numpy()[pairs]
-    compared = _compare(table.loc[pairs[:, 0]], table.loc[pairs[:, 1]], store, compared)
-    alike = compared["correlation"] >= limits.near_duplicate_correlation
+    compared = _correlations(table.loc[pairs[:, 0]], table.loc[pairs[:, 1]], store, compared)
+    alike = compared["correlation"] >= thresholds.near_duplicate_correlation
     for earlier, later in pairs[alike].tolist():
         if reasons[earlier]:
             continue
@@ -150,8 +148,10 @@ def _add_near_duplicates(
     return compared
 
 
-def _compare(earlier: pd.DataFrame, later: pd.DataFrame, store: ImageStore, known: pd.DataFrame | None) -> pd.DataFrame:
-    """Correlations of pairs of stored images; those of unchanged images are taken from the last run."""
+def _correlations(
+    earlier: pd.DataFrame, later: pd.DataFrame, store: ImageStore, known: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return the correlation of each pair of stored images; pairs of unchanged images keep that of the last run."""
     names = ["image_id", "pixel_sha256"]
     values = [earlier[names].to_numpy(), later[names].to_numpy()]
     pairs = pd.DataFrame(np.hstack(values)[:, [0, 2, 1, 3]], columns=PAIR_COLUMNS[:4], dtype="str")
@@ -173,7 +173,7 @@ def _add_once(codes: list[str], code: str) -> None:
 
 
 def _rejections(table: pd.DataFrame) -> pd.DataFrame:
-    """One line per rejected image that an export still names; records already rejected have theirs elsewhere."""
+    """Return one row per rejected image that an export still names; rejected records have a table of their own."""
     rejected = table[(table["qc_status"] == "rejected") & (table["record_reason"] == "") & table["row"].notna()]
     codes = rejected["qc_reasons"].str.split(";")
     others = [";".join(code for code in found[1:] if code not in FLAGS) for found in codes]

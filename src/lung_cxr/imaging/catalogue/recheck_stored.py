@@ -1,4 +1,4 @@
-"""Text in images that were stored unseen and whose files are gone: looked for in the store, the only place left."""
+"""Search stored images for burned-in text where the source file is gone and no earlier run searched it."""
 
 import hashlib
 from dataclasses import replace
@@ -11,22 +11,23 @@ from lung_cxr.imaging.reasons import Rejection
 
 
 def must_be_searched(previous: ProcessedImage, processor: ImageProcessor) -> bool:
-    """Whether an image that cannot be made again was stored unseen, and the policy is to look."""
+    """Return whether the image was stored without a text search and the current policy asks for one."""
     unseen = previous.pixel_sha256 != "" and previous.text_boxes == NOT_SEARCHED
     return unseen and processor.burned_in_text != "off" and processor.store.has(previous.image_id)
 
 
 def search_stored(store: ImageStore, previous: ProcessedImage) -> ProcessedImage:
-    """Black out text in a stored image, under `flag` too: there is no file left for a person to look at.
+    """Black out text in a stored image, under the policy `flag` too: there is no file for a person to look at.
 
-    A kill between image and journal costs a second look. Nothing is deleted but an image in which text remains.
+    After a kill between image and journal the image is searched a second time. Only an image in which text remains is
+    deleted.
 
     Args:
-        store: Where it is.
-        previous: What was seen when it was stored; its quality was measured then.
+        store: Store that holds the image.
+        previous: Ledger row of the image; its quality measurements stay valid.
 
     Raises:
-        StoreFullError: There is no room for the new image.
+        StoreFullError: The disk is full.
     """
     image_id = previous.image_id
     try:
@@ -39,7 +40,9 @@ def search_stored(store: ImageStore, previous: ProcessedImage) -> ProcessedImage
         store.remove(image_id)
         nothing = replace(previous, pixel_sha256="", difference_hash="", stored_bytes=0)
         return replace(nothing, settings="", reason=rejection.reason, detail=rejection.detail)
-    except Exception as error:  # whatever the decoder says of a damaged image; no memory: looked at again next time
+    except (
+        Exception
+    ) as error:  # any error of the decoder on a damaged image, or too little memory: searched again next time
         return replace(previous, settings="", reason="unreadable", detail=f"the stored image: {type(error).__name__}")
     return replace(
         previous,

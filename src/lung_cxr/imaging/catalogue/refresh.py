@@ -1,6 +1,6 @@
-"""Carrying out a refresh: reading what the plan says, by many processes, and keeping what was seen.
+"""Carry out a refresh: read the planned files in parallel and return the new ledger.
 
-Files that an export no longer has stay in the ledger, and their images in the store.
+A file that left its export keeps its row in the ledger and its image in the store.
 """
 
 import logging
@@ -18,76 +18,82 @@ from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
 
 log = logging.getLogger(__name__)
 
-BATCH = 512  # files: so many are read again, one by one, where one of them kills its reader
-JOURNAL_SECONDS = 5.0  # of reading: at most so much is done again after a kill
+BATCH = 512  # files; if one file kills its reader process, the files of its batch are read again one by one
+JOURNAL_SECONDS = 5.0  # of reading: a kill loses at most this much work
 
 
 def carry_out(
     plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor, journal: Journal, workers: int
 ) -> pd.DataFrame:
-    """Read what the plan says, in parallel, and return the new ledger.
+    """Read the planned files in parallel and return the new ledger.
 
     Args:
-        plan: From `plan_refresh`.
-        ledger: What earlier runs saw; not altered.
-        processor: Reads one file.
-        journal: Keeps what was seen until the ledger is saved.
-        workers: Processes; -1: all cores; 1: this process, which a decoder that crashes takes down with it.
+        plan: Result of `plan_refresh`.
+        ledger: Rows of earlier runs, by image_id; not altered.
+        processor: Reads and stores one file.
+        journal: Holds the new rows until the ledger is saved.
+        workers: Number of processes; -1: all cores; 1: this process, which ends if a decoder crashes.
 
     Returns:
         One row per image ever seen, `LEDGER_COLUMNS`, sorted by `image_id`.
     """
-    seen = _kept(plan, ledger, processor)
+    images = _kept(plan, ledger, processor)
     everything: list[Job] = [*plan.to_read, *((image_id, None) for image_id in plan.to_search)]
     with Progress(*_progress_columns(), disable=not everything) as progress:
-        task = progress.add_task("Reading radiographs", total=len(everything))
+        task = progress.add_task("Reading images", total=len(everything))
         unsaved, saved_at = [], time.monotonic()
         for jobs in _batches(everything):
             for read in process_files(jobs, ledger, processor, workers):
-                seen[read.image_id] = read
+                images[read.image_id] = read
                 unsaved.append(read)
                 progress.advance(task)
                 if time.monotonic() - saved_at > JOURNAL_SECONDS:
                     journal.append(unsaved)
                     unsaved, saved_at = [], time.monotonic()
-            if progress.console.quiet:  # no bar on a cluster's worker
-                log.info("Read %.0f of %d radiographs", progress.tasks[task].completed, len(everything))
+            if progress.console.quiet:  # a cluster's worker has no progress bar
+                log.info("Read %.0f of %d images", progress.tasks[task].completed, len(everything))
         journal.append(unsaved)
-    return _as_table(seen, processor)
+    return _as_table(images, processor)
 
 
 def read_ledger(table: pd.DataFrame | None, journal: Journal) -> Ledger:
-    """Return image_id → the last observation: of the saved ledger, if there is one, and of a run that was killed."""
+    """Return image_id → its newest row, from the saved ledger (None: there is none) and from a killed run's journal."""
     rows = [] if table is None else table.to_dict("records")
-    return {seen.image_id: seen for seen in [*(ProcessedImage.from_row(row) for row in rows), *journal.read()]}
+    return {image.image_id: image for image in [*(ProcessedImage.from_row(row) for row in rows), *journal.read()]}
 
 
 def _kept(plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor) -> Ledger:
-    """What is known without reading: of files that have not changed, are gone, or that no export names any more."""
+    """Return the rows that need no reading: of files that are unchanged, vanished, or no longer in any export."""
     unread = {image_id for image_id, state in plan.states.items() if state == "unchanged"}
     unread.update(image_id for image_id, _ in plan.to_read)
     unread.update(plan.to_search)
-    seen = {image_id: past if image_id in unread else processor.kept(past) for image_id, past in ledger.items()}
-    return seen | {image_id: ProcessedImage(image_id, reason=reason) for image_id, reason in plan.absent.items()}
+    known = {image_id: past if image_id in unread else processor.kept(past) for image_id, past in ledger.items()}
+    return known | {image_id: ProcessedImage(image_id, reason=reason) for image_id, reason in plan.absent.items()}
 
 
-def _as_table(seen: Ledger, processor: ImageProcessor) -> pd.DataFrame:
-    table = pd.DataFrame([vars(seen[image_id]) for image_id in sorted(seen)], columns=LEDGER_COLUMNS)
+def _as_table(images: Ledger, processor: ImageProcessor) -> pd.DataFrame:
+    table = pd.DataFrame([vars(images[image_id]) for image_id in sorted(images)], columns=LEDGER_COLUMNS)
     return table.assign(outdated=(table["pixel_sha256"] != "") & ~table["settings"].isin(["", processor.settings]))
 
 
 class ImagesPerSecond(ProgressColumn):
-    """The rate of reading, once there is one."""
+    """Column of the progress bar with the reading rate."""
 
     def render(self, task: Task) -> Text:
-        """Return it in words."""
+        """Return the rate in images per second; empty before the first image."""
         rate = task.finished_speed or task.speed
         return Text(f"{rate:.1f} images/s" if rate else "")
 
 
 def _progress_columns() -> list[ProgressColumn]:
-    said = TextColumn("[progress.description]{task.description}")
-    return [said, BarColumn(), MofNCompleteColumn(), ImagesPerSecond(), TimeRemainingColumn(elapsed_when_finished=True)]
+    description = TextColumn("[progress.description]{task.description}")
+    return [
+        description,
+        BarColumn(),
+        MofNCompleteColumn(),
+        ImagesPerSecond(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    ]
 
 
 def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:

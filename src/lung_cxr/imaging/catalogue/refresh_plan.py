@@ -1,7 +1,7 @@
-"""Which files must be read: only what is new or changed since the ledger was written (DESIGN §1).
+"""Plan a refresh: only files that are new or changed since the last ledger are read.
 
-The ledger (`source_files`) holds size, time and settings of every file, and what was seen in it. A file that has not
-changed is not opened.
+The ledger (`source_files`) holds one row per file: its size, its time, the settings it was read under and its
+measurements. An unchanged file is not opened.
 """
 
 import os
@@ -20,16 +20,16 @@ State = Literal["new", "changed", "remade", "compared", "unchanged", "absent", "
 
 @dataclass
 class RefreshPlan:
-    """What to do about each record.
+    """State of every image and the work to do.
 
     Attributes:
-        states: image_id → `new`: never seen; `changed`: another size or time; `remade`: the same file, read again since
-            the settings changed, its image is not whole or the last run could not judge it; `compared`: the same size
-            and time, but these are not trusted; `unchanged`: not opened; `absent`: no file, now or ever; `vanished`: it
-            was there in an earlier run, and is not, or lies behind a link out of the export.
-        to_read: (image_id, file) of the first four.
-        to_search: Images whose files are gone, stored when nobody looked for text, to be looked at in the store.
-        absent: Images without a file → the reason.
+        states: image_id → state. `new`: never read. `changed`: size or time differ. `remade`: the same file, read again
+            because the settings changed, its stored image is damaged, or the last run failed to read it. `compared`:
+            the same size and time, but timestamps are not trusted. `unchanged`: not opened. `absent`: no file now or
+            earlier. `vanished`: an earlier run read the file; now it is missing, or its path leaves the export.
+        to_read: (image_id, file) of the images that are new, changed, remade or compared.
+        to_search: Images without a file that were stored before text was searched: search the stored image.
+        absent: image_id → reason, for images without a file.
     """
 
     states: dict[str, State] = field(default_factory=dict)
@@ -38,17 +38,17 @@ class RefreshPlan:
     absent: dict[str, str] = field(default_factory=dict)
 
     def number(self, *states: State) -> int:
-        """How many images are in one of these states."""
+        """Return the number of images in these states."""
         return sum(state in states for state in self.states.values())
 
     def in_words(self) -> str:
-        """What will be done, for the log."""
+        """Return the plan as one line for the log."""
         files = len(self.to_read) + self.number("unchanged")
         vanished = self.number("vanished")
-        gone = f"; {vanished} are gone, their images stay" if vanished else ""
+        gone = f"; {vanished} files vanished, their images stay" if vanished else ""
         gone += f"; {len(self.to_search)} stored images without a file to search for text" if self.to_search else ""
         if not self.to_read:
-            return f"Nothing new: 0 of {files} files read{gone}"
+            return f"Nothing new: 0 of {files} files to read{gone}"
         parts = [f"{self.number('new')} new", f"{self.number('changed')} changed"]
         parts += [f"{n} to make again" for n in [self.number("remade")] if n]
         parts += [f"{n} to compare" for n in [self.number("compared")] if n]
@@ -58,13 +58,13 @@ class RefreshPlan:
 def plan_refresh(
     files: Mapping[str, Path | None], ledger: Ledger, processor: ImageProcessor, trust_timestamps: bool
 ) -> RefreshPlan:
-    """Decide which files to read, looking at sizes and times only.
+    """Decide which files to read, from sizes and times only.
 
     Args:
-        files: image_id → its file, which need not exist; None where its path leads out of the export.
-        ledger: image_id → what an earlier run saw.
-        processor: Knows the present settings and what is in the store.
-        trust_timestamps: Whether a file of the same size and time is the same; else its bytes are compared.
+        files: image_id → file, which need not exist; None if its path leaves the export.
+        ledger: image_id → row of an earlier run.
+        processor: Knows the current settings and the content of the store.
+        trust_timestamps: Whether the same size and time mean the same file; if not, the bytes are compared.
     """
     plan = RefreshPlan()
     unchanged: State = "unchanged" if trust_timestamps else "compared"
@@ -84,7 +84,7 @@ def plan_refresh(
 def _status(path: Path | None) -> os.stat_result | None:
     try:
         return None if path is None else path.stat()
-    except (OSError, ValueError):  # ValueError: a NUL in the name
+    except (OSError, ValueError):  # ValueError: a NUL character in the name
         return None
 
 

@@ -13,11 +13,12 @@ import pandas as pd
 from lung_cxr import contracts
 from lung_cxr.erasure import withdrawal
 from lung_cxr.imaging.catalogue import fault_check as faults
-from lung_cxr.imaging.catalogue import manifest, refresh, summary
+from lung_cxr.imaging.catalogue import refresh, summary
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.label_review import count_label_reviews, list_label_reviews
+from lung_cxr.imaging.catalogue.manifest import build_manifest, list_images
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
@@ -162,24 +163,15 @@ def apply_qc(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Accept or reject every image; return manifest, rejections, compared near duplicates and labels to review."""
     Journal(refresh_journal).clear()  # `source_files` is saved by now
-    result = manifest.judge(
-        manifest.images_seen(records, excluded_images, previous_image_manifest, merged_patients),
-        source_files,
-        ingestion.quality,
-        ingestion.accept_unknown_view,
-        ingestion.burned_in_text,
-        ingestion.accept_unchecked_pixels,
-        ingestion.standardise.side,
-        ImageStore(image_folder),
-        previous_compared_images,
-    )
+    images = list_images(records, excluded_images, previous_image_manifest, merged_patients)
+    manifest = build_manifest(images, source_files, ingestion, ImageStore(image_folder), previous_compared_images)
     label_review = list_label_reviews(
-        records, result.manifest, result.compared, ingestion.quality.near_duplicate_correlation
+        records, manifest.images, manifest.compared, ingestion.quality.near_duplicate_correlation
     )
     return (
-        contracts.image_manifest.validate(result.manifest),
-        contracts.rejected_images.validate(result.rejected),
-        result.compared,
+        contracts.image_manifest.validate(manifest.images),
+        contracts.rejected_images.validate(manifest.rejected),
+        manifest.compared,
         contracts.label_review.validate(label_review),
     )
 
