@@ -6,6 +6,7 @@ from lung_cxr.diseases import (
     class_index,
     class_of_code,
     class_of_codes,
+    class_of_diagnosis,
     normalise_icd10,
 )
 
@@ -112,3 +113,16 @@ def test_the_longest_prefix_wins_whatever_the_order():
 )
 def test_co_coded_records(primary, secondary, label):
     assert class_of_codes(primary, secondary, PREFIXES) == label
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("tuberculosis", "Tuberculosis"),
+        (" Pulmonary  Oedema.", "Pulmonary Edema"),
+        ("COVID\u201119", "COVID-19"),
+        ("", None),
+    ],
+)
+def test_a_diagnosis_names_its_class_however_it_is_written(written, label):
+    assert class_of_diagnosis(written) == label

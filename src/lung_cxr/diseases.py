@@ -1,4 +1,4 @@
-"""The seven classes and their one fixed order (Table 1 of the paper), and how an ICD-10 code finds its class."""
+"""The seven classes in their fixed order (Table 1 of the paper), and the rules that map ICD-10 codes to them."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ DISEASES = (
 PROBABILITY_COLUMNS = tuple(f"p_{re.sub('[^a-z0-9]+', '_', name.lower())}" for name in DISEASES)
 """Columns of `predictions.parquet`, in class order: `p_pneumonia` … `p_atelectasis`."""
 
-NOT_IN_CODE = re.compile(r"[\s.†‡*+\x00\u00ad\u200b-\u200f\u2060\ufeff]")  # marks, and what nobody sees
+NOT_IN_CODE = re.compile(r"[\s.†‡*+\x00\u00ad\u200b-\u200f\u2060\ufeff]")  # marks and invisible characters
 COVID_19 = "COVID-19"
 PNEUMONIA = "Pneumonia"
 
@@ -28,16 +28,24 @@ def class_index(label: str) -> int:
     return DISEASES.index(label)
 
 
+def class_of_diagnosis(text: str) -> str | None:
+    """Return the class that a diagnosis names, None for any other diagnosis.
+
+    Case, blanks, punctuation, kinds of hyphen, full-width and invisible characters do not matter: "covid‑19 ".
+    """
+    return _CLASS_BY_LETTERS.get(_letters_and_digits(text))
+
+
 def normalise_icd10(code: str) -> str:
-    """NFKC, upper case, without dots, spaces, invisible characters, † ‡ * and +: "j18.9†" → "J189"."""
+    """Return a code in upper case without dots, blanks, invisible characters and † ‡ * +: "j18.9†" → "J189"."""
     return NOT_IN_CODE.sub("", unicodedata.normalize("NFKC", code)).upper()
 
 
 def class_of_code(code: str, prefixes: Mapping[str, Iterable[str]]) -> str | None:
-    """Return the class whose longest prefix starts `code`, or None where no class does.
+    """Return the class whose longest prefix starts `code`, None if no class has one.
 
     Args:
-        code: One ICD-10 code as the hospital writes it.
+        code: One ICD-10 code in any spelling that `normalise_icd10` accepts.
         prefixes: Class name → its ICD-10 prefixes (`icd10.classes` in `parameters_ingestion.yml`).
     """
     found = [
@@ -50,11 +58,19 @@ def class_of_code(code: str, prefixes: Mapping[str, Iterable[str]]) -> str | Non
 
 
 def class_of_codes(primary: str, secondary: Iterable[str], prefixes: Mapping[str, Iterable[str]]) -> str | None:
-    """Return the class of a co-coded record.
+    """Return the class of a record with several codes.
 
-    The primary code decides, except that COVID-19 in any position beside a primary pneumonia is COVID-19.
+    The primary code decides, except that a primary pneumonia with COVID-19 in any other position is COVID-19.
     """
     first = class_of_code(primary, prefixes)
     if first == PNEUMONIA and any(class_of_code(code, prefixes) == COVID_19 for code in secondary):
         return COVID_19
     return first
+
+
+def _letters_and_digits(text: str) -> str:
+    letters = "".join(letter for letter in unicodedata.normalize("NFKC", text).casefold() if letter.isalnum())
+    return letters.replace("oedema", "edema")  # British spelling
+
+
+_CLASS_BY_LETTERS = {_letters_and_digits(name): name for name in DISEASES}

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
+from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters.base import Fraction, ParameterGroup
 
 TextPolicy = Annotated[  # YAML reads a bare `off` as false
@@ -54,6 +55,16 @@ class Icd10Parameters(ParameterGroup):
     classes: dict[str, list[str]] = Field(
         description="class → ICD-10 prefixes; the classes themselves are fixed in diseases.py"
     )
+
+    @field_validator("classes")
+    @classmethod
+    def _are_known(cls, classes: dict[str, list[str]]) -> dict[str, list[str]]:
+        if unknown := sorted(set(classes) - set(DISEASES)):
+            raise ValueError(
+                f"unknown class {', '.join(map(repr, unknown))} in icd10.classes; expected only {', '.join(DISEASES)}, "
+                "which are fixed in src/lung_cxr/diseases.py"
+            )
+        return classes
 
 
 class QualityParameters(ParameterGroup):

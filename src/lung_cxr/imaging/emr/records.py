@@ -11,19 +11,17 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from lung_cxr.diseases import DISEASES, class_of_codes, normalise_icd10
 from lung_cxr.imaging.deidentify.ages import cap_ages
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.dates import completed_years, parse_ages, parse_dates
 from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.keys import with_keys
+from lung_cxr.imaging.emr.labels import label_rows
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.parameters import EmrParameters
 
-ICD10 = r"[A-Z]\d[0-9A-Z][0-9A-Z]{0,4}"  # after normalise_icd10: three characters and up to four more
-OTHER = "other"  # the class of codes outside the seven classes
 RECORD_COLUMNS = (
     "image_id",
     "patient_key",
@@ -79,8 +77,8 @@ def clean_records(
     rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
     reasons = pd.Series("", index=rows.index)
     identified = with_keys(rows, secret, emr.patient_id_width)
-    reasons.update(_broken_contracts(identified))
-    named = _labels(identified, icd10_classes)
+    named = label_rows(identified, icd10_classes)
+    reasons.update(_broken_contracts(identified.assign(codes_are_sound=named.pop("codes_are_sound"))))
     labels = named["label"]
     sound = reasons == ""
     reasons.update(_superseded(identified[sound], labels[sound]))
@@ -120,50 +118,15 @@ def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
     return failures.drop_duplicates("index").set_index("index")["check"].astype("str")
 
 
-def _is_icd10(codes: pd.Series) -> pd.Series:
-    return codes.map({code: normalise_icd10(code) for code in codes.unique()}).astype("str").str.fullmatch(ICD10)
-
-
 _CHECKS = {
     "malformed_row": lambda rows: ~rows["malformed"],
     "missing_patient_id": lambda rows: rows["patient_id"] != "",
     "missing_image_path": lambda rows: rows["clean_path"] != "",
     "path_outside_export": lambda rows: rows["image_path"].map(stays_inside),
     "missing_diagnosis": lambda rows: (rows["diagnosis"].str.strip() != "") | (rows["icd10_primary"].str.strip() != ""),
-    "malformed_icd10": lambda rows: (
-        (rows["diagnosis"].str.strip() != "")
-        | (rows["icd10_primary"].str.strip() == "")
-        | _is_icd10(rows["icd10_primary"])
-    ),
+    "malformed_icd10": lambda rows: (rows["diagnosis"].str.strip() != "") | rows["codes_are_sound"],
 }
 _CONTRACT = pa.DataFrameSchema(checks=[pa.Check(check, name=name) for name, check in _CHECKS.items()])
-
-
-def _labels(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd.DataFrame:
-    """Return the class of each row ("" for none of the seven), its source, and the class of the codes alone.
-
-    The diagnosis of the review board overrides the codes.
-    """
-    names = {name.casefold(): name for name in DISEASES}
-    diagnoses = {text: " ".join(text.split()).casefold() for text in rows["diagnosis"].unique()}
-    both = zip(rows["icd10_primary"], rows["icd10_secondary"], strict=True)
-    codes = pd.Series(list(both), rows.index, dtype="object")
-    meanings = {
-        (primary, secondary): class_of_codes(primary, secondary.split(";"), icd10_classes) or OTHER
-        for primary, secondary in codes.unique()
-    }
-    coded = codes.map(meanings).astype("str").where(_is_icd10(rows["icd10_primary"]), "")
-    diagnosed = rows["diagnosis"].map(diagnoses).astype("str")
-    named = diagnosed.map(names).fillna("").astype("str")
-    return pd.DataFrame(
-        {
-            "label": named.where(diagnosed != "", coded.replace(OTHER, "")),
-            "label_source": np.where(diagnosed != "", "diagnosis", "icd10"),
-            "icd10_label": coded,
-        },
-        index=rows.index,
-        dtype="str",
-    )
 
 
 def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
