@@ -4,6 +4,7 @@ import os
 
 from kedro.config import OmegaConfigLoader
 
+from lung_cxr.command_errors import CommandErrorHook
 from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook, RefreshReportHook, ReportHook
 
 
@@ -12,7 +13,14 @@ def environment_variable(name: str, default: str = "") -> str:
     return os.environ.get(name) or default
 
 
-HOOKS = (CatalogueLockHook(), PredictionLockHook(), RefreshReportHook(), ReportHook(), FailedRunsHook())
+HOOKS = (
+    CatalogueLockHook(),
+    PredictionLockHook(),
+    RefreshReportHook(),
+    ReportHook(),
+    FailedRunsHook(),
+    CommandErrorHook(),
+)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -61,7 +61,7 @@ class Icd10Parameters(ParameterGroup):
     def _are_known(cls, classes: dict[str, list[str]]) -> dict[str, list[str]]:
         if unknown := sorted(set(classes) - set(DISEASES)):
             raise ValueError(
-                f"unknown class {', '.join(map(repr, unknown))} in icd10.classes; expected only {', '.join(DISEASES)}, "
+                f"unknown class {', '.join(map(repr, unknown))}; expected only {', '.join(DISEASES)}, "
                 "which are fixed in src/lung_cxr/diseases.py"
             )
         return classes
