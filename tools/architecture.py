@@ -29,7 +29,7 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("report",),
     ("datasets",),
     ("pipelines",),
-    ("hooks", "runners", "pipeline_registry", "settings", "__main__"),
+    ("hooks", "command_errors", "runners", "pipeline_registry", "settings", "__main__"),
 )
 
 Graph = dict[str, set[str]]

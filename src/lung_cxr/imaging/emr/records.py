@@ -17,9 +17,9 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.dates import completed_years, parse_ages, parse_dates
 from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.keys import with_keys
-from lung_cxr.imaging.emr.labels import label_rows
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
+from lung_cxr.imaging.emr.row_labels import label_rows
 from lung_cxr.parameters import EmrParameters
 
 RECORD_COLUMNS = (

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.emr.labels import label_rows
+from lung_cxr.imaging.emr.row_labels import label_rows
 
 
 def label(icd10, primary="", secondary="", diagnosis=""):
