@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normalisation
 from lung_cxr.models.classifier import Classifier, build_classifier
-from lung_cxr.models.freezing import unfreeze_groups
+from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation, unfreeze_groups
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
@@ -122,7 +121,7 @@ class Bench:
         training = self.training
         classifier = build_classifier(self.backbone, dropout=training.dropout, head=training.head, seed=SEED)
         if classifier.weights_source == "random":
-            adapt_batch_normalisation(classifier, self.images.pixels[self.images.rows("train")[:MOST_IMAGES]])
+            adapt_batch_normalisation(classifier, self.images.pixels[self.images.rows("train")[:MAX_ADAPTATION_IMAGES]])
         return classifier
 
 

@@ -7,10 +7,10 @@ Weights are random (nothing is downloaded), pixels are noise (a GPU's time does 
 the device: a step receives row numbers and draws, and gathers and augments inside the graph. Mixed precision
 (bfloat16), Adam; under JAX with XLA and several steps in one call.
 
-Needs the Keras backend (`jax` or `torch`), keras, numpy, pydantic, and this repository's `src` on the path; neither
-Kedro nor TensorFlow nor a network. On a machine with a backend and its numpy, these wheels complete it: keras, absl-py,
-rich, markdown-it-py, mdurl, pygments, namex, packaging, pydantic, annotated-types, typing-inspection, typing-extensions
-(pure Python) and h5py, optree, ml-dtypes, pydantic-core (compiled).
+Needs the Keras backend (`jax` or `torch`), keras, numpy, pydantic, PyYAML and this repository with `src` on the path;
+neither Kedro nor TensorFlow nor a network. On a machine with a backend and its numpy, these wheels complete it: keras,
+absl-py, rich, markdown-it-py, mdurl, pygments, namex, packaging, pydantic, annotated-types, typing-inspection,
+typing-extensions (pure Python) and h5py, optree, ml-dtypes, pydantic-core, PyYAML (compiled).
 
 - **bare**: the train step on one repeated batch.
 - **epoch**: an epoch's own rows and draws; epoch / bare is what the feed leaves of it.
@@ -30,11 +30,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import yaml
 
 from lung_cxr.models.backbones import BACKBONES
-from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
 from lung_cxr.models.classifier import Classifier, build_classifier
-from lung_cxr.models.freezing import unfreeze_groups
+from lung_cxr.models.freezing import adapt_batch_normalisation, unfreeze_groups
 from lung_cxr.models.layer_costs import cost_of
 from lung_cxr.parameters import AugmentationParameters, BackboneParameters
 from lung_cxr.training.data.class_weights import class_counts, loss_weights
@@ -42,6 +42,7 @@ from lung_cxr.training.data.gpu_dataset import resident_training_model
 from lung_cxr.training.data.sampling import AugmentationDraws, ImageOrder
 from lung_cxr.training.run.environment import surroundings
 
+CONFIGURATION = Path(__file__).parents[1] / "conf/base/parameters_backbones.yml"
 TRAINING_IMAGES = (8318, 1965, 856, 574, 324, 212, 85)  # Table 1, by class: 12,334
 VALIDATION_IMAGES = 1540  # Table 1
 EPOCHS = 100  # n of the paper
@@ -145,10 +146,11 @@ class RowFeed(keras.utils.PyDataset):
 def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
     """Train one backbone at m = 0, L/2 and L; return its numbers, or why there are none."""
     keras.utils.clear_session()
-    size = settings.size or BACKBONES[name].size
+    block = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["backbones"][name]
+    size = settings.size or block["size"]
     try:
         study = Study.of_size(settings.images, size)
-        classifier = random_classifier(name, size, study)
+        classifier = random_classifier({**block, "size": size, "weights": None}, study)
         model = resident_training_model(classifier.model, study.pixels)
         L = len(classifier.groups)
         by_depth = {str(m): measure_depth(classifier, model, m, study, settings) for m in (0, L // 2, L)}
@@ -163,12 +165,9 @@ def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def random_classifier(name: str, size: int, study: Study) -> Classifier:
-    """Build a backbone with random weights, and give its batch normalisation statistics that fit."""
-    parameters = BackboneParameters(
-        architecture=name, size=size, weights=None, top_layers=BACKBONES[name].top_layers, options={}
-    )
-    classifier = build_classifier(parameters, dropout=0.2, head="gap", seed=SEED)
+def random_classifier(block: dict[str, Any], study: Study) -> Classifier:
+    """Build a backbone with random weights and adapt its batch normalisation."""
+    classifier = build_classifier(BackboneParameters(**block), dropout=0.2, head="gap", seed=SEED)
     adapt_batch_normalisation(classifier, study.pixels[:32])
     return classifier
 

@@ -1,12 +1,12 @@
-"""Exactly what should train does, and what is frozen is one fixed function of the image."""
+"""Exactly the chosen layers train; frozen layers are one fixed function of the image; adapted statistics."""
 
 import keras
 import numpy as np
 import pytest
 
 from lung_cxr.experiments import BACKBONES
-from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
 from lung_cxr.models.freezing import (
+    adapt_batch_normalisation,
     restore_dropout,
     trainable_parameters,
     unfreeze_groups,
@@ -131,19 +131,70 @@ def changed_by_one_step(adapted, images) -> set[str]:
     }
 
 
-def test_one_step_changes_all_that_trains_and_not_a_bit_of_the_rest(adapted, images):
+def test_one_step_changes_all_trainable_weights_and_no_bit_of_the_others(adapted, images):
     classifier, _ = adapted
     unfreeze_groups(classifier, 3)
     opened = [layer for group in classifier.groups[-3:] for layer in group]
     assert changed_by_one_step(adapted, images) == paths_of(opened) | paths_of(classifier.head_layers)
 
 
-def test_gamma_and_beta_train_on_request_and_the_statistics_never(adapted, images):
-    classifier, _ = adapted
-    unfreeze_groups(classifier, 3, train_bn_affine=True)
-    opened = [layer for group in classifier.groups[-3:] for layer in group]
-    affine = {w.path for x in opened if is_batch_normalisation(x) for w in (x.gamma, x.beta)}
-    assert len(affine) == 3 * 2 * 2  # three blocks, two normalisations each
-    assert changed_by_one_step(adapted, images) == paths_of(opened) | paths_of(classifier.head_layers) | affine
-    unfreeze_groups(classifier, 3)
-    assert not trainable_paths(classifier) & affine
+def pooled(classifier, pixels) -> np.ndarray:
+    """(n, channels): features of the backbone, averaged over the map."""
+    features = keras.Model(classifier.model.input, classifier.backbone_layers[-1].output)
+    return features.predict(pixels[..., None], verbose=0).mean(axis=(1, 2))
+
+
+def test_adaptation_restores_vanished_features_of_random_weights(tiny, images):
+    classifier, pixels = tiny(), images(64)
+    assert pooled(classifier, pixels).std() < 1e-6
+    adapt_batch_normalisation(classifier, pixels)
+    assert 0.1 < pooled(classifier, pixels).std() < 10
+    assert pooled(classifier, pixels).std(axis=0).mean() > 0.05  # and features differ between images
+    assert classifier.batch_normalisation_images == 64
+
+
+def test_the_statistics_are_the_mean_over_all_batches(tiny, images):
+    """The first normalisation sees the images themselves: its mean is that of its inputs, whatever the batches."""
+    classifier, pixels = tiny(), images(80)  # two batches and a half
+    first = classifier.model.get_layer("conv1")
+    inputs = keras.Model(classifier.model.input, first.output).predict(pixels[..., None], verbose=0)
+    adapt_batch_normalisation(classifier, pixels)
+    mean = classifier.model.get_layer("conv1_bn").moving_mean
+    np.testing.assert_allclose(mean, inputs.mean(axis=(0, 1, 2)), rtol=1e-3, atol=1e-4)
+
+
+def test_adaptation_changes_only_the_statistics(tiny, images):
+    classifier = tiny(dropout=0.3)
+    model = classifier.model
+    before = model.get_weights()
+    adapt_batch_normalisation(classifier, images(32))
+    pairs = zip(model.weights, before, model.get_weights(), strict=True)
+    changed = {w.path for w, old, new in pairs if not np.array_equal(old, new)}
+    assert changed == {w.path for w in model.weights if "moving_" in w.path}
+    assert model.get_layer("head_dropout").rate == 0.3
+    normalisations = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    assert {x.momentum for x in normalisations} == {0.99}
+    assert not any(x.trainable for x in normalisations)
+
+
+def test_adaptation_depends_only_on_the_images(tiny, images):
+    classifier, again = tiny(), tiny()
+    adapt_batch_normalisation(classifier, images(40))
+    adapt_batch_normalisation(again, images(40))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(classifier.model.get_weights(), again.model.get_weights(), strict=True)
+    )
+
+
+def test_a_backbone_without_batch_normalisation_stays_as_it_is(build, images):
+    classifier = build("vgg16")
+    before = classifier.model.get_weights()
+    adapt_batch_normalisation(classifier, images(4))
+    assert all(np.array_equal(a, b) for a, b in zip(before, classifier.model.get_weights(), strict=True))
+    assert classifier.batch_normalisation_images == 0
+
+
+@pytest.mark.parametrize("n", [0, 513])
+def test_too_few_or_too_many_images_are_an_error(smallest, n):
+    with pytest.raises(ValueError, match="give 1 to 512"):
+        adapt_batch_normalisation(smallest("mobilenet"), np.zeros((n, 32, 32), np.uint8))

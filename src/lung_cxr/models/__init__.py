@@ -1,1 +1,1 @@
-"""The classifiers: seven ImageNet backbones, their layer groups, and what of them may train. Keras 3 on any backend."""
+"""Classifiers on any Keras 3 backend: seven ImageNet backbones and the layers that train."""

@@ -14,7 +14,7 @@ from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.timing import measure_load_time
 from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.locks import wait_lock
-from lung_cxr.models.batch_normalisation import MOST_IMAGES, adapt_batch_normalisation
+from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout
 from lung_cxr.models.saved_model import save_model
@@ -177,7 +177,7 @@ def build(experiment: Experiment, seed: int) -> Classifier:
 def _adapt(classifier: Classifier, images: SplitImages, seed: int) -> None:
     """Set batch normalisation's statistics where random weights came without any."""
     if classifier.weights_source == "random":
-        rows = np.random.default_rng(seed).permutation(images.rows("train"))[:MOST_IMAGES]
+        rows = np.random.default_rng(seed).permutation(images.rows("train"))[:MAX_ADAPTATION_IMAGES]
         adapt_batch_normalisation(classifier, images.pixels[rows])
 
 

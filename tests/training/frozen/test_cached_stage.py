@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
 from lung_cxr.models.classifier import build_classifier
+from lung_cxr.models.freezing import adapt_batch_normalisation
 from lung_cxr.parameters import BackboneParameters, FrozenPrefixParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.frozen.cached_stage import CachedStage
@@ -99,6 +99,25 @@ def test_a_tiny_network(trained, folder, tiny_classifier, images, backbone, bank
     assert behind[2] == [("pooled", kinds), ("group 1", kinds), None]
     assert whole[2] == [None] * 3
     assert_alike(whole, behind)
+
+
+@pytest.fixture
+def mixed_bfloat16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.usefixtures("mixed_bfloat16")
+def test_bfloat16_features_are_cached(trained, folder, tiny_classifier, images, backbone):
+    def make(training):
+        return tiny_classifier(dropout=training.dropout)
+
+    whole = trained("whole", make, images, backbone, None, step=2, bank=2)
+    behind = trained("behind", make, images, backbone, folder, step=2, bank=2)
+    assert [stage and stage[0] for stage in behind[2]] == ["pooled", "group 1", None]
+    pd.testing.assert_frame_equal(whole[0], behind[0], rtol=0.02)
 
 
 CASES = {  # groups unfrozen at once, and options of the constructor
