@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lung_cxr.models.backbones import BACKBONES
-from lung_cxr.models.batch_normalisation import adapt_batch_normalisation
+from lung_cxr.models.freezing import adapt_batch_normalisation
 from lung_cxr.models.grad_cam import NoFeatureMapError, class_evidence, heat_maps
 
 CLASSES = np.array([0, 3, 6])

@@ -89,8 +89,8 @@ def test_not_found_is_an_answer():
 def test_the_socket_timeout_is_put_back(monkeypatch):
     monkeypatch.setattr(initial_weights, "server_answers", lambda *_: False)
     before = socket.getdefaulttimeout()
-    with initial_weights.patient_for_seconds(IMAGENET):
-        assert socket.getdefaulttimeout() == initial_weights.NO_PATIENCE
+    with initial_weights.download_timeout(IMAGENET):
+        assert socket.getdefaulttimeout() == initial_weights.NO_ANSWER_TIMEOUT
     assert socket.getdefaulttimeout() == before
-    with initial_weights.patient_for_seconds(RANDOM):
+    with initial_weights.download_timeout(RANDOM):
         assert socket.getdefaulttimeout() == before

@@ -26,7 +26,7 @@ def test_another_file_is_refused_before_it_is_opened_as_a_model(model, tmp_path,
     sha256 = save_model(model, path)
     path.write_bytes(path.read_bytes()[:-1] + b"\1")
     monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("it was opened"))
-    with pytest.raises(ModelFileError, match=f"record with {sha256[:12]}.*backup"):
+    with pytest.raises(ModelFileError, match=sha256[:12]):
         load_checked_model(path, sha256)
 
 

@@ -42,5 +42,5 @@ def test_every_grid_point_has_its_own_name(dynamic, strategy_parameters, trainin
 
 
 def test_a_backbone_that_does_not_exist_is_an_error():
-    with pytest.raises(ValidationError, match=r"sensitivity\.backbones: mobilnet unknown; the backbones are xception"):
+    with pytest.raises(ValidationError, match=r"sensitivity\.backbones: mobilnet unknown; expected some of xception"):
         sensitivity(backbones=["mobilnet"])

@@ -1,9 +1,9 @@
-"""The classifier: one flat functional model from the stored grey image to seven logits (section III.A).
+"""Build the classifier: one flat functional model from the stored grey image to seven logits (section III.A).
 
     uint8 (B, size, size, 1) → three equal channels → the backbone's own scaling → backbone → head → float32 (B, 7)
 
-Preprocessing is inside, so that whoever loads the saved model gives it grey images and nothing else; it is made of
-Keras' own layers only and loads without this package.
+Preprocessing is part of the model, so a saved model takes grey images as they are stored. The model has only Keras' own
+layers and loads without this package.
 """
 
 import logging
@@ -19,9 +19,9 @@ from lung_cxr.models.backbones import Backbone, backbone_named, layer_groups
 from lung_cxr.models.initial_weights import (
     IMAGENET,
     InitialWeights,
+    download_timeout,
     is_failed_download,
     load_weights_file,
-    patient_for_seconds,
     places_to_try,
     seeded_initialisers,
     sha256_of_weights,
@@ -30,25 +30,25 @@ from lung_cxr.parameters import BackboneParameters
 
 log = logging.getLogger(__name__)
 
-DENSE_UNITS = (
-    256  # of `flatten_dense`: ours; the paper does not describe its head, and no one width gives all its sizes
-)
+# Hidden units of `flatten_dense`. Ours: the paper does not describe its head, and no width gives all its file sizes.
+DENSE_UNITS = 256
 
 
 @dataclass
 class Classifier:
-    """A model and what training has to know about its inside.
+    """A model with the structure that training needs.
 
     Attributes:
         model: Flat functional model, uint8 (B, size, size, 1) → float32 logits (B, 7), classes as in `DISEASES`.
         groups: Layer groups θ(1)…θ(L), shallow to deep; together they are `backbone_layers`.
-        backbone_layers: Layers of the `keras.applications` network in topological order, as n of Table 3 counts them.
+        backbone_layers: Layers of the `keras.applications` network in topological order; n of Table 3 counts them.
         head_layers: Layers behind the backbone; they always train.
         dropout_rates: Rate of each dropout or drop-connect layer of the backbone, by layer name.
-        weights_source: `imagenet`, the weights file's name, or `random`.
-        weights_sha256: Of the weights file, or of the backbone's initial arrays where they came from no file of ours.
-        warnings: What the report has to repeat.
-        batch_normalisation_images: Training images that set the batch normalisation's statistics; 0: as they came.
+        weights_source: `imagenet`, the name of the weights file, or `random`.
+        weights_sha256: SHA-256 of the weights file; without a file, of the backbone's initial arrays.
+        warnings: Warnings that the report repeats.
+        batch_normalisation_images: Number of training images behind the batch normalisation statistics; 0: the
+            statistics came with the weights.
     """
 
     model: keras.Model
@@ -67,20 +67,20 @@ def build_classifier(
 ) -> Classifier:
     """Build the classifier of one backbone.
 
-    The head begins at zero, so that all strategies begin alike: every class at the same probability. Random weights of
-    the backbone depend on the seed only. Numbers differ between Keras backends.
+    The logits layer is initialised to zero, so that every class starts at the same probability. Random weights of the
+    backbone depend only on the seed; they differ between Keras backends.
 
     Args:
-        parameters: Backbone, input side, weights and further constructor arguments.
-        dropout: Rate before the logits.
+        parameters: Architecture, input size, weights and further constructor arguments.
+        dropout: Dropout rate before the logits.
         head: `gap` (global average pooling → dropout → 7 logits) or `flatten_dense` (flatten → 256 units → dropout
-            → 7 logits: a head that outweighs a small backbone, as the file sizes of Tables 3 and 4 suggest).
-        seed: Of head, random weights and dropout.
+            → 7 logits). The file sizes of Tables 3 and 4 suggest a head larger than a small backbone.
+        seed: Seed of head, random weights and dropout.
 
     Raises:
         FileNotFoundError: The weights file does not exist.
         ConnectionError: `weights: imagenet` could not be downloaded.
-        ValueError: Unknown backbone, an input too small for it, or weights that do not fit.
+        ValueError: The backbone is unknown, the input is too small for it, or the weights do not fit.
     """
     row = backbone_named(parameters.architecture)
     image = keras.Input((parameters.size, parameters.size, 1), dtype="uint8", name="image")
@@ -106,17 +106,17 @@ def build_classifier(
 
 
 def _scaled_colour(image: keras.KerasTensor, row: Backbone) -> keras.KerasTensor:
-    """(B, size, size, 1) uint8 → (B, size, size, 3) float32 as the backbone was trained on."""
+    """Convert (B, size, size, 1) uint8 to (B, size, size, 3) float32 in the range that the backbone expects."""
     colour = keras.layers.Concatenate(name="grey_to_colour")([image, image, image])
-    # float32 also under mixed precision: eight bits of grey do not survive bfloat16 arithmetic
+    # float32 even under mixed precision: bfloat16 has fewer than eight bits of precision
     return keras.layers.Rescaling(list(row.scale), list(row.offset), dtype="float32", name="input_scaling")(colour)
 
 
 def _backbone_on(
     scaled: keras.KerasTensor, row: Backbone, parameters: BackboneParameters, weights: InitialWeights, seed: int
 ) -> keras.Model:
-    """Build the backbone onto the scaled image: one flat graph, no model inside the model."""
-    with seeded_initialisers(seed), patient_for_seconds(weights), catch_warnings():
+    """Build the backbone on the scaled image as one flat graph, without a nested model."""
+    with seeded_initialisers(seed), download_timeout(weights), catch_warnings():
         filterwarnings("ignore", "`input_shape` is undefined")  # MobileNet's weights serve every input size
         network = getattr(keras.applications, row.constructor)(
             include_top=False,
@@ -133,7 +133,7 @@ def _backbone_on(
 def _first_that_loads(
     places: list[InitialWeights], build: Callable[[InitialWeights], keras.Model], architecture: str
 ) -> tuple[keras.Model, InitialWeights, list[str]]:
-    """Build with the first weights that can be had; say so where they are not the first choice."""
+    """Build with the first weights that can be loaded; warn if they are not the first choice."""
     first, *fallback = places
     try:
         return build(first), first, []
@@ -142,11 +142,11 @@ def _first_that_loads(
             raise
         if not fallback:
             raise ConnectionError(
-                f"the ImageNet weights of {architecture} could not be downloaded. Give a weights file instead: "
+                f"the ImageNet weights of {architecture} could not be downloaded. Set a weights file instead: "
                 f"backbones.{architecture}.weights: <path> in conf/<env>/parameters_backbones.yml"
             ) from error
     warning = (
-        f"{architecture}: the ImageNet weights could not be downloaded, so the backbone began from random weights; "
+        f"{architecture}: the ImageNet weights could not be downloaded; the backbone starts from random weights, and "
         "its results say nothing about transfer learning"
     )
     log.warning(warning)
@@ -156,7 +156,7 @@ def _first_that_loads(
 def _head_on(
     features: keras.KerasTensor, head: str, dropout: float, seed: int
 ) -> tuple[keras.KerasTensor, list[keras.layers.Layer]]:
-    """(B, h, w, c) → (B, 7) float32 logits."""
+    """Add the head: (B, h, w, c) → (B, 7) float32 logits."""
     if head == "gap":
         layers = [keras.layers.GlobalAveragePooling2D(name="head_pooling")]
     else:
@@ -169,8 +169,8 @@ def _head_on(
         keras.layers.Dropout(dropout, seed=seed, name="head_dropout"),
         keras.layers.Dense(
             len(DISEASES),
-            kernel_initializer="zeros",  # begins at ln 7: no random logits to unlearn first (docs/decisions.md)
-            dtype="float32",  # also under mixed precision: the softmax needs it
+            kernel_initializer="zeros",  # the loss starts at ln 7 (docs/decisions.md)
+            dtype="float32",  # even under mixed precision: the softmax needs it
             name="logits",
         ),
     ]

@@ -1,4 +1,4 @@
-"""Where a backbone's weights come from: Keras' ImageNet download, a file, or chance."""
+"""Find a backbone's initial weights: Keras' ImageNet download, a file, or random values."""
 
 import hashlib
 import os
@@ -19,39 +19,38 @@ import numpy as np
 from lung_cxr.models.saved_model import sha256_of_file
 
 WEIGHTS_FOLDER = "LUNG_CXR_WEIGHTS"  # environment variable: a folder of <architecture>_imagenet_notop.weights.h5
-DOWNLOAD_SERVER = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/"  # BASE_WEIGHT_PATH of keras.applications
-)
+# BASE_WEIGHT_PATH of keras.applications
+DOWNLOAD_SERVER = "https://storage.googleapis.com/tensorflow/keras-applications/"
 DOWNLOAD_TIMEOUT = 5.0  # seconds without an answer; offline machines must not wait
-NO_PATIENCE = 0.01  # seconds, for a server that has just been found silent
+NO_ANSWER_TIMEOUT = 0.01  # seconds, after the server did not answer
 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """One place to take weights from.
+    """One source of weights.
 
     Attributes:
-        source: What the run record says: `imagenet`, `random`, or the file's name.
-        file: The weights file; None where there is none of ours.
+        source: Name in the run record: `imagenet`, `random`, or the name of the file.
+        file: Path of the weights file; None for `imagenet` and `random`.
     """
 
     source: str
     file: Path | None = None
 
 
-IMAGENET = InitialWeights("imagenet")  # downloaded by Keras, or in its cache
+IMAGENET = InitialWeights("imagenet")  # downloaded by Keras, or from its cache
 RANDOM = InitialWeights("random")
 
 
 def places_to_try(weights: str | None, architecture: str) -> list[InitialWeights]:
-    """Return where to look for the weights, in order.
+    """Return the sources to try, in order.
 
     Args:
         weights: `imagenet`, a path, `auto` or None (random), as in `parameters_backbones.yml`.
         architecture: Row of `models/backbones.py`.
 
     Raises:
-        FileNotFoundError: A path was given and there is no such file.
+        FileNotFoundError: `weights` is a path without a file.
     """
     if weights is None:
         return [RANDOM]
@@ -68,16 +67,16 @@ def _from_file(path: Path) -> InitialWeights:
     if not path.is_file():
         raise FileNotFoundError(
             f"no weights file '{path}': give the path of a Keras weights file (include_top=False), "
-            f"set {WEIGHTS_FOLDER} where the path begins with it, or write `weights: imagenet` to download"
+            f"set {WEIGHTS_FOLDER} if the path uses it, or set `weights: imagenet` to download"
         )
     return InitialWeights(path.name, path)
 
 
 def server_answers(url: str, timeout: float) -> bool:
-    """Whether a server answers within so many seconds.
+    """Return whether a server answers within `timeout` seconds.
 
-    Asked in a thread of its own: a socket's timeout bounds neither the resolution of a name nor the walk through all
-    addresses of a large server, one timeout each.
+    The request runs in a thread: the timeout of a socket does not limit name resolution, and a server with several
+    addresses takes one timeout for each.
     """
     answered = threading.Event()
 
@@ -94,16 +93,17 @@ def server_answers(url: str, timeout: float) -> bool:
 
 
 @contextmanager
-def patient_for_seconds(weights: InitialWeights) -> Iterator[None]:
-    """Bound every wait for the network inside: Keras downloads without a timeout.
+def download_timeout(weights: InitialWeights) -> Iterator[None]:
+    """Limit every wait for the network within the block: Keras downloads without a timeout.
 
-    Where the server does not answer the attempt is still made, hardly waiting: the file may be in Keras' cache.
+    If the server does not answer, the block still runs with a very short timeout: the file may be in Keras' cache.
     """
     if weights is not IMAGENET:
         yield
         return
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT if server_answers(DOWNLOAD_SERVER, DOWNLOAD_TIMEOUT) else NO_PATIENCE)
+    answers = server_answers(DOWNLOAD_SERVER, DOWNLOAD_TIMEOUT)
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT if answers else NO_ANSWER_TIMEOUT)
     try:
         yield
     finally:
@@ -112,9 +112,10 @@ def patient_for_seconds(weights: InitialWeights) -> Iterator[None]:
 
 @contextmanager
 def seeded_initialisers(seed: int) -> Iterator[None]:
-    """Make the layers built inside depend on the seed alone, and leave the caller's random state as it was.
+    """Seed the layers that are built within the block; restore the caller's random state afterwards.
 
-    `keras.applications` gives its initialisers and dropout layers no seed; Keras then draws one from Python's `random`.
+    `keras.applications` passes no seed to its initialisers and dropout layers; Keras then draws one from Python's
+    `random`.
     """
     before = random.getstate()
     random.seed(seed)
@@ -125,7 +126,7 @@ def seeded_initialisers(seed: int) -> Iterator[None]:
 
 
 def is_failed_download(error: Exception) -> bool:
-    """Whether an error of a constructor says that the network was in the way, and not that the arguments are wrong."""
+    """Return whether an error of a constructor is a failed download rather than a wrong argument."""
     return isinstance(error, OSError) or str(error).startswith("URL fetch failure")  # keras.utils.get_file
 
 
@@ -133,11 +134,11 @@ def load_weights_file(network: keras.Model, file: Path, architecture: str) -> No
     """Load a Keras weights file (`.weights.h5`, or `.h5` of older versions) into a backbone.
 
     Raises:
-        ValueError: It holds the weights of another network, or is no weights file.
+        ValueError: The file has the weights of another network, or is not a weights file.
     """
     try:
         with catch_warnings():
-            filterwarnings("ignore", "Skipping nested container")  # one a layer, and the error says it all
+            filterwarnings("ignore", "Skipping nested container")  # one per layer; the error below is enough
             network.load_weights(file)
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
@@ -147,7 +148,7 @@ def load_weights_file(network: keras.Model, file: Path, architecture: str) -> No
 
 
 def sha256_of_weights(weights: InitialWeights, network: keras.Model) -> str:
-    """Return the SHA-256 of the weights file, as `sha256sum` prints it; of the arrays where no file was given."""
+    """Return the SHA-256 of the weights file, as `sha256sum` prints it; without a file, of the arrays."""
     if weights.file is not None:
         return sha256_of_file(weights.file)
     digest = hashlib.sha256()

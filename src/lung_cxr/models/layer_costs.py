@@ -1,4 +1,4 @@
-"""What layers cost for one image, estimated from their shapes alone: operations and bytes moved."""
+"""Estimate the cost of layers for one image from their shapes: operations and bytes moved."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a forward pass of one image.
+    """Cost of a forward pass of one image.
 
     Attributes:
         flops: Floating-point operations, two for each multiply-add.
@@ -23,12 +23,12 @@ class Cost:
 
 
 def cost_of(layers: Iterable[Any]) -> Cost:
-    """Return the cost of Keras layers that are part of one network."""
+    """Return the total cost of Keras layers of one network."""
     return sum((_cost(layer) for layer in layers), Cost())
 
 
 def bytes_of(tensor: Any) -> int:
-    """Return the bytes of one image's share of a symbolic tensor (B, …)."""
+    """Return the bytes of one image in a symbolic tensor (B, …)."""
     return prod(tensor.shape[1:]) * _ITEM_SIZES.get(str(tensor.dtype), 4)
 
 
@@ -36,7 +36,7 @@ _ITEM_SIZES = {"uint8": 1, "bfloat16": 2, "float16": 2, "float32": 4}
 
 
 def _cost(layer: Any) -> Cost:
-    """Each weight with two or more axes is multiplied once at every place of the output; the rest only moves bytes."""
+    """Count each weight with two or more axes once per position of the output; other layers only move bytes."""
     output = layer.output
     places = prod(output.shape[1:-1]) if len(output.shape) > 2 else 1
     kernels = (weight for weight in layer.weights if len(weight.shape) > 1)

@@ -1,4 +1,4 @@
-"""The file of a trained model: written whole, known by its hash, and loaded only if it is the very same file."""
+"""Save a trained model atomically; load it only if its SHA-256 is the one in the run record."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from typing import TYPE_CHECKING
 
 from lung_cxr.atomic import atomic_write
 
-if TYPE_CHECKING:  # whoever only compares hashes waits for no Keras
+if TYPE_CHECKING:  # comparing hashes must not import Keras
     import keras
 
-HASH_SHOWN = 12  # hexadecimal digits in a message: enough to tell files apart
+HASH_SHOWN = 12  # hexadecimal digits in a message, enough to distinguish files
 
 
 class ModelFileError(ValueError):
-    """A model's file is not the one that was trained; the message says what to do."""
+    """The file of a model is not the file that its run wrote."""
 
 
 def save_model(model: keras.Model, path: Path) -> str:
-    """Write a model, whole or not at all, and return the SHA-256 of its file (64 hex digits)."""
+    """Save a model atomically; return the SHA-256 of its file (64 hex digits)."""
     with atomic_write(path) as unfinished:
         model.save(unfinished)
     return sha256_of_file(path)
 
 
 def check_model(path: Path, sha256: str) -> None:
-    """Refuse a file that is not the one of this hash.
+    """Compare the SHA-256 of a model file with the expected one.
 
     Raises:
-        ModelFileError: It is another, or damaged.
+        ModelFileError: They differ: the file is another one, or damaged.
     """
     found = sha256_of_file(path)
     if found != sha256:
         raise ModelFileError(
-            f"{path.name} is not the file that the run wrote: its SHA-256 begins with {found[:HASH_SHOWN]}, in the "
-            f"run's record with {sha256[:HASH_SHOWN]}. It was not loaded. Put the run's own file back from a backup, "
-            "or train the run again (training.force)"
+            f"{path.name} was not loaded: its SHA-256 begins with {found[:HASH_SHOWN]}, expected "
+            f"{sha256[:HASH_SHOWN]} as in the run record. Restore the file from a backup, or train the run again "
+            "(training.force)"
         )
 
 
 def load_checked_model(path: Path, sha256: str) -> keras.Model:
-    """Load a model for prediction. Nothing in the file is run as code (Keras' safe mode).
+    """Load a model for prediction, in Keras' safe mode: no code in the file is executed.
 
     Args:
         path: A `.keras` file.
-        sha256: What it must hash to.
+        sha256: Expected SHA-256 of the file.
 
     Raises:
-        ModelFileError: It does not.
+        ModelFileError: The SHA-256 differs.
     """
     import keras
 

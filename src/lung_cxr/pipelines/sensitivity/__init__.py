@@ -1,4 +1,4 @@
-"""Sensitivity to p, k, decay and n of dynamic fine-tuning and to the depth of traditional fine-tuning (III.F)."""
+"""Sensitivity to p, k, decay, n and depth, on chosen backbones (section III.F)."""
 
 from lung_cxr.pipelines.sensitivity.pipeline import create_pipeline
 

@@ -1,1 +1,1 @@
-"""Sensitivity analysis: train a grid of settings; epochs that several runs share are trained once."""
+"""Sensitivity analysis: a grid of settings whose shared epochs are trained once."""
