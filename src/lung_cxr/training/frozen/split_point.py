@@ -58,7 +58,8 @@ class FrozenPrefix:
         self.of_copies = keras.Model([images, draws], self.of_images(Augmentation(name="augmentation")(images, draws)))
         self.suffix = keras.Model(split_point.tensor, classifier.model.output)
         self.shape = tuple(split_point.tensor.shape[1:])
-        self.dtype = keras.ops.convert_to_numpy(keras.ops.zeros((), dtype=split_point.tensor.dtype)).dtype
+        # One axis: TensorFlow converts no bfloat16 scalar to NumPy.
+        self.dtype = keras.ops.convert_to_numpy(keras.ops.zeros((1,), dtype=split_point.tensor.dtype)).dtype
 
     def sha256(self) -> str:
         """Return a hash of the prefix's function: weights, split point and input size."""
