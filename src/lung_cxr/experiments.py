@@ -42,6 +42,13 @@ RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in S
 BASELINE_RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in BASELINES)
 GRID = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES + BASELINES)
 
+LOGISTIC_REGRESSION = "logistic_regression"  # reference model of each backbone; pipeline `training`
+
+
+def reference_predictions(backbone: str) -> str:
+    """Return the name of the catalogue entry with the predictions of a backbone's logistic regression."""
+    return f"{backbone}-{LOGISTIC_REGRESSION}"
+
 
 def sweep_results(backbone: str) -> str:
     """Name of the catalogue entry with the runs of a backbone's sensitivity analysis."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
@@ -14,10 +15,18 @@ from kedro.io import DataCatalog
 from kedro.io.core import get_filepath_str
 from kedro.pipeline import Pipeline
 
-from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, sweep_results
+from lung_cxr.experiments import (
+    BACKBONES,
+    BASELINE_RUNS,
+    LOGISTIC_REGRESSION,
+    RUNS,
+    reference_predictions,
+    sweep_results,
+)
 from lung_cxr.imaging.catalogue.key_check import refuse_half_rotated_key
 from lung_cxr.locks import catalogue_lock, refuse_while_written
 from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
+from lung_cxr.training.run.file_names import FAILURE
 from lung_cxr.training.sweep.grid import GridPoint, grid_points
 
 if TYPE_CHECKING:
@@ -174,6 +183,7 @@ class FailedRunsHook:
             for name, run in chain(_grid_runs(made, catalog), _sensitivity_runs(made, catalog))
             if run.failure is not None
         ]
+        failures += _failed_reference_models(made, catalog)
         if failures:
             listed = "\n  ".join(failures)
             raise RuntimeError(f"{len(failures)} training run(s) failed; all others were completed:\n  {listed}")
@@ -184,6 +194,15 @@ def _grid_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunR
     for grid_point in RUNS + BASELINE_RUNS:
         if grid_point.results in made:
             yield from ((grid_point.namespace, run) for run in _with_seeds(catalog.load(grid_point.results), catalog))
+
+
+def _failed_reference_models(made: set[str], catalog: DataCatalog) -> Iterator[str]:
+    """Yield name and reason of each logistic regression that could not be fitted."""
+    for backbone in (name for name in BACKBONES if reference_predictions(name) in made):
+        folder = catalog.load("output_folder") / _training(catalog).variant / backbone / LOGISTIC_REGRESSION
+        if (folder / FAILURE).exists():
+            reason = json.loads((folder / FAILURE).read_text(encoding="utf-8"))["failure"]
+            yield f"{backbone}.{LOGISTIC_REGRESSION}: {reason}"
 
 
 def _sensitivity_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:

@@ -29,9 +29,10 @@ def test_what_the_entry_on_the_same_path_saved_is_read(optional, path):
     pd.testing.assert_frame_equal(optional.load(), table)
 
 
-def test_it_is_read_only(optional):
-    with pytest.raises(DatasetError, match="only reads"):
-        optional.save(pd.DataFrame())
+def test_it_saves_to_the_wrapped_dataset(optional, path):
+    table = pd.DataFrame({"patient_key": ["a", "b"]})
+    optional.save(table)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), table)
 
 
 def test_a_damaged_file_is_an_error_not_a_fresh_start(optional, path):

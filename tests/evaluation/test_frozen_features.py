@@ -71,3 +71,11 @@ def test_what_does_not_fit_the_split_says_what_was_expected():
         frozen_feature_predictions(features[:-1], split, PENALTIES)
     with pytest.raises(ValueError, match="validation"):
         frozen_feature_predictions(features, split.assign(subset="train"), PENALTIES)
+
+
+def test_a_single_training_class_is_predicted_for_every_image():
+    one_class = (np.random.default_rng(0).normal(size=(5, 3)), np.full(5, 2))
+    probabilities = logistic_regression(one_class, one_class, np.zeros((4, 3)), [1.0])
+    assert probabilities[:, 2].tolist() == [1, 1, 1, 1]
+    assert probabilities.shape == (4, 7)
+    assert probabilities.sum() == 4

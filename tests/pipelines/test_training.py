@@ -25,13 +25,14 @@ from lung_cxr.splitting.split import split_sha256
 CELL = Run("mobilenet", "dynamic")
 
 
-def test_one_node_per_cell_of_the_grid_each_in_its_namespace():
+def test_one_node_per_grid_point_each_in_its_namespace():
     pipeline = create_pipeline()
-    assert {node.name for node in pipeline.nodes} == {f"{run.namespace}.train" for run in RUNS}
+    regressions = {f"{backbone}.logistic_regression.fit" for backbone in BACKBONES}
+    assert {node.name for node in pipeline.nodes} == {f"{run.namespace}.train" for run in RUNS} | regressions
     assert all("gpu" in node.tags for node in pipeline.nodes)
     for backbone in BACKBONES:
-        cells = [run for run in RUNS if run.backbone == backbone]
-        assert len(pipeline.only_nodes_with_namespaces([backbone]).nodes) == len(cells)
+        runs = [run for run in RUNS if run.backbone == backbone]
+        assert len(pipeline.only_nodes_with_namespaces([backbone]).nodes) == len(runs) + 1
 
 
 def test_baselines_are_the_rest_of_the_grid_and_one_node_that_gathers_them():
@@ -67,12 +68,12 @@ def kedro_run(project, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline_registry, "register_pipelines", lambda: {"training": create_pipeline()})
     configure_project("lung_cxr")  # forgets pipelines that another test registered
 
-    def run(**parameters):
+    def run(namespace=CELL.namespace, **parameters):
         settings = {"training": {"seeds": [7, 8], "max_epochs": 1, **parameters}}
         with KedroSession.create(
             project_path=project, env="test", conf_source=str(conf), runtime_params=settings
         ) as session:
-            session.run(pipeline_names=["training"], namespaces=[CELL.namespace])
+            session.run(pipeline_names=["training"], namespaces=[namespace])
         return results(tmp_path)
 
     yield run
@@ -100,8 +101,6 @@ def test_every_seed_has_its_record_and_a_second_run_does_nothing(kedro_run, capl
     first = kedro_run()
     assert [(run.record["seed"], run.record["status"]) for run in first] == [(7, "finished"), (8, "finished")]
     assert [len(run.history) for run in first] == [1, 1]
-    yardstick = first[0].folder.parents[1] / "logistic_regression/frozen_feature_predictions.parquet"
-    contracts.predictions.validate(pd.read_parquet(yardstick))
     times = [(run.folder / "run_record.json").stat().st_mtime_ns for run in first]
 
     caplog.clear()
@@ -111,6 +110,34 @@ def test_every_seed_has_its_record_and_a_second_run_does_nothing(kedro_run, capl
         "mobilenet, dynamic, seed 7: up to date",
         "mobilenet, dynamic, seed 8: up to date",
     ]
+
+
+def test_the_logistic_regression_is_a_grid_point_that_is_fitted_once(kedro_run, tmp_path):
+    folder = tmp_path / "07_model_output/mobilenet/logistic_regression"
+    stored = folder / "frozen_feature_predictions.parquet"
+    assert kedro_run("mobilenet.logistic_regression") == [], "no run of a strategy is trained"
+    contracts.predictions.validate(pd.read_parquet(stored))
+    time = stored.stat().st_mtime_ns
+    kedro_run("mobilenet.logistic_regression")
+    assert stored.stat().st_mtime_ns == time
+    kedro_run("mobilenet.logistic_regression", force=True)
+    assert stored.stat().st_mtime_ns > time
+
+
+def test_a_failing_logistic_regression_leaves_its_reason_and_the_command_fails(kedro_run, tmp_path, monkeypatch):
+    from lung_cxr.training import logistic_regression
+
+    def fail(*args, **kwargs):
+        raise ValueError("no such network")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(logistic_regression, "build_classifier", fail)
+        with pytest.raises(RuntimeError, match=r"mobilenet\.logistic_regression: ValueError"):
+            kedro_run("mobilenet.logistic_regression")
+    failure = tmp_path / "07_model_output/mobilenet/logistic_regression/failure.json"
+    assert json.loads(failure.read_text()) == {"failure": "ValueError: no such network"}
+    kedro_run("mobilenet.logistic_regression")
+    assert not failure.exists()
 
 
 def test_a_failing_run_leaves_its_reason_the_others_go_on_and_the_command_fails(kedro_run, tmp_path, monkeypatch):

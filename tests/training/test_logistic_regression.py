@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pandas as pd
@@ -6,48 +8,58 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
 from lung_cxr.training import logistic_regression
-from lung_cxr.training.logistic_regression import leave_yardstick
 
 DATA = {"split_sha256": "1" * 64, "pixel_sha256": "2" * 64}
 
 
 @pytest.fixture
-def leave(tiny_classifier, images, training_parameters, tmp_path, monkeypatch):
-    """Leave the yardstick in a folder; count how often features were computed."""
-    computed = []
-    pooled = logistic_regression.pooled_features
-    monkeypatch.setattr(logistic_regression, "pooled_features", lambda *given: computed.append(1) or pooled(*given))
+def fit(tiny_classifier, backbone, images, training_parameters, tmp_path, monkeypatch):
+    """Fit in a folder and save the predictions as Kedro does; return them, or None if they were up to date."""
+    monkeypatch.setattr(logistic_regression, "build_classifier", tiny_classifier)
 
-    def do(seed=7, data=DATA, **changes):
-        leave_yardstick(tmp_path, tiny_classifier(seed=seed), images, data, training_parameters(**changes))
-        return pd.read_parquet(tmp_path / "logistic_regression/frozen_feature_predictions.parquet"), len(computed)
+    def do(data=DATA, **changes):
+        training = training_parameters(**changes)
+        fitted = None
+        for fitted in logistic_regression.fit_logistic_regression(backbone, training, images, data, tmp_path):
+            fitted.to_parquet(tmp_path / "frozen_feature_predictions.parquet", index=False)
+        return fitted
 
     return do
 
 
-def test_it_is_what_a_logistic_regression_makes_of_the_pooled_features(leave, tiny_classifier, images, pixels):
-    predictions, _ = leave()
+def test_it_predicts_from_the_pooled_features_of_adapted_random_weights(fit, tiny_classifier, images, pixels):
+    predictions = fit()
     contracts.predictions.validate(predictions)
-    classifier = tiny_classifier()
+    classifier = tiny_classifier(seed=7)
+    logistic_regression.adapt_random_weights(classifier, images, 7)
     pooled = keras.Model(classifier.model.input, classifier.head_layers[0].output)
     features = pooled.predict(pixels[..., None], verbose=0)
     expected = frozen_feature_predictions(features, images.split, [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0])
     pd.testing.assert_frame_equal(predictions, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_it_is_made_once_for_the_same_features_and_data(leave):
-    leave()
-    again, computed = leave()
-    assert computed == 1
-    _, computed = leave(data={**DATA, "pixel_sha256": "3" * 64})
-    assert computed == 2
-    other, computed = leave(seed=8)
-    assert computed == 3
-    assert not np.allclose(other.filter(like="p_"), again.filter(like="p_"))
+def test_it_is_fitted_once_for_the_same_features_data_and_penalties(fit):
+    first = fit()
+    assert fit() is None
+    assert fit(max_epochs=9, augmentation={"bank": 2}) is None, "settings of the strategies have no influence"
+    assert fit(data={**DATA, "pixel_sha256": "3" * 64}) is not None
+    other = fit(data={**DATA, "pixel_sha256": "3" * 64}, seeds=[8])
+    assert not np.allclose(first.filter(like="p_"), other.filter(like="p_"))
 
 
-def test_the_strategy_finds_the_network_as_it_was(tiny_classifier, images, training_parameters, tmp_path):
-    classifier = tiny_classifier()
-    before = [np.array(value) for value in classifier.model.get_weights()]
-    leave_yardstick(tmp_path, classifier, images, DATA, training_parameters())
-    assert all(np.array_equal(a, b) for a, b in zip(before, classifier.model.get_weights(), strict=True))
+def test_a_kill_before_the_save_leaves_no_identity(fit, backbone, images, training_parameters, tmp_path):
+    next(logistic_regression.fit_logistic_regression(backbone, training_parameters(), images, DATA, tmp_path))
+    assert not (tmp_path / "identity.json").exists()
+    assert fit() is not None
+
+
+def test_an_error_leaves_its_reason_until_a_fit_succeeds(fit, tmp_path, monkeypatch):
+    def full(*args):
+        raise MemoryError("too large")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(logistic_regression, "pooled_features", full)
+        assert fit() is None
+    assert json.loads((tmp_path / "failure.json").read_text()) == {"failure": "MemoryError: too large"}
+    assert fit() is not None
+    assert not (tmp_path / "failure.json").exists()

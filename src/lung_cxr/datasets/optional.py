@@ -1,18 +1,18 @@
-"""Another dataset's data, or None where nothing was saved yet."""
+"""Another dataset's data, or None if nothing was saved yet."""
 
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset
 
 
 class OptionalDataset(AbstractDataset[Any, Any]):
-    """Reads what an earlier run left behind, as the second catalogue entry on the same path.
+    """Wraps a dataset whose file may be missing, which is an error to other datasets of Kedro.
 
-    A node cannot have one entry as input and output, and a missing file is an error to Kedro. The `previous_…` entries
-    of the catalogue are of this type: they give None on the first run. They are read-only.
+    The `previous_…` entries of the catalogue read the result of an earlier run through it: a node cannot have one entry
+    as input and output. The reference models are optional inputs of `reporting`.
 
     Args:
-        dataset: Definition of the dataset to read, as it would stand in the catalogue.
+        dataset: Definition of the wrapped dataset, as in the catalogue.
         metadata: Ignored here; for Kedro plugins.
     """
 
@@ -21,12 +21,12 @@ class OptionalDataset(AbstractDataset[Any, Any]):
         self.metadata = metadata
 
     def load(self) -> Any:
-        """Return the data, or None where there is none."""
+        """Return the data, or None if nothing was saved."""
         return self._dataset.load() if self._dataset.exists() else None
 
-    def save(self, data: Any) -> NoReturn:  # noqa: ARG002
-        """Always an error: the entry without `previous_` is the one to save to."""
-        raise DatasetError(f"{self} only reads what an earlier run saved")
+    def save(self, data: Any) -> None:
+        """Save to the wrapped dataset."""
+        self._dataset.save(data)
 
     def _exists(self) -> bool:
         return bool(self._dataset.exists())

@@ -1,4 +1,4 @@
-"""What no model may lose to: the largest training class, predicted for every image."""
+"""Majority-class baseline: the largest training class, predicted for every image."""
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,14 @@ def class_shares(train_labels: pd.Series) -> np.ndarray:
 
 
 def majority_predictions(split: pd.DataFrame) -> pd.DataFrame:
-    """Return predictions of the majority class, in the form of a run's predictions.
+    """Return `contracts.predictions` of the majority class for the validation and test images.
 
-    Every image gets the class shares of the training subset as probabilities: the most probable class is the largest
-    one, and the log loss is that of knowing the shares and nothing else.
+    Every image gets the class shares of the training subset as probabilities. The most probable class is therefore the
+    largest one, and the log loss is that of a model that knows only the shares.
 
     Args:
         split: `contracts.split`: image_id, patient_key, label, subset.
     """
     shares = class_shares(split.loc[split["subset"] == "train", "label"])
-    judged = split.loc[split["subset"] != "train", ["image_id", "patient_key", "subset", "label"]]
-    return judged.reset_index(drop=True).assign(**dict(zip(PROBABILITY_COLUMNS, shares, strict=True)))
+    predicted = split.loc[split["subset"] != "train", ["image_id", "patient_key", "subset", "label"]]
+    return predicted.reset_index(drop=True).assign(**dict(zip(PROBABILITY_COLUMNS, shares, strict=True)))

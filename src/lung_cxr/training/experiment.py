@@ -20,7 +20,6 @@ class Experiment:
         data_hashes: `split_sha256` and `pixel_sha256`.
         synthetic: Whether any image was drawn by a program; None: not known.
         feature_folder: Where all runs of the backbone keep what frozen layers compute; None: nowhere.
-        yardstick_folder: Where the first of them leaves what the frozen features are worth; None: nowhere.
     """
 
     backbone_name: str
@@ -32,7 +31,6 @@ class Experiment:
     data_hashes: dict[str, str]
     synthetic: bool | None = None
     feature_folder: Path | None = None
-    yardstick_folder: Path | None = None
 
     @property
     def features(self) -> FeatureFolder | None:

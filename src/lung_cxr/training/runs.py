@@ -14,15 +14,13 @@ from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.timing import measure_load_time
 from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.locks import wait_lock
-from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation
 from lung_cxr.models.classifier import Classifier, build_classifier
-from lung_cxr.models.freezing import restore_dropout
+from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation, restore_dropout
 from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.experiment import Experiment
-from lung_cxr.training.logistic_regression import leave_yardstick
 from lung_cxr.training.loop import Decided, FineTuning
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.run.folders import RunFolders
@@ -109,11 +107,7 @@ def train_run(
             return _completed(folders, experiment.training)
         if outlook == "new":
             folders.start(identity)
-        _adapt(classifier, experiment.images, seed)
-        if experiment.yardstick_folder is not None:
-            leave_yardstick(
-                experiment.yardstick_folder, classifier, experiment.images, experiment.data_hashes, experiment.training
-            )
+        adapt_random_weights(classifier, experiment.images, seed)
         tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier, decided)
         restore_dropout(classifier)
         model_sha256 = save_model(classifier.model, folders.model)
@@ -174,8 +168,8 @@ def build(experiment: Experiment, seed: int) -> Classifier:
     return build_classifier(experiment.backbone, dropout=training.dropout, head=training.head, seed=seed)
 
 
-def _adapt(classifier: Classifier, images: SplitImages, seed: int) -> None:
-    """Set batch normalisation's statistics where random weights came without any."""
+def adapt_random_weights(classifier: Classifier, images: SplitImages, seed: int) -> None:
+    """Adapt batch normalisation to training images if the weights are random, and thus without statistics."""
     if classifier.weights_source == "random":
         rows = np.random.default_rng(seed).permutation(images.rows("train"))[:MAX_ADAPTATION_IMAGES]
         adapt_batch_normalisation(classifier, images.pixels[rows])

@@ -1,6 +1,5 @@
 """Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pandas as pd
 from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
-from lung_cxr.experiments import BACKBONES, GRID, Run
+from lung_cxr.experiments import BACKBONES, GRID, Run, reference_predictions
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 
@@ -19,8 +18,7 @@ def evaluate_runs(
     image_manifest: pd.DataFrame,
     parameters: ReportingParameters,
     baseline_runs: dict[str, list[Any]],
-    frozen_feature_predictions: dict[str, Callable[[], pd.DataFrame]] | None,
-    **results: list[Any],
+    **results: Any,
 ) -> dict[str, Any]:
     """Judge every run of the grid on the present test set.
 
@@ -29,20 +27,16 @@ def evaluate_runs(
         image_manifest: Who and what is on the images, for the parts of the test set.
         parameters: How to resample, what parts to look at, and where predictions of an external test set are.
         baseline_runs: `RunResults` of those runs of `experiments.BASELINE_RUNS` that were started.
-        frozen_feature_predictions: Backbone → what loads the predictions of the logistic regression on its frozen
-            features; None where there is none.
-        results: `RunResults` of every seed, named as in `experiments.RUNS`.
+        results: `RunResults` of every seed, named as in `experiments.RUNS`; and the predictions of the logistic
+            regression of every backbone, named by `experiments.reference_predictions`, None if it was never fitted.
     """
     from lung_cxr.report.evaluations import evaluate_grid
 
     of_grid = _of_grid(results | baseline_runs)
     manifest = contracts.image_manifest.validate(image_manifest)
     external = _external_predictions(parameters.external) if parameters.external else None
-    regressions = {
-        backbone: contracts.predictions.validate(load())
-        for backbone, load in (frozen_feature_predictions or {}).items()
-        if backbone in BACKBONES  # not of a folder that was superseded
-    }
+    fitted = {backbone: results[reference_predictions(backbone)] for backbone in BACKBONES}
+    regressions = {name: contracts.predictions.validate(table) for name, table in fitted.items() if table is not None}
     return evaluate_grid(of_grid, contracts.split.validate(split), parameters, manifest, regressions, external)
 
 

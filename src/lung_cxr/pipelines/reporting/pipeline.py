@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from lung_cxr.experiments import RUNS
+from lung_cxr.experiments import BACKBONES, RUNS, reference_predictions
 from lung_cxr.pipelines.reporting.nodes import (
     compare_strategies,
     draw_figures,
@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "parameters": "params:reporting",
                     "baseline_runs": "baseline_runs",
-                    "frozen_feature_predictions": "frozen_feature_predictions",
+                    **{name: name for name in map(reference_predictions, BACKBONES)},
                     **{run.results: run.results for run in RUNS},
                 },
                 "run_evaluations",

@@ -1,17 +1,18 @@
 """Nodes of `training`: they hand folders, tables and settings to `lung_cxr.training`."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lung_cxr import contracts
+from lung_cxr.experiments import LOGISTIC_REGRESSION
 from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
 from lung_cxr.splitting.split import split_sha256
 
 if TYPE_CHECKING:  # importing Keras takes seconds
+    from lung_cxr.training.data.feed import SplitImages
     from lung_cxr.training.experiment import Experiment
 
 
@@ -34,11 +35,28 @@ def train(
     from lung_cxr.training.runs import train_seeds
 
     cell = Path(training.variant, backbone.architecture, strategy.root.kind)
-    experiment = replace(
-        experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training),
-        yardstick_folder=output_folder / training.variant / backbone.architecture,
-    )
+    experiment = experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training)
     yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
+
+
+def fit_logistic_regression(
+    split: pd.DataFrame,
+    pixel_arrays: dict[str, dict[str, Any]],
+    pixel_folder: Path,
+    output_folder: Path,
+    backbone: BackboneParameters,
+    training: TrainingParameters,
+) -> Iterator[pd.DataFrame]:
+    """Fit the reference model of one backbone; yield its predictions unless stored ones are up to date."""
+    from lung_cxr.training import logistic_regression
+
+    yield from logistic_regression.fit_logistic_regression(
+        backbone,
+        training,
+        images_of(split, pixel_folder, backbone),
+        hashes_of_data(split, pixel_arrays, backbone.size),
+        output_folder / training.variant / backbone.architecture / LOGISTIC_REGRESSION,
+    )
 
 
 def experiment_on(
@@ -51,23 +69,28 @@ def experiment_on(
     training: TrainingParameters,
 ) -> "Experiment":
     """Put data and settings together: what is trained, named by its backbone and its strategy."""
-    from lung_cxr.splitting.pixels import open_pixels
-    from lung_cxr.training.data.feed import SplitImages
     from lung_cxr.training.experiment import Experiment
     from lung_cxr.training.run.file_names import FROZEN_FEATURES
 
-    split = contracts.split.validate(split)
     return Experiment(
         backbone_name=backbone.architecture,
         strategy_name=strategy.root.kind,
         backbone=backbone,
         strategy=strategy,
         training=training,
-        images=SplitImages(open_pixels(pixel_folder, backbone.size), split),
+        images=images_of(split, pixel_folder, backbone),
         data_hashes=hashes_of_data(split, pixel_arrays, backbone.size),
         synthetic=pixel_arrays[str(backbone.size)].get("synthetic"),
         feature_folder=model_folder / backbone.architecture / FROZEN_FEATURES,
     )
+
+
+def images_of(split: pd.DataFrame, pixel_folder: Path, backbone: BackboneParameters) -> "SplitImages":
+    """Return the images of a split at the input size of a backbone."""
+    from lung_cxr.splitting.pixels import open_pixels
+    from lung_cxr.training.data.feed import SplitImages
+
+    return SplitImages(open_pixels(pixel_folder, backbone.size), contracts.split.validate(split))
 
 
 def hashes_of_data(split: pd.DataFrame, pixel_arrays: dict[str, dict[str, Any]], size: int) -> dict[str, str]:

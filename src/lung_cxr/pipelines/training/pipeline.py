@@ -2,13 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from lung_cxr.experiments import RUNS, Run
-from lung_cxr.pipelines.training.nodes import train
+from lung_cxr.experiments import BACKBONES, LOGISTIC_REGRESSION, RUNS, Run, reference_predictions
+from lung_cxr.pipelines.training.nodes import fit_logistic_regression, train
 
 
 def create_pipeline() -> Pipeline:
     """Return all runs: `kedro run --namespaces mobilenet.dynamic` does one, `… mobilenet` all of a backbone."""
-    return sum((training_of(run) for run in RUNS), Pipeline([]))
+    runs = sum((training_of(run) for run in RUNS), Pipeline([]))
+    return sum((reference_model_of(backbone) for backbone in BACKBONES), runs)
 
 
 def training_of(run: Run) -> Pipeline:
@@ -43,4 +44,23 @@ def training_of(run: Run) -> Pipeline:
             "params:strategy": f"params:strategies.{run.strategy}",
             "params:training": "params:training",
         },
+    )
+
+
+def reference_model_of(backbone: str) -> Pipeline:
+    """Return the pipeline of a backbone's logistic regression: namespace `<backbone>.logistic_regression`."""
+    data = ("split", "pixel_arrays", "pixel_folder", "output_folder")
+    fit = Node(
+        fit_logistic_regression,
+        {**{name: name for name in data}, "backbone": "params:backbone", "training": "params:training"},
+        "predictions",
+        name="fit",
+        tags="gpu",
+    )
+    return Pipeline(
+        [fit],
+        namespace=f"{backbone}.{LOGISTIC_REGRESSION}",
+        inputs=set(data),
+        outputs={"predictions": reference_predictions(backbone)},
+        parameters={"params:backbone": f"params:backbones.{backbone}", "params:training": "params:training"},
     )
