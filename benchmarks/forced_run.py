@@ -36,7 +36,7 @@ class ForcedUnfreezing(Schedule):
         return self.initial_learning_rate * (1 - self.decay) ** self.stage
 
     @property
-    def patience_in_force(self) -> int | None:
+    def current_patience(self) -> int | None:
         return None
 
     def at_final_plateau(self) -> bool:

@@ -37,10 +37,11 @@ from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import adapt_batch_normalisation, unfreeze_groups
 from lung_cxr.models.layer_costs import cost_of
 from lung_cxr.parameters import AugmentationParameters, BackboneParameters
+from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.class_weights import class_counts, loss_weights
-from lung_cxr.training.data.gpu_dataset import resident_training_model
-from lung_cxr.training.data.sampling import AugmentationDraws, ImageOrder
-from lung_cxr.training.run.environment import surroundings
+from lung_cxr.training.data.gpu_dataset import gpu_training_model
+from lung_cxr.training.data.sampling import SamplingOrder
+from lung_cxr.training.run.environment import describe_environment
 
 CONFIGURATION = Path(__file__).parents[1] / "conf/base/parameters_backbones.yml"
 TRAINING_IMAGES = (8318, 1965, 856, 574, 324, 212, 85)  # Table 1, by class: 12,334
@@ -125,9 +126,9 @@ class RowFeed(keras.utils.PyDataset):
     def __init__(self, study: Study, settings: Settings, epoch: int, repeated: bool):
         super().__init__(workers=1, use_multiprocessing=False)
         self.batch_size, self.steps, self.repeated = settings.batch_size, settings.steps, repeated
-        order = ImageOrder(study.labels, "balanced", self.batch_size, SEED).of_epoch(epoch)
+        order = SamplingOrder(study.labels, "balanced", self.batch_size, SEED).of_epoch(epoch)
         self.rows = np.resize(order, self.steps * self.batch_size).astype(np.int32)
-        self.draws = AugmentationDraws(AUGMENTATION, study.labels, SEED).of_epoch(self.rows, epoch, stage=0)
+        self.draws = AugmentationSampler(AUGMENTATION, study.labels, SEED).of_epoch(self.rows, epoch, stage=0)
         self.labels = study.labels[self.rows]
         self.weights = loss_weights(class_counts(study.labels), "inverse_frequency").astype(np.float32)[self.labels]
         self.first = self._batch(0)
@@ -151,7 +152,7 @@ def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
     try:
         study = Study.of_size(settings.images, size)
         classifier = random_classifier({**block, "size": size, "weights": None}, study)
-        model = resident_training_model(classifier.model, study.pixels)
+        model = gpu_training_model(classifier.model, study.pixels)
         L = len(classifier.groups)
         by_depth = {str(m): measure_depth(classifier, model, m, study, settings) for m in (0, L // 2, L)}
     except Exception as error:  # out of memory, say: the other backbones can still be measured
@@ -291,7 +292,7 @@ def main() -> None:
     parser.add_argument("--peak", type=float, help="FLOP/s of a device that the table lacks")
     parser.add_argument("--tiny", action="store_true", help="80 pixels, a few steps: whether it runs, not how fast")
     arguments = parser.parse_args()
-    around = surroundings()
+    around = describe_environment()
     settings = settings_from(arguments, around["device"])
     keras.config.set_dtype_policy(settings.precision)
     result = {

@@ -19,11 +19,12 @@ from rich.table import Table
 
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.evaluation.undefined import json_ready
-from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.pipelines.training.nodes import experiment_on
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.runs import train_seeds
+from lung_cxr.training.strategies.registry import StrategyParameters
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "as configured": {},

@@ -38,7 +38,7 @@ from forced_run import Bench
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.sampling import batches_per_epoch
 from lung_cxr.training.loop import FineTuning
-from lung_cxr.training.run.environment import surroundings
+from lung_cxr.training.run.environment import describe_environment
 from made_up_study import make_films, read_once
 
 CONFIGURATION = Path(__file__).parents[1] / "conf/base"
@@ -54,14 +54,14 @@ def measure_feed(bench: Bench) -> Numbers:
     found = {}
     for m in (0, len(bench.classifier().groups)):
         tuning = bench.fine_tuning([(m, 1)], bank=None, kept=False)
-        tuning._open_stage()
+        tuning.open_stage()
         steps = batches_per_epoch(len(tuning.train_rows), bench.training.batch_size)
         repeated = tf.data.Dataset.from_tensors(first_batch(tuning)).repeat(steps)
         showings = steps * bench.training.batch_size
         turns = in_turn(
             {
                 "bare": lambda data=repeated, model=tuning.model: model.fit(data, shuffle=False, verbose=0),
-                "epoch": tuning._train_epoch,
+                "epoch": tuning.train_epoch,
             },
             bench.repeats,
         )
@@ -75,11 +75,11 @@ def measure_feed(bench: Bench) -> Numbers:
 
 def first_batch(tuning: FineTuning) -> Any:
     """Return the first batch of the first epoch: ((images, draws), labels, weights)."""
-    order = tuning.order.of_epoch(1)[: tuning.training.batch_size]
+    order = tuning.sampling_order.of_epoch(1)[: tuning.training.batch_size]
     rows = tuning.train_rows[order]
     labels = tuning.images.labels[rows]
-    images = (tuning.images.batch(rows), tuning.draws.of_epoch(order, 1, 0))
-    return images, labels, tuning.weights.astype("float32")[labels]
+    images = (tuning.images.batch(rows), tuning.augmentation.of_epoch(order, 1, 0))
+    return images, labels, tuning.loss_weights.astype("float32")[labels]
 
 
 def measure_prefix(bench: Bench) -> Numbers:
@@ -91,7 +91,7 @@ def measure_prefix(bench: Bench) -> Numbers:
     for name, bank in (("bank of 4", BANK), ("fresh draws", None)):
         runs = {kept: bench.fine_tuning([(0, 1)], bank=bank, kept=kept) for kept in (True, False)}
         for tuning in runs.values():
-            tuning._open_stage()
+            tuning.open_stage()
         filling = seconds(lambda tuning=runs[True]: epoch_of(tuning))
         turns = in_turn(
             {
@@ -113,8 +113,8 @@ def measure_prefix(bench: Bench) -> Numbers:
 
 def epoch_of(tuning: FineTuning) -> None:
     """Train and validate, without going on to the next epoch."""
-    tuning._train_epoch()
-    tuning._validate()
+    tuning.train_epoch()
+    tuning.validate()
 
 
 def measure_script(bench: Bench) -> Numbers:
@@ -254,7 +254,7 @@ def main() -> None:
     changes = {"weights": arguments.weights, "size": arguments.size or block["size"]}
     backbone = BackboneParameters(**{**block, **changes})
     result: Numbers = {
-        **surroundings(),
+        **describe_environment(),
         "backbone": arguments.backbone,
         "size": backbone.size,
         "images": arguments.images,

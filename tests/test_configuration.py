@@ -14,6 +14,8 @@ from lung_cxr import parameters as groups
 from lung_cxr import pipelines as pipeline_folders
 from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, BASELINES, LOGISTIC_REGRESSION, RUNS, STRATEGIES
 from lung_cxr.settings import CONFIG_LOADER_ARGS
+from lung_cxr.training.strategies.registry import STRATEGIES as ALL_STRATEGIES
+from lung_cxr.training.strategies.registry import StrategyParameters
 
 ENVIRONMENTS = ("base", "demo", "public_cxr", "test", "tuned")
 STEPS = {"ingestion", "splitting", "reporting"}  # of the default pipeline, beside the backbones
@@ -227,12 +229,12 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
     assert set(values) == {*expected, "backbones", "strategies"}
     for name, model in expected.items():
         model.model_validate(values[name])
-    assert tuple(values["backbones"]) == BACKBONES
+    assert set(values["backbones"]) == {*BACKBONES}
     assert set(values["strategies"]) == {*STRATEGIES, *BASELINES}
     for name, backbone in values["backbones"].items():
         assert groups.BackboneParameters.model_validate(backbone).architecture == name
     for name, strategy in values["strategies"].items():
-        assert groups.StrategyParameters.model_validate(strategy).root.kind == name
+        assert StrategyParameters.model_validate(strategy).root.kind == name
 
 
 def test_text_is_looked_for_unless_it_is_turned_off(config):
@@ -309,7 +311,7 @@ def test_no_parameter_has_a_default_in_python():
     """Values live in conf/, so that there is one place to look."""
     models = [
         value for value in vars(groups).values() if isinstance(value, type) and issubclass(value, groups.ParameterGroup)
-    ]
+    ] + [strategy.parameters_type for strategy in ALL_STRATEGIES.values()]
     with_default = [path for model in models for path, field in _fields(model) if not field.is_required()]
     assert with_default == []
     assert groups.ParameterGroup.model_config["extra"] == "forbid"

@@ -20,10 +20,11 @@ WIDTH, BOX, STEP, MARGIN = 1120, 62, 92, 16  # pixels
 
 FLOORS = (  # lowest first; the longest matching name decides
     ("atomic", "locks", "messages", "diseases"),
-    ("parameters", "models.backbones", "experiments", "imaging.reasons"),
+    ("parameters", "models.backbones", "imaging.reasons"),
     ("contracts",),
     ("imaging", "models", "evaluation.undefined"),
-    ("splitting", "evaluation"),
+    ("training.strategies",),
+    ("experiments", "splitting", "evaluation"),
     ("training",),
     ("synthetic", "erasure", "prediction"),
     ("report",),

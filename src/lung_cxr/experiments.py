@@ -1,40 +1,37 @@
-"""The whole grid of experiments: every backbone × strategy is a run, named `{backbone}.{strategy}`.
+"""The grid of experiments: every backbone with every strategy is a grid point, named `{backbone}.{strategy}`.
 
-The graph of a Kedro pipeline cannot depend on parameters, so the grid is this constant. A new backbone is one name
-here, one row in `models/backbones.py` and one block in `conf/base/parameters_backbones.yml`; a new strategy is one
-name here, one class in `training/strategies.py` and one block in `conf/base/parameters_training.yml`.
+The graph of a Kedro pipeline cannot depend on parameters, so the grid is a constant. It is derived from two registries:
+the rows of `models/backbones.py` and the files of `training/strategies/`.
 """
 
 from typing import NamedTuple
 
-BACKBONES = (  # section IV.E of the paper
-    "xception",
-    "densenet121",
-    "efficientnetv2s",
-    "inceptionv3",
-    "mobilenet",
-    "resnet50",
-    "vgg16",
-)
+from lung_cxr.models import backbones
+from lung_cxr.training.strategies.registry import STRATEGIES as ALL_STRATEGIES
 
-STRATEGIES = ("dynamic", "traditional")  # Table 4, Table 3: what the paper compares; pipeline `training`
-BASELINES = ("linear_probe", "two_stage", "gradual", "full")  # what else it has to beat; pipeline `baselines`
+BACKBONES = tuple(backbones.BACKBONES)  # section IV.E of the paper
+
+STRATEGIES = tuple(name for name, strategy in ALL_STRATEGIES.items() if strategy.pipeline == "training")
+"""The strategies that the paper compares (Tables 3 and 4); pipeline `training`."""
+
+BASELINES = tuple(name for name, strategy in ALL_STRATEGIES.items() if strategy.pipeline == "baselines")
+"""All other strategies; pipeline `baselines`."""
 
 
 class Run(NamedTuple):
-    """One cell of the grid."""
+    """A grid point."""
 
     backbone: str
     strategy: str
 
     @property
     def namespace(self) -> str:
-        """Name of the run's namespace, as in `kedro run --namespaces mobilenet.dynamic`."""
+        """Namespace of the grid point, as in `kedro run --namespaces mobilenet.dynamic`."""
         return f"{self.backbone}.{self.strategy}"
 
     @property
     def results(self) -> str:
-        """Name of the catalogue entry with the run's results (no dots: other pipelines use it)."""
+        """Name of the catalogue entry with the results (without dots, because other pipelines use it)."""
         return f"{self.backbone}-{self.strategy}-runs"
 
 
@@ -51,7 +48,7 @@ def reference_predictions(backbone: str) -> str:
 
 
 def sweep_results(backbone: str) -> str:
-    """Name of the catalogue entry with the runs of a backbone's sensitivity analysis."""
+    """Return the name of the catalogue entry with the runs of a backbone's sensitivity analysis."""
     return f"{backbone}-sensitivity-runs"
 
 

@@ -25,8 +25,9 @@ from lung_cxr.experiments import (
 )
 from lung_cxr.imaging.catalogue.key_check import refuse_half_rotated_key
 from lung_cxr.locks import catalogue_lock, refuse_while_written
-from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import SensitivityParameters, TrainingParameters
 from lung_cxr.training.run.file_names import FAILURE
+from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import GridPoint, grid_points
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from lung_cxr.models.saved_model import ModelFileError
 from lung_cxr.pipelines import key_rotation, predict, training
 from lung_cxr.prediction.trained_run import NoSuchRunError
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
+from lung_cxr.training.strategies.registry import StrategyParameters
 from made_up_dicom import make_dicom
 from made_up_hospital import Hospital
 
@@ -62,7 +63,7 @@ class Ward(Hospital):
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[name] | changed.get(name, {}))
         for name, model in (
             ("backbones.mobilenet", groups.BackboneParameters),
-            ("strategies.dynamic", groups.StrategyParameters),
+            ("strategies.dynamic", StrategyParameters),
         ):
             group, key = name.split(".")
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[group][key])

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import SensitivityParameters, TrainingParameters
 from lung_cxr.report.figures.sensitivity_heat_maps import draw_heat_maps
 from lung_cxr.report.tables.sensitivity_table import tabulate_grid_points
+from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import grid_points
 from made_up_runs import MadeUpRun
 

@@ -109,6 +109,6 @@ def test_a_training_survives_the_loss_of_its_worker(alone, spread):
             os.kill(client.run(os.getpid, workers=[worker])[worker], signal.SIGKILL)
         printed, _ = run.communicate(timeout=600)
     assert run.returncode == 0, printed[-3000:]
-    assert "Continuing after epoch" in printed
+    assert "checkpoint after epoch" in printed
     assert len(history(spread)) == EPOCHS
     pd.testing.assert_frame_equal(history(spread), history(alone))

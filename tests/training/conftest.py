@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
+from lung_cxr.training.strategies.registry import StrategyParameters
 
 CONF = Path(__file__).parents[2] / "conf"
 SUBSETS = ["train"] * 48 + ["validation"] * 16 + ["test"] * 16
@@ -135,7 +136,7 @@ def strategy_parameters():
 @pytest.fixture(scope="session")
 def experiment(backbone, images, training_parameters, strategy_parameters):
     """Make one cell of the grid over the tiny study."""
-    from lung_cxr.training.experiment import Experiment
+    from lung_cxr.training.runs import Experiment
 
     def make(strategy="dynamic", strategy_changes=None, **training_changes):
         return Experiment(

@@ -16,14 +16,14 @@ import pandas as pd
 from conftest import merged, parameters_of_test_environment
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import DISEASES
-from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import EpochFeed, SplitImages
-from lung_cxr.training.experiment import Experiment
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run import checkpoint
 from lung_cxr.training.run.file_names import FROZEN_FEATURES
 from lung_cxr.training.run.folders import RunFolders
-from lung_cxr.training.runs import train_seeds
+from lung_cxr.training.runs import Experiment, train_seeds
+from lung_cxr.training.strategies.registry import StrategyParameters
 
 SEED = 7
 EPOCHS = 8
@@ -66,7 +66,7 @@ def die() -> None:
 def plan_death(moment: str, epoch: int) -> None:
     """Let the process kill itself at a moment of an epoch."""
     train, fetch, save, savez = (
-        FineTuning._train_epoch,
+        FineTuning.train_epoch,
         EpochFeed.__getitem__,
         checkpoint.CheckpointFolder.save,
         np.savez,
@@ -101,7 +101,7 @@ def plan_death(moment: str, epoch: int) -> None:
         stream.flush()
         return die()
 
-    FineTuning._train_epoch = train_epoch
+    FineTuning.train_epoch = train_epoch
     EpochFeed.__getitem__ = fetch_batch
     checkpoint.CheckpointFolder.save = save_checkpoint
     checkpoint.np.savez = write_half

@@ -4,7 +4,7 @@ import pytest
 
 from lung_cxr.training.data.augmentation import Augmentation, rotated, training_model
 
-IDENTITY = [0.0, 1.0, 1.0]
+NO_AUGMENTATION = [0.0, 1.0, 1.0]
 
 
 def augmented(images, *draws):
@@ -17,11 +17,11 @@ def noise():
 
 
 def test_without_a_change_drawn_every_pixel_stays(noise):
-    assert np.array_equal(augmented(noise, IDENTITY, IDENTITY, IDENTITY), noise)
+    assert np.array_equal(augmented(noise, NO_AUGMENTATION, NO_AUGMENTATION, NO_AUGMENTATION), noise)
 
 
 def test_each_image_is_changed_by_its_own_draw(noise):
-    changed = augmented(noise, IDENTITY, [0, 0.5, 1], IDENTITY)
+    changed = augmented(noise, NO_AUGMENTATION, [0, 0.5, 1], NO_AUGMENTATION)
     assert np.array_equal(changed[[0, 2]], noise[[0, 2]])
     assert np.abs(changed[1] - noise[1] / 2).max() <= 0.5
     assert changed.dtype == np.uint8
@@ -63,7 +63,7 @@ def test_what_is_trained_shares_its_weights_with_what_is_saved(noise):
     classifier = keras.Model(image, keras.layers.Dense(7)(flat))
     trained = training_model(classifier)
     assert [id(v) for v in trained.trainable_variables] == [id(v) for v in classifier.trainable_variables]
-    draws = np.tile(np.float32(IDENTITY), (3, 1))
+    draws = np.tile(np.float32(NO_AUGMENTATION), (3, 1))
     same = trained.predict((noise, draws), verbose=0) == classifier.predict(noise, verbose=0)
     assert same.all()
     assert not any("augmentation" in layer.name for layer in classifier.layers)
@@ -72,7 +72,7 @@ def test_what_is_trained_shares_its_weights_with_what_is_saved(noise):
 def test_it_computes_in_float32_whatever_the_policy_of_the_run(noise):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        assert np.array_equal(augmented(noise, *[IDENTITY] * 3), noise)
+        assert np.array_equal(augmented(noise, *[NO_AUGMENTATION] * 3), noise)
         assert (augmented(np.full((1, 32, 32, 1), 201, np.uint8), [0, 1.01, 1]) == 203).all()  # bfloat16: 202
     finally:
         keras.config.set_dtype_policy("float32")

@@ -42,10 +42,10 @@ def planned_losses(monkeypatch):
     """Replace the validation losses by a plan: layer groups that train → losses of its epochs."""
 
     def plan(losses):
-        validate = loop.FineTuning._validate
+        validate = loop.FineTuning.validate
         monkeypatch.setattr(
             loop.FineTuning,
-            "_validate",
+            "validate",
             lambda self: validate(self)._replace(loss=losses[loop.open_groups(self.classifier)][self.schedule.epoch]),
         )
 
@@ -96,10 +96,10 @@ def test_a_killed_search_goes_on_with_the_candidate_it_was_at(search, folders, m
     with monkeypatch.context() as patch, pytest.raises(SystemExit):  # noqa: PT012  what patches is no suspect
         patch.setattr(loop.CheckpointFolder, "save", save_or_be_killed)
         search(1, 2, 3)
-    trained, train = [], loop.FineTuning._train_epoch
+    trained, train = [], loop.FineTuning.train_epoch
     monkeypatch.setattr(
         loop.FineTuning,
-        "_train_epoch",
+        "train_epoch",
         lambda self: trained.append((loop.open_groups(self.classifier), self.schedule.epoch + 1)) or train(self),
     )
     record = search(1, 2, 3)

@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.training.data.augmentation_parameters import EpochSamples
 from lung_cxr.training.data.feed import Epoch, EpochFeed, InferenceFeed, SplitImages
-from lung_cxr.training.data.sampling import Showings
 
 
 def test_an_epoch_feeds_pixels_draws_labels_and_weights_in_order(images):
     rows = np.array([5, 3, 3, 60, 0])
     draws = np.arange(15, dtype=np.float32).reshape(5, 3)
     weights = np.linspace(1, 7, 7)
-    showings = Showings(positions=rows, copies=np.full(5, -2), draws=draws, stage=0)
-    feed = EpochFeed(Epoch(images, rows, showings, weights, batch_size=2))
+    samples = EpochSamples(positions=rows, copies=np.full(5, -2), augmentation_parameters=draws, stage=0)
+    feed = EpochFeed(Epoch(images, rows, samples, weights, batch_size=2))
     assert len(feed) == 3
     got = [feed[index] for index in range(3)]
     assert np.array_equal(np.concatenate([x[0] for x, _, _ in got])[..., 0], images.pixels[rows])
@@ -21,7 +21,7 @@ def test_an_epoch_feeds_pixels_draws_labels_and_weights_in_order(images):
     assert np.array_equal(np.concatenate([w for _, _, w in got]), weights.astype(np.float32)[labels])
     assert got[0][0][0].shape == (2, 32, 32, 1)
     assert got[0][0][0].dtype == np.uint8
-    rest = EpochFeed(Epoch(images, rows, showings, weights, batch_size=2, first_batch=2))
+    rest = EpochFeed(Epoch(images, rows, samples, weights, batch_size=2, first_batch=2))
     assert len(rest) == 1
     assert np.array_equal(rest[0][0][1], draws[4:])
 

@@ -11,7 +11,7 @@ import pytest
 
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run.checkpoint import CheckpointFolder
-from lung_cxr.training.run.interruption import BetweenBatches, Interrupted, StopRequest
+from lung_cxr.training.run.interruption import Interrupted, MidEpochCheckpoint, StopRequest
 from lung_cxr.training.strategies.registry import strategy_of
 
 
@@ -47,7 +47,7 @@ def fine_tuning(backbone, tiny_classifier, images, training_parameters, strategy
 @pytest.fixture
 def signal_at(monkeypatch):
     """Send this process a signal while it trains its n-th batch."""
-    trained, end = itertools.count(1), BetweenBatches.on_train_batch_end
+    trained, end = itertools.count(1), MidEpochCheckpoint.on_train_batch_end
 
     def plan(number, at):
         def end_and_send(self, batch, logs=None):
@@ -55,7 +55,7 @@ def signal_at(monkeypatch):
                 os.kill(os.getpid(), number)
             end(self, batch, logs)
 
-        monkeypatch.setattr(BetweenBatches, "on_train_batch_end", end_and_send)
+        monkeypatch.setattr(MidEpochCheckpoint, "on_train_batch_end", end_and_send)
 
     return plan
 
@@ -66,17 +66,17 @@ def test_a_run_that_is_told_to_stop_in_an_epoch_goes_on_with_its_next_batch(fine
     undisturbed.run()
     before = signal.getsignal(number)
     signal_at(number, BATCHES + 2)
-    with pytest.raises(Interrupted, match="goes on from its checkpoint"):
+    with pytest.raises(Interrupted, match="run the same command to resume"):
         fine_tuning("stopped").run()
     assert signal.getsignal(number) is before
     left = fine_tuning("stopped").checkpoints.load()
-    assert (left.epoch, left.part_batches) == (1, 2)
+    assert (left.epoch, left.progress.batches) == (1, 2)
 
     rest = fine_tuning("stopped")
     rest.run()
     history, its_history = (pd.DataFrame(run.history).drop(columns="seconds") for run in (undisturbed, rest))
     pd.testing.assert_frame_equal(its_history, history, rtol=1e-5)
-    for value, its_value in zip(undisturbed._weights(), rest._weights(), strict=True):
+    for value, its_value in zip(undisturbed.weights(), rest.weights(), strict=True):
         np.testing.assert_allclose(its_value, value, rtol=1e-4, atol=1e-5)
 
 
@@ -84,7 +84,7 @@ def test_within_a_long_epoch_checkpoints_are_written_every_so_many_minutes(fine_
     saved, save = [], CheckpointFolder.save
 
     def watched(self, checkpoint):
-        saved.append((checkpoint.epoch, checkpoint.part_batches))
+        saved.append((checkpoint.epoch, checkpoint.progress.batches))
         save(self, checkpoint)
 
     monkeypatch.setattr(CheckpointFolder, "save", watched)

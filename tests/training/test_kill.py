@@ -68,10 +68,10 @@ def test_a_run_killed_at_five_random_moments_ends_as_if_nothing_had_happened(tmp
     epochs = sorted(random.choice(np.arange(4, EPOCHS + 1), size=len(MOMENTS), replace=False))
     for epoch, moment in zip(epochs, random.permutation(MOMENTS), strict=True):
         printed = ended(disturbed, moment, epoch)
-        assert f"epoch {epoch - 1}/{EPOCHS}" in printed or f"Continuing after epoch {epoch - 1}" in printed, moment
+        assert f"epoch {epoch - 1}/{EPOCHS}" in printed or f"checkpoint after epoch {epoch - 1}" in printed, moment
         assert not (disturbed / "outputs" / f"seed_{SEED}" / "run_record.json").exists()
     after = epoch if moment == MOMENTS[3] else epoch - 1
-    assert f"Continuing after epoch {after}" in ended(disturbed)
+    assert f"checkpoint after epoch {after}" in ended(disturbed)
 
     (history, predictions, weights), (its_history, its_predictions, its_weights) = map(
         results, (undisturbed, disturbed)

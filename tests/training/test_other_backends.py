@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 LIFE = Path(__file__).with_name("test_run_lifecycle.py")
-A_RUN = "test_a_run_leaves_everything_that_is_promised"
+LOOP = Path(__file__).with_name("test_loop.py")
+A_RUN = f"{LIFE}::test_a_run_leaves_everything_that_is_promised"
+RATES = f"{LOOP}::test_the_optimiser_trains_at_the_learning_rate_of_the_schedule_in_every_epoch"
 QUICK_JAX = {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiling is what takes its time
-A_KILL = "test_a_killed_run_goes_on_as_if_nothing_had_happened"
+A_KILL = f"{LIFE}::test_a_killed_run_goes_on_as_if_nothing_had_happened"
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_dynamic_run(backend):
-    pass_there(backend, A_RUN)
+def test_a_dynamic_run_and_learning_rates(backend):
+    pass_there(backend, A_RUN, RATES)
 
 
 @pytest.mark.slow
@@ -25,11 +27,11 @@ def test_a_killed_run(backend):
     pass_there(backend, A_KILL)
 
 
-def pass_there(backend, test):
+def pass_there(backend, *tests):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", "-m", "", f"{LIFE}::{test}"],
+        [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", "-m", "", *tests],
         env={**os.environ, "KERAS_BACKEND": backend, **QUICK_JAX},
         capture_output=True,
         text=True,

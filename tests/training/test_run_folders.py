@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lung_cxr.training.run.identity import IDENTITY, same_plan
+from lung_cxr.training.run.identity import IDENTITY_FIELDS, same_plan
 from lung_cxr.training.run.record import LONGEST_FAILURE, failure_of
 
 SEED = 7
@@ -33,25 +33,25 @@ def place(folders, identity):
 
 
 def test_a_finished_run_is_up_to_date_unless_it_shall_be_done_again(place, identity):
-    assert place.outlook(identity, force=False) == "up to date"
-    assert place.outlook(identity, force=True) == "new"
+    assert place.status(identity, force=False) == "up to date"
+    assert place.status(identity, force=True) == "new"
 
 
-@pytest.mark.parametrize("field", IDENTITY)
+@pytest.mark.parametrize("field", IDENTITY_FIELDS)
 def test_every_part_of_the_identity_counts(place, identity, field):
-    assert place.outlook({**identity, field: "another"}, force=False) == "new"
+    assert place.status({**identity, field: "another"}, force=False) == "new"
 
 
 @pytest.mark.parametrize("file", ["model", "predictions"])
 def test_a_record_alone_is_no_finished_run(place, identity, file):
     getattr(place, file).unlink()
-    assert place.outlook(identity, force=False) == "new"
+    assert place.status(identity, force=False) == "new"
 
 
 def test_without_a_record_it_is_unfinished_if_it_is_this_run(place, identity):
     place.record.unlink()
-    assert place.outlook(identity, force=False) == "unfinished"
-    assert place.outlook({**identity, "seed": 8}, force=False) == "new"
+    assert place.status(identity, force=False) == "unfinished"
+    assert place.status({**identity, "seed": 8}, force=False) == "new"
 
 
 def test_a_new_run_finds_no_checkpoint_of_another(place, identity, tmp_path):
@@ -77,7 +77,7 @@ def test_the_weights_are_named_by_file_and_hash_not_by_folder(experiment, backbo
     assert identity["parameters"]["backbone"]["weights"] == "mobilenet.weights.h5"
 
 
-@pytest.mark.parametrize("field", IDENTITY)
+@pytest.mark.parametrize("field", IDENTITY_FIELDS)
 def test_a_plan_knows_all_of_the_identity_but_the_weights(identity, plan, field):
     assert same_plan({**identity, field: "another"}, plan) == field.startswith("initial_weights")
 
@@ -94,7 +94,7 @@ def test_a_process_killed_while_moving_a_run_leaves_no_record_without_a_model(pl
         place.supersede()
     assert place.model.exists()
     assert not place.record.exists()
-    assert place.outlook(identity, force=False) == "unfinished"
+    assert place.status(identity, force=False) == "unfinished"
 
 
 def test_a_failure_tells_no_folder_and_is_no_page_long():

@@ -91,10 +91,10 @@ def planned_losses(monkeypatch):
     """Replace the validation losses by a plan, epoch by epoch; all else is as computed."""
 
     def plan(*losses):
-        validate = loop.FineTuning._validate
+        validate = loop.FineTuning.validate
         monkeypatch.setattr(
             loop.FineTuning,
-            "_validate",
+            "validate",
             lambda self: validate(self)._replace(loss=losses[self.schedule.epoch]),
         )
 
@@ -132,7 +132,7 @@ def test_a_run_leaves_everything_that_is_promised(finish, folders, images, plann
     assert record["size_mb"] > record["weights_mb"] > 0
     assert record["model_sha256"] == hashlib.sha256(place.model.read_bytes()).hexdigest()
     assert sum(record["test_images"].values()) == 16
-    assert (record["synthetic"], "did not say" in record["synthetic_reason"]) == (None, True)
+    assert (record["synthetic"], "synthetic" in record["synthetic_reason"]) == (None, True)
     assert place.model_card.parent == place.model.parent
     assert record["model_sha256"] in place.model_card.read_text(encoding="utf-8")
 
@@ -257,7 +257,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(finish, folders, killed
     assert not folders(SEED).record.exists()
     with caplog.at_level(logging.INFO):
         (record,) = finish(force=True, **settings)
-    assert f"Continuing after epoch {epochs}" in caplog.text
+    assert f"checkpoint after epoch {epochs}" in caplog.text
     assert record["epochs"] == 5
     pd.testing.assert_frame_equal(without_seconds(folders), undisturbed, rtol=1e-6)
     for one, other in zip(weights_of(folders), weights, strict=True):
@@ -278,7 +278,7 @@ def test_a_damaged_checkpoint_costs_an_epoch_not_the_run(finish, folders, killed
     with caplog.at_level(logging.INFO):
         finish()
     assert "epoch_00002.npz is damaged" in caplog.text
-    assert "Continuing after epoch 1" in caplog.text
+    assert "checkpoint after epoch 1" in caplog.text
     pd.testing.assert_frame_equal(without_seconds(folders), undisturbed, rtol=1e-6)
 
 
@@ -288,7 +288,7 @@ def test_an_unfinished_run_with_other_settings_is_not_continued(finish, folders,
         finish()
     with caplog.at_level(logging.INFO):
         finish(learning_rate=5e-4, max_epochs=1)
-    assert "Continuing" not in caplog.text
+    assert "Resuming" not in caplog.text
     assert read_history(folders(SEED).history)["learning_rate"].tolist() == [5e-4]
 
 
@@ -314,10 +314,10 @@ def test_a_failed_run_is_tried_again_from_where_it_stopped(finish, monkeypatch, 
     with monkeypatch.context() as patch:
         patch.setattr(runs, "save_model", full)
         failure = finish(max_epochs=1)[0]["failure"]
-    assert failure.startswith("OSError: [Errno 28] No space left on device. Free some space and run again")
+    assert failure.startswith("OSError: [Errno 28] No space left on device. Free some space")
     with caplog.at_level(logging.INFO):
         assert finish(max_epochs=1)[0]["status"] == "finished"
-    assert "Continuing after epoch 1" in caplog.text
+    assert "checkpoint after epoch 1" in caplog.text
 
 
 def test_a_disk_full_at_a_checkpoint_costs_that_epoch_and_says_what_to_do(finish, folders, monkeypatch, caplog):
@@ -333,11 +333,11 @@ def test_a_disk_full_at_a_checkpoint_costs_that_epoch_and_says_what_to_do(finish
         patch.setattr(checkpoint.np, "savez", full_in_the_second_epoch)
         (failed,) = finish(max_epochs=2)
     assert failed["status"] == "failed"
-    assert "No space left on device. Free some space and run again" in failed["failure"]
+    assert "No space left on device. Free some space" in failed["failure"]
     assert [path.name for path in folders(SEED).checkpoints.folder.iterdir()] == ["epoch_00001.npz"]
     with caplog.at_level(logging.INFO):
         (record,) = finish(max_epochs=2)
-    assert "Continuing after epoch 1" in caplog.text
+    assert "checkpoint after epoch 1" in caplog.text
     assert (record["status"], record["epochs"]) == ("finished", 2)
 
 

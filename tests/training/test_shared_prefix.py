@@ -5,22 +5,22 @@ from copy import copy
 
 import pytest
 
-from lung_cxr.training.strategies.unfreezing import Unfreezing
+from lung_cxr.training.strategies.dynamic import DynamicSchedule
 from lung_cxr.training.sweep.shared_prefix import SharedPrefix, Unfinished, common_epochs, next_group
 
 PLATEAU = [1.0, 1.1, 1.2, 1.3]  # the first is the best
 
 
-def schedule(**changes) -> Unfreezing:
+def schedule(**changes) -> DynamicSchedule:
     settings = {"patience": 2, "step": 3, "decay": 0.1, "max_epochs": 100, "layer_groups": 7}
-    return Unfreezing(**{"initial_learning_rate": 1e-3, **settings, **changes})
+    return DynamicSchedule(**{"initial_learning_rate": 1e-3, **settings, **changes})
 
 
 def divergences(losses, trunk, **branches):
     """Return epoch, names and event of each divergence, and the branches that never diverge."""
     trunk, together, found = copy(trunk), SharedPrefix(branches), []
     for epoch, loss in enumerate(losses, 1):
-        for divergence in together.observe(loss, trunk.observe(loss)):
+        for divergence in together.on_epoch_end(loss, trunk.on_epoch_end(loss)):
             found.append((epoch, list(divergence.schedules), divergence.decision.event))
     diverged = {name for _, names, _ in found for name in names}
     return found, [name for name in branches if name not in diverged]
@@ -43,11 +43,11 @@ def test_runs_with_the_same_decision_diverge_together():
 def test_a_diverging_schedule_has_observed_the_last_shared_loss():
     together = SharedPrefix({"impatient": schedule(patience=1)})
     trunk = schedule(patience=3)
-    together.observe(1.0, trunk.observe(1.0))
-    (divergence,) = together.observe(1.1, trunk.observe(1.1))
+    together.on_epoch_end(1.0, trunk.on_epoch_end(1.0))
+    (divergence,) = together.on_epoch_end(1.1, trunk.on_epoch_end(1.1))
     after = schedule(patience=1, epoch=2, stage=1, unfrozen_groups=3, best_val_loss=1.0)
     assert divergence.schedules["impatient"] == after
-    assert divergence.decision.restore_best
+    assert divergence.decision.restore_best_weights
 
 
 def test_steps_beyond_the_last_group_are_the_same_step():

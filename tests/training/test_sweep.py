@@ -39,11 +39,11 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module", autouse=True)
 def _tiny_network(tiny_classifier):
-    validate = loop.FineTuning._validate
+    validate = loop.FineTuning.validate
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "build_classifier", tiny_classifier)
         patch.setattr(
-            loop.FineTuning, "_validate", lambda self: validate(self)._replace(loss=LOSSES[self.schedule.epoch])
+            loop.FineTuning, "validate", lambda self: validate(self)._replace(loss=LOSSES[self.schedule.epoch])
         )
         yield
 
@@ -107,8 +107,8 @@ def trained_epochs(monkeypatch):
 
 
 def watch_epochs(patch, trained):
-    train = loop.FineTuning._train_epoch
-    patch.setattr(loop.FineTuning, "_train_epoch", lambda self: trained.append(self.schedule.epoch + 1) or train(self))
+    train = loop.FineTuning.train_epoch
+    patch.setattr(loop.FineTuning, "train_epoch", lambda self: trained.append(self.schedule.epoch + 1) or train(self))
 
 
 def folders_of(root, name):
@@ -263,7 +263,7 @@ def test_a_second_sweep_does_nothing_and_says_so_and_a_later_idea_trains_alone(
 
 
 def test_a_failure_ends_those_that_train_together_and_no_others(sweep, monkeypatch, trained_epochs):
-    train = loop.FineTuning._train_epoch
+    train = loop.FineTuning.train_epoch
 
     def fail_once(self):
         if self.schedule.epoch == 3 and not failed:
@@ -272,7 +272,7 @@ def test_a_failure_ends_those_that_train_together_and_no_others(sweep, monkeypat
         return train(self)
 
     failed: list[bool] = []
-    monkeypatch.setattr(loop.FineTuning, "_train_epoch", fail_once)
+    monkeypatch.setattr(loop.FineTuning, "train_epoch", fail_once)
     records = sweep()
     assert {name: record["status"] for name, record in records.items()} == {
         "p2-k3-decay0.1-n5": "failed",

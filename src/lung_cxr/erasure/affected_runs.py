@@ -13,7 +13,7 @@ import pandas as pd
 
 from lung_cxr.atomic import atomic_write
 from lung_cxr.splitting.split import split_sha256
-from lung_cxr.training.run.file_names import IDENTITY, PREDICTIONS, RECORD, WITHDRAWAL
+from lung_cxr.training.run.file_names import IDENTITY_FILE, PREDICTIONS, RECORD, WITHDRAWAL
 
 AffectedRun = dict[str, Any]
 
@@ -58,7 +58,7 @@ def affected_runs(output_folder: Path) -> list[AffectedRun]:
 
 def _runs(model_folder: Path, output_folder: Path) -> Iterable[tuple[Path, dict[str, Any]]]:
     """Yield folder and identity of every run: finished, unfinished or superseded; runs of sweeps too."""
-    found = {path.parent.relative_to(model_folder): path for path in model_folder.rglob(IDENTITY)}
+    found = {path.parent.relative_to(model_folder): path for path in model_folder.rglob(IDENTITY_FILE)}
     found |= {path.parent.relative_to(output_folder): path for path in output_folder.rglob(PREDICTIONS)}
     found |= {path.parent.relative_to(output_folder): path for path in output_folder.rglob(RECORD)}
     return ((folder, _identity(path)) for folder, path in sorted(found.items()))

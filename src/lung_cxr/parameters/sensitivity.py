@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from lung_cxr.experiments import BACKBONES
+from lung_cxr.models.backbones import BACKBONES
 from lung_cxr.parameters.base import ParameterGroup
 
 

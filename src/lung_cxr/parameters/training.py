@@ -1,101 +1,19 @@
-"""Settings in `conf/base/parameters_training.yml`."""
+"""Settings in `training:` of `conf/base/parameters_training.yml`.
+
+The settings in `strategies:` are in `training/strategies/`, one file per strategy.
+"""
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, RootModel, model_validator
+from pydantic import Field, model_validator
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters.base import ParameterGroup
-
-
-class DynamicParameters(ParameterGroup):
-    """Validation-driven unfreezing (Algorithm 1)."""
-
-    kind: Literal["dynamic"]
-    patience: int = Field(ge=1, description="p, epochs without improvement (III.F: 5)")
-    step: int = Field(ge=1, description="k, layer groups per unfreezing (III.F: 3)")
-    decay: float = Field(ge=0, lt=1, description="learning rate ← learning rate · (1 − decay) (Eq. 12: 0.1)")
-    at_full_depth: Literal["stop", "continue"] = Field(description="at m = L on a plateau: stop, or go on to n")
-
 
 StopPatience = Annotated[
     int | None,
     Field(ge=1, description="epochs without improvement at the last depth that end the run; null: train to n"),
 ]
-
-
-class TraditionalParameters(ParameterGroup):
-    """A fixed number of top layers unfrozen from the start (Table 3)."""
-
-    kind: Literal["traditional"]
-    depth: Literal["table3", "search"] = Field(
-        description="n of Table 3 (`top_layers` of the backbone), or the best of search_depths on validation (IV.G)"
-    )
-    search_depths: list[Annotated[int, Field(ge=0)]] = Field(
-        min_length=1, description="candidates of `search`: the deepest layer groups; the same for every backbone"
-    )
-    stop_patience: StopPatience
-
-
-class LinearProbeParameters(ParameterGroup):
-    """The head alone, on frozen features."""
-
-    kind: Literal["linear_probe"]
-    stop_patience: StopPatience
-
-
-class TwoStageParameters(ParameterGroup):
-    """The head, then everything."""
-
-    kind: Literal["two_stage"]
-    head_patience: int | None = Field(
-        ge=1, description="epochs without improvement that end the head's stage; null: only head_epochs does"
-    )
-    head_epochs: int | None = Field(
-        ge=1, description="longest stage of the head, epochs; null: only head_patience ends it"
-    )
-    stop_patience: StopPatience
-
-    @model_validator(mode="after")
-    def _ends(self) -> "TwoStageParameters":
-        if self.head_patience is None and self.head_epochs is None:
-            raise ValueError(
-                "two_stage: head_patience and head_epochs are both null, so the head's stage would never end; "
-                "give one of them"
-            )
-        return self
-
-
-class GradualParameters(ParameterGroup):
-    """Layer groups unfrozen by plan, deepest first (gradual unfreezing of ULMFiT)."""
-
-    kind: Literal["gradual"]
-    step: int = Field(ge=1, description="layer groups per unfreezing (ULMFiT: 1)")
-    every: int = Field(ge=1, description="epochs between unfreezings (ULMFiT: 1)")
-    stop_patience: StopPatience
-
-
-class FullParameters(ParameterGroup):
-    """Everything from the first epoch."""
-
-    kind: Literal["full"]
-    stop_patience: StopPatience
-
-
-AnyStrategy = (
-    DynamicParameters
-    | TraditionalParameters
-    | LinearProbeParameters
-    | TwoStageParameters
-    | GradualParameters
-    | FullParameters
-)
-
-
-class StrategyParameters(RootModel[Annotated[AnyStrategy, Field(discriminator="kind")]]):
-    """The settings of one strategy, told apart by `kind`."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class AugmentationParameters(ParameterGroup):

@@ -1,5 +1,5 @@
-"""The training loop and what it needs: decisions, strategies, draws, feed, checkpoints, records.
+"""Training: the loop, the strategies, the input data, and the files of a run.
 
-Keras 3 only, never a backend's own functions, and no Kedro. `unfreezing.py`, `schedule.py`, `shared_prefix.py`,
-`settings.py`, `draws.py` and `class_weights.py` do not even need Keras.
+Uses Keras 3 only, never a backend's own functions, and no Kedro. `strategies/`, `data/sampling.py`,
+`data/augmentation_parameters.py` and `data/class_weights.py` do not import Keras.
 """

@@ -1,8 +1,8 @@
-"""The search for the depth of traditional fine-tuning: every candidate trained alike, the best on validation chosen.
+"""Depth search of traditional fine-tuning: train every candidate with equal settings, choose the best on validation.
 
-Section IV.G of the paper: n of Table 3 came of "a validation-based sensitivity analysis", "a small set of candidate
-unfreezing depths", each "trained under identical optimization settings". Here a candidate is a number of layer groups,
-so that the candidates are the same for every backbone; its n is the number of Keras layers in them.
+Section IV.G of the paper derives n of Table 3 from "a validation-based sensitivity analysis" of "a small set of
+candidate unfreezing depths", each "trained under identical optimization settings". Here a candidate is a number of
+layer groups, so the candidates are the same for every backbone; its n is the number of Keras layers in these groups.
 """
 
 import logging
@@ -13,13 +13,12 @@ from typing import Any
 
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.training.loop import FineTuning
-from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.run.checkpoint import CheckpointFolder, assign, values_of
 from lung_cxr.training.run.record import outcome_of
-from lung_cxr.training.run.variables import assign, values_of
-from lung_cxr.training.strategies.registry import Traditional
+from lung_cxr.training.strategies.traditional import Traditional
 
 CANDIDATE = ("epochs", "seconds", "best_epoch", "best_val_loss", "stop_reason")
-"""What the record says of each candidate."""
+"""Fields of each candidate in the run record."""
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +27,12 @@ FineTune = Callable[[Traditional, CheckpointFolder], FineTuning]
 
 @dataclass(frozen=True)
 class DepthSearch:
-    """What was tried, and what was chosen.
+    """Result of the search.
 
     Attributes:
-        chosen: The best candidate's run, its best weights in the classifier.
-        facts: For the run record: `top_layers` (n chosen), `searched_depths` (layer groups → n and `CANDIDATE`),
-            `search_epochs` and `search_seconds` over all candidates.
+        chosen: Run of the best candidate; the classifier has its best weights.
+        facts: Fields of the run record: `top_layers` (the chosen n), `searched_depths` (layer groups → n and
+            `CANDIDATE`), `search_epochs` and `search_seconds` of all candidates.
     """
 
     chosen: FineTuning
@@ -43,17 +42,17 @@ class DepthSearch:
 def search_depth(
     strategy: Traditional, classifier: Classifier, fine_tune: FineTune, checkpoints: CheckpointFolder
 ) -> DepthSearch:
-    """Train every candidate from the same initial weights and random states; take the lowest validation loss.
+    """Train every candidate from the same initial weights and random states; choose the lowest validation loss.
 
-    Each candidate has the whole budget, and checkpoints of its own until the run has its record: killed at any time,
-    the search goes on where it was, and the chosen candidate is brought back from its last checkpoint. Of equal losses
-    the shallower candidate wins.
+    Each candidate has the whole budget of epochs. It keeps checkpoints of its own until the run's record is saved: an
+    interrupted search resumes, and the chosen candidate is restored from its last checkpoint. Of candidates with equal
+    losses the shallowest wins.
 
     Args:
-        strategy: Its `search_depths` are the candidates, layer groups.
-        classifier: As it was built.
-        fine_tune: Runs a strategy with its checkpoints to its end.
-        checkpoints: Of the run.
+        strategy: Traditional fine-tuning; its `candidates` are numbers of layer groups.
+        classifier: The network with its initial weights.
+        fine_tune: Trains a strategy to its end, with the given checkpoints.
+        checkpoints: Folder of the run's checkpoints.
 
     Raises:
         ValueError: A candidate has more groups than the backbone.
@@ -83,15 +82,15 @@ def search_depth(
 
 
 def top_layers_of(classifier: Classifier, depth: int) -> int:
-    """Return n, the Keras layers in the deepest `depth` groups.
+    """Return n, the number of Keras layers in the deepest `depth` groups.
 
     Raises:
-        ValueError: There are fewer groups.
+        ValueError: The backbone has fewer groups.
     """
     groups: Sequence[list] = classifier.groups
     if depth > len(groups):
         raise ValueError(
-            f"search_depths: found a candidate of {depth} layer groups, this backbone has {len(groups)}: leave it out"
+            f"search_depths: found a candidate of {depth} layer groups, this backbone has {len(groups)}; remove it"
         )
     return sum(map(len, groups[len(groups) - depth :]))
 

@@ -20,7 +20,7 @@ from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import InferenceFeed, SplitImages
 from lung_cxr.training.frozen.split_point import FrozenPrefix, frozen_split_points
-from lung_cxr.training.run.file_names import FAILURE, FROZEN_FEATURE_PREDICTIONS, IDENTITY
+from lung_cxr.training.run.file_names import FAILURE, FROZEN_FEATURE_PREDICTIONS, IDENTITY_FILE
 from lung_cxr.training.run.record import failure_of
 from lung_cxr.training.runs import adapt_random_weights, fresh_keras
 
@@ -59,7 +59,7 @@ def fit_logistic_regression(
     if fitted is not None:
         predictions, identity = fitted
         yield predictions
-        _write_json(folder / IDENTITY, identity)
+        _write_json(folder / IDENTITY_FILE, identity)
     (folder / FAILURE).unlink(missing_ok=True)
 
 
@@ -97,7 +97,9 @@ def pooled_features(prefix: FrozenPrefix, images: SplitImages, batch_size: int) 
 def _stored(folder: Path) -> dict[str, Any] | None:
     """Return the identity of the stored predictions; None if there are none."""
     try:
-        return json.loads((folder / IDENTITY).read_text()) if (folder / FROZEN_FEATURE_PREDICTIONS).exists() else None
+        return (
+            json.loads((folder / IDENTITY_FILE).read_text()) if (folder / FROZEN_FEATURE_PREDICTIONS).exists() else None
+        )
     except (FileNotFoundError, json.JSONDecodeError):
         return None
 

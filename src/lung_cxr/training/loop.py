@@ -1,4 +1,4 @@
-"""The one loop behind every strategy: open a stage, train and validate epochs, obey the decision, go on."""
+"""The training loop of all strategies: open a stage, train and validate its epochs, carry out the decisions."""
 
 import logging
 import math
@@ -12,42 +12,50 @@ import numpy as np
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import trainable_parameters
 from lung_cxr.parameters import TrainingParameters
+from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.class_weights import class_counts, loss_weights
 from lung_cxr.training.data.feed import Epoch, SplitImages
-from lung_cxr.training.data.sampling import AugmentationDraws, ImageOrder
+from lung_cxr.training.data.sampling import SamplingOrder
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.frozen.open_stage import open_cached_stage
-from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder
+from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder, EpochProgress, assign, values_of
 from lung_cxr.training.run.history import Row, epoch_line
-from lung_cxr.training.run.interruption import BetweenBatches, PartOfEpoch, StopRequest
-from lung_cxr.training.run.variables import assign, values_of
+from lung_cxr.training.run.interruption import MidEpochCheckpoint, StopRequest
 from lung_cxr.training.stage import Stage, whole_network
-from lung_cxr.training.strategies.registry import Strategy
 from lung_cxr.training.strategies.schedule import Decision, Schedule
+from lung_cxr.training.strategies.strategy import Strategy
 from lung_cxr.training.validation import Validation, validate
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
 log = logging.getLogger(__name__)
 
-Decided = Callable[["FineTuning", float, Decision], None]
+OnEpochEnd = Callable[["FineTuning", float, Decision], None]
 
 
 @dataclass
 class FineTuning:
-    """One training run, from the first epoch or from its last checkpoint to its best weights.
+    """One training run: from its first epoch, or its last checkpoint, to its best weights.
 
     Attributes:
-        classifier: Trained in place.
-        strategy: What trains when.
+        classifier: The network; trained in place.
+        strategy: Schedule of the run, and the layers that train in each stage.
         images: Pixels and split.
         training: Settings that all strategies share.
-        seed: Of the run.
-        checkpoints: Where the run continues from, and what it leaves.
+        seed: Seed of the run.
+        checkpoints: Folder of the run's checkpoints; the run resumes from the newest one.
         report: Called after every epoch with all rows of the history so far.
-        features: Where the features of frozen layers are kept; None: nowhere, every image goes through every layer.
-        decided: Called after every epoch with this run, the validation loss and the decision that is yet to be obeyed:
-            where another schedule decides otherwise on the same loss, `save_branch` writes the checkpoint of its run.
+        features: Folder of the features of frozen layers; None: every image passes through every layer.
+        on_epoch_end: Called after every epoch with this run, the validation loss and the decision, before the decision
+            is carried out. A sweep calls `save_branch` here.
+
+        schedule: Decides after every epoch.
+        history: One row per finished epoch.
+        stage: The network that trains between two unfreezings.
+        whole_network: The stage in which every image passes through every layer.
+        best_weights: Weights of the classifier at the lowest validation loss.
+        stop_request: Set by Ctrl-C and SIGTERM.
+        mid_epoch: Saves checkpoints within long epochs.
     """
 
     classifier: Classifier
@@ -58,81 +66,54 @@ class FineTuning:
     checkpoints: CheckpointFolder
     report: Callable[[list[Row]], None]
     features: FeatureFolder | None = None
-    decided: "Decided | None" = None
+    on_epoch_end: OnEpochEnd | None = None
 
-    history: list[Row] = field(init=False, default_factory=list)
     schedule: Schedule = field(init=False)
+    history: list[Row] = field(init=False, default_factory=list)
     stage: Stage = field(init=False)
-    stop: StopRequest = field(init=False, default_factory=StopRequest)
+    whole_network: Stage = field(init=False)
+    train_rows: np.ndarray = field(init=False)
+    validation_rows: np.ndarray = field(init=False)
+    sampling_order: SamplingOrder = field(init=False)
+    augmentation: AugmentationSampler = field(init=False)
+    loss_weights: np.ndarray = field(init=False)
+    best_weights: list[np.ndarray] = field(init=False)
+    stop_request: StopRequest = field(init=False, default_factory=StopRequest)
+    mid_epoch: MidEpochCheckpoint = field(init=False)
     _optimizer_state: Sequence[np.ndarray] = field(init=False, default=())
-    _part: PartOfEpoch = field(init=False, default_factory=PartOfEpoch)
 
-    def __post_init__(self):
-        self.schedule = self.strategy.schedule(len(self.classifier.groups), self.training)
-        self.whole = self.stage = whole_network(self.classifier, self.images, self.training)
+    def __post_init__(self) -> None:
+        training, labels = self.training, self.images.labels_of("train")
+        self.schedule = self.strategy.schedule(len(self.classifier.groups), training)
+        self.stage = self.whole_network = whole_network(self.classifier, self.images, training)
         self.train_rows, self.validation_rows = self.images.rows("train"), self.images.rows("validation")
-        labels = self.images.labels_of("train")
-        self.order = ImageOrder(labels, self.training.sampling, self.training.batch_size, self.seed)
-        self.draws = AugmentationDraws(self.training.augmentation, labels, self.seed)
-        self.weights = loss_weights(class_counts(labels), self.training.loss_weights)
-        self._best = self._weights()  # line 9 of Algorithm 1
-
-    @property
-    def model(self) -> keras.Model:
-        """The network that the stage compiles and fits."""
-        return self.stage.model
+        self.sampling_order = SamplingOrder(labels, training.sampling, training.batch_size, self.seed)
+        self.augmentation = AugmentationSampler(training.augmentation, labels, self.seed)
+        self.loss_weights = loss_weights(class_counts(labels), training.loss_weights)
+        self.best_weights = self.weights()  # line 9 of Algorithm 1
+        minutes = training.checkpoint_minutes
+        save_after = None if minutes is None else 60 * minutes
+        self.mid_epoch = MidEpochCheckpoint(self.save_checkpoint, self.stop_request, save_after)
 
     def run(self) -> list[Row]:
-        """Train until the schedule stops; leave the best weights in the classifier; return the history.
+        """Train until the schedule stops; restore the best weights; return the history.
 
         Raises:
-            Interrupted: Ctrl-C or SIGTERM; a checkpoint was written, and the next run goes on from there.
+            Interrupted: Ctrl-C or SIGTERM; a checkpoint was saved, and the next run resumes from it.
         """
-        self._resume()
-        with self.stop.by_signals():
+        self.resume()
+        with self.stop_request.by_signals():
             while not self.schedule.stop_reason:
-                self._open_stage()
-                while not self._epoch():
-                    self.stop.obey()
+                self.open_stage()
+                while not self.run_epoch().ends_stage:
+                    self.stop_request.raise_if_made()
         return self.history
 
-    def _epoch(self) -> str:
-        """Train and validate one epoch, obey its decision and write it down; return the event that it ends with."""
-        row, patience = self._in_force(), self.schedule.patience_in_force
-        started = time.perf_counter() - self._part.seconds
-        train_loss = self._train_epoch()
-        validation = self._validate()
-        decision = self.schedule.observe(validation.loss)
-        self._note(row, train_loss, validation, decision, time.perf_counter() - started)
-        if self.decided is not None:
-            self.decided(self, validation.loss, decision)
-        self._obey(decision)
-        log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
-        self._save(fresh_optimizer=bool(decision.event))
-        return decision.event
-
-    def save_branch(self, schedule: Schedule, decision: Decision, checkpoints: CheckpointFolder) -> None:
-        """Leave the checkpoint of a run that was the same up to this epoch's decision; this run goes on as if nothing.
-
-        To be called from `decided`.
-
-        Args:
-            schedule: The other run's, after the decision.
-            decision: What it decided on this epoch's loss.
-            checkpoints: The other run's.
-        """
-        before = self._weights()
-        self._obey(decision)
-        row = {**self.history[-1], "event": decision.event, "patience_counter": decision.patience_counter}
-        history = [*self.history[:-1], row]
-        checkpoints.save(self._state(schedule, history, bool(decision.event), PartOfEpoch()))
-        assign(self.classifier.model.weights, before)
-
-    def _open_stage(self) -> None:
-        """Open the stage's layers and compile with a fresh optimiser: Keras counts a changed `trainable` only then."""
+    def open_stage(self) -> None:
+        """Open the layers of the stage and compile with a new optimiser: Keras reads `trainable` when it compiles."""
         self.strategy.open_layers(self.classifier, self.schedule.unfrozen_groups)
         self.stage.close()
-        self.stage = self._cached_stage() or self.whole
+        self.stage = self._cached_stage() or self.whole_network
         self.model.compile(
             optimizer=OPTIMIZERS[self.training.optimizer](self.schedule.learning_rate),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -144,49 +125,106 @@ class FineTuning:
             assign(self.model.optimizer.variables, self._optimizer_state)
             self._optimizer_state = ()
 
+    def run_epoch(self) -> Decision:
+        """Train and validate one epoch, record it, and carry out the decision on its validation loss."""
+        row, patience = self._current_settings(), self.schedule.current_patience
+        started = time.perf_counter() - self.mid_epoch.progress.seconds
+        train_loss = self.train_epoch()
+        validation = self.validate()
+        decision = self.schedule.on_epoch_end(validation.loss)
+        row |= _results(train_loss, validation, decision, seconds=time.perf_counter() - started)
+        self.history.append(row)
+        self.report(self.history)
+        if self.on_epoch_end is not None:
+            self.on_epoch_end(self, validation.loss, decision)
+        self._carry_out(decision)
+        log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
+        self.checkpoints.save(self._checkpoint(self.schedule, self.history, new_optimizer=decision.ends_stage))
+        return decision
+
+    def train_epoch(self) -> float:
+        """Train one epoch, or the rest of it, at the learning rate of the schedule; return the mean weighted loss."""
+        self.model.optimizer.learning_rate = self.schedule.learning_rate
+        epoch = self.schedule.epoch + 1
+        order = self.sampling_order.of_epoch(epoch)
+        feed = self.stage.feed(
+            Epoch(
+                images=self.images,
+                rows=self.train_rows[order],
+                samples=self.augmentation.samples_of_epoch(order, epoch, self.schedule.stage),
+                loss_weights=self.loss_weights,
+                batch_size=self.training.batch_size,
+                first_batch=self.mid_epoch.progress.batches,
+            )
+        )
+        fitted = self.model.fit(feed, epochs=1, shuffle=False, verbose=0, callbacks=[self.mid_epoch])
+        return float(fitted.history["loss"][0])
+
+    def validate(self) -> Validation:
+        """Validate the current weights."""
+        return validate(self.stage.logits(self.validation_rows), self.images.labels_of("validation"))
+
+    def weights(self) -> list[np.ndarray]:
+        """Return copies of all weights, without the states of random number generators: these are never restored."""
+        return [np.array(value) for value in self.classifier.model.get_weights()]
+
+    @property
+    def model(self) -> keras.Model:
+        """The network that the stage compiles and fits."""
+        return self.stage.model
+
+    def resume(self) -> None:
+        """Continue from the newest checkpoint, if there is one."""
+        checkpoint = self.checkpoints.load()
+        if checkpoint is None:
+            return
+        self.schedule.restore(checkpoint.schedule)
+        self.history = checkpoint.history
+        assign(self.classifier.model.variables, checkpoint.variables)
+        self.best_weights, self._optimizer_state = list(checkpoint.best), checkpoint.optimizer
+        self.mid_epoch.progress = checkpoint.progress
+        self.report(self.history)
+        batches = f" and {checkpoint.progress.batches} batches" if checkpoint.progress.batches else ""
+        log.info("Resuming from the checkpoint after epoch %d%s", checkpoint.epoch, batches)
+
+    def save_checkpoint(self, progress: EpochProgress) -> None:
+        """Save a checkpoint within an epoch."""
+        self.checkpoints.save(self._checkpoint(self.schedule, self.history, progress=progress))
+
+    def save_branch(self, schedule: Schedule, decision: Decision, checkpoints: CheckpointFolder) -> None:
+        """Save the checkpoint of another run that shares all epochs so far; this run continues unchanged.
+
+        To be called from `on_epoch_end`.
+
+        Args:
+            schedule: Schedule of the other run, after its decision.
+            decision: Its decision on the loss of this epoch.
+            checkpoints: Folder of the other run's checkpoints.
+        """
+        before = self.weights()
+        self._carry_out(decision)
+        row = {**self.history[-1], "event": decision.event, "patience_counter": decision.patience_counter}
+        history = [*self.history[:-1], row]
+        checkpoints.save(self._checkpoint(schedule, history, new_optimizer=decision.ends_stage))
+        assign(self.classifier.model.weights, before)
+
+    def _carry_out(self, decision: Decision) -> None:
+        """Store the weights if they are the best so far; restore the best weights if the decision says so."""
+        if decision.improved:
+            self.best_weights = self.weights()
+        if decision.restore_best_weights:
+            assign(self.classifier.model.weights, self.best_weights)
+
     def _cached_stage(self) -> Stage | None:
+        """Return the stage that trains on stored features, or None if it does not pay."""
         if self.features is None:
             return None
         return open_cached_stage(
-            self.classifier, self.images, self.draws, self.training, self.schedule.stage, self.features
+            self.classifier, self.images, self.augmentation, self.training, self.schedule.stage, self.features
         )
 
-    def _train_epoch(self) -> float:
-        """Train one epoch, or the rest of it; return the mean weighted loss."""
-        number, part, self._part = self.schedule.epoch + 1, self._part, PartOfEpoch()
-        order = self.order.of_epoch(number)
-        showings = self.draws.showings(order, number, self.schedule.stage)
-        batch_size = self.training.batch_size
-        feed = self.stage.feed(
-            Epoch(self.images, self.train_rows[order], showings, self.weights, batch_size, part.batches)
-        )
-        minutes = self.training.checkpoint_minutes
-        between = BetweenBatches(
-            part, part.batches + len(feed), minutes and 60 * minutes, lambda done: self._save(part=done), self.stop
-        )
-        fitted = self.model.fit(feed, epochs=1, shuffle=False, verbose=0, callbacks=[between])
-        return float(fitted.history["loss"][0])
-
-    def _validate(self) -> Validation:
-        """Validate the weights as they are now."""
-        return validate(self.stage.logits(self.validation_rows), self.images.labels_of("validation"))
-
-    def _obey(self, decision: Decision) -> None:
-        """Keep the weights if they are the best so far; put the best back where the decision says so."""
-        if decision.improved:
-            self._best = self._weights()
-        if decision.restore_best:
-            self._put_back_best()
-
-    def _put_back_best(self) -> None:
-        assign(self.classifier.model.weights, self._best)
-
-    def _weights(self) -> list[np.ndarray]:
-        """Return copies of all weights, without the states of random number generators: those run on."""
-        return [np.array(value) for value in self.classifier.model.get_weights()]
-
-    def _in_force(self) -> Row:
-        """Return what holds during the coming epoch."""
+    def _current_settings(self) -> Row:
+        """Return the settings of the coming epoch, as columns of the history."""
         return {
             "epoch": self.schedule.epoch + 1,
             "stage": self.schedule.stage,
@@ -195,55 +233,41 @@ class FineTuning:
             "learning_rate": self.schedule.learning_rate,
         }
 
-    def _note(self, row: Row, train_loss: float, validation: Validation, decision: Decision, seconds: float) -> None:
-        """Complete the epoch's row and report it."""
-        best = decision.best_val_loss
-        row |= {
-            "train_loss": train_loss,
-            "val_loss": validation.loss,
-            "val_accuracy": validation.accuracy,
-            "val_macro_f1": validation.macro_f1,
-            "best_val_loss": best if math.isfinite(best) else math.nan,
-            "patience_counter": decision.patience_counter,
-            "seconds": seconds,
-            "event": decision.event,
-        }
-        self.history.append(row)
-        self.report(self.history)
-
-    def _save(self, fresh_optimizer: bool = False, part: PartOfEpoch | None = None) -> None:
-        """Write a checkpoint, after an epoch or after a part of one."""
-        self.checkpoints.save(self._state(self.schedule, self.history, fresh_optimizer, part or PartOfEpoch()))
-
-    def _state(self, schedule: Schedule, history: list[Row], fresh_optimizer: bool, part: PartOfEpoch) -> Checkpoint:
-        variables = [] if fresh_optimizer else self.model.optimizer.variables
+    def _checkpoint(
+        self,
+        schedule: Schedule,
+        history: list[Row],
+        *,
+        new_optimizer: bool = False,
+        progress: EpochProgress | None = None,
+    ) -> Checkpoint:
+        """Return the state of the run; without that of the optimiser if the next epoch has a new one."""
         return Checkpoint(
             epoch=schedule.epoch,
             schedule=schedule.state(),
             history=history,
             variables=values_of(self.classifier.model.variables),
-            best=self._best,
-            optimizer=values_of(variables),
-            part_batches=part.batches,
-            part_loss=part.loss,
-            part_seconds=part.seconds,
+            best=self.best_weights,
+            optimizer=[] if new_optimizer else values_of(self.model.optimizer.variables),
+            progress=progress or EpochProgress(),
         )
-
-    def _resume(self) -> None:
-        """Continue from the last checkpoint, if there is one."""
-        checkpoint = self.checkpoints.load()
-        if checkpoint is None:
-            return
-        self.schedule.restore(checkpoint.schedule)
-        self.history = checkpoint.history
-        assign(self.classifier.model.variables, checkpoint.variables)
-        self._best, self._optimizer_state = list(checkpoint.best), checkpoint.optimizer
-        self._part = PartOfEpoch(checkpoint.part_batches, checkpoint.part_loss, checkpoint.part_seconds)
-        self.report(self.history)
-        batches = f" and {checkpoint.part_batches} batches" if checkpoint.part_batches else ""
-        log.info("Continuing after epoch %d%s, from its checkpoint", checkpoint.epoch, batches)
 
 
 def open_groups(classifier: Classifier) -> int:
-    """Return how many layer groups have a weight that trains: m under dynamic fine-tuning."""
+    """Return the number of layer groups with a trainable weight: m in dynamic fine-tuning."""
     return sum(any(layer.trainable_variables for layer in group) for group in classifier.groups)
+
+
+def _results(train_loss: float, validation: Validation, decision: Decision, seconds: float) -> Row:
+    """Return the results of an epoch, as columns of the history."""
+    best = decision.best_val_loss
+    return {
+        "train_loss": train_loss,
+        "val_loss": validation.loss,
+        "val_accuracy": validation.accuracy,
+        "val_macro_f1": validation.macro_f1,
+        "best_val_loss": best if math.isfinite(best) else math.nan,
+        "patience_counter": decision.patience_counter,
+        "seconds": seconds,
+        "event": decision.event,
+    }

@@ -1,8 +1,10 @@
-"""One cell of the grid, seed by seed: train what is not up to date, and say what came of it."""
+"""The runs of a grid point, one per seed: train each run that is not up to date, and return its record."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,15 +19,15 @@ from lung_cxr.locks import wait_lock
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation, restore_dropout
 from lung_cxr.models.saved_model import save_model
-from lung_cxr.parameters import TrainingParameters
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.depth_search import search_depth
-from lung_cxr.training.experiment import Experiment
-from lung_cxr.training.loop import Decided, FineTuning
+from lung_cxr.training.frozen.feature_cache import FeatureFolder
+from lung_cxr.training.loop import FineTuning, OnEpochEnd
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.history import write_history
-from lung_cxr.training.run.identity import Identity, with_weights
+from lung_cxr.training.run.identity import Identity, identity_of_plan, with_weights
 from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import (
     RunRecord,
@@ -38,25 +40,71 @@ from lung_cxr.training.run.record import (
     weighting_of,
     with_load_time,
 )
-from lung_cxr.training.strategies.registry import Strategy, Traditional, strategy_of
+from lung_cxr.training.strategies.registry import StrategyParameters, strategy_of
+from lung_cxr.training.strategies.strategy import Strategy
+from lung_cxr.training.strategies.traditional import Traditional
 from lung_cxr.training.validation import log_softmax, predict_logits
 
 log = logging.getLogger(__name__)
 
 
-def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFolders]) -> Iterator[RunRecord]:
-    """Do the run of every seed that is not up to date, one after the other.
+@dataclass(frozen=True)
+class Experiment:
+    """One grid point: a backbone with a strategy, on one split.
 
-    A run that fails gives a record with its reason, and the next one begins; where finished results of the same plan
-    are there already, they and their record stay, and the reason is left beside them. Checkpoints are deleted when
-    whoever takes the record asks for the next, that is, has stored it.
+    Attributes:
+        backbone_name, strategy_name: Names of the grid point.
+        backbone, strategy, training: Settings of the grid point.
+        images: Pixels and split.
+        data_hashes: `split_sha256` and `pixel_sha256`.
+        synthetic: Whether any image is synthetic; None: unknown.
+        feature_folder: Folder in which all runs of the backbone share the features of frozen layers; None: no cache.
+    """
+
+    backbone_name: str
+    strategy_name: str
+    backbone: BackboneParameters
+    strategy: StrategyParameters
+    training: TrainingParameters
+    images: SplitImages
+    data_hashes: dict[str, str]
+    synthetic: bool | None = None
+    feature_folder: Path | None = None
+
+    @property
+    def features(self) -> FeatureFolder | None:
+        """The cached features of this data; None without a cache."""
+        if self.feature_folder is None:
+            return None
+        data = " ".join(self.data_hashes.values())
+        return FeatureFolder(self.feature_folder, data, self.training.frozen_prefix)
+
+    def identity(self, seed: int) -> Identity:
+        """Return the identity of one seed's run, without its initial weights."""
+        return identity_of_plan(
+            self.backbone_name,
+            self.strategy_name,
+            seed,
+            self.backbone,
+            self.strategy,
+            self.training,
+            self.data_hashes,
+        )
+
+
+def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFolders]) -> Iterator[RunRecord]:
+    """Train the run of every seed that is not up to date, one after the other.
+
+    A failed run yields a record with the reason, and the next run starts. If finished results of the same plan exist,
+    they and their record stay, and the reason is stored beside them. The checkpoints of a run are deleted when the
+    caller requests the next record, that is, after it has saved this one.
 
     Args:
-        experiment: What to train.
+        experiment: The grid point to train.
         folders_of_seed: seed → its `RunFolders`.
 
     Yields:
-        The record of each run that has a new one, finished or failed.
+        The new record of each finished or failed run.
     """
     for seed in experiment.training.seeds:
         folders = folders_of_seed(seed)
@@ -82,33 +130,34 @@ def _train_seed(experiment: Experiment, seed: int, folders: RunFolders, title: s
 
 
 def record_of_failure(folders: RunFolders, plan: Identity, error: Exception) -> RunRecord | None:
-    """Return the record of a run that ended with an error, or None where it leaves finished results and theirs."""
+    """Return the record of a failed run, or None if finished results of the same plan stay valid."""
     failure = failure_of(error)
     return None if folders.keep_results(plan, failure) else failed_record(plan, failure)
 
 
 def train_run(
-    experiment: Experiment, seed: int, folders: RunFolders, title: str, decided: Decided | None = None
+    experiment: Experiment, seed: int, folders: RunFolders, title: str, on_epoch_end: OnEpochEnd | None = None
 ) -> RunRecord | None:
-    """Do one run, or the rest of it; return its record, or None where the stored one stands.
+    """Train one run, or the rest of it; return its record, or None if the stored record is up to date.
 
     Args:
-        experiment, seed: What to train.
-        folders: Of the run.
-        title: For the log.
-        decided: Called after every epoch; see `FineTuning`.
+        experiment: The grid point to train.
+        seed: Seed of the run.
+        folders: Folders of the run.
+        title: Name of the run in the log.
+        on_epoch_end: Called after every epoch; see `FineTuning`.
     """
     with fresh_keras(experiment.training.precision, seed):
         classifier = build(experiment, seed)
         identity = with_weights(experiment.identity(seed), classifier)
-        outlook = folders.outlook(identity, experiment.training.force)
-        log.info("%s: %s", title, outlook)
-        if outlook == "up to date":
+        status = folders.status(identity, experiment.training.force)
+        log.info("%s: %s", title, status)
+        if status == "up to date":
             return _completed(folders, experiment.training)
-        if outlook == "new":
+        if status == "new":
             folders.start(identity)
         adapt_random_weights(classifier, experiment.images, seed)
-        tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier, decided)
+        tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier, on_epoch_end)
         restore_dropout(classifier)
         model_sha256 = save_model(classifier.model, folders.model)
         predictions = _predict(classifier, experiment)
@@ -130,7 +179,7 @@ def train_run(
 
 
 def load_time_of(folders: RunFolders, training: TrainingParameters) -> Numbers:
-    """Return what `measure_load_time` says of the saved model, and of how many starts and predictions."""
+    """Return the load time of the saved model, and the number of processes and predictions that measured it."""
     repeats, predictions = training.load_time_repeats, training.single_image_predictions
     return {
         **measure_load_time(folders.model, repeats, predictions),
@@ -140,17 +189,17 @@ def load_time_of(folders: RunFolders, training: TrainingParameters) -> Numbers:
 
 
 def _completed(folders: RunFolders, training: TrainingParameters) -> RunRecord | None:
-    """Return an up-to-date run's record with the load time that it lacks and the settings now ask for, else None."""
+    """Return an up-to-date record completed with its missing load time, or None if nothing is missing."""
     record = folders.stored_record()
     if record.get("load_time_s") is not None or training.load_time_repeats == 0:
         return None
-    log.info("Measuring the load time, which its record lacks")
+    log.info("Measuring the load time, which is missing in the record")
     return with_load_time(record, load_time_of(folders, training))
 
 
 @contextmanager
 def fresh_keras(precision: str, seed: int) -> Iterator[None]:
-    """Give a run a Keras without leftovers of the last one, at its own precision and seed."""
+    """Reset Keras to a clean state with a run's precision and seed, for the length of a block."""
     before = keras.config.dtype_policy()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
@@ -163,7 +212,7 @@ def fresh_keras(precision: str, seed: int) -> Iterator[None]:
 
 
 def build(experiment: Experiment, seed: int) -> Classifier:
-    """Return the network as training begins with it."""
+    """Return the network with its initial weights."""
     training = experiment.training
     return build_classifier(experiment.backbone, dropout=training.dropout, head=training.head, seed=seed)
 
@@ -176,9 +225,9 @@ def adapt_random_weights(classifier: Classifier, images: SplitImages, seed: int)
 
 
 def _fine_tune(
-    experiment: Experiment, seed: int, folders: RunFolders, classifier: Classifier, decided: Decided | None
+    experiment: Experiment, seed: int, folders: RunFolders, classifier: Classifier, on_epoch_end: OnEpochEnd | None
 ) -> tuple[FineTuning, RunRecord]:
-    """Train to the end, after a search for the depth where one is asked for; return also what the search found."""
+    """Train to the end, with a depth search if the strategy has one; return the run and the facts of the search."""
 
     def fine_tune(strategy: Strategy, checkpoints: CheckpointFolder) -> FineTuning:
         tuning = FineTuning(
@@ -190,7 +239,7 @@ def _fine_tune(
             checkpoints=checkpoints,
             report=lambda rows: write_history(rows, folders.history),
             features=experiment.features,
-            decided=decided,
+            on_epoch_end=on_epoch_end,
         )
         tuning.run()
         return tuning
@@ -212,7 +261,7 @@ def _predict(classifier: Classifier, experiment: Experiment) -> pd.DataFrame:
 
 
 def _metrics(predictions: pd.DataFrame) -> dict[str, dict]:
-    """Return every metric of each subset."""
+    """Return all metrics of each subset."""
     return {
         str(subset): classification_metrics(
             list(rows["label"]), rows[list(PROBABILITY_COLUMNS)].to_numpy(dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What a stage trains: the whole network, or only what follows the layers that are frozen in it (`frozen/stage.py`)."""
+"""A stage: the network that trains between two unfreezings, complete or behind its frozen prefix (`frozen/`)."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from lung_cxr.models.classifier import Classifier
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.data.augmentation import training_model
 from lung_cxr.training.data.feed import Epoch, EpochFeed, PositionFeed, SplitImages
-from lung_cxr.training.data.gpu_dataset import resident_training_model
+from lung_cxr.training.data.gpu_dataset import gpu_training_model
 from lung_cxr.training.run.environment import on_gpu
 from lung_cxr.training.validation import predict_logits
 
@@ -18,30 +18,31 @@ class Stage(Protocol):
     """The network between two unfreezings.
 
     Attributes:
-        model: What is compiled and fitted; its layers are the classifier's.
+        model: The model to compile and fit; it shares the classifier's layers.
     """
 
     model: keras.Model
 
     def feed(self, epoch: Epoch) -> EpochFeed:
-        """Return the batches of an epoch as `model` takes them."""
+        """Return the batches of an epoch as inputs of `model`."""
 
     def logits(self, rows: np.ndarray) -> np.ndarray:
-        """Return (n, 7) float64 logits of images as they are, by their rows."""
+        """Return (n, 7) float64 logits of images without augmentation, by their rows."""
 
     def close(self) -> None:
-        """Let go of what the stage holds beside the classifier."""
+        """Release the resources of the stage."""
 
 
 class WholeNetwork:
-    """Every image goes through every layer.
+    """A stage in which every image passes through every layer.
 
-    The classifier itself is never compiled for training, so Keras traces its prediction once per run, not once a stage.
+    The classifier itself is never compiled for training, so Keras traces its prediction once per run, not once per
+    stage.
 
     Args:
-        classifier: To be trained.
+        classifier: The network to train.
         images: Pixels and split.
-        batch_size: Images.
+        batch_size: Images per batch.
     """
 
     def __init__(self, classifier: Classifier, images: SplitImages, batch_size: int):
@@ -49,35 +50,35 @@ class WholeNetwork:
         self.model = self.model_of(classifier)
 
     def model_of(self, classifier: Classifier) -> keras.Model:
-        """Return what is trained: images and draws to logits."""
+        """Return the model to train: (images, augmentation parameters) → logits."""
         return training_model(classifier.model)
 
     def feed(self, epoch: Epoch) -> EpochFeed:
-        """Return images and draws."""
+        """Return batches of images and augmentation parameters."""
         return EpochFeed(epoch)
 
     def logits(self, rows: np.ndarray) -> np.ndarray:
-        """Predict with the classifier as it would be saved."""
+        """Predict with the classifier that will be saved."""
         return predict_logits(self.classifier.model, self.images, rows, self.batch_size)
 
     def close(self) -> None:
-        """Nothing."""
+        """Release nothing: this stage has no resources of its own."""
 
 
-class ResidentNetwork(WholeNetwork):
-    """The same, with the training images on the device: only their numbers cross to it."""
+class GpuResidentNetwork(WholeNetwork):
+    """The same stage with a GPU-resident dataset: each step transfers row numbers only."""
 
     def model_of(self, classifier: Classifier) -> keras.Model:
-        """Return what is trained: positions among the training images and draws to logits."""
-        return resident_training_model(classifier.model, self.images.pixels[self.images.rows("train")])
+        """Return the model to train: (positions among the training images, augmentation parameters) → logits."""
+        return gpu_training_model(classifier.model, self.images.pixels[self.images.rows("train")])
 
     def feed(self, epoch: Epoch) -> EpochFeed:
-        """Return positions and draws."""
+        """Return batches of positions and augmentation parameters."""
         return PositionFeed(epoch)
 
 
 def whole_network(classifier: Classifier, images: SplitImages, training: TrainingParameters) -> WholeNetwork:
-    """Return the network with its images where they belong: on a GPU that has room for them, else in main memory."""
+    """Return the stage of the complete network; its images are in GPU memory if they fit, else in main memory."""
     size = len(images.rows("train")) * images.pixels[0].nbytes
-    kind = ResidentNetwork if on_gpu() and size <= training.device_gib * 2**30 else WholeNetwork
+    kind = GpuResidentNetwork if on_gpu() and size <= training.device_gib * 2**30 else WholeNetwork
     return kind(classifier, images, training.batch_size)

@@ -1,4 +1,4 @@
-"""Predictions of the classifier, and what an epoch's validation comes to."""
+"""Predictions of the classifier, and the validation metrics of an epoch."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from lung_cxr.training.data.feed import Images, InferenceFeed
 
 
 class Validation(NamedTuple):
-    """The three numbers of an epoch's validation."""
+    """Validation metrics of an epoch."""
 
     loss: float
     accuracy: float
@@ -20,8 +20,8 @@ class Validation(NamedTuple):
 def predict_logits(model: keras.Model, images: Images, rows: np.ndarray, batch_size: int) -> np.ndarray:
     """Return (n, 7) float64 logits of the images in `rows`, without augmentation.
 
-    The classifier itself is never compiled for training, so Keras traces its prediction once per run, not
-    once per stage. New images come the same way, so that they get the numbers that validation images would.
+    The classifier itself is never compiled for training, so Keras traces its prediction once per run, not once per
+    stage. The pipeline `predict` uses the same function for new images.
     """
     logits = model.predict(InferenceFeed(images, rows, batch_size), verbose=0)
     return np.asarray(logits, dtype=np.float64)[: len(rows)]
@@ -41,7 +41,7 @@ def validate(logits: np.ndarray, labels: np.ndarray) -> Validation:
         labels: (n,) class indices.
 
     Returns:
-        NaN throughout where a logit is not finite: a network that has diverged predicts nothing.
+        Three times NaN if a logit is not finite: the network has diverged.
     """
     if not np.isfinite(logits).all():
         return Validation(np.nan, np.nan, np.nan)

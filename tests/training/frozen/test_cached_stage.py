@@ -46,14 +46,14 @@ def trained(training_parameters, strategy_parameters, tmp_path):
             report=lambda rows: None,
             features=features,
         )
-        cached, open_stage = [], tuning._open_stage
+        cached, open_stage = [], tuning.open_stage
 
         def watched():
             open_stage()
             behind = isinstance(tuning.stage, CachedStage)
             cached.append((tuning.stage.prefix.split_point.name, set(tuning.stage.cached)) if behind else None)
 
-        tuning._open_stage = watched
+        tuning.open_stage = watched
         history = pd.DataFrame(tuning.run()).drop(columns="seconds")
         return history, tuning.classifier.model.get_weights(), cached
 

@@ -7,13 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.parameters import (
-    BackboneParameters,
-    SensitivityParameters,
-    StrategyParameters,
-    TrainingParameters,
-)
+from lung_cxr.parameters import BackboneParameters, SensitivityParameters, TrainingParameters
 from lung_cxr.pipelines.training.nodes import experiment_on
+from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import dynamic_grid_points, grid_points, traditional_grid_points
 
 FOLDER = "sensitivity"  # below 06_models and 07_model_output

@@ -8,12 +8,13 @@ import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.experiments import LOGISTIC_REGRESSION
-from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.splitting.split import split_sha256
+from lung_cxr.training.strategies.registry import StrategyParameters
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     from lung_cxr.training.data.feed import SplitImages
-    from lung_cxr.training.experiment import Experiment
+    from lung_cxr.training.runs import Experiment
 
 
 def train(
@@ -69,8 +70,8 @@ def experiment_on(
     training: TrainingParameters,
 ) -> "Experiment":
     """Put data and settings together: what is trained, named by its backbone and its strategy."""
-    from lung_cxr.training.experiment import Experiment
     from lung_cxr.training.run.file_names import FROZEN_FEATURES
+    from lung_cxr.training.runs import Experiment
 
     return Experiment(
         backbone_name=backbone.architecture,

@@ -12,10 +12,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lung_cxr.parameters import SensitivityParameters, StrategyParameters
+from lung_cxr.parameters import SensitivityParameters
 from lung_cxr.report.figures.style import FAINT, styled
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL, backbone_title
 from lung_cxr.report.numbers import NOTHING, plural
+from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import SWEPT
 
 CELL = 0.6  # inches

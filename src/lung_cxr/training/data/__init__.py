@@ -1,1 +1,1 @@
-"""What a network sees: sampling order, augmentation, batches."""
+"""Input of the network: sampling order, augmentation, class weights, batches."""

@@ -1,4 +1,4 @@
-"""How much each class counts in training: sampling, Eq. 14, and both together."""
+"""Influence of each class on training: sampling, loss weights (Eq. 14), and their product."""
 
 from typing import Literal
 
@@ -8,14 +8,14 @@ from lung_cxr.diseases import DISEASES
 
 
 def class_counts(labels: np.ndarray) -> np.ndarray:
-    """Return (7,) int: training images of each class, from (n,) class indices."""
+    """Return (7,) int: number of training images of each class, from (n,) class indices."""
     return np.bincount(labels, minlength=len(DISEASES))
 
 
 def loss_weights(counts: np.ndarray, kind: Literal["inverse_frequency", "none"]) -> np.ndarray:
-    """Return (7,) float64: the weight of one image's loss by its class.
+    """Return (7,) float64: weight of one image's loss, by its class.
 
-    Eq. 14: w_i = N / (C · n_i), with C the classes that occur in training; 0 for a class that does not.
+    Eq. 14: w_i = N / (C · n_i). C is the number of classes in training; a class without training images has weight 0.
     """
     present = counts > 0
     if kind == "none":
@@ -24,26 +24,25 @@ def loss_weights(counts: np.ndarray, kind: Literal["inverse_frequency", "none"])
 
 
 def sampling_shares(counts: np.ndarray, sampling: Literal["balanced", "natural"]) -> np.ndarray:
-    """Return (7,) float64: the expected share of each class among the images drawn in an epoch."""
+    """Return (7,) float64: expected share of each class among the samples of an epoch."""
     weight = (counts > 0) if sampling == "balanced" else counts
     return weight / weight.sum()
 
 
 def effective_weights(shares: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return (7,) float64, summing to 1: each class's share of the expected training loss, losses being equal.
+    """Return (7,) float64 with sum 1: share of each class in the expected training loss, for equal losses per image.
 
-    Balanced sampling and Eq. 14 correct for the same imbalance; used together, the rarest class weighs most.
+    Balanced sampling and Eq. 14 correct the same imbalance. With both, the rarest class has the largest share.
     """
     effective = shares * weights
     return effective / effective.sum()
 
 
 def constant_prediction_loss(shares: np.ndarray, weights: np.ndarray) -> float:
-    """Return the lowest training loss that any constant prediction can reach, in nats.
+    """Return the lowest training loss of any constant prediction, in nats.
 
-    The training loss is the mean of weight × cross-entropy over the images drawn; the best constant
-    prediction is the effective shares. A model whose training loss stays above this has learned nothing from
-    the pixels.
+    The training loss is the mean of weight × cross-entropy over the samples. Its best constant prediction is the
+    effective weights. A model with a higher training loss has learned nothing from the pixels.
     """
     expected = shares * weights
     seen = expected > 0

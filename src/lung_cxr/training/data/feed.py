@@ -1,4 +1,4 @@
-"""Brings the images of an epoch to the model, batch by batch, from one memory-mapped array."""
+"""The batches of an epoch, read from one memory-mapped pixel array."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +10,12 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import class_index
-from lung_cxr.training.data.sampling import Showings, batches_per_epoch
+from lung_cxr.training.data.augmentation_parameters import EpochSamples
+from lung_cxr.training.data.sampling import batches_per_epoch
 
 
 class Images(Protocol):
-    """Where a model's images come from."""
+    """Source of a model's images."""
 
     def batch(self, rows: np.ndarray) -> np.ndarray:
         """Return (n, size, size, 1) uint8, in the order of `rows`."""
@@ -26,7 +27,10 @@ class SplitImages:
 
     Attributes:
         pixels: (N, size, size) uint8, memory-mapped, rows in split order.
-        split: The rows' table, `contracts.split`.
+        split: Table of the rows (`contracts.split`).
+
+    Raises:
+        ValueError: The pixels belong to another split, or the training or validation set is empty.
     """
 
     pixels: np.ndarray
@@ -62,42 +66,42 @@ class SplitImages:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The training images of one epoch, or what is left of it.
+    """The training images of one epoch, or the rest of them.
 
     Attributes:
         images: Pixels and split.
-        rows: (n,) row of `images` of each showing, in order.
-        showings: Which copy of it, and how it is changed.
-        weights: (7,) weight of the loss by class.
-        batch_size: Images.
-        first_batch: Batches that an interrupted epoch has already had.
+        rows: (n,) row of `images` of each sample, in order.
+        samples: Positions, copy numbers and augmentation parameters of the samples.
+        loss_weights: (7,) weight of the loss by class.
+        batch_size: Images per batch.
+        first_batch: Number of batches that were trained before the epoch was interrupted.
     """
 
     images: SplitImages
     rows: np.ndarray
-    showings: Showings
-    weights: np.ndarray
+    samples: EpochSamples
+    loss_weights: np.ndarray
     batch_size: int
     first_batch: int = 0
 
     @property
     def batches(self) -> int:
-        """Batches still to come."""
+        """Number of remaining batches."""
         return batches_per_epoch(len(self.rows), self.batch_size) - self.first_batch
 
 
 class EpochFeed(keras.utils.PyDataset):
-    """Batches of an epoch: (inputs, labels, weights of the loss). The inputs are (images, draws).
+    """Batches of an epoch: (inputs, labels, loss weights). The inputs are (images, augmentation parameters).
 
     Args:
-        epoch: To be fed.
+        epoch: The epoch whose batches are returned.
     """
 
     def __init__(self, epoch: Epoch):
         super().__init__(workers=1, use_multiprocessing=False)
         self.epoch = epoch
         self.labels = epoch.images.labels[epoch.rows]
-        self.weights = epoch.weights.astype(np.float32)[self.labels]
+        self.loss_weights = epoch.loss_weights.astype(np.float32)[self.labels]
 
     def __len__(self) -> int:
         return self.epoch.batches
@@ -105,25 +109,26 @@ class EpochFeed(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray, np.ndarray]:
         begin = (self.epoch.first_batch + index) * self.epoch.batch_size
         batch = slice(begin, begin + self.epoch.batch_size)
-        return self.inputs(batch), self.labels[batch], self.weights[batch]
+        return self.inputs(batch), self.labels[batch], self.loss_weights[batch]
 
     def inputs(self, batch: slice) -> Any:
-        """Return what the trained model gets: (n, size, size, 1) uint8 and (n, 3) float32."""
-        return self.epoch.images.batch(self.epoch.rows[batch]), self.epoch.showings.draws[batch]
+        """Return the inputs of the trained model: (n, size, size, 1) uint8 and (n, 3) float32."""
+        return self.epoch.images.batch(self.epoch.rows[batch]), self.epoch.samples.augmentation_parameters[batch]
 
 
 class PositionFeed(EpochFeed):
-    """The same for images that the device holds: the inputs are (positions among the training images, draws)."""
+    """Batches for a GPU-resident dataset: the inputs are (positions among the training images, parameters)."""
 
     def inputs(self, batch: slice) -> Any:
         """Return (n,) int32 and (n, 3) float32."""
-        return self.epoch.showings.positions[batch].astype(np.int32), self.epoch.showings.draws[batch]
+        samples = self.epoch.samples
+        return samples.positions[batch].astype(np.int32), samples.augmentation_parameters[batch]
 
 
 class InferenceFeed(keras.utils.PyDataset):
-    """Images as they are, in order of their rows.
+    """Batches of images without augmentation, in the order of `rows`.
 
-    The last batch is filled up with its last image: all batches have one shape, so that prediction is compiled once.
+    The last batch is padded with its last image. All batches then have one shape, and prediction is compiled once.
     """
 
     def __init__(self, images: Images, rows: np.ndarray, batch_size: int):

@@ -1,7 +1,6 @@
-"""All pixels on the device that trains: a batch is row numbers, and the images are gathered inside the graph.
+"""The GPU-resident dataset: all training images in GPU memory; a batch is row numbers, looked up inside the graph.
 
-For a GPU that holds the data set beside the network: at one byte a pixel, 12,334 images of 224 × 224 take 0.6 GB. What
-crosses to the device in a step is then a few hundred bytes.
+At one byte per pixel, 12,334 images of 224 × 224 take 0.6 GB. Each step then transfers a few hundred bytes.
 """
 
 from typing import Any
@@ -14,17 +13,17 @@ from lung_cxr.training.data.augmentation import Augmentation
 
 
 @keras.saving.register_keras_serializable(package="lung_cxr")
-class ResidentImages(keras.layers.Layer):
-    """Looks images up by their rows.
+class GpuResidentImages(keras.layers.Layer):
+    """Look up images by their row numbers.
 
     Takes rows (B,) int32; returns (B, size, size, 1) uint8, as `SplitImages.batch` does. The pixels are a variable that
-    never trains, not a constant: a constant would be compiled into the graph, which is limited to 2 GB.
+    never trains. They are not a constant, because the graph contains its constants and is limited to 2 GB.
 
     Args:
-        pixels: (N, size, size) uint8, in main memory or memory-mapped; copied to the device whole.
+        pixels: (N, size, size) uint8, in main memory or memory-mapped; copied to the GPU completely.
 
     Raises:
-        ValueError: The pixels are not grey images of one byte a pixel.
+        ValueError: The pixels are not grey images with one byte per pixel.
     """
 
     def __init__(self, pixels: np.ndarray, **kwargs: Any):
@@ -46,29 +45,30 @@ class ResidentImages(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(rows.shape), dtype="uint8")
 
     def get_config(self):
-        """Refuse: what is saved is the classifier, and no file of ours holds the pixels of patients beside it.
+        """Refuse to save this layer: a model file must not contain the images of patients.
 
         Raises:
             NotImplementedError: Always.
         """
         raise NotImplementedError(
-            "a model with ResidentImages holds the images of patients and is not saved; save the classifier instead"
+            "a model with GpuResidentImages contains the images of patients and cannot be saved; save the classifier"
         )
 
 
-def resident_training_model(classifier_model: keras.Model, pixels: np.ndarray) -> keras.Model:
-    """Return the model that is trained on images which the device holds, sharing the classifier's layers.
+def gpu_training_model(classifier_model: keras.Model, pixels: np.ndarray) -> keras.Model:
+    """Return the model to train on a GPU-resident dataset. It shares the classifier's layers.
 
-    Beside `training_model` only the first input differs: the rows of the images in place of their pixels.
+    It differs from `training_model` in its first input only: row numbers instead of images.
 
     Args:
         classifier_model: uint8 (B, size, size, 1) → logits.
-        pixels: (N, size, size) uint8, what rows count in.
+        pixels: (N, size, size) uint8, indexed by the row numbers.
 
     Returns:
-        (int32 (B,), float32 (B, 3)) → logits.
+        (row numbers int32 (B,), augmentation parameters float32 (B, 3)) → logits.
     """
     rows = keras.Input((), dtype="int32", name="rows")
-    draws = keras.Input((3,), dtype="float32", name="draws")
-    images = ResidentImages(pixels, name="resident_images")(rows)
-    return keras.Model([rows, draws], classifier_model(Augmentation(name="augmentation")(images, draws)))
+    parameters = keras.Input((3,), dtype="float32", name="augmentation_parameters")
+    images = GpuResidentImages(pixels, name="gpu_resident_images")(rows)
+    augmented = Augmentation(name="augmentation")(images, parameters)
+    return keras.Model([rows, parameters], classifier_model(augmented))

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 from rich.progress import track
 
+from lung_cxr.training.data.augmentation_parameters import UNAUGMENTED
 from lung_cxr.training.data.feed import Epoch, EpochFeed, SplitImages
-from lung_cxr.training.data.sampling import AS_IT_IS, batches_per_epoch
+from lung_cxr.training.data.sampling import batches_per_epoch
 from lung_cxr.training.frozen.feature_cache import FeatureStore
 from lung_cxr.training.frozen.split_point import FrozenPrefix
 
@@ -69,13 +70,13 @@ class CachedStage:
 
     def slots_of(self, epoch: Epoch) -> list[tuple[str, np.ndarray, np.ndarray]]:
         """Return for each cached kind its (n,) positions in the epoch and their (n,) slots."""
-        copies = epoch.showings.copies
-        unaugmented, of_bank = np.flatnonzero(copies == AS_IT_IS), np.flatnonzero(copies >= 0)
+        copies = epoch.samples.copies
+        unaugmented, of_bank = np.flatnonzero(copies == UNAUGMENTED), np.flatnonzero(copies >= 0)
         found = []
         if "unaugmented" in self.cached:
             found.append(("unaugmented", unaugmented, epoch.rows[unaugmented]))
         if "bank" in self.cached and self.bank:
-            found.append(("bank", of_bank, epoch.showings.positions[of_bank] * self.bank + copies[of_bank]))
+            found.append(("bank", of_bank, epoch.samples.positions[of_bank] * self.bank + copies[of_bank]))
         return found
 
     def logits(self, rows: np.ndarray) -> np.ndarray:
@@ -155,7 +156,9 @@ class FeatureFeed(EpochFeed):
             features[own] = self.stage.cached[kind].store.take(self.slots[numbers[own]])
         missing = numbers[~held]
         if len(missing):
-            features[~held] = self.stage.computed(self.epoch.rows[missing], self.epoch.showings.draws[missing])
+            features[~held] = self.stage.computed(
+                self.epoch.rows[missing], self.epoch.samples.augmentation_parameters[missing]
+            )
         return features
 
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.parameters import TrainingParameters
+from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.class_weights import class_counts, sampling_shares
 from lung_cxr.training.data.feed import SplitImages
-from lung_cxr.training.data.sampling import AugmentationDraws, batches_per_epoch
+from lung_cxr.training.data.sampling import batches_per_epoch
 from lung_cxr.training.frozen.cached_stage import CachedFeatures, CachedStage
 from lung_cxr.training.frozen.cost_model import CPU, GPU, Demand, Plan, choose_plan
 from lung_cxr.training.frozen.feature_cache import GIB, FeatureFolder
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 def open_cached_stage(
     classifier: Classifier,
     images: SplitImages,
-    draws: AugmentationDraws,
+    draws: AugmentationSampler,
     training: TrainingParameters,
     stage: int,
     folder: FeatureFolder,
@@ -55,7 +56,7 @@ def open_cached_stage(
 
 
 def demands_of_stage(
-    images: SplitImages, draws: AugmentationDraws, training: TrainingParameters
+    images: SplitImages, draws: AugmentationSampler, training: TrainingParameters
 ) -> tuple[list[Demand], float]:
     """Return the images that could be cached, the most used first, and the images per epoch that never return."""
     counts = class_counts(draws.labels)
@@ -74,7 +75,7 @@ def demands_of_stage(
 
 
 def _open_stores(
-    plan: Plan, prefix: FrozenPrefix, images: SplitImages, draws: AugmentationDraws, stage: int, folder: FeatureFolder
+    plan: Plan, prefix: FrozenPrefix, images: SplitImages, draws: AugmentationSampler, stage: int, folder: FeatureFolder
 ) -> dict[str, CachedFeatures]:
     """Make room, then open the stores of the plan: one slot per image, or one per copy of the bank."""
     folder.make_room(plan.size)

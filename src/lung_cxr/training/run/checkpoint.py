@@ -1,4 +1,4 @@
-"""Checkpoints after every epoch: all that the rest of a run depends on, in one file, whole or not at all."""
+"""Checkpoints: the complete state of a run after an epoch, or between two batches, in one atomic file."""
 
 import json
 import logging
@@ -10,16 +10,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 KEPT = 2
 """Files kept: the newest, and the one before it in case the newest is damaged."""
 
-GROUPS = ("variables", "best", "optimizer", "part_loss")
-
-TEXTS = ("epoch", "schedule", "history", "part_batches", "part_seconds")
+ARRAY_GROUPS = ("variables", "best", "optimizer", "part_loss")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EpochProgress:
+    """Progress within an epoch that is not finished.
+
+    Attributes:
+        batches: Number of finished batches.
+        loss_state: Values of the variables of Keras' loss metric (a running mean).
+        seconds: Duration of the finished batches.
+    """
+
+    batches: int = 0
+    loss_state: Sequence[np.ndarray] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -27,14 +41,14 @@ class Checkpoint:
     """State of a run between two epochs, or between two batches of one.
 
     Attributes:
-        epoch: Epochs done.
+        epoch: Number of finished epochs.
         schedule: `Schedule.state()`.
         history: Rows of `history.csv` so far.
-        variables: Every variable of the classifier in its own order, the states of random number generators
-            included.
-        best: Its weights at the lowest validation loss.
-        optimizer: The optimiser's variables; empty where the next epoch starts a stage with a fresh one.
-        part_batches, part_loss, part_seconds: What is done of the next epoch (`interruption.PartOfEpoch`).
+        variables: Every variable of the classifier in the classifier's order, with the states of its random number
+            generators.
+        best: Weights of the classifier at the lowest validation loss.
+        optimizer: Variables of the optimiser; empty if the next epoch begins a stage, which has a new optimiser.
+        progress: Progress within the next epoch.
     """
 
     epoch: int
@@ -42,30 +56,29 @@ class Checkpoint:
     history: list[dict[str, Any]]
     variables: Sequence[np.ndarray]
     best: Sequence[np.ndarray]
-    optimizer: Sequence[np.ndarray] = field(default_factory=list)
-    part_batches: int = 0
-    part_loss: Sequence[np.ndarray] = field(default_factory=list)
-    part_seconds: float = 0.0
+    optimizer: Sequence[np.ndarray] = ()
+    progress: EpochProgress = field(default_factory=EpochProgress)
 
 
 class CheckpointFolder:
-    """The checkpoints of one run: `epoch_00012.npz` or `epoch_00012_batch_00034.npz`, the newest two.
+    """The two newest checkpoints of one run: `epoch_00012.npz` or `epoch_00012_batch_00034.npz`.
 
     Args:
-        folder: Of this run alone; made when the first is written.
+        folder: Folder of this run alone; created with the first checkpoint.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write one, then remove those that are no longer needed.
+        """Write a checkpoint, then delete all but the newest two.
 
         Raises:
-            OSError: The disk is full or cannot be written; the checkpoints already there stay.
+            OSError: The disk is full or not writable; the existing checkpoints stay.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        part = f"_batch_{checkpoint.part_batches:05d}" if checkpoint.part_batches else ""
+        batches = checkpoint.progress.batches
+        part = f"_batch_{batches:05d}" if batches else ""
         path = self.folder / f"epoch_{checkpoint.epoch:05d}{part}.npz"
         unfinished = path.with_suffix(".partial")
         try:
@@ -81,7 +94,7 @@ class CheckpointFolder:
             old.unlink()
 
     def load(self) -> Checkpoint | None:
-        """Return the newest checkpoint that can be read, or None; a damaged one is passed over, with a warning."""
+        """Return the newest readable checkpoint, or None; a damaged one is skipped with a warning."""
         for path in self._newest_first():
             try:
                 return _checkpoint(path)
@@ -90,11 +103,11 @@ class CheckpointFolder:
         return None
 
     def below(self, name: str) -> "CheckpointFolder":
-        """Return the checkpoints of one part of the run; `remove` removes them too."""
+        """Return the folder of a part of the run; `remove` deletes it too."""
         return CheckpointFolder(self.folder / name)
 
     def remove(self) -> None:
-        """Delete all checkpoints: the run has its record."""
+        """Delete all checkpoints, after the run's record was saved."""
         if self.folder.is_dir():
             shutil.rmtree(self.folder)
 
@@ -102,19 +115,43 @@ class CheckpointFolder:
         return sorted(self.folder.glob("epoch_*.npz"), key=lambda path: path.stem, reverse=True)
 
 
+def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """Return copies of the values of Keras variables."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    """Assign values to Keras variables, in order.
+
+    Raises:
+        ValueError: The numbers of variables and values differ.
+    """
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
 def _arrays(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """Return named arrays; numbers and texts as one JSON text."""
-    texts = {name: getattr(checkpoint, name) for name in TEXTS}
+    """Return named arrays; numbers and texts are one JSON text."""
+    progress = checkpoint.progress
+    texts = {
+        **{name: getattr(checkpoint, name) for name in ("epoch", "schedule", "history")},
+        "part_batches": progress.batches,
+        "part_seconds": progress.seconds,
+    }
+    groups = (checkpoint.variables, checkpoint.best, checkpoint.optimizer, progress.loss_state)
     arrays = {"texts": np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8)}
-    for group in GROUPS:
-        arrays |= {f"{group}_{index:05d}": array for index, array in enumerate(getattr(checkpoint, group))}
+    for name, group in zip(ARRAY_GROUPS, groups, strict=True):
+        arrays |= {f"{name}_{index:05d}": array for index, array in enumerate(group)}
     return arrays
 
 
 def _checkpoint(path: Path) -> Checkpoint:
     with np.load(path, allow_pickle=False) as stored:
         texts = json.loads(stored["texts"].tobytes())
-        groups = {
-            group: [stored[name] for name in sorted(stored.files) if name.startswith(f"{group}_")] for group in GROUPS
-        }
-    return Checkpoint(**{**texts, **groups})
+        variables, best, optimizer, loss_state = (
+            [stored[name] for name in sorted(stored.files) if name.startswith(f"{group}_")] for group in ARRAY_GROUPS
+        )
+    progress = EpochProgress(texts["part_batches"], loss_state, texts["part_seconds"])
+    return Checkpoint(
+        texts["epoch"], texts["schedule"], texts["history"], variables, best, optimizer, progress=progress
+    )

@@ -1,4 +1,4 @@
-"""Where a run was done: code, packages, machine."""
+"""The environment of a run: code, packages, machine."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ PACKAGES = (
 )
 
 
-def surroundings() -> dict[str, Any]:
+def describe_environment() -> dict[str, Any]:
     """Return `git_commit` (null with a reason outside a repository), `package_versions`, `python` and `device`."""
     return {
         **_git_commit(Path(__file__).parent),
@@ -34,15 +34,15 @@ def surroundings() -> dict[str, Any]:
 
 
 def on_gpu() -> bool:
-    """Whether something other than a CPU computes.
+    """Return whether Keras computes on a GPU.
 
-    Asks a tensor where it is: `keras.distribution.list_devices` fails under PyTorch (Keras 3.15).
+    Reads the device of a tensor, because `keras.distribution.list_devices` fails with PyTorch (Keras 3.15).
     """
     return "cpu" not in str(keras.ops.zeros(()).device).lower()
 
 
 def _git_commit(folder: Path) -> dict[str, Any]:
-    """Return the commit checked out around `folder`, and whether source files differ from it."""
+    """Return the commit of the repository of `folder`, and whether tracked files differ from it."""
     commit = _output("git", "-C", str(folder), "rev-parse", "HEAD")
     if commit is None:
         return {"git_commit": None, "git_commit_reason": "the code is not in a git repository with a commit"}
@@ -58,7 +58,7 @@ def _version(package: str) -> str | None:
 
 
 def _device() -> str:
-    """Return what computes: the GPUs, or else the processor and its cores."""
+    """Return the names of the GPUs, or the processor and its number of cores."""
     if on_gpu():
         return _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader") or "GPU"
     cores = os.cpu_count()
@@ -66,7 +66,7 @@ def _device() -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name."""
+    """Return the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -76,7 +76,7 @@ def _processor() -> str:
 
 
 def _output(*command: str) -> str | None:
-    """Return what a command prints, or None where it cannot be run or fails."""
+    """Return the output of a command, or None if it cannot be run or fails."""
     try:
         finished = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,13 +1,13 @@
-"""What the files of a run are called, for the run that writes them and for whoever reads them."""
+"""Names of the files of a run."""
 
 RECORD = "run_record.json"
 FAILURE = "failure.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.parquet"
 FROZEN_FEATURE_PREDICTIONS = "frozen_feature_predictions.parquet"  # in `07_model_output/<backbone>/logistic_regression`
-IDENTITY = "identity.json"  # in `06_models`, as the next
+IDENTITY_FILE = "identity.json"  # in `06_models`, as the next
 MODEL = "model.keras"
-MODEL_CARD = "model_card.md"  # beside it
+MODEL_CARD = "model_card.md"  # beside the model
 FROZEN_FEATURES = "frozen_features"  # in `06_models/<backbone>`
-BEGAN_WITH = "began_with.json"  # in `06_models`, of the runs of a sweep
+BEGAN_WITH = "began_with.json"  # in `06_models`, for the runs of a sweep
 WITHDRAWAL = "withdrawal.json"

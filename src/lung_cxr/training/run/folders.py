@@ -1,4 +1,4 @@
-"""Where a run keeps its files, and what becomes of those it finds there."""
+"""The folders of a run: its files, its status, and the archive of superseded results."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from lung_cxr.training.run.file_names import (
     BEGAN_WITH,
     FAILURE,
     HISTORY,
-    IDENTITY,
+    IDENTITY_FILE,
     MODEL,
     MODEL_CARD,
     PREDICTIONS,
@@ -24,7 +24,7 @@ from lung_cxr.training.run.identity import Identity, same_plan, same_run
 
 log = logging.getLogger(__name__)
 
-Outlook = Literal["up to date", "unfinished", "new"]
+RunStatus = Literal["up to date", "unfinished", "new"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RunFolders:
     Attributes:
         models: `06_models/<backbone>/<strategy>`.
         outputs: `07_model_output/<backbone>/<strategy>`.
-        seed: Of the run.
+        seed: Seed of the run.
     """
 
     models: Path
@@ -43,74 +43,74 @@ class RunFolders:
 
     @property
     def model(self) -> Path:
-        """The best model; written when training has ended."""
+        """The model with the best weights; written after training."""
         return self.models / self._name / MODEL
 
     @property
     def model_card(self) -> Path:
-        """What the model is, for people; made from the record."""
+        """Description of the model in Markdown, made from the record."""
         return self.models / self._name / MODEL_CARD
 
     @property
     def checkpoints(self) -> CheckpointFolder:
-        """Checkpoints of the unfinished run."""
+        """Checkpoints of an unfinished run."""
         return CheckpointFolder(self.models / self._name / "checkpoints")
 
     @property
     def history(self) -> Path:
-        """One row per epoch."""
+        """Table with one row per epoch."""
         return self.outputs / self._name / HISTORY
 
     @property
     def predictions(self) -> Path:
-        """Probabilities for validation and test images."""
+        """Table of the probabilities for validation and test images."""
         return self.outputs / self._name / PREDICTIONS
 
     @property
     def record(self) -> Path:
-        """The run record; it marks the run as finished or failed."""
+        """The run record; its status is `finished` or `failed`."""
         return self.outputs / self._name / RECORD
 
     @property
     def failure(self) -> Path:
-        """Why the last attempt failed, where the results of an earlier one still hold: the record stays theirs."""
+        """Reason of a failed attempt to repeat a finished run, beside that run's valid record."""
         return self.outputs / self._name / FAILURE
 
     @property
     def identity(self) -> Path:
-        """Which run the other files belong to, from its start on."""
-        return self.models / self._name / IDENTITY
+        """Identity of the run that the other files belong to; written when the run starts."""
+        return self.models / self._name / IDENTITY_FILE
 
     @property
     def began_with(self) -> list[str]:
-        """The runs of a sweep that this one began with, itself included; none where it never began."""
+        """Names of the runs of a sweep that shared the first epoch, this run included; empty if it never started."""
         return _read(self.models / self._name / BEGAN_WITH).get("runs", [])
 
     def begin_with(self, runs: list[str]) -> None:
-        """Note which runs of a sweep begin together with this one."""
+        """Store the names of the runs of a sweep that share the first epoch."""
         with atomic_write(self.models / self._name / BEGAN_WITH) as unfinished:
             unfinished.write_text(json.dumps({"runs": runs}) + "\n", encoding="utf-8")
 
-    def outlook(self, identity: Identity, force: bool) -> Outlook:
-        """Tell whether this run is done, begun or new.
+    def status(self, identity: Identity, force: bool) -> RunStatus:
+        """Return whether the run is up to date, unfinished or new.
 
         Args:
-            identity: Of the run that is wanted.
-            force: Do again what is done.
+            identity: Identity of the requested run.
+            force: Whether to repeat a finished run.
         """
         if self._is_finished() and same_run(self.stored_record(), identity):
-            is_whole = self.model.exists() and self.predictions.exists()
-            return "up to date" if is_whole and not force else "new"
+            is_complete = self.model.exists() and self.predictions.exists()
+            return "up to date" if is_complete and not force else "new"
         return "unfinished" if same_run(_read(self.identity), identity) else "new"
 
     def start(self, identity: Identity) -> None:
-        """Clear the place for a new run: what is there moves to `superseded/<UTC time>/`."""
+        """Prepare the folders for a new run; existing files move to `superseded/<UTC time>/`."""
         self.supersede()
         with atomic_write(self.identity) as unfinished:
             unfinished.write_text(json.dumps(identity, indent=2) + "\n")
 
     def copy_results(self, other: "RunFolders") -> None:
-        """Copy model, predictions and history of another run, whose record holds for this one too."""
+        """Copy model, predictions and history of another run of a sweep that made the same decisions."""
         for theirs, ours in (
             (other.model, self.model),
             (other.predictions, self.predictions),
@@ -120,15 +120,15 @@ class RunFolders:
                 shutil.copyfile(theirs, unfinished)
 
     def keep_results(self, plan: Identity, failure: str) -> bool:
-        """Decide what a failure means for the results that are here; say whether they stay.
+        """Keep or archive existing results after a failed attempt; return whether they stay.
 
-        Results of this very plan stay: the attempt failed for a reason that may pass, such as a weights file that was
-        not found, and its reason is left beside them in `failure.json`. Those of another plan move to `superseded/`,
-        so as not to get the record of this one. The initial weights are not compared: it may be they that failed.
+        Results with the same plan stay, and the reason of the failure is stored beside them in `failure.json`: it may
+        be temporary, such as a missing weights file. Results of another plan move to `superseded/`, because the new
+        record is not theirs. The initial weights are not compared, because they may be the cause of the failure.
 
         Args:
-            plan: Of the run that failed.
-            failure: Why.
+            plan: Identity of the failed run, without its initial weights.
+            failure: Reason of the failure.
         """
         if not self._is_finished():
             return False
@@ -140,17 +140,17 @@ class RunFolders:
         return True
 
     def forget_failure(self) -> None:
-        """Remove the reason that an earlier attempt left: this one succeeded."""
+        """Delete the stored reason of an earlier failure, after a successful attempt."""
         self.failure.unlink(missing_ok=True)
 
     def stored_record(self) -> dict[str, Any]:
-        """Return the record; {} where there is none."""
+        """Return the record, or {} if there is none."""
         return _read(self.record)
 
     def supersede(self) -> None:
-        """Move what an earlier run left here to `superseded/<UTC time>/seed_<s>`, beside it.
+        """Move the files of an earlier run to `superseded/<UTC time>/seed_<s>` in the same folder.
 
-        The record goes first: a process killed between the two moves leaves no finished run without its model.
+        The record moves first: if the process is killed between the two moves, no finished run lacks its model.
         """
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H.%M.%S.%fZ")
         for parent in (self.outputs, self.models):
@@ -170,7 +170,7 @@ class RunFolders:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the JSON file's contents; {} where there is none, or half of one."""
+    """Return the contents of a JSON file, or {} if it is missing or damaged."""
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):

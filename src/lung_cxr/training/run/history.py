@@ -10,21 +10,21 @@ from lung_cxr.atomic import atomic_write
 from lung_cxr.contracts import history as history_contract
 
 Row = dict[str, Any]
-"""One row of `contracts.history`: what was in force during the epoch, and the event that its end decided.
+"""One row of `contracts.history`: the settings during the epoch, its losses, and the event at its end.
 
-`best_val_loss` and `patience_counter` count this epoch's loss, before the event resets them.
+`best_val_loss` and `patience_counter` include the loss of this epoch, before the event resets the counter.
 """
 
 
 def write_history(rows: list[Row], path: Path) -> None:
-    """Write all rows so far; a reader never sees half a file."""
+    """Write all rows so far (atomic)."""
     table = pd.DataFrame(rows, columns=list(history_contract.columns))
     with atomic_write(path) as unfinished:
         table.to_csv(unfinished, index=False)
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """Return `history.csv` as `contracts.history` has it."""
+    """Return `history.csv` as a table that satisfies `contracts.history`."""
     table = pd.read_csv(path, dtype={"event": str}, keep_default_na=False, na_values={"train_loss": [""], **_EMPTY})
     return history_contract.validate(table)
 
@@ -36,10 +36,10 @@ def epoch_line(row: Row, max_epochs: int, patience: int | None, layer_groups: in
     """Return the log line of one epoch.
 
     Args:
-        row: Of the epoch.
-        max_epochs: n.
-        patience: Epochs without improvement that were waited for during the epoch; None: none.
-        layer_groups: L.
+        row: The epoch's row of the history.
+        max_epochs: n, epochs.
+        patience: Epochs without improvement before the next event; None: without limit.
+        layer_groups: L, number of layer groups of the backbone.
     """
     left = (max_epochs - row["epoch"]) * row["seconds"]
     parts = [

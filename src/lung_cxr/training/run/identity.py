@@ -1,4 +1,4 @@
-"""What makes two runs the same run: when all of this agrees, their numbers do."""
+"""The identity of a run: two runs with equal identities have equal numbers."""
 
 from pathlib import PurePath
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 import keras
 
 from lung_cxr.models.classifier import Classifier
-from lung_cxr.parameters import BackboneParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, TrainingParameters
+from lung_cxr.training.strategies.registry import StrategyParameters
 
 TRAINING_VERSION = 1
-"""Raised by every commit that changes a number a run produces; `test_golden_trajectory.py` fails otherwise."""
+"""Increased by every commit that changes a number of a run; `test_golden_trajectory.py` fails otherwise."""
 
 CHANGES_NO_NUMBER = {
     "seeds",
@@ -23,9 +24,9 @@ CHANGES_NO_NUMBER = {
     "logistic_regression",
     "variant",
 }
-"""Settings of `training:` that say which runs are done, and how, not what comes out of them (but for rounding)."""
+"""Settings of `training:` that do not change the results of a run, except for rounding."""
 
-IDENTITY = (
+IDENTITY_FIELDS = (
     "backbone",
     "strategy",
     "seed",
@@ -38,10 +39,10 @@ IDENTITY = (
     "precision",
     "method_version",
 )
-"""Fields of a run record that must agree for the run to be up to date (DESIGN §5)."""
+"""Fields of a run record that must agree for the run to be up to date."""
 
 KNOWN_WHEN_BUILT = {"initial_weights", "initial_weights_sha256"}
-"""Fields of the identity that are None in a plan."""
+"""Fields of the identity that are None in a plan (an identity before the network is built)."""
 
 Identity = dict[str, Any]
 
@@ -55,12 +56,12 @@ def identity_of_plan(
     training: TrainingParameters,
     data: dict[str, str],
 ) -> Identity:
-    """Return what is known before the network is built; the initial weights are None.
+    """Return the identity as known before the network is built; the initial weights are None.
 
     Args:
-        backbone_name, strategy_name: The cell of the grid.
+        backbone_name, strategy_name: The grid point.
         seed: One of `training.seeds`.
-        backbone, strategy, training: The run's settings.
+        backbone, strategy, training: Settings of the run.
         data: `split_sha256` and `pixel_sha256`.
     """
     return {
@@ -82,21 +83,21 @@ def identity_of_plan(
 
 
 def _place_independent(weights: str | None) -> str | None:
-    """Return the name of a weights file without its folder: the file's hash says what is in it, on any machine."""
+    """Return the name of a weights file without its folder; its hash identifies its contents on any machine."""
     return None if weights is None else PurePath(weights).name
 
 
 def with_weights(identity: Identity, classifier: Classifier) -> Identity:
-    """Return the whole identity, once the network is built."""
+    """Return the complete identity, after the network is built."""
     weights = {"initial_weights": classifier.weights_source, "initial_weights_sha256": classifier.weights_sha256}
     return {**identity, **weights}
 
 
 def same_run(record: dict[str, Any], identity: Identity) -> bool:
-    """Whether a record, or the identity that an unfinished run left, is of this very run."""
-    return all(record.get(name) == identity[name] for name in IDENTITY)
+    """Return whether a record, or the stored identity of an unfinished run, has this identity."""
+    return all(record.get(name) == identity[name] for name in IDENTITY_FIELDS)
 
 
 def same_plan(record: dict[str, Any], plan: Identity) -> bool:
-    """Whether a record is of the run that was planned, as far as can be said before the network is built."""
-    return all(record.get(name) == plan[name] for name in IDENTITY if name not in KNOWN_WHEN_BUILT)
+    """Return whether a record agrees with a plan in all fields that are known before the network is built."""
+    return all(record.get(name) == plan[name] for name in IDENTITY_FIELDS if name not in KNOWN_WHEN_BUILT)

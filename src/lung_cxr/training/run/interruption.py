@@ -1,63 +1,64 @@
-"""Ctrl-C, a preempted job, a long epoch: a checkpoint between two batches, so that hardly a step is lost."""
+"""Interruption of a run (Ctrl-C, SIGTERM) and checkpoints within long epochs."""
 
 import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
 import keras
-import numpy as np
+
+from lung_cxr.training.run.checkpoint import EpochProgress, assign, values_of
 
 log = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; what schedulers and containers send before they kill
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; schedulers and containers send SIGTERM before they kill
 
 
 class Interrupted(KeyboardInterrupt):
-    """The run was told to stop, and stopped with a checkpoint."""
+    """The run was interrupted after its checkpoint was saved."""
 
 
 @dataclass
 class StopRequest:
-    """Whether somebody asked for the end.
+    """A request to interrupt the run.
 
     Attributes:
-        made: They did.
+        made: Whether the request was made.
     """
 
     made: bool = False
 
-    def obey(self) -> None:
-        """End the run if it was asked for.
+    def raise_if_made(self) -> None:
+        """End the run if the request was made; to be called after a checkpoint was saved.
 
         Raises:
-            Interrupted: It was.
+            Interrupted: The request was made.
         """
         if self.made:
-            log.warning("Stopped with a checkpoint, as asked: the same command goes on from there")
-            raise Interrupted("training was interrupted; the next run goes on from its checkpoint")
+            log.warning("Interrupted; checkpoint saved. Run the same command to resume")
+            raise Interrupted("training was interrupted and its checkpoint saved; run the same command to resume")
 
     @contextmanager
     def by_signals(self) -> Iterator[None]:
-        """Take Ctrl-C and SIGTERM as requests inside; a second one ends the process as usual.
+        """Turn the first Ctrl-C or SIGTERM within the block into a request; a second one ends the process as usual.
 
-        Only the main thread of a process can do so; in any other, nothing changes.
+        Python receives signals in the main thread only. In any other thread the block changes nothing.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {number: signal.getsignal(number) for number in SIGNALS}
 
-        def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        def request(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
             self.made = True
             signal.signal(number, before[signal.Signals(number)])
 
         for number in SIGNALS:
-            signal.signal(number, note)
+            signal.signal(number, request)
         try:
             yield
         finally:
@@ -65,56 +66,49 @@ class StopRequest:
                 signal.signal(number, handler)
 
 
-@dataclass
-class PartOfEpoch:
-    """How far an epoch has come.
-
-    Attributes:
-        batches: Batches done.
-        loss: State of Keras' mean of the loss: variables' values.
-        seconds: Spent on them.
-    """
-
-    batches: int = 0
-    loss: Sequence[np.ndarray] = ()
-    seconds: float = 0.0
-
-
 @dataclass(eq=False)
-class BetweenBatches(keras.callbacks.Callback):
-    """Saves the part of an epoch that is done when the run is told to stop, and every few minutes.
+class MidEpochCheckpoint(keras.callbacks.Callback):
+    """Save checkpoints within an epoch: every few minutes, and when the run is interrupted.
 
     Attributes:
-        part: What an earlier process did of this epoch.
-        batches: Of the whole epoch.
-        save_after: Seconds between two checkpoints within an epoch; None: only when told to stop.
-        save: Writes a checkpoint of a part.
-        stop: Whether the run is told to stop.
+        save: Writes a checkpoint of the run with this progress.
+        stop: The request to interrupt the run.
+        save_after: Seconds between two checkpoints; None: only when the run is interrupted.
+        progress: Progress within the current epoch; an earlier process may have trained its first batches.
     """
 
-    part: PartOfEpoch
-    batches: int
-    save_after: float | None
-    save: Callable[[PartOfEpoch], None]
+    save: Callable[[EpochProgress], None]
     stop: StopRequest
-    _started: float = field(init=False, default_factory=time.perf_counter)
-    _saved: float = field(init=False, default_factory=time.perf_counter)
+    save_after: float | None
+    progress: EpochProgress = field(default_factory=EpochProgress)
+    _first: EpochProgress = field(init=False, default_factory=EpochProgress)
+    _started: float = field(init=False, default=0.0)
+    _saved: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:  # noqa: ARG002
-        """Let the mean of the loss go on where it was."""
-        if len(self.part.loss):
-            for variable, value in zip(self.model.metrics[0].variables, self.part.loss, strict=True):
-                variable.assign(value)
+        """Restore the running mean of the loss of an interrupted epoch."""
+        self._first = self.progress
+        self._started = self._saved = time.perf_counter()
+        if len(self._first.loss_state):
+            assign(self.model.metrics[0].variables, self._first.loss_state)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:  # noqa: ARG002
-        """Save if it is time; the end of the epoch has its own checkpoint."""
-        done, now = self.part.batches + batch + 1, time.perf_counter()
+        """Save a checkpoint if it is due. The last batch needs none: a checkpoint follows every epoch."""
+        now = time.perf_counter()
         is_due = self.save_after is not None and now - self._saved > self.save_after
-        if done < self.batches and (self.stop.made or is_due):
-            loss = [np.array(keras.ops.convert_to_numpy(value)) for value in self.model.metrics[0].variables]
-            self.save(PartOfEpoch(done, loss, self.part.seconds + now - self._started))
+        if batch + 1 < self.params["steps"] and (self.stop.made or is_due):
+            self.progress = EpochProgress(
+                batches=self._first.batches + batch + 1,
+                loss_state=values_of(self.model.metrics[0].variables),
+                seconds=self._first.seconds + now - self._started,
+            )
+            self.save(self.progress)
             self._saved = now
-            self.stop.obey()
+            self.stop.raise_if_made()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:  # noqa: ARG002
+        """Begin the next epoch without progress."""
+        self.progress = EpochProgress()

@@ -1,4 +1,4 @@
-"""The run record: everything a reader needs to believe a run, or to repeat it."""
+"""The run record: settings, hashes, versions, results and metrics of a run."""
 
 import errno
 from collections import Counter
@@ -19,30 +19,30 @@ from lung_cxr.training.data.class_weights import (
     sampling_shares,
 )
 from lung_cxr.training.data.feed import SplitImages
-from lung_cxr.training.run.environment import surroundings
+from lung_cxr.training.run.environment import describe_environment
 from lung_cxr.training.run.history import Row
 from lung_cxr.training.run.identity import Identity
 from lung_cxr.training.strategies.schedule import Schedule
 
 PAPER_SETTINGS = ("patience", "step", "decay", "stop_patience", "at_full_depth")
 LONGEST_FAILURE = 500  # characters; a backend's message can fill pages
-ON_A_FULL_DISK = "Free some space and run again: training goes on from its last whole checkpoint"
+FULL_DISK_ADVICE = "Free some space and run the same command again; training resumes from its last checkpoint"
 RunRecord = dict[str, Any]
 
 
 def settings_of(identity: Identity) -> RunRecord:
-    """Return identity, surroundings and the settings that people ask for first, at the top level."""
+    """Return the identity, the environment, and the most important settings at the top level."""
     strategy, training = identity["parameters"]["strategy"], identity["parameters"]["training"]
     named: Numbers = {}
     for name in PAPER_SETTINGS:
         absent = undefined(name, f"{strategy['kind'].replace('_', ' ')} fine-tuning has no such setting")
         named |= {name: strategy[name]} if name in strategy else absent
     named |= {name: training[name] for name in ("max_epochs", "learning_rate")}
-    return {**identity, **named, **surroundings()}
+    return {**identity, **named, **describe_environment()}
 
 
 def outcome_of(schedule: Schedule, history: list[Row], layer_groups: int) -> RunRecord:
-    """Return how the training went."""
+    """Return the outcome of the training: status, epochs, unfreezings, losses, duration."""
     events = Counter(row["event"] for row in history)
     best = min(history, key=lambda row: row["val_loss"] if np.isfinite(row["val_loss"]) else np.inf)
     never = not np.isfinite(best["val_loss"])
@@ -61,19 +61,19 @@ def outcome_of(schedule: Schedule, history: list[Row], layer_groups: int) -> Run
 
 
 def data_of(images: SplitImages, synthetic: bool | None) -> RunRecord:
-    """Return what the images are that validation and test judged by, by class name, and whether any is made up."""
+    """Return the number of validation and test images by class name, and whether any image is synthetic."""
     held_out = ("validation", "test")
     counts = {f"{subset}_images": _by_class(class_counts(images.labels_of(subset))) for subset in held_out}
-    reason = "the pixel arrays are of a splitting that did not say"
+    reason = "the split does not record whether images are synthetic"
     return counts | (undefined("synthetic", reason) if synthetic is None else {"synthetic": synthetic})
 
 
 def weighting_of(labels: np.ndarray, training: TrainingParameters) -> RunRecord:
-    """Return what each class weighs in the training loss (sampling × Eq. 14), by class name.
+    """Return the weight of each class in the training loss (sampling × Eq. 14), by class name.
 
     Args:
         labels: (N,) class indices of the training images.
-        training: Sampling and weights.
+        training: Settings of sampling and loss weights.
     """
     counts = class_counts(labels)
     shares, weights = sampling_shares(counts, training.sampling), loss_weights(counts, training.loss_weights)
@@ -87,32 +87,32 @@ def weighting_of(labels: np.ndarray, training: TrainingParameters) -> RunRecord:
 
 
 def finished_record(*parts: RunRecord) -> RunRecord:
-    """Put the parts of a record together, ready for JSON: NaN is null, with the reason beside it."""
+    """Combine the parts of a record for JSON: NaN becomes null with a reason beside it."""
     record = {name: value for part in parts for name, value in part.items()}
     return json_ready(_with_reasons(record))
 
 
 def with_load_time(record: RunRecord, costs: Numbers) -> RunRecord:
-    """Return a finished record with its load time measured anew.
+    """Return a finished record with a new measurement of the load time.
 
     Args:
-        record: As it was stored.
-        costs: What `load_time_of` in `training/runs.py` returns.
+        record: The stored record.
+        costs: Result of `load_time_of` in `training/runs.py`.
     """
     others = {name: value for name, value in record.items() if name.removesuffix("_reason") not in DURATIONS}
     return finished_record(others, costs)
 
 
 def failed_record(identity: Identity, failure: str) -> RunRecord:
-    """Return the record of a run that ended with an error."""
+    """Return the record of a failed run."""
     return json_ready(_with_reasons({**settings_of(identity), "status": "failed", "failure": failure}))
 
 
 def failure_of(error: Exception) -> str:
-    """Return an error's type and message, without the folders that it names: those are in the log only."""
+    """Return type and message of an error, without its folder names: they are in the log only."""
     message = without_folders(f"{type(error).__name__}: {error}")[:LONGEST_FAILURE]
     is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return f"{message}. {ON_A_FULL_DISK}" if is_full else message
+    return f"{message}. {FULL_DISK_ADVICE}" if is_full else message
 
 
 def _by_class(values: np.ndarray) -> Numbers:
@@ -120,7 +120,7 @@ def _by_class(values: np.ndarray) -> Numbers:
 
 
 def _with_reasons(numbers: Numbers) -> Numbers:
-    """Give every NaN that has no reason yet a general one."""
+    """Add a general reason to every NaN without one."""
     complete: Numbers = {}
     for name, value in numbers.items():
         complete[name] = _with_reasons(value) if isinstance(value, dict) else value

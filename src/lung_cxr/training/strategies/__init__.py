@@ -1,1 +1,1 @@
-"""Fine-tuning strategies: one file each."""
+"""Fine-tuning strategies, one file each: parameters, schedule (a pure decision) and the layers that it opens."""

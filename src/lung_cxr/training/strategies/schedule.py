@@ -1,7 +1,6 @@
-"""What follows from a validation loss, told apart from how it is done: losses in, decisions out.
+"""Schedules: validation losses in, decisions out.
 
-A schedule is a plain object without Keras or files. It counts, and the loop obeys. Its whole state is a
-dictionary of numbers and texts, so that a checkpoint can hold it.
+A schedule is a plain object without Keras and files. It counts epochs; the training loop carries out its decisions.
 """
 
 import math
@@ -9,51 +8,56 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-LOSSES_LOST = 3
-"""Epochs in a row without a finite validation loss after which a run has no future (DESIGN §10)."""
+MOST_NON_FINITE_LOSSES = 3
+"""Epochs in a row without a finite validation loss that end a run."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What one epoch's validation loss leads to.
+    """Consequences of the validation loss of one epoch.
 
     Attributes:
-        improved: The loss is the lowest so far: the weights are to be kept as the best.
+        improved: The loss is the lowest so far; the current weights become the best weights.
         event: "", "unfreeze" or "stop:<reason>"; one of `contracts.HISTORY_EVENTS`.
-        best_val_loss: Lowest validation loss so far, this epoch included; infinite where there is none.
-        patience_counter: Epochs since then, before the event resets it.
-        restore_best: The best weights are to be put back now.
-        unfrozen_groups: m for the next epoch.
-        learning_rate: For the next epoch.
+        best_val_loss: Lowest validation loss so far, this epoch included; infinite if no loss was finite.
+        patience_counter: Epochs since the lowest loss, before the event resets it.
+        restore_best_weights: Whether to restore the best weights now.
+        unfrozen_groups: m, number of layer groups that train in the next epoch.
+        learning_rate: Learning rate of the next epoch.
     """
 
     improved: bool
     event: str
     best_val_loss: float
     patience_counter: int
-    restore_best: bool
+    restore_best_weights: bool
     unfrozen_groups: int
     learning_rate: float
+
+    @property
+    def ends_stage(self) -> bool:
+        """Whether the stage ends with this epoch: by an unfreezing, or because the run stops."""
+        return self.event != ""
 
 
 @dataclass
 class Schedule(ABC):
-    """Counts epochs and patience; a strategy adds when to unfreeze and when a plateau is final.
+    """Base of all schedules: counts epochs and patience; a strategy adds its learning rate and its unfreezings.
 
     Attributes:
-        max_epochs: n; bounds the whole run, over all stages.
-        initial_learning_rate: η of stage 0.
-        epoch: Epochs observed.
-        stage: Unfreezings so far (r in Eq. 8).
-        unfrozen_groups: m, the deepest groups that train.
+        max_epochs: n; it limits the whole run, over all stages.
+        initial_learning_rate: η of the first epoch.
+        epoch: Number of finished epochs.
+        stage: Number of unfreezings so far (r in Eq. 8).
+        unfrozen_groups: m, number of layer groups that train, from the deepest one.
         best_val_loss: Lowest loss so far.
-        patience_counter: Epochs since the best, or since the last unfreezing.
+        patience_counter: Epochs since the lowest loss, or since the last unfreezing.
         lost: Epochs in a row whose loss was not finite.
-        stop_reason: "" while the run goes on.
+        stop_reason: "" until the run stops.
     """
 
     unfreezes_from_best: ClassVar[bool] = True
-    """Whether an unfreezing puts the best weights back first (Algorithm 1)."""
+    """Whether an unfreezing first restores the best weights (Algorithm 1)."""
 
     max_epochs: int
     initial_learning_rate: float
@@ -68,27 +72,27 @@ class Schedule(ABC):
     @property
     @abstractmethod
     def learning_rate(self) -> float:
-        """η now in force."""
+        """Learning rate of the next epoch; the optimiser uses it in every epoch."""
 
     @property
     @abstractmethod
-    def patience_in_force(self) -> int | None:
-        """Epochs without improvement that now lead to an event; None: they lead to none."""
+    def current_patience(self) -> int | None:
+        """Epochs without improvement that lead to the next event; None: no event depends on patience."""
 
     @abstractmethod
     def at_final_plateau(self) -> bool:
-        """Whether waiting longer is pointless: nothing is left to unfreeze, and patience has run out."""
+        """Return whether patience has run out and no unfreezing is left."""
 
     @abstractmethod
     def wants_unfreezing(self) -> bool:
-        """Whether more groups shall train from the next epoch on."""
+        """Return whether more groups train from the next epoch on."""
 
     @abstractmethod
     def groups_after_unfreezing(self) -> int:
-        """M of the next stage."""
+        """Return m of the next stage."""
 
-    def observe(self, val_loss: float) -> Decision:
-        """Take in the validation loss of the epoch that ended, and decide.
+    def on_epoch_end(self, val_loss: float) -> Decision:
+        """Count the validation loss of a finished epoch and decide.
 
         Args:
             val_loss: Unweighted cross-entropy (Eq. 5). NaN and infinity are no improvement.
@@ -97,7 +101,7 @@ class Schedule(ABC):
             RuntimeError: The run has already stopped.
         """
         if self.stop_reason:
-            raise RuntimeError(f"this run stopped after epoch {self.epoch} ({self.stop_reason}): it has no next one")
+            raise RuntimeError(f"this run stopped after epoch {self.epoch} ({self.stop_reason}); it has no next epoch")
         improved = self._count(val_loss)
         counter, event = self.patience_counter, self._event()
         if event == "unfreeze":
@@ -111,20 +115,20 @@ class Schedule(ABC):
             event=event,
             best_val_loss=self.best_val_loss,
             patience_counter=counter,
-            restore_best=bool(event) and (event != "unfreeze" or self.unfreezes_from_best),
+            restore_best_weights=bool(event) and (event != "unfreeze" or self.unfreezes_from_best),
             unfrozen_groups=self.unfrozen_groups,
             learning_rate=self.learning_rate,
         )
 
     def state(self) -> dict[str, Any]:
-        """Return everything that `observe` depends on: settings and counts."""
+        """Return settings and counters, as numbers and texts for a checkpoint."""
         return asdict(self)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Put back what `state` returned.
+        """Set what `state` returned.
 
         Raises:
-            ValueError: The state is of another kind of schedule.
+            ValueError: The state belongs to another kind of schedule.
         """
         if set(state) != set(asdict(self)):
             raise ValueError(f"expected the state of {type(self).__name__}, found one with {sorted(state)}")
@@ -132,7 +136,7 @@ class Schedule(ABC):
             setattr(self, name, value)
 
     def _count(self, val_loss: float) -> bool:
-        """Update best loss and counters; return whether this epoch is the best so far."""
+        """Update best loss and counters; return whether the loss is the lowest so far."""
         self.epoch += 1
         improved = math.isfinite(val_loss) and val_loss < self.best_val_loss
         self.lost = 0 if math.isfinite(val_loss) else self.lost + 1
@@ -141,11 +145,55 @@ class Schedule(ABC):
         return improved
 
     def _event(self) -> str:
-        """Return the epoch's one event: the first that applies, in the order of DESIGN §10."""
-        if self.lost >= LOSSES_LOST:
+        """Return the one event of the epoch: the first that applies."""
+        if self.lost >= MOST_NON_FINITE_LOSSES:
             return "stop:nan"
         if self.at_final_plateau():
             return "stop:plateau"
         if self.epoch >= self.max_epochs:
             return "stop:budget"
         return "unfreeze" if self.wants_unfreezing() else ""
+
+
+@dataclass(kw_only=True)
+class FixedSchedule(Schedule):
+    """Base of the fixed schedules: one depth and one learning rate until patience runs out, or to n.
+
+    A subclass may plan unfreezings. The patience to stop then counts from the last one.
+
+    Attributes:
+        stop_patience: Epochs without improvement that end the run; None: it trains to n.
+    """
+
+    stop_patience: int | None
+
+    @property
+    def learning_rate(self) -> float:
+        """The initial learning rate, in every epoch."""
+        return self.initial_learning_rate
+
+    @property
+    def current_patience(self) -> int | None:
+        """The patience to stop at the last depth; None before it."""
+        return self.stop_patience if self.at_last_depth else None
+
+    @property
+    def at_last_depth(self) -> bool:
+        """Whether no unfreezing is left."""
+        return True
+
+    def at_final_plateau(self) -> bool:
+        """Return whether patience has run out at the last depth."""
+        return self.at_last_depth and self.has_waited(self.stop_patience)
+
+    def wants_unfreezing(self) -> bool:
+        """Return False: the depth is fixed."""
+        return False
+
+    def groups_after_unfreezing(self) -> int:
+        """Return the current m."""
+        return self.unfrozen_groups
+
+    def has_waited(self, patience: int | None) -> bool:
+        """Return whether so many epochs have passed without improvement; False for None."""
+        return patience is not None and self.patience_counter >= patience

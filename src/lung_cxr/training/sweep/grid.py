@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from itertools import product
 
-from lung_cxr.parameters import SensitivityParameters, StrategyParameters, TrainingParameters
+from lung_cxr.parameters import SensitivityParameters, TrainingParameters
+from lung_cxr.training.strategies.registry import StrategyParameters
 
 SWEPT = ("patience", "step", "decay")
 

@@ -36,7 +36,7 @@ class SharedPrefix:
     def __init__(self, branches: Mapping[str, Schedule]):
         self._branches = dict(branches)
 
-    def observe(self, val_loss: float, decision: Decision) -> list[Divergence]:
+    def on_epoch_end(self, val_loss: float, decision: Decision) -> list[Divergence]:
         """Pass one validation loss to every branch; remove the branches that decide differently from the trunk.
 
         Args:
@@ -48,7 +48,7 @@ class SharedPrefix:
         """
         found: dict[Decision, dict[str, Schedule]] = {}
         for name, schedule in self._branches.items():
-            found.setdefault(schedule.observe(val_loss), {})[name] = schedule
+            found.setdefault(schedule.on_epoch_end(val_loss), {})[name] = schedule
         self._branches = found.pop(decision, {})
         return [Divergence(other, schedules) for other, schedules in found.items()]
 
@@ -121,11 +121,11 @@ def _at_the_start(schedule: Schedule) -> tuple[int, float]:
 
 def _decisions(schedule: Schedule, losses: Sequence[float]) -> Iterator[Decision]:
     observer = copy(schedule)
-    return (observer.observe(loss) for loss in losses)
+    return (observer.on_epoch_end(loss) for loss in losses)
 
 
 def _after(schedule: Schedule, losses: Sequence[float]) -> Schedule:
     observer = copy(schedule)
     for loss in losses:
-        observer.observe(loss)
+        observer.on_epoch_end(loss)
     return observer

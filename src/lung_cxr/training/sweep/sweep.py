@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from lung_cxr.training.experiment import Experiment
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.identity import Identity, with_weights
 from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import RunRecord, finished_record, settings_of
-from lung_cxr.training.runs import build, fresh_keras, record_of_failure, train_run, train_seeds
+from lung_cxr.training.runs import Experiment, build, fresh_keras, record_of_failure, train_run, train_seeds
 from lung_cxr.training.strategies.registry import strategy_of
 from lung_cxr.training.strategies.schedule import Decision, Schedule
 from lung_cxr.training.sweep.grid import GridPoint
@@ -121,10 +120,10 @@ class Sweep:
             strategy = strategy_of(experiment.strategy.root, experiment.backbone)
             self._schedules[name] = strategy.schedule(len(classifier.groups), experiment.training)
             self._identities[name] = with_weights(experiment.identity(self.seed), classifier)
-            outlook = self.folders[name].outlook(self._identities[name], experiment.training.force)
-            if outlook == "new":
+            status = self.folders[name].status(self._identities[name], experiment.training.force)
+            if status == "new":
                 self.folders[name].start(self._identities[name])
-            if outlook == "up to date":
+            if status == "up to date":
                 self._clean_up(name)
             else:
                 self._unfinished[name] = self._progress(name)
@@ -149,13 +148,13 @@ class Sweep:
         trunk, prefix, branches = group.trunk, SharedPrefix(group.branches), list(group.branches)
         folders, title = self.folders[trunk], _title(trunk, self.seed, len(branches))
 
-        def decided(tuning: FineTuning, val_loss: float, decision: Decision) -> None:
-            for divergence in prefix.observe(val_loss, decision):
+        def on_epoch_end(tuning: FineTuning, val_loss: float, decision: Decision) -> None:
+            for divergence in prefix.on_epoch_end(val_loss, decision):
                 self._diverge(divergence, tuning)
                 branches[:] = [name for name in branches if name not in divergence.schedules]  # checkpoint is saved
 
         try:
-            record = train_run(self.experiments[trunk], self.seed, folders, title, decided)
+            record = train_run(self.experiments[trunk], self.seed, folders, title, on_epoch_end)
             assert record is not None, "an unfinished run has no up-to-date record"
             losses = self._progress(trunk).losses
             for name in branches:

@@ -1,29 +1,29 @@
 import pytest
 
-from lung_cxr import experiments
 from lung_cxr.contracts import HISTORY_EVENTS
-from lung_cxr.training.strategies.planned import FixedDepth, HeadFirst, PlannedUnfreezing
+from lung_cxr.training.strategies.dynamic import DynamicSchedule
+from lung_cxr.training.strategies.gradual import GradualSchedule
 from lung_cxr.training.strategies.registry import STRATEGIES, strategy_of
-from lung_cxr.training.strategies.unfreezing import Unfreezing
+from lung_cxr.training.strategies.schedule import FixedSchedule
+from lung_cxr.training.strategies.two_stage import TwoStageSchedule
 
-NAMES = (*experiments.STRATEGIES, *experiments.BASELINES)
 SHARED = {"max_epochs": 20, "initial_learning_rate": 1e-3, "stop_patience": 2}
 
 
 def fixed(**changes):
-    return FixedDepth(**{**SHARED, "max_epochs": 10, **changes})
+    return FixedSchedule(**{**SHARED, "max_epochs": 10, **changes})
 
 
 def head_first(**changes):
-    return HeadFirst(**{**SHARED, "head_patience": 2, "head_epochs": None, "layer_groups": 7, **changes})
+    return TwoStageSchedule(**{**SHARED, "head_patience": 2, "head_epochs": None, "layer_groups": 7, **changes})
 
 
 def planned(**changes):
-    return PlannedUnfreezing(**{**SHARED, "step": 3, "every": 2, "layer_groups": 7, **changes})
+    return GradualSchedule(**{**SHARED, "step": 3, "every": 2, "layer_groups": 7, **changes})
 
 
 def events(schedule, losses):
-    return [schedule.observe(loss).event for loss in losses]
+    return [schedule.on_epoch_end(loss).event for loss in losses]
 
 
 def test_fixed_depth_stops_when_patience_runs_out():
@@ -40,16 +40,16 @@ def test_a_plateau_in_the_last_epoch_is_a_plateau():
 
 def test_fixed_depth_keeps_depth_and_learning_rate():
     schedule = fixed(stop_patience=None)
-    made = [schedule.observe(loss) for loss in [1.0, 2.0, 3.0]]
-    assert {(d.unfrozen_groups, d.learning_rate, d.restore_best) for d in made} == {(0, 1e-3, False)}
+    made = [schedule.on_epoch_end(loss) for loss in [1.0, 2.0, 3.0]]
+    assert {(d.unfrozen_groups, d.learning_rate, d.restore_best_weights) for d in made} == {(0, 1e-3, False)}
 
 
 def test_the_head_comes_first_until_its_patience_runs_out_then_everything_from_its_best():
     schedule = head_first()
-    made = [schedule.observe(loss) for loss in [1.0, 1.1, 1.2, 1.1, 0.9, 1.0, 1.0]]
+    made = [schedule.on_epoch_end(loss) for loss in [1.0, 1.1, 1.2, 1.1, 0.9, 1.0, 1.0]]
     assert [d.event for d in made] == ["", "", "unfreeze", "", "", "", "stop:plateau"]
     assert [d.unfrozen_groups for d in made] == [0, 0, *[7] * 5]
-    assert [d.restore_best for d in made] == [False, False, True, False, False, False, True]
+    assert [d.restore_best_weights for d in made] == [False, False, True, False, False, False, True]
     assert {d.learning_rate for d in made} == {1e-3}
 
 
@@ -69,10 +69,10 @@ def test_the_heads_stage_ends_after_its_epochs(changes, unfreezes_after):
 def test_the_plan_unfreezes_whatever_the_loss_does_and_goes_on_from_where_it_is():
     for losses in ([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.4]):
         schedule = planned()
-        made = [schedule.observe(loss) for loss in losses]
+        made = [schedule.on_epoch_end(loss) for loss in losses]
         assert [d.event for d in made] == ["", "unfreeze", "", "unfreeze", "", "unfreeze", ""]
         assert [d.unfrozen_groups for d in made] == [0, 3, 3, 6, 6, 7, 7]
-        assert not any(d.restore_best for d in made)
+        assert not any(d.restore_best_weights for d in made)
         assert {d.learning_rate for d in made} == {1e-3}
 
 
@@ -83,7 +83,7 @@ def test_patience_to_stop_counts_from_the_last_planned_unfreezing(schedule):
 
 def test_the_end_of_every_plan_restores_the_best():
     schedule = planned(max_epochs=5)
-    assert [schedule.observe(loss).restore_best for loss in [1.0] * 5] == [False] * 4 + [True]
+    assert [schedule.on_epoch_end(loss).restore_best_weights for loss in [1.0] * 5] == [False] * 4 + [True]
 
 
 @pytest.mark.parametrize("make", [fixed, head_first, planned])
@@ -97,20 +97,20 @@ def test_the_budget_and_lost_networks_end_every_plan(make):
 def test_from_a_saved_state_a_plan_goes_on_as_if_nothing_had_happened(make):
     losses = [1.0, 1.1, 1.2, 0.9, 1.0, 0.8, 0.9, 0.7, 0.8]
     whole = make(stop_patience=5)
-    undisturbed = [whole.observe(loss) for loss in losses]
+    undisturbed = [whole.on_epoch_end(loss) for loss in losses]
     for cut in range(len(losses)):
         before, after = make(stop_patience=5), make(stop_patience=5)
-        made = [before.observe(loss) for loss in losses[:cut]]
+        made = [before.on_epoch_end(loss) for loss in losses[:cut]]
         after.restore(before.state())
-        assert made + [after.observe(loss) for loss in losses[cut:]] == undisturbed
+        assert made + [after.on_epoch_end(loss) for loss in losses[cut:]] == undisturbed
 
 
-def test_the_patience_in_force_is_that_of_the_stage():
+def test_the_current_patience_is_that_of_the_stage():
     head, plan = head_first(head_patience=1, stop_patience=4), planned(every=1, step=7)
-    assert (head.patience_in_force, plan.patience_in_force) == (1, None)
+    assert (head.current_patience, plan.current_patience) == (1, None)
     events(head, [1.0, 1.0])
     events(plan, [1.0])
-    assert (head.patience_in_force, plan.patience_in_force) == (4, 2)
+    assert (head.current_patience, plan.current_patience) == (4, 2)
 
 
 def test_a_head_stage_without_an_end_is_refused(strategy_parameters):
@@ -129,11 +129,11 @@ def test_how_deep_each_baseline_goes_by_plan(name, depths, strategy_parameters, 
     found = []
     for loss in (4.0, 3.0, 2.0, 1.0):
         found.append(schedule.unfrozen_groups)
-        schedule.observe(loss)
+        schedule.on_epoch_end(loss)
     assert found == depths
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_of_the_grid_has_parameters_and_a_class(
     name, strategy_parameters, backbone, training_parameters
 ):
@@ -147,6 +147,6 @@ def test_every_strategy_of_the_grid_has_parameters_and_a_class(
 def test_dynamic_takes_the_settings_of_algorithm_1(strategy_parameters, backbone, training_parameters):
     block = strategy_parameters("dynamic", patience=5, step=3, decay=0.2, at_full_depth="continue")
     schedule = strategy_of(block.root, backbone).schedule(14, training_parameters())
-    assert isinstance(schedule, Unfreezing)
+    assert isinstance(schedule, DynamicSchedule)
     assert (schedule.patience, schedule.step, schedule.decay) == (5, 3, 0.2)
     assert (schedule.layer_groups, schedule.at_full_depth) == (14, "continue")

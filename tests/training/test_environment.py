@@ -7,7 +7,10 @@ import pytest
 
 from lung_cxr.training.run import environment
 
-SAID = "from lung_cxr.training.run.environment import on_gpu, surroundings; print(on_gpu(), surroundings()['device'])"
+SAID = """
+from lung_cxr.training.run.environment import describe_environment, on_gpu
+print(on_gpu(), describe_environment()['device'])
+"""
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
@@ -25,4 +28,4 @@ def test_the_device_is_found_on_every_backend(backend, project):
 def test_a_gpu_is_called_by_its_name(monkeypatch):
     monkeypatch.setattr(environment, "on_gpu", lambda: True)
     monkeypatch.setattr(environment, "_output", lambda *command: "NVIDIA H100 80GB HBM3")
-    assert environment.surroundings()["device"] == "NVIDIA H100 80GB HBM3"
+    assert environment.describe_environment()["device"] == "NVIDIA H100 80GB HBM3"

@@ -1,6 +1,7 @@
 """The loop on a tiny network: it obeys the decisions, freezes what is frozen, and restores what is best."""
 
 import itertools
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -10,7 +11,10 @@ from lung_cxr.models.freezing import trainable_parameters
 from lung_cxr.training import loop, stage
 from lung_cxr.training.loop import FineTuning, open_groups
 from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.run.interruption import Interrupted
+from lung_cxr.training.strategies.linear_probe import LinearProbe
 from lung_cxr.training.strategies.registry import strategy_of
+from lung_cxr.training.strategies.schedule import FixedSchedule
 from lung_cxr.training.validation import Validation
 
 STEPS = {"dynamic": {"patience": 1, "step": 2}, "gradual": {"step": 2}}  # of three layer groups: m = 0, 2, 3
@@ -67,7 +71,7 @@ DEPTHS = {  # groups that train in each of three epochs, with the losses 1, 2, 0
 def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning, monkeypatch, strategy):
     tuning = fine_tuning(strategy, [1.0, 2.0, 0.5], monkeypatch, max_epochs=3, learning_rate=1e-2)
     classifier, stages = tuning.classifier, []
-    train = FineTuning._train_epoch
+    train = FineTuning.train_epoch
 
     def watched(self):
         before = values_of(classifier.model.weights)
@@ -75,7 +79,7 @@ def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning,
         stages.append((open_groups(classifier), changed_between(before, values_of(classifier.model.weights))))
         return loss
 
-    monkeypatch.setattr(FineTuning, "_train_epoch", watched)
+    monkeypatch.setattr(FineTuning, "train_epoch", watched)
     tuning.run()
     assert [depth for depth, _ in stages] == DEPTHS[strategy]
     head = {variable.path for layer in classifier.head_layers for variable in layer.weights}
@@ -93,13 +97,13 @@ def test_frozen_groups_and_all_statistics_stay_and_the_others_learn(fine_tuning,
 
 def test_at_an_unfreezing_the_best_weights_come_back_and_the_optimiser_is_new(fine_tuning, monkeypatch):
     tuning = fine_tuning(losses=[1.0, 0.8, 2.0, 2.0], monkeypatch=monkeypatch, max_epochs=4, learning_rate=1e-2)
-    seen, train = [], FineTuning._train_epoch
+    seen, train = [], FineTuning.train_epoch
 
     def watched(self):
         seen.append((values_of(self.classifier.model.weights), int(self.model.optimizer.iterations)))
         return train(self)
 
-    monkeypatch.setattr(FineTuning, "_train_epoch", watched)
+    monkeypatch.setattr(FineTuning, "train_epoch", watched)
     tuning.run()
     batches = 6  # 48 images, 8 a batch
     assert [iterations for _, iterations in seen] == [0, batches, 2 * batches, 0]
@@ -131,10 +135,42 @@ def test_history_shows_what_was_in_force_during_each_epoch(fine_tuning, monkeypa
     assert columns["trainable_parameters"][-1] == trainable_parameters(tuning.classifier)
 
 
-def test_the_optimiser_has_the_learning_rate_of_its_stage(fine_tuning, monkeypatch):
-    tuning = fine_tuning(losses=[1.0, 2.0, 2.0], monkeypatch=monkeypatch, max_epochs=3)
+@dataclass(kw_only=True)
+class Pulses(FixedSchedule):
+    """A learning rate of 0 in every second epoch, within one stage."""
+
+    @property
+    def learning_rate(self):
+        return 0.0 if self.epoch % 2 else self.initial_learning_rate
+
+
+@pytest.mark.parametrize("checkpoint_of_epoch", [None, 1])
+def test_the_optimiser_trains_at_the_learning_rate_of_the_schedule_in_every_epoch(
+    fine_tuning, monkeypatch, checkpoint_of_epoch
+):
+    settings = {"max_epochs": 4, "initial_learning_rate": 1e-2, "stop_patience": None}
+    monkeypatch.setattr(LinearProbe, "schedule", lambda self, groups, training: Pulses(**settings))
+    tuning, rates, moved, train = fine_tuning("linear_probe"), [], [], FineTuning.train_epoch
+
+    def watched(self):
+        before = values_of(self.classifier.model.weights)
+        loss = train(self)
+        rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
+        moved.append(bool(changed_between(before, values_of(self.classifier.model.weights))))
+        if len(rates) == checkpoint_of_epoch:
+            self.stop_request.made = True
+        return loss
+
+    monkeypatch.setattr(FineTuning, "train_epoch", watched)
+    if checkpoint_of_epoch:
+        with pytest.raises(Interrupted):
+            tuning.run()
+        checkpoints, tuning = tuning.checkpoints, fine_tuning("linear_probe")
+        tuning.checkpoints = checkpoints
     tuning.run()
-    assert float(tuning.model.optimizer.learning_rate) == pytest.approx(tuning.history[-1]["learning_rate"])
+    assert moved == [True, False, True, False]
+    assert rates == pytest.approx([1e-2, 0, 1e-2, 0])
+    assert [row["learning_rate"] for row in tuning.history] == [1e-2, 0, 1e-2, 0]
 
 
 def test_traditional_opens_its_top_layers_from_the_first_epoch(fine_tuning):
@@ -159,7 +195,7 @@ def test_images_on_the_device_give_the_same_losses(fine_tuning, monkeypatch):
     usual = fine_tuning("full", max_epochs=2)
     monkeypatch.setattr(stage, "on_gpu", lambda: True)
     resident = fine_tuning("full", max_epochs=2)
-    assert type(resident.stage) is stage.ResidentNetwork
+    assert type(resident.stage) is stage.GpuResidentNetwork
     assert type(fine_tuning("full", device_gib=0).stage) is stage.WholeNetwork
     found, expected = ([row["train_loss"] for row in run.run()] for run in (resident, usual))
     assert found == pytest.approx(expected, rel=1e-4)

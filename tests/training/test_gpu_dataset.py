@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lung_cxr.training.data.augmentation import training_model
-from lung_cxr.training.data.gpu_dataset import ResidentImages, resident_training_model
+from lung_cxr.training.data.gpu_dataset import GpuResidentImages, gpu_training_model
 
 ELSEWHERE = """
 import json
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from conftest import build_tiny_classifier
 from lung_cxr.training.data.augmentation import training_model
-from lung_cxr.training.data.gpu_dataset import resident_training_model
+from lung_cxr.training.data.gpu_dataset import gpu_training_model
 
 pixels = np.random.default_rng(2).integers(0, 256, (12, 32, 32), dtype=np.uint8)
 rows, labels = np.array([7, 0, 7, 11], dtype=np.int32), np.arange(4)
@@ -31,15 +31,15 @@ def after_two_epochs(build, images):
     return losses, model
 
 usual, _ = after_two_epochs(training_model, pixels[rows][..., None])
-resident, model = after_two_epochs(lambda classifier: resident_training_model(classifier, pixels), rows)
-kept = keras.ops.convert_to_numpy(model.get_layer("resident_images").pixels)[..., 0]
+resident, model = after_two_epochs(lambda classifier: gpu_training_model(classifier, pixels), rows)
+kept = keras.ops.convert_to_numpy(model.get_layer("gpu_resident_images").pixels)[..., 0]
 print(json.dumps({"backend": keras.backend.backend(), "usual": usual, "resident": resident,
                   "unchanged": bool((kept == pixels).all()), "dtype": str(kept.dtype)}))
 """
 
 
 def test_images_are_gathered_by_row_and_stay_bytes(pixels):
-    layer = ResidentImages(pixels)
+    layer = GpuResidentImages(pixels)
     gathered = layer(np.array([3, 0, 3], dtype=np.int32))
     assert keras.backend.standardize_dtype(gathered.dtype) == "uint8"
     assert np.array_equal(keras.ops.convert_to_numpy(gathered), pixels[[3, 0, 3]][..., None])
@@ -49,7 +49,7 @@ def test_images_are_gathered_by_row_and_stay_bytes(pixels):
 
 def test_it_trains_the_same_layers_as_the_usual_model(pixels, tiny_classifier):
     classifier = tiny_classifier().model
-    resident, usual = resident_training_model(classifier, pixels), training_model(classifier)
+    resident, usual = gpu_training_model(classifier, pixels), training_model(classifier)
     assert [id(v) for v in resident.trainable_variables] == [id(v) for v in usual.trainable_variables]
     rows, draws = np.array([5, 1], dtype=np.int32), np.float32([[3, 1.1, 0.95], [0, 1, 1]])
     expected = usual.predict((pixels[rows][..., None], draws), verbose=0)
@@ -58,7 +58,7 @@ def test_it_trains_the_same_layers_as_the_usual_model(pixels, tiny_classifier):
 
 def test_the_classifier_that_is_saved_holds_no_pixels(pixels, tiny_classifier, tmp_path):
     classifier = tiny_classifier().model
-    resident = resident_training_model(classifier, pixels)
+    resident = gpu_training_model(classifier, pixels)
     assert not any(weight.dtype == "uint8" for weight in classifier.weights)
     with pytest.raises(NotImplementedError, match="save the classifier"):
         resident.save(tmp_path / "with_patients.keras")
@@ -67,7 +67,7 @@ def test_the_classifier_that_is_saved_holds_no_pixels(pixels, tiny_classifier, t
 @pytest.mark.parametrize("wrong", [np.zeros((2, 8, 8), np.float32), np.zeros((2, 8, 8, 1), np.uint8)])
 def test_other_pixels_are_refused(wrong):
     with pytest.raises(ValueError, match=r"expected uint8 \(N, size, size\)"):
-        ResidentImages(wrong)
+        GpuResidentImages(wrong)
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])

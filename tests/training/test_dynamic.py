@@ -5,12 +5,12 @@ import math
 import pytest
 
 from lung_cxr.contracts import HISTORY_EVENTS
-from lung_cxr.training.strategies.unfreezing import Unfreezing
+from lung_cxr.training.strategies.dynamic import DynamicSchedule
 
 NAN = math.nan
 
 
-def unfreezing(**changes) -> Unfreezing:
+def unfreezing(**changes) -> DynamicSchedule:
     settings = {
         "max_epochs": 100,
         "initial_learning_rate": 1e-3,
@@ -19,12 +19,12 @@ def unfreezing(**changes) -> Unfreezing:
         "decay": 0.1,
         "layer_groups": 7,
     }
-    return Unfreezing(**{**settings, **changes})
+    return DynamicSchedule(**{**settings, **changes})
 
 
 def decisions(losses, **changes):
     schedule = unfreezing(**changes)
-    return [schedule.observe(loss) for loss in losses]
+    return [schedule.on_epoch_end(loss) for loss in losses]
 
 
 def events(losses, **changes):
@@ -45,7 +45,7 @@ def test_an_equal_loss_is_no_improvement():
 def test_a_plateau_unfreezes_restores_the_best_and_lowers_the_learning_rate():
     plateau = decisions([1.0, 1.1, 1.2])[-1]
     assert plateau.event == "unfreeze"
-    assert plateau.restore_best
+    assert plateau.restore_best_weights
     assert plateau.unfrozen_groups == 3
     assert plateau.learning_rate == pytest.approx(9e-4)
     assert plateau.patience_counter == 2, "the row of the epoch shows the patience that ran out"
@@ -57,7 +57,7 @@ def test_after_unfreezing_patience_starts_again_but_the_best_loss_stays():
 
 
 def test_nothing_but_an_event_restores_the_best():
-    assert [decision.restore_best for decision in decisions([1.0, 1.1, 0.9, 1.0])] == [False] * 4
+    assert [decision.restore_best_weights for decision in decisions([1.0, 1.1, 0.9, 1.0])] == [False] * 4
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_depth_grows_by_k_up_to_all_groups(layer_groups, step, depths):
 def test_the_learning_rate_after_r_unfreezings(unfreezings):
     schedule = unfreezing(decay=0.3, step=1)
     for loss in [1.0] + [2.0] * (2 * unfreezings):
-        last = schedule.observe(loss)
+        last = schedule.on_epoch_end(loss)
     assert last.learning_rate == pytest.approx(1e-3 * (1 - 0.3) ** unfreezings, rel=1e-15)  # Eq. 12
     assert schedule.stage == unfreezings
 
@@ -140,17 +140,17 @@ def test_nan_counts_on_across_an_unfreezing():
 
 def test_when_nothing_ever_improves_every_stage_starts_from_the_initial_weights():
     schedule = unfreezing(patience=1, step=4, decay=0.5)
-    made = [schedule.observe(math.inf if epoch % 2 else NAN) for epoch in range(2)]
-    assert [(d.event, d.restore_best, d.improved) for d in made] == [("unfreeze", True, False)] * 2
+    made = [schedule.on_epoch_end(math.inf if epoch % 2 else NAN) for epoch in range(2)]
+    assert [(d.event, d.restore_best_weights, d.improved) for d in made] == [("unfreeze", True, False)] * 2
     assert schedule.best_val_loss == math.inf
 
 
 def test_a_stopped_run_has_no_next_epoch():
     schedule = unfreezing(max_epochs=1)
-    schedule.observe(1.0)
+    schedule.on_epoch_end(1.0)
     assert schedule.stop_reason == "budget"
     with pytest.raises(RuntimeError, match="stopped after epoch 1"):
-        schedule.observe(0.5)
+        schedule.on_epoch_end(0.5)
 
 
 def test_from_a_saved_state_the_decisions_go_on_as_if_nothing_had_happened():
@@ -158,13 +158,13 @@ def test_from_a_saved_state_the_decisions_go_on_as_if_nothing_had_happened():
     undisturbed = decisions(losses, at_full_depth="continue")
     for cut in range(len(losses)):
         before, after = unfreezing(at_full_depth="continue"), unfreezing(at_full_depth="continue")
-        made = [before.observe(loss) for loss in losses[:cut]]
+        made = [before.on_epoch_end(loss) for loss in losses[:cut]]
         after.restore(before.state())
-        assert made + [after.observe(loss) for loss in losses[cut:]] == undisturbed
+        assert made + [after.on_epoch_end(loss) for loss in losses[cut:]] == undisturbed
 
 
 def test_the_state_of_another_kind_of_schedule_is_refused():
-    with pytest.raises(ValueError, match="Unfreezing"):
+    with pytest.raises(ValueError, match="DynamicSchedule"):
         unfreezing().restore({"epoch": 3})
 
 

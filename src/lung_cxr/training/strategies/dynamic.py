@@ -1,0 +1,96 @@
+"""Dynamic fine-tuning: validation-driven unfreezing (Algorithm 1, Eq. 7–13, Table 4).
+
+The paper leaves two choices open. n limits the whole run, as the sentence after Eq. 12 says; DO … WHILE around
+FOR 1…n in Algorithm 1 would start n again with every stage. And with all groups unfrozen (m = L), a plateau ends the
+run (`at_full_depth: stop`) or has no effect (`continue`, Algorithm 1 literally).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from lung_cxr.parameters import ParameterGroup, TrainingParameters
+from lung_cxr.training.strategies.schedule import Schedule
+from lung_cxr.training.strategies.strategy import Strategy
+
+
+class DynamicParameters(ParameterGroup):
+    """Settings of dynamic fine-tuning."""
+
+    kind: Literal["dynamic"]
+    patience: int = Field(ge=1, description="p, epochs without improvement (III.F: 5)")
+    step: int = Field(ge=1, description="k, layer groups per unfreezing (III.F: 3)")
+    decay: float = Field(ge=0, lt=1, description="learning rate ← learning rate · (1 − decay) (Eq. 12: 0.1)")
+    at_full_depth: Literal["stop", "continue"] = Field(description="after a plateau at m = L: stop, or train to n")
+
+
+@dataclass(kw_only=True)
+class DynamicSchedule(Schedule):
+    """Algorithm 1 as a function of the validation losses.
+
+    The base class counts: line 17 (is the loss the lowest so far?), line 18 (keep the best weights), lines 20 to 22
+    (patience counter). This class decides: when to unfreeze, to which depth, and the learning rate.
+
+    Attributes:
+        patience: p, epochs without improvement.
+        step: k, layer groups per unfreezing.
+        decay: Relative decrease of the learning rate at each unfreezing.
+        layer_groups: L.
+        at_full_depth: Effect of a plateau at m = L.
+    """
+
+    patience: int
+    step: int
+    decay: float
+    layer_groups: int
+    at_full_depth: Literal["stop", "continue"] = "stop"
+
+    def wants_unfreezing(self) -> bool:
+        """Return whether patience has run out with m < L (line 24 of Algorithm 1; Eq. 13)."""
+        return self._patience_has_run_out and not self._all_unfrozen
+
+    def groups_after_unfreezing(self) -> int:
+        """Return m ← min(m + k, L) (Eq. 8)."""
+        return min(self.unfrozen_groups + self.step, self.layer_groups)
+
+    @property
+    def learning_rate(self) -> float:
+        """η · (1 − decay)^r after r unfreezings (Eq. 12)."""
+        return self.initial_learning_rate * (1 - self.decay) ** self.stage
+
+    def at_final_plateau(self) -> bool:
+        """Return whether patience has run out at m = L, unless the run trains to n."""
+        return self._patience_has_run_out and self._all_unfrozen and self.at_full_depth == "stop"
+
+    @property
+    def current_patience(self) -> int:
+        """The patience p, in every stage."""
+        return self.patience
+
+    @property
+    def _patience_has_run_out(self) -> bool:
+        return self.patience_counter >= self.patience
+
+    @property
+    def _all_unfrozen(self) -> bool:
+        return self.unfrozen_groups >= self.layer_groups
+
+
+class Dynamic(Strategy[DynamicParameters]):
+    """Opens the head, then k more layer groups at each plateau of the validation loss, from the best weights."""
+
+    pipeline = "training"
+    parameters_type = DynamicParameters
+
+    def schedule(self, layer_groups: int, training: TrainingParameters) -> DynamicSchedule:
+        """Return the decisions of Algorithm 1."""
+        return DynamicSchedule(
+            max_epochs=training.max_epochs,
+            initial_learning_rate=training.learning_rate,
+            patience=self.parameters.patience,
+            step=self.parameters.step,
+            decay=self.parameters.decay,
+            layer_groups=layer_groups,
+            at_full_depth=self.parameters.at_full_depth,
+        )

@@ -1,0 +1,51 @@
+"""Base class of the strategies. Each strategy is one file of this folder; `registry.py` finds it there.
+
+All strategies share one loop (`training/loop.py`), one head, one sampling order, one set of augmentation parameters,
+one seed and one budget of epochs.
+"""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from lung_cxr.parameters import BackboneParameters, ParameterGroup, TrainingParameters
+from lung_cxr.training.strategies.schedule import Schedule
+
+if TYPE_CHECKING:  # importing Keras takes seconds
+    from lung_cxr.models.classifier import Classifier
+
+Parameters = TypeVar("Parameters", bound=ParameterGroup)
+
+
+class Strategy(ABC, Generic[Parameters]):
+    """A fine-tuning strategy: the schedule of a run, and the layers that train in each of its stages.
+
+    Attributes:
+        pipeline: `training` for the strategies that the paper compares, `baselines` for all others.
+        parameters_type: Model of its block in `strategies:` of `conf/base/parameters_training.yml`.
+        parameters: The values of that block.
+        backbone: Settings of the backbone.
+    """
+
+    pipeline: ClassVar[Literal["training", "baselines"]] = "baselines"
+    parameters_type: ClassVar[type[ParameterGroup]]
+
+    def __init__(self, parameters: Parameters, backbone: BackboneParameters):
+        self.parameters, self.backbone = parameters, backbone
+
+    @abstractmethod
+    def schedule(self, layer_groups: int, training: TrainingParameters) -> Schedule:
+        """Return the schedule of a new run on a backbone with `layer_groups` layer groups (L)."""
+
+    def open_layers(self, classifier: "Classifier", unfrozen_groups: int) -> None:
+        """Make the head and the deepest `unfrozen_groups` layer groups (U of Eq. 9) trainable, and freeze the rest."""
+        from lung_cxr.models.freezing import unfreeze_groups
+
+        unfreeze_groups(classifier, unfrozen_groups)
+
+    def fixed_settings(self, training: TrainingParameters) -> dict[str, Any]:
+        """Return the settings that every fixed schedule needs."""
+        return {
+            "max_epochs": training.max_epochs,
+            "initial_learning_rate": training.learning_rate,
+            "stop_patience": self.parameters.stop_patience,  # type: ignore[attr-defined]
+        }
