@@ -61,8 +61,10 @@ records = _table(
         "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),
         "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
         "age_years": pa.Column(FLOAT64, pa.Check.in_range(0, 90), nullable=True),
+        "age_reason": pa.Column(str, pa.Check.isin(["", "not_given", "not_understood"])),  # why age_years is empty
         "exam_day": pa.Column("datetime64[us]", nullable=True),  # shifted per patient
-        "exam_day_reason": pa.Column(str, pa.Check.isin(["", "not_given", "not_understood"])),  # why exam_day is empty
+        # why exam_day is empty; ambiguous: day and month could be exchanged
+        "exam_day_reason": pa.Column(str, pa.Check.isin(["", "not_given", "not_understood", "ambiguous"])),
         "export": pa.Column(INT64, pa.Check.ge(1)),  # first export that named the image
         "source_export": pa.Column(INT64, pa.Check.ge(1)),  # latest export that named the image: its row and file
         "table": pa.Column(INT64, pa.Check.ge(1)),  # position in emr.tables

@@ -14,7 +14,7 @@ from pandera.errors import SchemaErrors
 from lung_cxr.imaging.deidentify.ages import cap_ages
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.dates import completed_years, parse_ages, parse_dates
+from lung_cxr.imaging.emr.dates import date_rows
 from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.parsers import translate
@@ -33,6 +33,7 @@ RECORD_COLUMNS = (
     "view",
     "sex",
     "age_years",
+    "age_reason",
     "exam_day",
     "exam_day_reason",
     "export",
@@ -40,6 +41,7 @@ RECORD_COLUMNS = (
     "table",
     "row",
 )
+DIRECT_COLUMNS = ["image_id", "patient_key", "study_key", "file_key", "table", "row", "exam_day_reason", "age_reason"]
 
 
 class CleanedRecords(NamedTuple):
@@ -77,6 +79,7 @@ def clean_records(
     rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
     reasons = pd.Series("", index=rows.index)
     identified = with_keys(rows, secret, emr.patient_id_width)
+    identified = identified.join(date_rows(identified, emr.date_format))
     named = label_rows(identified, icd10_classes)
     reasons.update(_broken_contracts(identified.assign(codes_are_sound=named.pop("codes_are_sound"))))
     labels = named["label"]
@@ -146,21 +149,14 @@ def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
 
 
 def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
-    exam, birth = (parse_dates(rows[name], emr.date_format) for name in ("exam_date", "birth_date"))
     patients = rows["patient_id"].unique()
     shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
-    present = rows["exam_date"].str.strip() != ""
-    return (
-        rows[["image_id", "patient_key", "study_key", "file_key", "table", "row"]]
-        .assign(
-            view=translate(rows["view"], emr.views),
-            sex=translate(rows["sex"], emr.sexes),
-            age_years=cap_ages(completed_years(birth, exam).fillna(parse_ages(rows["age"]))),
-            exam_day=exam + pd.to_timedelta(shifts.astype("int64"), unit="D"),
-            exam_day_reason=np.select([exam.notna(), present], ["", "not_understood"], "not_given"),
-            source_export=rows["export"],
-        )
-        .astype({"exam_day_reason": "str"})
+    return rows[DIRECT_COLUMNS].assign(
+        view=translate(rows["view"], emr.views),
+        sex=translate(rows["sex"], emr.sexes),
+        age_years=cap_ages(rows["age_years"]),
+        exam_day=rows["exam_day"] + pd.to_timedelta(shifts.astype("int64"), unit="D"),
+        source_export=rows["export"],
     )
 
 
