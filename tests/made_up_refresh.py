@@ -114,7 +114,12 @@ def made_up_refresh(catalogue: Catalogue, reported: dict[str, Any] | None, **cha
         ),
         "rejected": pd.concat([records, rejected], ignore_index=True),
         "image_manifest": manifest,
-        "summary": {"by_export": rows, "withdrawn": {"1": 2}, "label_review": {"codes_disagree": 3}},
+        "summary": {
+            "by_export": rows,
+            "withdrawn": {"1": 2},
+            "label_review": {"codes_disagree": 3},
+            "exam_days_ambiguous": 1200,
+        },
         "file_counts": {
             "exports": files,
             "total": {name: sum(one[name] for one in files.values()) for name in nothing},

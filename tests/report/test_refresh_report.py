@@ -105,6 +105,7 @@ def test_what_must_be_known_first(catalogue, facts):
     assert "Rows of patients who withdrew: 2, left out" in said
     assert "synthetic" not in said
     fewer = facts_of(catalogue, BEFORE | {"exports": {"1": 95, "2": 60}})
+    assert "left empty (set emr.date_format): 1,200." in said
     assert "Export 1 has 10 accepted images fewer" in " ".join(notices(fewer, 1.0))
     known = made_up_refresh(catalogue, None).known_exports.assign(synthetic=[True, False, False])
     assert "1 of 3 exports are synthetic" in " ".join(notices(facts_of(catalogue, known_exports=known), 1.0))

@@ -53,7 +53,7 @@ def summarise(
         "by_export": _by_export(pd.concat([records["source_export"], rejected_records["export"]]), rejected),
         "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
         "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
-        "exam_days_not_understood": int((records["exam_day_reason"] == "not_understood").sum()),
+        **{name: int((records[column] == reason).sum()) for name, (column, reason, _) in _EMPTY_VALUES.items()},
         "kept_without_record": int((~manifest["image_id"].isin(records["image_id"])).sum()),
     }
 
@@ -65,9 +65,12 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
         f"{summary['accepted_patients']} patients accepted"
     ]
     lines += [f"{title}: {listed(summary[key])}" for title, key in _TITLES.items() if summary.get(key)]
-    if summary["exam_days_not_understood"]:
-        lines.append(f"Exam days not understood, left empty (emr.date_format): {summary['exam_days_not_understood']}")
-    return lines
+    return lines + notes_on_tables(summary)
+
+
+def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
+    """Return sentences about unread values of the tables, for the log and the refresh report."""
+    return [f"{words}: {summary[name]:,}" for name, (_, _, words) in _EMPTY_VALUES.items() if summary.get(name)]
 
 
 def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -83,6 +86,20 @@ def _faults(reasons: Iterable[str]) -> dict[str, int]:
     counts = Counter(reasons)
     return {code: counts[code] for code in FAULTS if code in counts}
 
+
+_EMPTY_VALUES = {  # name in the summary → column and reason in the records, text
+    "exam_days_ambiguous": (
+        "exam_day_reason",
+        "ambiguous",
+        "Exam dates whose day and month could be exchanged, left empty (set emr.date_format)",
+    ),
+    "exam_days_not_understood": (
+        "exam_day_reason",
+        "not_understood",
+        "Exam dates not understood, left empty (emr.date_format)",
+    ),
+    "ages_not_understood": ("age_reason", "not_understood", "Ages and birth dates that give no age, left empty"),
+}
 
 _TITLES = {
     "Faults": "faults",

@@ -143,7 +143,9 @@ def _orders(rows: pd.DataFrame) -> "dict[str, pd.Series[str]]":
         found[name] = pd.Series(UNDECIDED, index=rows.index)
         for level in reversed(levels):
             found[name] = found[name].mask(level.sum(axis=1) > 0, _majority(level))
-        for (export, table), order in found[name][found[name] == MONTH_FIRST].groupby(tables).first().items():
+        for (export, table), order in (
+            found[name][(found[name] == MONTH_FIRST) & _is_given(rows[name])].groupby(tables).first().items()
+        ):
             log.info("Export %d, table %d: %s is read as %s", export, table, name, order)
     return found
 

@@ -13,6 +13,7 @@ import pandas as pd
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.drift import measure_drift
 from lung_cxr.evaluation.undefined import json_ready
+from lung_cxr.imaging.catalogue.summary import notes_on_tables
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.refresh.advice import MEANINGS, advice
@@ -71,6 +72,7 @@ def gather_facts(
         "reasons": _reasons(refreshed.rejected),
         "flags": _flags(accepted),
         "label_review": dict(refreshed.summary["label_review"]),
+        "notes_on_tables": notes_on_tables(refreshed.summary),
         "quality": _quality(refreshed.image_manifest, ingestion),
         "drift": [_drift(number, accepted, settings) for number in new[-settings.max_exports :] or known[-1:]],
     }
