@@ -9,8 +9,12 @@ import pytest
 import yaml
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.patient_linkage import MERGED_COLUMNS
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
+from lung_cxr.imaging.emr.identify import identify_rows
+from lung_cxr.imaging.emr.patient_linkage import MERGED_COLUMNS, PatientLists
+from lung_cxr.imaging.emr.records import CleanedRecords, clean_records
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
+from lung_cxr.splitting.assignments import checked_assignments
 from made_up_dicom import make_dicom
 
 
@@ -66,6 +70,19 @@ def ingestion(base_settings) -> IngestionParameters:
 @pytest.fixture(scope="session")
 def secret() -> Secret:
     return Secret("a secret of forty characters or so, 40!!")
+
+
+@pytest.fixture(scope="session")
+def clean_rows(secret, emr, icd10) -> Callable[..., CleanedRecords]:
+    """Rows of `read_all_rows` → records, as the first refresh makes them."""
+
+    def run(rows: pd.DataFrame, settings: EmrParameters = emr, previous: pd.DataFrame | None = None) -> CleanedRecords:
+        lists, rules = PatientLists(frozenset(), 0, ()), PatientIdRules.of(settings)
+        accept = settings.accept_similar_patient_ids
+        found = identify_rows(rows, lists, previous, checked_assignments(None), secret, rules, accept_similar=accept)
+        return clean_records(found.rows, secret, found.merged, found.similar, settings, icd10.classes)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def test_withdrawn_patients_are_erased_everywhere_and_all_others_stay(split_hosp
     memory = split_hospital.table("05_model_input/patient_subsets.parquet")
     keys = [key for patient in leaving.values() for key in keys_of(patient)]
     assert all(key in before for key in keys)
-    split_hospital.hand_in("withdrawn.csv", "patient_id\n" + "\n".join([*leaving.values(), "UNKNOWN"]) + "\n")
+    split_hospital.hand_in("withdrawn.csv", "patient_id\n" + "\n".join([*leaving.values(), "P99"]) + "\n")
     with caplog.at_level(logging.WARNING):
         split_hospital.run(ingestion, with_pages=True)
     after = split_hospital.everything_kept()

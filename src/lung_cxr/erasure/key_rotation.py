@@ -22,7 +22,8 @@ from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.keys import with_keys
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
+from lung_cxr.imaging.emr.keys import keys_of_all_spellings, with_keys
 
 REBUILT_TABLES = {
     *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
@@ -156,20 +157,24 @@ def half_rotated(old: Secret, new: Secret) -> str:
     return f"{old.fingerprint}>{new.fingerprint}"  # key_check.HALF_ROTATED
 
 
-def new_keys(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secret, width: int | None) -> NewKeys:
-    """Return the new key of every patient, study, image and file of the raw rows.
+def new_keys(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secret, rules: PatientIdRules) -> NewKeys:
+    """Return the new key of every patient, study, image and file of the raw rows, in all spellings of their numbers.
 
     Args:
         rows: As `Export.read_rows`, unfiltered.
         numbers: Further patient numbers: those of `patient_aliases.csv`.
         old: The present secret.
         new: The new secret.
-        width: `emr.patient_id_width`.
+        rules: The hospital's rules for patient numbers.
     """
-    before, after = (with_keys(rows, secret, width) for secret in (old, new))
-    columns = ("patient_key", "study_key", "image_id", "file_key")
-    keys = {key: name for column in columns for key, name in zip(before[column], after[column], strict=True) if key}
-    patients = {number: old.key("patient", number) for number in {*before["patient_id"], *numbers}}
+    before, after = (pd.concat(keys_of_all_spellings(rows, secret, rules), ignore_index=True) for secret in (old, new))
+    columns = ("study_key", "image_id")
+    keys = {key: name for column in columns for key, name in zip(before[column], after[column], strict=True)}
+    files = (with_keys(rows, secret, rules)["file_key"] for secret in (old, new))
+    keys |= {key: name for key, name in zip(*files, strict=True) if key}
+    known = {*before["catalogued_id"], *numbers}
+    known |= {spelling for number in known for spelling in rules.other_spellings(number)}
+    patients = {number: old.key("patient", number) for number in known}
     keys |= {key: new.key("patient", number) for number, key in patients.items()}
     days = {key: new.date_shift(number) - old.date_shift(number) for number, key in patients.items()}
     return NewKeys(keys, dict(zip(before["image_id"], after["image_id"], strict=True)), days)

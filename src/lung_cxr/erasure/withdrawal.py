@@ -18,7 +18,8 @@ from lung_cxr.erasure.pixel_arrays import erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.keys import with_keys
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
+from lung_cxr.imaging.emr.keys import keys_of_all_spellings
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
 from lung_cxr.training.run.file_names import FROZEN_FEATURES
 
@@ -61,7 +62,7 @@ class DataFolders:
 
 
 def erase_withdrawn(
-    lists: PatientLists, rows: pd.DataFrame, secret: Secret, width: int | None, folders: DataFolders
+    lists: PatientLists, rows: pd.DataFrame, secret: Secret, rules: PatientIdRules, folders: DataFolders
 ) -> dict[str, Any]:
     """Erase all data of the withdrawn patients and count them.
 
@@ -69,7 +70,7 @@ def erase_withdrawn(
         lists: The hospital's lists.
         rows: Rows of the withdrawn patients in all exports, as `exports.read_all_rows`.
         secret: Secret of the pseudonyms.
-        width: `emr.patient_id_width`.
+        rules: The hospital's rules for patient numbers.
         folders: Folders to search.
 
     Returns:
@@ -77,15 +78,17 @@ def erase_withdrawn(
         names (archived, erased before, or spelled in another way). `rows`: export → rows left out. `erased`: counts
         of this erasure, all 0 if it was done before. `same_pixels_left`: images of other numbers with the same pixels.
     """
-    patients = {secret.key("patient", number) for number in lists.withdrawn}
-    own = with_keys(rows, secret, width)
+    spellings = {number: [number, *rules.other_spellings(number)] for number in lists.withdrawn}
+    patients = {secret.key("patient", text) for texts in spellings.values() for text in texts}
+    own = pd.concat(keys_of_all_spellings(rows, secret, rules))
+    patients |= set(own["patient_key"])
     manifest = _table(folders.primary / "image_manifest.parquet")
     known_images = catalogue.find_images(folders.linking_tables[1:], patients)
     images = known_images | set(own["image_id"])
     catalogue_patients = set() if manifest is None else set(manifest["patient_key"])
     found = {
         "listed": lists.listed,
-        "not_found": _not_found(lists, set(own["patient_id"]), catalogue_patients, secret),
+        "not_found": _not_found(lists, spellings, set(own["catalogued_id"]), catalogue_patients, secret),
         "rows": {str(export): int(number) for export, number in rows["export"].value_counts().sort_index().items()},
         "same_pixels_left": _same_pixels(manifest, images),
     }
@@ -153,10 +156,16 @@ def _erase_stored(folders: DataFolders, keys: set[str], images: set[str]) -> dic
     return {"images": erased_images, "rows_of_tables": sum(catalogue.erase_rows(path, keys) for path in tables)}
 
 
-def _not_found(lists: PatientLists, numbers: set[str], patient_keys: set[str], secret: Secret) -> int:
+def _not_found(
+    lists: PatientLists, spellings: dict[str, list[str]], numbers: set[str], patient_keys: set[str], secret: Secret
+) -> int:
     """Count numbers that neither a row nor the catalogue names, nor any linked number."""
     linked = {number: group for group in lists.linked_ids for number in group}
-    found = numbers | {number for number in lists.withdrawn if secret.key("patient", number) in patient_keys}
+    found = numbers | {
+        number
+        for number, texts in spellings.items()
+        if any(secret.key("patient", text) in patient_keys for text in texts)
+    }
     return sum(found.isdisjoint(linked.get(number, (number,))) for number in lists.withdrawn)
 
 

@@ -7,6 +7,9 @@ but not wanted. A flag marks an accepted image. Neither a code nor its text ever
 RECORD_FAULTS = {
     "malformed_row": "the row and the header differ in their number of fields, or a field cannot be decoded",
     "missing_patient_id": "the row has no patient number",
+    "malformed_patient_id": "the patient number is rounded (3.45679E+10), so that several patients may share it",
+    "malformed_study_id": "the study number is rounded (3.45679E+10), so that several studies may share it",
+    "similar_patient_id": "the new patient number equals another except for leading zeros, case or punctuation",
     "missing_image_path": "the row has no image path",
     "path_outside_export": "the image path is absolute or leaves the export's folder",
     "missing_diagnosis": "the row has neither a consensus diagnosis nor an ICD-10 code",

@@ -41,6 +41,12 @@ class EmrParameters(ParameterGroup):
     )
     keep_notes: bool = Field(description="scrub clinical notes and keep them in a separate table; false: drop them")
     patient_id_width: int | None = Field(description="zero-pad patient numbers to this many digits; null: no padding")
+    patient_id_ignores: list[Literal["case", "punctuation"]] = Field(
+        description="differences between patient numbers that do not count; punctuation includes blanks"
+    )
+    accept_similar_patient_ids: bool = Field(
+        description="accept new patient numbers that equal others except for zeros, case or punctuation"
+    )
     date_format: str | None = Field(description="strptime format of exam_date and birth_date; null: ISO or day first")
     views: dict[str, list[str]] = Field(description="PA, AP and lateral → the hospital's words for them, in any case")
     sexes: dict[str, list[str]] = Field(description="F and M → the hospital's words for them, in any case")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, Export, locate_images, number_exports, read_image_paths
 from lung_cxr.imaging.emr.keys import key_paths
-from lung_cxr.imaging.emr.records import clean_records
 from lung_cxr.imaging.emr.tables import TableError
 
 # more by hand: LUNG_CXR_FUZZ_EXAMPLES=2000 pytest tests/imaging/emr/test_fuzz_tables.py
@@ -66,7 +65,7 @@ def damaged(suffix: str, rows: list[list[str]], changes: list[tuple[float, int, 
     return bytes(content)
 
 
-def check(suffix: str, content: bytes, emr, icd10, secret, nobody_merged) -> None:
+def check(suffix: str, content: bytes, emr, clean_rows, secret) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / f"emr{suffix}").write_bytes(content)
         export = Export("e", Path(folder), False)
@@ -75,7 +74,7 @@ def check(suffix: str, content: bytes, emr, icd10, secret, nobody_merged) -> Non
             rows = export.read_rows(emr, 1).assign(export=1)
         except TableError:
             return
-        cleaned = clean_records(rows, secret, nobody_merged, emr, icd10.classes)
+        cleaned = clean_rows(rows)
         assert len(cleaned.records) + len(cleaned.rejected) == len(rows)
         paths = key_paths(read_image_paths({"e": export}, known, emr), secret)
         for found in locate_images(cleaned.records, {"e": export}, known, paths).values():
@@ -83,14 +82,14 @@ def check(suffix: str, content: bytes, emr, icd10, secret, nobody_merged) -> Non
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet"])
-def test_damaged_tables(suffix, emr, icd10, secret, nobody_merged):
+def test_damaged_tables(suffix, emr, clean_rows, secret):
     FUZZ(
         given(ROWS, CHANGES)(
-            lambda rows, changes: check(suffix, damaged(suffix, rows, changes), emr, icd10, secret, nobody_merged)
+            lambda rows, changes: check(suffix, damaged(suffix, rows, changes), emr, clean_rows, secret)
         )
     )()
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet"])
-def test_any_bytes(suffix, emr, icd10, secret, nobody_merged):
-    FUZZ(given(st.binary(max_size=300))(lambda content: check(suffix, content, emr, icd10, secret, nobody_merged)))()
+def test_any_bytes(suffix, emr, clean_rows, secret):
+    FUZZ(given(st.binary(max_size=300))(lambda content: check(suffix, content, emr, clean_rows, secret)))()

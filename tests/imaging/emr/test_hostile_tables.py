@@ -14,7 +14,6 @@ import pytest
 
 from lung_cxr.imaging.emr import excel_tables, text_tables
 from lung_cxr.imaging.emr.exports import Export, stays_inside
-from lung_cxr.imaging.emr.records import clean_records
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 
 NAME = "Nguyễn Văn Bí Mật"
@@ -80,13 +79,11 @@ def test_half_a_character_at_the_end_of_utf_16_is_a_malformed_row(tmp_path):
     assert read_text_table(tmp_path / "emr.csv").malformed == [2]
 
 
-def test_bytes_of_zero_and_changes_of_direction_do_not_make_another_patient(
-    tmp_path, emr, secret, icd10, nobody_merged
-):
+def test_bytes_of_zero_and_changes_of_direction_do_not_make_another_patient(tmp_path, emr, clean_rows):
     lines = [HEADER, "7,a.png,J90", "\u202e7\u202c,b.png,J90", "7\0,c.png,J90", "\u200f７,d.png,J90"]
     (tmp_path / "emr.csv").write_text("\n".join(lines), encoding="utf-8")
     rows = Export("e", tmp_path, False).read_rows(emr, 1).assign(export=1)
-    records = clean_records(rows, secret, nobody_merged, emr, icd10.classes).records
+    records = clean_rows(rows).records
     assert len(records) == 4
     assert records["patient_key"].nunique() == 1
 
@@ -252,8 +249,8 @@ def test_further_paths_that_leave(tmp_path, path):
     assert not stays_inside(path) or Export("e", tmp_path, False).locate(path).is_relative_to(tmp_path)
 
 
-def test_two_rows_that_name_one_file_are_two_images(tmp_path, emr, secret, icd10, nobody_merged):
+def test_two_rows_that_name_one_file_are_two_images(tmp_path, emr, clean_rows):
     (tmp_path / "emr.csv").write_text(f"{HEADER}\n1,a.png,J90\n2,a.png,J90\n1,./a.png,J90\n")
     rows = Export("e", tmp_path, False).read_rows(emr, 1).assign(export=1)
-    cleaned = clean_records(rows, secret, nobody_merged, emr, icd10.classes)
+    cleaned = clean_rows(rows)
     assert (len(cleaned.records), cleaned.rejected["reason_code"].tolist()) == (2, ["superseded_record"])

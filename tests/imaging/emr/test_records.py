@@ -4,7 +4,6 @@ import pytest
 
 from lung_cxr import contracts
 from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS
-from lung_cxr.imaging.emr.records import clean_records
 from lung_cxr.imaging.reasons import RECORD_FAULTS
 
 
@@ -17,12 +16,10 @@ def row(**cells):
 
 
 @pytest.fixture
-def clean(secret, nobody_merged, emr, icd10):
+def clean(clean_rows, emr):
     def run(*rows, **settings):
         numbered = [{"row": number, **cells} for number, cells in enumerate(rows, start=1)]
-        return clean_records(
-            pd.DataFrame(numbered), secret, nobody_merged, emr.model_copy(update=settings), icd10.classes
-        )
+        return clean_rows(pd.DataFrame(numbered), emr.model_copy(update=settings))
 
     return run
 
@@ -61,6 +58,11 @@ def test_a_record_says_who_gave_its_class_and_what_the_codes_say(clean, cells, s
     [
         ({"malformed": True, "patient_id": ""}, "malformed_row"),
         ({"patient_id": " "}, "missing_patient_id"),
+        ({"patient_id": "NULL"}, "missing_patient_id"),
+        ({"patient_id": "3.45679E+10"}, "malformed_patient_id"),
+        ({"study_id": "1.2E+16"}, "malformed_study_id"),
+        ({"image_path": "N/A"}, "missing_image_path"),
+        ({"diagnosis": "NULL", "icd10_primary": "nan"}, "missing_diagnosis"),
         ({"image_path": ""}, "missing_image_path"),
         ({"image_path": "../a.dcm"}, "path_outside_export"),
         ({"image_path": "C:\\a.dcm"}, "path_outside_export"),
@@ -78,10 +80,16 @@ def test_every_broken_row_is_one_line_with_its_reason(clean, broken, reason):
     assert len(cleaned.records) == 1
 
 
+def test_similar_new_numbers_are_faults_unless_they_are_accepted(clean):
+    rows = row(patient_id="0123"), row(patient_id="123", image_path="b.dcm", export=2)
+    assert clean(*rows).rejected[["export", "reason_code"]].to_numpy().tolist() == [[2, "similar_patient_id"]]
+    assert clean(*rows, accept_similar_patient_ids=True).records["patient_key"].nunique() == 2
+
+
 def test_every_fault_of_the_vocabulary_is_tested():
     tested = {
         "malformed_row", "missing_patient_id", "missing_image_path", "path_outside_export", "missing_diagnosis",
-        "malformed_icd10", "conflicting_labels",
+        "malformed_icd10", "conflicting_labels", "malformed_patient_id", "malformed_study_id", "similar_patient_id",
     }  # fmt: skip
     assert tested == set(RECORD_FAULTS)
 
@@ -135,9 +143,6 @@ def test_an_unparsable_date_is_an_empty_day_not_a_rejection(clean):
 def test_padding_makes_one_patient_of_excel_and_csv(clean):
     records = clean(row(patient_id="123"), row(patient_id="00123", image_path="b.dcm"), patient_id_width=5).records
     assert records["patient_key"].nunique() == 1
-    assert (
-        clean(row(patient_id="123"), row(patient_id="00123", image_path="b.dcm")).records["patient_key"].nunique() == 2
-    )
 
 
 def test_the_latest_export_is_what_counts_and_the_first_is_where_it_was_seen(clean):
@@ -165,13 +170,13 @@ def test_the_same_row_twice_is_one_record(clean):
     assert cleaned.rejected["reason_code"].tolist() == ["superseded_record"]
 
 
-def test_the_order_of_rows_does_not_matter(clean, secret, nobody_merged, emr, icd10):
+def test_the_order_of_rows_does_not_matter(clean_rows):
     rows = [
         {"row": i, **row(patient_id=f"P{i % 5}", image_path=f"{i % 9}.dcm", export=1 + i % 2)} for i in range(1, 40)
     ]
-    straight = clean_records(pd.DataFrame(rows), secret, nobody_merged, emr, icd10.classes)
+    straight = clean_rows(pd.DataFrame(rows))
     shuffled = pd.DataFrame(rows).sample(frac=1, random_state=0)
-    for one, other in zip(straight, clean_records(shuffled, secret, nobody_merged, emr, icd10.classes), strict=True):
+    for one, other in zip(straight, clean_rows(shuffled), strict=True):
         pd.testing.assert_frame_equal(one, other)
 
 
@@ -189,7 +194,7 @@ def test_nothing_identifying_is_left(clean):
     assert not [value for value in cells.values() if value in everything]
 
 
-def test_thousands_of_rows_take_no_longer_than_a_second(secret, nobody_merged, emr, icd10):
+def test_thousands_of_rows_take_no_longer_than_a_second(clean_rows):
     n = 5_000
     cells = {name: np.full(n, value, object) for name, value in row().items()}
     cells |= {
@@ -197,6 +202,6 @@ def test_thousands_of_rows_take_no_longer_than_a_second(secret, nobody_merged, e
         "patient_id": [f"P{i // 3}" for i in range(n)],
         "image_path": [f"{i}.dcm" for i in range(n)],
     }
-    cleaned = clean_records(pd.DataFrame(cells), secret, nobody_merged, emr, icd10.classes)
+    cleaned = clean_rows(pd.DataFrame(cells))
     assert len(cleaned.records) == n
     assert cleaned.records["patient_key"].nunique() == -(-n // 3)

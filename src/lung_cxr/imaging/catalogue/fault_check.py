@@ -12,6 +12,14 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue.summary import IngestionError, listed
 
+BLOCKING = {
+    "similar_patient_id": "similar_patient_id counts rows of new patient numbers that equal others except for leading "
+    "zeros, case, blanks or punctuation. If they are the same patients, set emr.patient_id_width (zeros), "
+    "emr.patient_id_ignores (case, punctuation) or add them to patient_aliases.csv; if they are other patients, set "
+    "emr.accept_similar_patient_ids"
+}
+"""Faults that block the split in any number, and their remedy: each would put one patient in two subsets."""
+
 SPLIT_COLUMNS = ["pixel_sha256", "label", "export", "qc_status"]  # input of the split; keys change with their rotation
 
 
@@ -25,9 +33,14 @@ def check_faults(by_export: Mapping[str, Mapping[str, Any]], manifest: pd.DataFr
 
     Returns:
         `passed`; `allowed`; `manifest`: digest of the checked manifest, which the split compares; `broken`: ordinal (as
-        text, for JSON) → rows, faults by reason and fault fraction of each export above the limit.
+        text, for JSON) → rows, faults by reason and fault fraction of each export above the limit or with a fault of
+        `BLOCKING`.
     """
-    broken = {number: dict(counted) for number, counted in by_export.items() if counted["fault_fraction"] > allowed}
+    broken = {
+        number: dict(counted)
+        for number, counted in by_export.items()
+        if counted["fault_fraction"] > allowed or counted["faults"].keys() & BLOCKING.keys()
+    }
     return {"passed": not broken, "allowed": allowed, "manifest": _digest(manifest), "broken": broken}
 
 
@@ -42,7 +55,7 @@ def fail_on_faults(check: Mapping[str, Any]) -> None:
     raise IngestionError(
         f"Too many faults. {_in_words(check)}. All good images were saved; "
         "02_intermediate/rejected_records.parquet and rejected_images.parquet list the faulty rows. No patient is "
-        "assigned to a subset. Correct the export, or raise ingestion.max_fault_fraction, and run ingestion again"
+        f"assigned to a subset. {_remedy(check)}, and run ingestion again"
     )
 
 
@@ -55,7 +68,7 @@ def require_passed(check: Mapping[str, Any], manifest: pd.DataFrame) -> None:
     if not check["passed"]:
         raise IngestionError(
             f"No patient is assigned to a subset: the last ingestion found too many faults. {_in_words(check)}. "
-            "Correct the export, or raise ingestion.max_fault_fraction, and run ingestion again"
+            f"{_remedy(check)}, and run ingestion again"
         )
     if check["manifest"] != _digest(manifest):
         raise IngestionError(
@@ -70,6 +83,13 @@ def _in_words(check: Mapping[str, Any]) -> str:
         f"({counted['fault_fraction']:.1%}, allowed {check['allowed']:.1%}): {listed(counted['faults'])}"
         for number, counted in check["broken"].items()
     )
+
+
+def _remedy(check: Mapping[str, Any]) -> str:
+    found = {code for counted in check["broken"].values() for code in counted["faults"]}
+    remedies = [remedy for code, remedy in BLOCKING.items() if code in found]
+    above = any(counted["fault_fraction"] > check["allowed"] for counted in check["broken"].values())
+    return ". ".join(remedies + ["Correct the export, or raise ingestion.max_fault_fraction"] * above)
 
 
 def _digest(manifest: pd.DataFrame) -> str:

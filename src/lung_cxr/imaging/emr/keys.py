@@ -1,57 +1,100 @@
-"""Identifiers and paths of EMR rows → the keyed hashes that name patients, studies, images and files."""
+"""Identifiers and paths of EMR rows → the keyed hashes that name patients, studies, images and files.
+
+An image that the catalogue knows under an earlier spelling of its numbers keeps that name, so that a change of the
+grammar or of `emr.patient_id_width` reads no file again. Patient linkage joins the spellings of one number.
+"""
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Collection
 
 import pandas as pd
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.parsers import clean_identifiers, clean_text
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_missing, map_distinct, normalise_identifier
+from lung_cxr.imaging.emr.parsers import clean_text
 
 
-def with_keys(rows: pd.DataFrame, secret: Secret, width: int | None) -> pd.DataFrame:
+def with_keys(
+    rows: pd.DataFrame, secret: Secret, rules: PatientIdRules, known_images: Collection[str] = frozenset()
+) -> pd.DataFrame:
     """Normalise the identifiers of rows and add their keys.
 
     Args:
         rows: As `Export.read_rows` returns them.
         secret: Secret of the pseudonyms.
-        width: `emr.patient_id_width`.
+        rules: The hospital's rules for patient numbers.
+        known_images: Ids of the images in the catalogue.
 
     Returns:
-        The rows with `patient_key` (of the number in the row, before linkage), `study_key`, `image_id`, `file_key` and
-        `clean_path`.
+        The rows with `patient_id`, `study_id` and `clean_path` in normal form, `catalogued_id` (the spelling of the
+        patient number in the keys), `patient_key` (before linkage), `study_key`, `image_id` and `file_key`.
     """
-    patients = clean_identifiers(rows["patient_id"], width)
-    studies = clean_identifiers(rows["study_id"])
-    paths = _mapped(rows["image_path"], normalised_path)
-    parts = list(zip(patients, studies, paths, strict=True))
+    present, *earlier = _spellings(rows, rules)
+    keyed = _keyed(present, secret)
+    for spelling in earlier if known_images else []:
+        other = (spelling != present).any(axis=1) & ~keyed["image_id"].isin(known_images)
+        found = _keyed(spelling[other], secret)
+        found = found[found["image_id"].isin(known_images)]
+        keyed.loc[found.index] = found
     return rows.assign(
-        patient_id=patients,
-        study_id=studies,
-        clean_path=paths,
-        patient_key=_mapped(patients, lambda patient: secret.key("patient", patient)),
-        file_key=_file_keys(paths, secret),
-        image_id=[secret.key("image", *filter(None, names)) for names in parts],
-        study_key=[secret.key("study", patient, study or path) for patient, study, path in parts],
+        patient_id=present["patient"],
+        study_id=present["study"],
+        clean_path=present["path"],
+        file_key=_file_keys(present["path"], secret),
+        **{str(name): keyed[name] for name in keyed},
     )
+
+
+def keys_of_all_spellings(rows: pd.DataFrame, secret: Secret, rules: PatientIdRules) -> list[pd.DataFrame]:
+    """Return `catalogued_id, patient_key, study_key, image_id` of the rows under every spelling of their numbers."""
+    return [_keyed(spelling, secret) for spelling in _spellings(rows, rules)]
 
 
 def key_paths(paths: pd.DataFrame, secret: Secret) -> pd.DataFrame:
     """Add `file_key` to `export, image_path`. The result maps keys back to files, so it is never saved."""
-    keyed = paths.assign(file_key=_file_keys(_mapped(paths["image_path"], normalised_path), secret))
+    keyed = paths.assign(file_key=_file_keys(map_distinct(paths["image_path"], normalised_path), secret))
     return keyed.drop_duplicates(["export", "file_key"], ignore_index=True)
 
 
 def normalised_path(text: str) -> str:
-    """Return one spelling for each image path: forward slashes, no "./", NFKC."""
-    clean = clean_text(text).replace("\\", "/")
+    """Return one spelling for each image path: forward slashes, no "./", NFKC; "" for a missing path."""
+    clean = "" if is_missing(text) else clean_text(text).replace("\\", "/")
     return posixpath.normpath(clean) if clean else ""
 
 
+def _spellings(rows: pd.DataFrame, rules: PatientIdRules) -> list[pd.DataFrame]:
+    """Return `patient, study, path` in normal form, then as catalogues under other rules or before them have them."""
+    paths = map_distinct(rows["image_path"], normalised_path)
+    normal = map_distinct(rows["study_id"], normalise_identifier)
+    clean = map_distinct(rows["study_id"], clean_text)
+    pairs = [
+        (rules.normalise, normal),
+        (PatientIdRules(rules.width).normalise, normal),
+        (PatientIdRules().normalise, normal),
+        (lambda text: _zero_padded(clean_text(text), rules.width), clean),
+        (clean_text, clean),
+    ]
+    patients = rows["patient_id"]
+    return [
+        pd.DataFrame({"patient": map_distinct(patients, spell), "study": study, "path": paths})
+        for spell, study in pairs
+    ]
+
+
+def _zero_padded(number: str, width: int | None) -> str:
+    return number.zfill(width or 0) if number.isdigit() else number
+
+
+def _keyed(spelling: pd.DataFrame, secret: Secret) -> pd.DataFrame:
+    parts = list(spelling[["patient", "study", "path"]].itertuples(index=False, name=None))
+    keys = {
+        "catalogued_id": spelling["patient"],
+        "patient_key": map_distinct(spelling["patient"], lambda patient: secret.key("patient", patient)),
+        "study_key": [secret.key("study", patient, study or path) for patient, study, path in parts],
+        "image_id": [secret.key("image", *filter(None, names)) for names in parts],
+    }
+    return pd.DataFrame(keys, index=spelling.index).astype("str")
+
+
 def _file_keys(paths: "pd.Series[str]", secret: Secret) -> "pd.Series[str]":
-    return _mapped(paths, lambda path: secret.key("file", path) if path else "")
-
-
-def _mapped(texts: "pd.Series[str]", function: Callable[[str], str]) -> "pd.Series[str]":
-    """Apply a function once to each distinct text."""
-    return texts.map({text: function(text) for text in texts.unique()}).astype("str")
+    return map_distinct(paths, lambda path: secret.key("file", path) if path else "")

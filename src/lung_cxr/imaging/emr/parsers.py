@@ -1,4 +1,4 @@
-"""Parsers of EMR fields: text as the hospital writes it → identifiers, views and sexes (vectorised)."""
+"""Parsers of EMR fields: text as the hospital writes it → clean text, views and sexes."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,6 @@ INVISIBLE = dict.fromkeys(
 def clean_text(value: str) -> str:
     """Return the text in Unicode form NFKC, without invisible characters and without outer blanks."""
     return unicodedata.normalize("NFKC", value.translate(INVISIBLE)).strip()
-
-
-def clean_identifiers(text: "pd.Series[str]", width: int | None = None) -> "pd.Series[str]":
-    """Apply `clean_text` to each value, and pad numbers with zeros to `width` characters if it is given."""
-    unique = {value: clean_text(value) for value in text.unique()}
-    if width is not None:
-        unique = {value: clean.zfill(width) if clean.isdigit() else clean for value, clean in unique.items()}
-    return text.map(unique).astype("str")
 
 
 def translate(text: "pd.Series[str]", meanings: Mapping[str, Sequence[str]]) -> "pd.Series[str]":

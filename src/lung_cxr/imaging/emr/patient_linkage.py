@@ -5,8 +5,8 @@ that a merge reads no file again and renames no image. The patient key and the d
 one number for all numbers of a person.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.exports import Export
-from lung_cxr.imaging.emr.parsers import clean_identifiers
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_malformed, map_distinct
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 
 WITHDRAWN = "withdrawn.csv"  # columns: patient_id
@@ -36,27 +36,54 @@ class PatientLists:
     listed: int
     linked_ids: tuple[tuple[str, ...], ...]
 
-    def withdrawn_rows(self, rows: pd.DataFrame, width: int | None) -> "pd.Series[bool]":
+    def withdrawn_rows(self, rows: pd.DataFrame, rules: PatientIdRules) -> "pd.Series[bool]":
         """Return True for each row of `Export.read_rows` whose patient withdraws."""
-        return clean_identifiers(rows["patient_id"], width).isin(self.withdrawn)
+        return map_distinct(rows["patient_id"], rules.normalise).isin(self.withdrawn)
 
 
-def read_patient_lists(exports: Iterable[Export], width: int | None) -> PatientLists:
+def read_patient_lists(exports: Iterable[Export], rules: PatientIdRules) -> PatientLists:
     """Read both lists from all folders that may hold them. A missing list is an empty list.
 
     Args:
         exports: All present exports.
-        width: `emr.patient_id_width`: the numbers of the lists and of the rows follow one grammar.
+        rules: The hospital's rules for patient numbers: the numbers of lists and rows have one normal form.
 
     Raises:
         TableError: A list cannot be read, lacks a column or a number, or merges numbers in a circle; quotes no value.
     """
     folders = sorted({folder for export in exports for folder in (export.root, export.folder)})
-    withdrawn = _read_all(folders, WITHDRAWN, ["patient_id"], width)
-    linked_ids = _linked_ids(_read_all(folders, ALIASES, ["patient_id", "merged_into"], width))
+    withdrawn = _read_all(folders, WITHDRAWN, ["patient_id"], rules)
+    aliases = _read_all(folders, ALIASES, ["patient_id", "merged_into"], rules)
+    _check_circles(aliases)
+    linked_ids = _linked_ids(aliases.itertuples(index=False, name=None))
     listed = frozenset(withdrawn["patient_id"])
     all_numbers = listed.union(*(group for group in linked_ids if listed.intersection(group)))
     return PatientLists(all_numbers, len(listed), linked_ids)
+
+
+def link_spellings(
+    lists: PatientLists, rows: pd.DataFrame, known_patients: Collection[str], secret: Secret, rules: PatientIdRules
+) -> PatientLists:
+    """Link the numbers of the rows with the spellings under which the catalogue knows them.
+
+    Args:
+        lists: The hospital's lists.
+        rows: From `keys.with_keys`.
+        known_patients: Patient keys of the catalogue and of the assignments.
+        secret: Secret of the pseudonyms.
+        rules: The hospital's rules for patient numbers.
+    """
+    aliases = ((number, group[0]) for group in lists.linked_ids for number in group[1:])
+    catalogued = rows[["catalogued_id", "patient_id"]].drop_duplicates()
+    catalogued = catalogued[(catalogued["patient_id"] != "") & (catalogued["catalogued_id"] != "")]
+    earlier = (
+        (spelling, number)
+        for number in sorted({*rows["patient_id"]} - {""})
+        for spelling in rules.other_spellings(number)
+        if secret.key("patient", spelling) in known_patients
+    )
+    pairs = [*aliases, *catalogued.itertuples(index=False, name=None), *earlier]
+    return replace(lists, linked_ids=_linked_ids(pairs))
 
 
 def merge_patients(lists: PatientLists, secret: Secret, assignments: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +116,8 @@ def merge_patients(lists: PatientLists, secret: Secret, assignments: pd.DataFram
             if number != canonical:
                 days = secret.date_shift(canonical) - secret.date_shift(number)
                 rows.append((keys[number], keys[canonical], days, subsets.get(keys[number], subset) != subset))
-    return pd.DataFrame(rows, columns=MERGED_COLUMNS).sort_values("patient_key", ignore_index=True)
+    table = pd.DataFrame(rows, columns=MERGED_COLUMNS).astype({"shift_days": "int64", "excluded": bool})
+    return table.sort_values("patient_key", ignore_index=True)
 
 
 def with_canonical_keys(table: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFrame:
@@ -109,12 +137,12 @@ def with_canonical_keys(table: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _read_all(folders: Sequence[Path], name: str, columns: list[str], width: int | None) -> pd.DataFrame:
-    tables = [_read(path, columns, width) for folder in folders if (path := folder / name).is_file()]
+def _read_all(folders: Sequence[Path], name: str, columns: list[str], rules: PatientIdRules) -> pd.DataFrame:
+    tables = [_read(path, columns, rules) for folder in folders if (path := folder / name).is_file()]
     return pd.concat([pd.DataFrame(columns=columns, dtype="str"), *tables], ignore_index=True)
 
 
-def _read(path: Path, columns: list[str], width: int | None) -> pd.DataFrame:
+def _read(path: Path, columns: list[str], rules: PatientIdRules) -> pd.DataFrame:
     fields, malformed = read_text_table(path)
     expected = ", ".join(columns)
     if missing := [column for column in columns if list(fields.columns).count(column) != 1]:
@@ -122,25 +150,25 @@ def _read(path: Path, columns: list[str], width: int | None) -> pd.DataFrame:
             f"{path.name}: found no column {', '.join(missing)}, or found it twice; expected a header with {expected} "
             "and one line per number. Correct the list and run ingestion again; nothing was read"
         )
-    table = pd.DataFrame({column: clean_identifiers(fields[column], width) for column in columns})
-    broken = sorted({*malformed, *table.index[(table == "").any(axis=1)]})
+    table = pd.DataFrame({column: map_distinct(fields[column], rules.normalise) for column in columns})
+    unusable = (table == "").any(axis=1) | table.map(is_malformed).any(axis=1)
+    broken = sorted({*malformed, *table.index[unusable]})
     if broken:
         raise TableError(
-            f"{path.name}: {len(broken)} of {len(table)} rows lack a number or have too many fields (the first is row "
-            f"{broken[0]} below the header); expected {expected} in each row. Correct the list and run ingestion "
-            "again; nothing was read"
+            f"{path.name}: {len(broken)} of {len(table)} rows lack a number, hold a rounded number (1.2E+10) or have "
+            f"too many fields (the first is row {broken[0]} below the header); expected {expected} in each row. "
+            "Correct the list and run ingestion again; nothing was read"
         )
     return table.reset_index(drop=True)
 
 
-def _linked_ids(aliases: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
-    """Return groups of numbers joined by any chain of merges, the last number of the chain first."""
+def _linked_ids(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+    """Return groups of numbers joined by any chain of (number, merged into), the last number of the chain first."""
     into: dict[str, set[str]] = {}
-    for old, new in aliases.drop_duplicates().itertuples(index=False):
+    for old, new in sorted(set(pairs)):
         if old != new:
             into.setdefault(old, set()).add(new)
             into.setdefault(new, set())
-    _check_circles(into)
     group: dict[str, set[str]] = {number: {number} for number in into}
     for old, targets in into.items():
         for new in targets:
@@ -154,7 +182,11 @@ def _linked_ids(aliases: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _check_circles(into: Mapping[str, set[str]]) -> None:
+def _check_circles(aliases: pd.DataFrame) -> None:
+    """Refuse merges in a circle; a number that is merged into itself is harmless."""
+    into: dict[str, set[str]] = {}
+    for old, new in aliases[aliases["patient_id"] != aliases["merged_into"]].itertuples(index=False):
+        into.setdefault(old, set()).add(new)
     try:
         TopologicalSorter(into).prepare()
     except CycleError as error:  # its own message holds the numbers

@@ -3,7 +3,7 @@
 Pandera checks all rows lazily. Only the name of the check and the row are used: Pandera's messages quote values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +15,14 @@ from lung_cxr.imaging.deidentify.ages import cap_ages
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.dates import date_rows
-from lung_cxr.imaging.emr.exports import stays_inside
-from lung_cxr.imaging.emr.keys import with_keys
+from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, stays_inside
+from lung_cxr.imaging.emr.identifiers import is_malformed, without_missing_words
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.emr.row_labels import label_rows
 from lung_cxr.parameters import EmrParameters
 
+NULLABLE = [name for name in LOGICAL_COLUMNS if name not in ("patient_id", "study_id", "image_path", "patient_name")]
 RECORD_COLUMNS = (
     "image_id",
     "patient_key",
@@ -64,24 +65,27 @@ def clean_records(
     rows: pd.DataFrame,
     secret: Secret,
     merged: pd.DataFrame,
+    similar: Collection[str],
     emr: EmrParameters,
     icd10_classes: Mapping[str, list[str]],
 ) -> CleanedRecords:
     """Turn the rows of all exports into pseudonymous records.
 
     Args:
-        rows: `export` (ordinal) and the columns of `Export.read_rows`.
+        rows: Rows of all exports with the ordinal `export`, from `keys.with_keys`.
         secret: Secret of the pseudonyms.
         merged: Merged patient numbers, as `contracts.merged_patients`.
+        similar: Patient numbers that are held back, from `similar_ids.similar_ids`.
         emr: Columns, words and formats of the hospital's tables.
         icd10_classes: Class → ICD-10 prefixes.
     """
     rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
+    identified = rows.assign(**{name: without_missing_words(rows[name]) for name in NULLABLE})
     reasons = pd.Series("", index=rows.index)
-    identified = with_keys(rows, secret, emr.patient_id_width)
     identified = identified.join(date_rows(identified, emr.date_format))
     named = label_rows(identified, icd10_classes)
     reasons.update(_broken_contracts(identified.assign(codes_are_sound=named.pop("codes_are_sound"))))
+    reasons[(reasons == "") & identified["patient_id"].isin(similar)] = "similar_patient_id"
     labels = named["label"]
     sound = reasons == ""
     reasons.update(_superseded(identified[sound], labels[sound]))
@@ -124,6 +128,8 @@ def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
 _CHECKS = {
     "malformed_row": lambda rows: ~rows["malformed"],
     "missing_patient_id": lambda rows: rows["patient_id"] != "",
+    "malformed_patient_id": lambda rows: ~rows["patient_id"].map(is_malformed),
+    "malformed_study_id": lambda rows: ~rows["study_id"].map(is_malformed),
     "missing_image_path": lambda rows: rows["clean_path"] != "",
     "path_outside_export": lambda rows: rows["image_path"].map(stays_inside),
     "missing_diagnosis": lambda rows: (rows["diagnosis"].str.strip() != "") | (rows["icd10_primary"].str.strip() != ""),
@@ -149,8 +155,8 @@ def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
 
 
 def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
-    patients = rows["patient_id"].unique()
-    shifts = rows["patient_id"].map({patient: secret.date_shift(patient) for patient in patients})
+    patients = rows["catalogued_id"].unique()
+    shifts = rows["catalogued_id"].map({patient: secret.date_shift(patient) for patient in patients})
     return rows[DIRECT_COLUMNS].assign(
         view=translate(rows["view"], emr.views),
         sex=translate(rows["sex"], emr.sexes),

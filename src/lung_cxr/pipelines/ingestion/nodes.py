@@ -25,6 +25,8 @@ from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, patient_linkage
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
+from lung_cxr.imaging.emr.identify import identify_rows
 from lung_cxr.imaging.emr.records import clean_records, with_earlier_notes
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 from lung_cxr.splitting.assignments import checked_assignments
@@ -64,11 +66,12 @@ def erase_withdrawn(
     emr: EmrParameters,
 ) -> dict[str, Any]:
     """Erase all stored data of patients who withdraw, before any other step."""
-    lists = patient_linkage.read_patient_lists(raw_exports.values(), emr.patient_id_width)
+    rules = PatientIdRules.of(emr)
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
     if not lists.withdrawn:
         return withdrawal.NOTHING_ERASED
     rows = hospital.read_all_rows(raw_exports, known_exports, emr)
-    withdrawn_rows = rows[lists.withdrawn_rows(rows, emr.patient_id_width)]
+    withdrawn_rows = rows[lists.withdrawn_rows(rows, rules)]
     places = withdrawal.DataFolders(
         intermediate=intermediate_folder,
         primary=primary_folder,
@@ -80,7 +83,7 @@ def erase_withdrawn(
         refresh_pages=refresh_pages_folder,
         grad_cam=grad_cam_folder,
     )
-    return withdrawal.erase_withdrawn(lists, withdrawn_rows, pseudonymisation_key, emr.patient_id_width, places)
+    return withdrawal.erase_withdrawn(lists, withdrawn_rows, pseudonymisation_key, rules, places)
 
 
 def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
@@ -88,34 +91,36 @@ def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict
     return withdrawal.withdrawal_report(withdrawals, output_folder)
 
 
-def merge_patients(
-    raw_exports: Exports,
-    pseudonymisation_key: Secret,
-    previous_patient_subsets: pd.DataFrame | None,
-    emr: EmrParameters,
-    _withdrawals: dict[str, Any],
-) -> pd.DataFrame:
-    """Return the canonical key of every merged patient number; patients who have a subset keep it."""
-    lists = patient_linkage.read_patient_lists(raw_exports.values(), emr.patient_id_width)
-    assignments = checked_assignments(previous_patient_subsets)
-    return contracts.merged_patients.validate(patient_linkage.merge_patients(lists, pseudonymisation_key, assignments))
-
-
 def pseudonymise_records(
     raw_exports: Exports,
     known_exports: pd.DataFrame,
     pseudonymisation_key: Secret,
-    merged_patients: pd.DataFrame,
+    previous_patient_subsets: pd.DataFrame | None,
+    previous_image_manifest: pd.DataFrame | None,
     previous_clinical_notes: pd.DataFrame | None,
     emr: EmrParameters,
     icd10: Icd10Parameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Read the EMR tables; return pseudonymous records, rejected rows, excluded images and scrubbed notes."""
+    _withdrawals: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Read the EMR tables; return merged patients, pseudonymous records, rejected rows, excluded images and notes."""
+    rules = PatientIdRules.of(emr)
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
     rows = hospital.read_all_rows(raw_exports, known_exports, emr)
-    lists = patient_linkage.read_patient_lists(raw_exports.values(), emr.patient_id_width)
-    rows = rows[~lists.withdrawn_rows(rows, emr.patient_id_width)]
-    cleaned = clean_records(rows, pseudonymisation_key, merged_patients, emr, icd10.classes)
+    assignments = checked_assignments(previous_patient_subsets)
+    identified = identify_rows(
+        rows[~lists.withdrawn_rows(rows, rules)],
+        lists,
+        previous_image_manifest,
+        assignments,
+        pseudonymisation_key,
+        rules,
+        accept_similar=emr.accept_similar_patient_ids,
+    )
+    cleaned = clean_records(
+        identified.rows, pseudonymisation_key, identified.merged, identified.similar, emr, icd10.classes
+    )
     return (
+        contracts.merged_patients.validate(identified.merged),
         contracts.records.validate(cleaned.records),
         contracts.rejected_records.validate(cleaned.rejected),
         cleaned.excluded,

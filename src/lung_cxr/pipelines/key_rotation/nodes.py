@@ -11,6 +11,7 @@ from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_linkage import read_patient_lists
 from lung_cxr.parameters import EmrParameters, IngestionParameters, KeyRotationParameters
 
@@ -44,8 +45,9 @@ def rotate_key(
     unfiltered = emr.model_copy(update={"row_filter": {}})
     ordinals = hospital.number_exports(raw_exports.values(), previous_known_exports)
     rows = hospital.read_all_rows(raw_exports, ordinals, unfiltered)
-    linked_ids = read_patient_lists(raw_exports.values(), emr.patient_id_width).linked_ids
-    names = new_keys(rows, (number for group in linked_ids for number in group), old, new, emr.patient_id_width)
+    rules = PatientIdRules.of(emr)
+    linked_ids = read_patient_lists(raw_exports.values(), rules).linked_ids
+    names = new_keys(rows, (number for group in linked_ids for number in group), old, new, rules)
     files = hospital.files_of(raw_exports, ordinals, unfiltered)
     folders = RotatedFolders(intermediate_folder, primary_folder, image_folder, pixel_folder, output_folder)
     rotate(names, files, old, new, folders, drop_unknown=key_rotation.drop_unknown, workers=ingestion.workers)

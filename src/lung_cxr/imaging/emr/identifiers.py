@@ -1,0 +1,108 @@
+r"""The grammar of identifiers: one normal form for every number that names a patient or a study, in tables and lists.
+
+The normal form, step by step:
+
+1. Unicode NFKC without invisible characters and outer blanks; every dash is "-", every decimal digit is 0 to 9.
+2. Excel's text marks are removed: `="00123"`, `"00123"` and `'00123` are 00123.
+3. A missing word (`NULL`, `N/A`, `nan`, `None`, `-` …) is the empty text; in a patient number also `unknown` and zeros.
+4. A whole number written as a decimal loses its fraction: `40000.0` is 40000.
+5. The hospital's rules for patient numbers (`PatientIdRules`): case and punctuation may count or not, and digits may be
+   padded with zeros to a width.
+
+A number in scientific notation (`3.45679E+10`) has lost digits and is malformed: several patients share it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lung_cxr.imaging.emr.parsers import clean_text
+from lung_cxr.parameters import EmrParameters
+
+MISSING_WORDS = frozenset(
+    {"", "null", "(null)", "<null>", "[null]", "\\n", "n/a", "na", "n.a.", "<na>", "nan", "nat", "none", "nil", "-"}
+    | {"--", "---", ".", "?", "??", "#n/a", "#null!", "#ref!", "#value!", "#name?", "#num!", "#div/0!"}
+)
+"""Words for a missing value, in lower case: of SQL, pandas, R, Excel and of typists."""
+
+UNKNOWN_PATIENT = re.compile(r"unknown|0+")  # placeholders: one such number would join all unknown patients
+DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
+TEXT_MARKS = (re.compile(r'=?\s*"(.*)"'), re.compile(r"['\u2018\u2019](.*?)['\u2018\u2019]?"))
+WHOLE_DECIMAL = re.compile(r"(\d+)[.,]0+")
+SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?[Ee][+-]\d+|\d+[.,]\d+[Ee]\d+")
+
+
+def is_missing(text: str) -> bool:
+    """Return True for a word that means "no value", such as NULL, N/A or nan."""
+    return not normalise_identifier(text)
+
+
+def without_missing_words(texts: "pd.Series[str]") -> "pd.Series[str]":
+    """Replace words that mean "no value" by the empty text."""
+    return map_distinct(texts, lambda text: "" if is_missing(text) else text)
+
+
+@dataclass(frozen=True)
+class PatientIdRules:
+    """The hospital's own rules for patient numbers.
+
+    Attributes:
+        width: Digits are padded with zeros to this many characters; None: zeros count.
+        ignores: Differences that do not count: of `case`, of `punctuation` (all but letters and digits, blanks too).
+    """
+
+    width: int | None = None
+    ignores: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, emr: EmrParameters) -> "PatientIdRules":
+        """Return the rules in the parameters."""
+        return cls(emr.patient_id_width, frozenset(emr.patient_id_ignores))
+
+    def normalise(self, text: str) -> str:
+        """Return the normal form of one patient number, "" for a missing one."""
+        number = normalise_identifier(text)
+        if UNKNOWN_PATIENT.fullmatch(number.casefold()):
+            return ""
+        if "case" in self.ignores:
+            number = number.upper()
+        if "punctuation" in self.ignores and not is_malformed(number):
+            number = "".join(character for character in number if character.isalnum())
+        return number.zfill(self.width) if self.width is not None and number.isdigit() else number
+
+    def other_spellings(self, number: str) -> list[str]:
+        """Return further spellings of a normal number under which an earlier catalogue may know it.
+
+        With a width of 8, 00012345 and 12345 are one number; 12345.0 and 12345 always are.
+        """
+        if not number.isdigit():
+            return []
+        zeros = len(number) - len(number.lstrip("0")) if len(number) == self.width else 0
+        shorter = [number[cut:] for cut in range(1, min(zeros, len(number) - 1) + 1)]
+        return [*shorter, *(f"{spelling}.0" for spelling in (number, *shorter))]
+
+
+def normalise_identifier(text: str) -> str:
+    """Return the normal form of a patient or study number, without added zeros."""
+    number = clean_text(text).translate(DASHES)
+    for marks in TEXT_MARKS:
+        if marked := marks.fullmatch(number):
+            number = marked[1].strip()
+    if number.casefold() in MISSING_WORDS:
+        return ""
+    number = "".join(str(unicodedata.decimal(character, character)) for character in number)
+    whole = WHOLE_DECIMAL.fullmatch(number)
+    return whole[1] if whole else number
+
+
+def is_malformed(identifier: str) -> bool:
+    """Return True for a number in scientific notation: a spreadsheet or a float has rounded it."""
+    return SCIENTIFIC.fullmatch(identifier) is not None
+
+
+def map_distinct(texts: "pd.Series[str]", function: Callable[[str], str]) -> "pd.Series[str]":
+    """Apply a function once to each distinct text."""
+    return texts.map({text: function(text) for text in texts.unique()}).astype("str")

@@ -1,0 +1,58 @@
+"""Identify the rows of all exports: keys, patient linkage and numbers that are held back as similar."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
+from lung_cxr.imaging.emr.keys import with_keys
+from lung_cxr.imaging.emr.patient_linkage import PatientLists, link_spellings, merge_patients
+from lung_cxr.imaging.emr.similar_ids import similar_ids
+
+
+class IdentifiedRows(NamedTuple):
+    """Rows with keys, and the decisions about their patient numbers.
+
+    Attributes:
+        rows: As `keys.with_keys`.
+        merged: Merged patient numbers, as `contracts.merged_patients`.
+        similar: Patient numbers that are held back, from `similar_ids`.
+    """
+
+    rows: pd.DataFrame
+    merged: pd.DataFrame
+    similar: frozenset[str]
+
+
+def identify_rows(
+    rows: pd.DataFrame,
+    lists: PatientLists,
+    previous_manifest: pd.DataFrame | None,
+    assignments: pd.DataFrame,
+    secret: Secret,
+    rules: PatientIdRules,
+    *,
+    accept_similar: bool,
+) -> IdentifiedRows:
+    """Give the rows of all exports their keys, link the numbers of each person and find similar numbers.
+
+    Args:
+        rows: As `exports.read_all_rows`, without withdrawn patients.
+        lists: The hospital's lists.
+        previous_manifest: Image manifest of the last run, or None.
+        assignments: As `contracts.patient_subsets`.
+        secret: Secret of the pseudonyms.
+        rules: The hospital's rules for patient numbers.
+        accept_similar: `emr.accept_similar_patient_ids`.
+    """
+    known_images: set[str] = set()
+    known_patients = set(assignments["patient_key"])
+    if previous_manifest is not None:
+        known_images |= set(previous_manifest["image_id"])
+        known_patients |= set(previous_manifest["patient_key"])
+    identified = with_keys(rows, secret, rules, known_images)
+    linked = link_spellings(lists, identified, known_patients, secret, rules)
+    merged = merge_patients(linked, secret, assignments)
+    similar = frozenset[str]() if accept_similar else similar_ids(identified, linked.linked_ids, known_patients, secret)
+    return IdentifiedRows(identified, merged, similar)

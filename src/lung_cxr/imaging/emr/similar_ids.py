@@ -1,0 +1,67 @@
+"""Similar patient numbers: equal except for leading zeros, case, blanks, punctuation or look-alike letters.
+
+Excel drops leading zeros, and typists change the case: one patient then has two numbers and may be in two subsets. A
+new number that is similar to another one is held back until the hospital states its rule (`emr.patient_id_width`,
+`emr.patient_id_ignores`, `patient_aliases.csv`) or accepts it as another patient.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+
+import pandas as pd
+
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+
+LONGEST_NUMBER = 16  # digits of the zero-padded spellings that are tried; patient numbers have up to twelve
+LATIN = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТХ", "ABEZHIKMNOPTYXABESIJKMHOPCTX")
+"""Greek and Cyrillic capitals that look like Latin ones (Unicode TR 39)."""
+
+
+def similar_ids(
+    rows: pd.DataFrame, linked_ids: Sequence[Sequence[str]], known_patients: Collection[str], secret: Secret
+) -> frozenset[str]:
+    """Return the new patient numbers that are similar to another number and not linked with it.
+
+    A known number stays, and so does the only number of the earliest export. Of several new numbers in one export none
+    is certain: all of them are returned.
+
+    Args:
+        rows: From `keys.with_keys`, with the ordinal `export`.
+        linked_ids: Groups of numbers of one person.
+        known_patients: Patient keys of the catalogue and of the assignments.
+        secret: Secret of the pseudonyms.
+    """
+    person = {number: group[0] for group in linked_ids for number in group}
+    first_export = rows[rows["patient_id"] != ""].groupby("patient_id")["export"].min()
+    known = {number for number in first_export.index if secret.key("patient", number) in known_patients}
+    known |= set(rows.loc[rows["patient_key"].isin(known_patients), "patient_id"])
+    groups = defaultdict(list)
+    for number in first_export.index:
+        groups[_skeleton(number)].append(number)
+    found: set[str] = set()
+    for numbers in groups.values():
+        rank = {number: 0 if number in known else int(first_export[number]) for number in numbers}
+        first = [number for number in numbers if rank[number] == min(rank.values())]
+        certain = {person.get(number, number) for number in first}
+        if len(certain) > 1 and min(rank.values()) > 0:
+            certain = set()
+        found |= {number for number in numbers if rank[number] > 0 and person.get(number, number) not in certain}
+    new = set(first_export.index) - known - found - person.keys()
+    found |= {
+        number for number in new if any(secret.key("patient", text) in known_patients for text in _similar(number))
+    }
+    return frozenset(found)
+
+
+def _skeleton(number: str) -> str:
+    """Return the part of a number that survives spreadsheets and typists."""
+    letters = "".join(character for character in number.upper().translate(LATIN) if character.isalnum())
+    return letters.lstrip("0")
+
+
+def _similar(number: str) -> Iterator[str]:
+    """Yield similar numbers; a catalogue holds keys only, so that each one must be tried."""
+    skeleton = _skeleton(number)
+    yield from {number.upper(), number.lower(), skeleton, number.lstrip("0")} - {number}
+    if skeleton.isdigit():
+        yield from (skeleton.zfill(width) for width in range(len(skeleton) + 1, LONGEST_NUMBER + 1))

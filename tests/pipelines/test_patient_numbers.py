@@ -1,0 +1,126 @@
+"""Spellings of patient numbers through ingestion and splitting: one person stays one patient in one subset."""
+
+import pandas as pd
+import pytest
+
+from lung_cxr.imaging.catalogue.summary import IngestionError
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
+from lung_cxr.imaging.emr import identifiers
+from lung_cxr.pipelines import ingestion
+
+SECRET = Secret(PUBLIC_SECRET)
+NUMBERS = [f"{number:05d}" for number in range(40, 70)]
+
+
+def spell(hospital, export: str, spelling) -> None:
+    """Rewrite the patient numbers of an export, as another program saves them."""
+    path = hospital.exports / export / "emr.csv"
+    table = pd.read_csv(path, dtype="str")
+    table.assign(patient_id=table["patient_id"].map(spelling)).to_csv(path, index=False)
+
+
+def no_file_may_be_read(monkeypatch) -> None:
+    monkeypatch.setattr(
+        "lung_cxr.imaging.catalogue.process_image.ImageProcessor.process", lambda *_: pytest.fail("a file was read")
+    )
+
+
+def patients(hospital) -> set[str]:
+    return set(hospital.table("05_model_input/split.parquet")["patient_key"])
+
+
+def in_two_subsets(hospital) -> int:
+    """Persons with images in two subsets, by the hospital's own number."""
+    split = hospital.table("05_model_input/split.parquet")
+    person = {
+        SECRET.key("patient", spelling): int(float(number))
+        for number in NUMBERS
+        for spelling in (number, number.lstrip("0"), f"{number}.0", f"{int(number)}.0")
+    }
+    return int((split["subset"].groupby(split["patient_key"].map(person)).nunique() > 1).sum())
+
+
+def test_a_number_that_pandas_wrote_as_a_float_is_the_same_patient(hospital):
+    numbers = [f"4{number}" for number in NUMBERS]
+    hospital.receive("a", numbers)
+    hospital.receive("b", numbers)
+    spell(hospital, "b", lambda number: f"{number}.0")
+    hospital.run()
+    assert patients(hospital) == {SECRET.key("patient", number) for number in numbers}
+
+
+def test_a_catalogue_with_two_spellings_is_repaired_without_reading_a_file(hospital, monkeypatch):
+    hospital.receive("a", NUMBERS)
+    hospital.receive("b", NUMBERS)
+    spell(hospital, "b", lambda number: f"{number}.0")
+    hospital.parameters["emr"]["accept_similar_patient_ids"] = True
+    with monkeypatch.context() as patch:  # the grammar of earlier versions
+        patch.setattr(identifiers, "WHOLE_DECIMAL", identifiers.re.compile("x"))
+        hospital.run()
+    assert len(patients(hospital)) == 60
+    hospital.parameters["emr"]["accept_similar_patient_ids"] = False
+    assert in_two_subsets(hospital) > 0
+    before = hospital.table("03_primary/image_manifest.parquet")
+    no_file_may_be_read(monkeypatch)
+    for _ in range(2):
+        hospital.run()
+        assert in_two_subsets(hospital) == 0
+        assert len(patients(hospital)) == 30
+        after = hospital.table("03_primary/image_manifest.parquet")
+        assert set(after["image_id"]) == set(before["image_id"])
+        reasons = after.loc[after["qc_status"] == "rejected", "qc_reasons"].str.split(";").str[0]
+        assert set(reasons) == {"merged_across_subsets"}
+
+
+def test_lost_zeros_stop_the_refresh_and_the_width_repairs_the_catalogue(hospital, monkeypatch):
+    hospital.receive("a", NUMBERS)
+    hospital.run()
+    hospital.receive("b", [*NUMBERS[:8], "99999"])
+    spell(hospital, "b", lambda number: number.lstrip("0"))
+    with pytest.raises(IngestionError, match=r"similar_patient_id 8.*emr\.patient_id_width"):
+        hospital.run(ingestion)
+    with pytest.raises(IngestionError, match="patient_id_width"):
+        hospital.run()
+    manifest = hospital.table("03_primary/image_manifest.parquet")
+    assert len(manifest) == 31  # all of export a, and the one certain patient of export b
+    hospital.parameters["emr"]["patient_id_width"] = 5
+    hospital.run()
+    assert patients(hospital) == {SECRET.key("patient", number) for number in [*NUMBERS, "99999"]}
+    assert len(hospital.table("05_model_input/split.parquet")) == 39
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_width_set_later_makes_one_patient_of_two_known_numbers(hospital, monkeypatch, archived):
+    hospital.receive("a", NUMBERS)
+    hospital.receive("b", NUMBERS)
+    spell(hospital, "b", lambda number: number.lstrip("0"))
+    hospital.parameters["emr"]["accept_similar_patient_ids"] = True
+    hospital.run()
+    assert len(patients(hospital)) == 60
+    assert in_two_subsets(hospital) > 0
+    before = hospital.table("03_primary/image_manifest.parquet")
+    assignments = hospital.table("05_model_input/patient_subsets.parquet")
+    if archived:
+        (hospital.exports / "b").rename(hospital.data / "archive")
+    hospital.parameters["emr"] |= {"accept_similar_patient_ids": False, "patient_id_width": 5}
+    no_file_may_be_read(monkeypatch)
+    hospital.run()
+    assert in_two_subsets(hospital) == 0
+    assert len(patients(hospital)) == 30
+    after = hospital.table("03_primary/image_manifest.parquet")
+    assert set(after["image_id"]) == set(before["image_id"])
+    pd.testing.assert_frame_equal(hospital.table("05_model_input/patient_subsets.parquet"), assignments)
+
+
+def test_a_list_finds_a_withdrawn_number_in_every_spelling(hospital):
+    hospital.receive("a", NUMBERS)
+    hospital.receive("b", NUMBERS)
+    spell(hospital, "b", lambda number: f'="{number}"')
+    hospital.run()
+    hospital.hand_in("withdrawn.csv", f"patient_id\n{NUMBERS[0]}.0\n'{NUMBERS[1]}\n")
+    hospital.run()
+    report = hospital.report("withdrawal_report")
+    assert (report["listed"], report["not_found"], report["rows"]) == (2, 0, {"1": 2, "2": 2})
+    kept = hospital.everything_kept()
+    assert not [number for number in NUMBERS[:2] if SECRET.key("patient", number) in kept]
+    assert len(hospital.table("05_model_input/split.parquet")) == 56
