@@ -30,7 +30,7 @@ def numbers_of(value):
 
 def test_every_measured_number_is_the_records(record):
     card, known = model_card(record, ""), numbers_of(record)
-    results = card[card.index("## Results") : card.index("What these numbers")]
+    results = card[card.index("## Results") : card.index("Limitations of these")]
     found = re.findall(r"(?<=\| )\d[\d.e+-]*(?= \|)", results)
     assert len(found) == 2 * 5 + 7 * 5 - 1
     assert set(found) <= known
@@ -45,12 +45,12 @@ def test_what_is_undefined_or_was_not_recorded_says_so_in_its_place(record):
 
 
 def test_what_an_image_costs_is_in_the_card_or_said_to_be_missing(record):
-    assert cells(model_card(record, ""), "An image after that, p95") == ["not recorded"]
-    assert cells(model_card(record, ""), "Its first image") == [f"{record['first_prediction_s']:.4g} s"]
+    assert cells(model_card(record, ""), "Further images, 95th percentile") == ["not recorded"]
+    assert cells(model_card(record, ""), "First image") == [f"{record['first_prediction_s']:.4g} s"]
     card = model_card({**record, "single_image_p50_ms": 48.21, "single_image_p95_ms": 61.7}, "")
-    assert cells(card, "An image after that, p50") == ["48.21 ms"]
+    assert cells(card, "Further images, median") == ["48.21 ms"]
     unmeasured = {"single_image_p95_ms": None, "single_image_p95_ms_reason": "not measured: load_time_repeats is 0"}
-    assert cells(model_card({**record, **unmeasured}, ""), "An image after that, p95") == [
+    assert cells(model_card({**record, **unmeasured}, ""), "Further images, 95th percentile") == [
         "not measured: load_time_repeats is 0"
     ]
 
@@ -62,7 +62,7 @@ def test_what_an_image_costs_is_in_the_card_or_said_to_be_missing(record):
         ({"synthetic": False, "initial_weights": "random"}, "> **Random initial weights.**"),
         ({"synthetic": False, "warnings": ["no download"]}, "> no download"),
         ({"synthetic": False}, "> **Not a medical device.**"),
-        ({}, "> Whether the images are real"),
+        ({}, "> The run record does not say"),
     ],
 )
 def test_what_takes_the_meaning_from_the_numbers_stands_first(record, changes, first):

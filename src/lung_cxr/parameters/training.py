@@ -17,18 +17,18 @@ StopPatience = Annotated[
 
 
 class AugmentationParameters(ParameterGroup):
-    """Table 2; for minority classes only (section III.D)."""
+    """Augmentation (Table 2), of minority classes only (section III.D)."""
 
     classes: list[str] | Literal["all_but_largest"] | None = Field(description="classes augmented; null: none")
     rotation: float = Field(ge=0, description="± degrees")
     brightness: tuple[float, float] = Field(description="factor, drawn uniformly")
     contrast: tuple[float, float] = Field(description="factor about the image's mean, drawn uniformly")
     bank: int | None = Field(
-        ge=1, description="K copies of each minority image per stage; null: drawn afresh each time"
+        ge=1, description="K copies of each augmented image per stage; null: new parameters for each sample"
     )
 
     @model_validator(mode="after")
-    def _possible(self) -> "AugmentationParameters":
+    def _valid(self) -> "AugmentationParameters":
         unknown = set(self.classes) - set(DISEASES) if isinstance(self.classes, list) else set()
         if unknown:
             raise ValueError(
@@ -44,47 +44,50 @@ class AugmentationParameters(ParameterGroup):
 
 
 class FrozenPrefixParameters(ParameterGroup):
-    """How much of what the frozen layers compute is kept (DESIGN §11)."""
+    """Size of the cache for the features of frozen layers."""
 
-    disk_gib: float = Field(ge=0, description="GiB for each backbone in 06_models; 0: nothing is kept")
+    disk_gib: float = Field(ge=0, description="GiB per backbone in 06_models; 0: no cache")
     memory_gib: float = Field(
-        ge=0, description="GiB that main memory is expected to hold; more is read from disk, which may not be worth it"
+        ge=0, description="GiB of features that main memory holds; more are read from disk, which may not pay"
     )
 
 
 class LogisticRegressionParameters(ParameterGroup):
-    """The logistic regression on frozen features that every strategy is measured against (DESIGN §12)."""
+    """The logistic regression on frozen features, a reference model."""
 
     inverse_penalties: list[Annotated[float, Field(gt=0)]] = Field(
-        min_length=1, description="scikit-learn's C, for features of unit SD; the best on validation is taken"
+        min_length=1,
+        description="candidates for C of scikit-learn, for features of unit SD; the best on validation is chosen",
     )
 
 
 class TrainingParameters(ParameterGroup):
-    """What every strategy shares (sections III.D, III.F)."""
+    """Settings that all strategies share (sections III.D and III.F)."""
 
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="one run each, one after the other")
-    max_epochs: int = Field(ge=1, description="n, over the whole run (III.F: 100)")
-    batch_size: int = Field(ge=1, description="images")
-    learning_rate: float = Field(gt=0, description="η at the start; the paper does not give it")
-    optimizer: Literal["adam", "sgd"] = Field(description="the paper does not give it")
-    dropout: float = Field(ge=0, lt=1, description="before the head; the paper does not give it")
-    head: Literal["gap", "flatten_dense"] = Field(description="global average pooling, or the paper's file sizes")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="one run per seed")
+    max_epochs: int = Field(ge=1, description="n, epochs of the whole run (III.F: 100)")
+    batch_size: int = Field(ge=1, description="images per batch")
+    learning_rate: float = Field(gt=0, description="initial η; the paper does not state it")
+    optimizer: Literal["adam", "sgd"] = Field(description="the paper does not state it")
+    dropout: float = Field(ge=0, lt=1, description="rate before the last layer; the paper does not state it")
+    head: Literal["gap", "flatten_dense"] = Field(
+        description="global average pooling, or dense layers near the paper's file sizes"
+    )
     sampling: Literal["balanced", "natural"] = Field(description="III.D: class-balanced batches")
     loss_weights: Literal["inverse_frequency", "none"] = Field(description="Eq. 14, training loss only")
     augmentation: AugmentationParameters
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(description="Keras dtype policy")
-    jit_compile: bool | Literal["auto"] = Field(description="auto: XLA on a GPU, never on a CPU")
-    steps_per_execution: int = Field(ge=1, description="batches between two returns to Python")
-    device_gib: float = Field(ge=0, description="GiB of training images that a GPU holds whole; more stay outside")
+    jit_compile: bool | Literal["auto"] = Field(description="auto: XLA on a GPU, not on a CPU")
+    steps_per_execution: int = Field(ge=1, description="batches per call from Python")
+    device_gib: float = Field(ge=0, description="largest GPU-resident dataset, GiB; a larger one stays in main memory")
     frozen_prefix: FrozenPrefixParameters
     checkpoint_minutes: float | None = Field(
-        gt=0, description="within a long epoch, minutes between checkpoints; null: only between epochs and on Ctrl-C"
+        gt=0, description="minutes between checkpoints within an epoch; null: only after epochs and on Ctrl-C"
     )
     logistic_regression: LogisticRegressionParameters
-    variant: str = Field(description="folder of the runs below 06_models and 07_model_output; '' is the base's")
-    load_time_repeats: int = Field(ge=0, description="cold processes to measure load time with; the median counts")
+    variant: str = Field(description="subfolder of the runs in 06_models and 07_model_output; '': none")
+    load_time_repeats: int = Field(ge=0, description="new processes that measure the load time; the median counts")
     single_image_predictions: int = Field(
-        ge=0, description="predictions of one image that each of these processes times after its first one"
+        ge=0, description="predictions of one image that each of these processes measures after its first one"
     )
-    force: bool = Field(description="run again what is up to date")
+    force: bool = Field(description="repeat runs that are up to date")

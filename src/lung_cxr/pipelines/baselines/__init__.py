@@ -1,4 +1,4 @@
-"""Every backbone under the strategies that the paper does not compare: what dynamic fine-tuning has to beat besides."""
+"""Train every backbone with the baselines: all strategies that the paper does not compare."""
 
 from lung_cxr.pipelines.baselines.pipeline import create_pipeline
 

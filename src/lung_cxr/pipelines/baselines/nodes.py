@@ -1,12 +1,12 @@
-"""Node of `baselines`: the training itself is that of `training`."""
+"""Node of `baselines`; the training nodes are those of `training`."""
 
 from typing import Any
 
 
 def gather_runs(**results: list[Any]) -> dict[str, list[Any]]:
-    """Return the results of all runs as one; `reporting` waits for it, and is drawn with one edge instead of 28.
+    """Return the results of all baselines as one dataset, so that `reporting` depends on one input instead of many.
 
     Args:
-        results: `RunResults` of every seed, named as in `experiments.BASELINE_RUNS`.
+        results: Catalogue entry of a grid point (`experiments.BASELINE_RUNS`) → its `RunResult`s.
     """
     return results

@@ -1,4 +1,4 @@
-"""Baselines: the rest of the grid, each run in its own namespace as in `training`; not part of the default pipeline."""
+"""Pipeline `baselines`: the other grid points, each in its own namespace; not part of the default pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -8,8 +8,8 @@ from lung_cxr.pipelines.training.pipeline import training_of
 
 
 def create_pipeline() -> Pipeline:
-    """Return all runs: `kedro run --pipelines baselines --namespaces mobilenet.linear_probe` does one."""
-    gathering = Pipeline(
+    """Return all baselines. `kedro run --pipelines baselines --namespaces mobilenet.linear_probe` trains one."""
+    gathered = Pipeline(
         [
             Node(
                 gather_runs,
@@ -19,4 +19,4 @@ def create_pipeline() -> Pipeline:
             )
         ]
     )
-    return sum((training_of(run) for run in BASELINE_RUNS), gathering)
+    return sum((training_of(run) for run in BASELINE_RUNS), gathered)

@@ -1,4 +1,4 @@
-"""Every backbone under every strategy of the grid, seed by seed."""
+"""Train every backbone with the strategies that the paper compares."""
 
 from lung_cxr.pipelines.training.pipeline import create_pipeline
 

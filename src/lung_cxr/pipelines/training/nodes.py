@@ -1,4 +1,4 @@
-"""Nodes of `training`: they hand folders, tables and settings to `lung_cxr.training`."""
+"""Nodes of `training`: pass folders, tables and settings to `lung_cxr.training`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,17 +27,18 @@ def train(
     strategy: StrategyParameters,
     training: TrainingParameters,
 ) -> Iterator[dict[str, Any]]:
-    """Do the runs of one cell of the grid; each seed's record is saved as soon as the run ends.
+    """Train the runs of one grid point; yield the record of each seed when its run ends.
 
-    The cell is named by its backbone and its strategy; its folders are `<variant>/<backbone>/<strategy>` below the two
-    given.
+    The files of the runs are in `<variant>/<backbone>/<strategy>` of `model_folder` and `output_folder`.
     """
     from lung_cxr.training.run.folders import RunFolders
     from lung_cxr.training.runs import train_seeds
 
-    cell = Path(training.variant, backbone.architecture, strategy.root.kind)
+    grid_point = Path(training.variant, backbone.architecture, strategy.root.kind)
     experiment = experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training)
-    yield from train_seeds(experiment, lambda seed: RunFolders(model_folder / cell, output_folder / cell, seed))
+    yield from train_seeds(
+        experiment, lambda seed: RunFolders(model_folder / grid_point, output_folder / grid_point, seed)
+    )
 
 
 def fit_logistic_regression(
@@ -69,7 +70,7 @@ def experiment_on(
     strategy: StrategyParameters,
     training: TrainingParameters,
 ) -> "Experiment":
-    """Put data and settings together: what is trained, named by its backbone and its strategy."""
+    """Return the experiment of a backbone with a strategy on the data of a split."""
     from lung_cxr.training.run.file_names import FROZEN_FEATURES
     from lung_cxr.training.runs import Experiment
 
@@ -95,7 +96,7 @@ def images_of(split: pd.DataFrame, pixel_folder: Path, backbone: BackboneParamet
 
 
 def hashes_of_data(split: pd.DataFrame, pixel_arrays: dict[str, dict[str, Any]], size: int) -> dict[str, str]:
-    """Return the hashes by which a run names its data.
+    """Return the hashes that identify the data of a run.
 
     Raises:
         ValueError: The pixel array of this size is missing or belongs to another split.

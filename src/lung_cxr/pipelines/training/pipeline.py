@@ -1,4 +1,4 @@
-"""Training: the split and its pixel arrays to one run per cell of the grid, each in its own namespace."""
+"""Pipeline `training`: one namespace per grid point, from the split and its pixel arrays to the runs."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -7,13 +7,13 @@ from lung_cxr.pipelines.training.nodes import fit_logistic_regression, train
 
 
 def create_pipeline() -> Pipeline:
-    """Return all runs: `kedro run --namespaces mobilenet.dynamic` does one, `… mobilenet` all of a backbone."""
+    """Return all grid points; `kedro run --namespaces mobilenet.dynamic` trains one of them."""
     runs = sum((training_of(run) for run in RUNS), Pipeline([]))
     return sum((reference_model_of(backbone) for backbone in BACKBONES), runs)
 
 
 def training_of(run: Run) -> Pipeline:
-    """Return the pipeline of one cell of the grid."""
+    """Return the pipeline of one grid point."""
     one_run = Pipeline(
         [
             Node(

@@ -1,6 +1,6 @@
-"""The model card: what somebody who finds a model's file has to know, in Markdown beside it.
+"""The model card: description of a trained model, in Markdown beside the model file.
 
-It is made from the run's record alone, so that no number in it has another source.
+Every number in it comes from the run record.
 """
 
 import json
@@ -19,28 +19,28 @@ TEMPLATE = "model_card.md.j2"
 NOT_RECORDED = "not recorded"
 
 SYNTHETIC = {
-    True: "**Synthetic images.** A program drew some or all of them: the numbers say that the software works, and "
+    True: "**Synthetic images.** A program drew some or all of them. The numbers show that the software works and say "
     "nothing about patients.",
-    None: "Whether the images are real or drawn by a program is not recorded.",
+    None: "The run record does not say whether the images are real or synthetic.",
 }
-RANDOM_WEIGHTS = "**Random initial weights.** Nothing was transferred: its results say nothing about fine-tuning."
+RANDOM_WEIGHTS = "**Random initial weights.** The results say nothing about transfer learning."
 BY_CLASS = {  # column of the table → field of the record
     "Training": "training_images",
     "Validation": "validation_images",
     "Test": "test_images",
-    "Drawn": "sampling_shares",
-    "Weight": "loss_weights",
-    "Effect": "effective_class_weights",
+    "Sampling share": "sampling_shares",
+    "Loss weight": "loss_weights",
+    "Effective weight": "effective_class_weights",
 }
 
 
 def write_model_card(record: Mapping[str, Any], variant: str, path: Path) -> None:
-    """Write the card of a finished run.
+    """Write the model card of a finished run.
 
     Args:
         record: The run's record.
-        variant: `training.variant`, which no record holds.
-        path: Of the card.
+        variant: `training.variant`, which the record does not contain.
+        path: File of the card.
     """
     with atomic_write(path) as unfinished:
         unfinished.write_text(model_card(record, variant), encoding="utf-8")
@@ -50,7 +50,7 @@ def model_card(record: Mapping[str, Any], variant: str) -> str:
     """Return the card as Markdown.
 
     Args:
-        record: Of a finished run; what an older one lacks is "not recorded".
+        record: Record of a finished run; fields that an older record lacks are "not recorded".
         variant: `training.variant`.
     """
     environment = Environment(
@@ -69,8 +69,8 @@ def model_card(record: Mapping[str, Any], variant: str) -> str:
         duration=partial(_with_unit, record),
         title=f"{record['backbone']}, {record['strategy'].replace('_', ' ')}, seed {record['seed']}",
         run=_run(record, variant),
-        said_first=_said_first(record),
-        course=_course(record),
+        disclaimers=_disclaimers(record),
+        outcome=_outcome(record),
         classes=_classes(record),
         settings=_table(
             ["Setting", "Value"], [[f"`{name}`", f"`{json.dumps(value)}`"] for name, value in _flat(parameters)]
@@ -81,39 +81,39 @@ def model_card(record: Mapping[str, Any], variant: str) -> str:
     )
 
 
-def _said_first(record: Mapping[str, Any]) -> list[str]:
-    """Return what must be read before any number."""
-    said = [
+def _disclaimers(record: Mapping[str, Any]) -> list[str]:
+    """Return the statements that precede all numbers."""
+    texts = [
         SYNTHETIC.get(record.get("synthetic"), ""),
         RANDOM_WEIGHTS if record.get("initial_weights") == "random" else "",
         *record.get("warnings", []),
         "**Not a medical device.** For research only.",
     ]
-    return [text for text in said if text]
+    return [text for text in texts if text]
 
 
 def _run(record: Mapping[str, Any], variant: str) -> str:
-    """Return the run's folder below 06_models, as `predict.run` names it."""
-    cell = Path(record["backbone"], record["strategy"])
+    """Return the folder of the run in 06_models, the value of `predict.run`."""
+    folder = Path(record["backbone"], record["strategy"])
     if sweep := record.get("sensitivity"):
-        cell = Path("sensitivity", sweep["id"])
-    return Path(variant, cell, f"seed_{record['seed']}").as_posix()
+        folder = Path("sensitivity", sweep["id"])
+    return Path(variant, folder, f"seed_{record['seed']}").as_posix()
 
 
-def _course(record: Mapping[str, Any]) -> str:
-    """Return how the training went, in a sentence."""
+def _outcome(record: Mapping[str, Any]) -> str:
+    """Return epochs, stop reason and unfreezings in one sentence."""
     epochs, best, unfreezings, unfrozen, groups, reason = (
         _known(record, name)
         for name in ("epochs", "best_epoch", "unfreezings", "final_unfrozen_groups", "layer_groups", "stop_reason")
     )
     return (
-        f"Epochs: {epochs}; ended by: {reason}; weights kept of epoch: {best}; unfreezings: {unfreezings}; "
-        f"layer groups that trained at the end: {unfrozen} of {groups}"
+        f"Epochs: {epochs}; stop reason: {reason}; epoch of the best weights: {best}; unfreezings: {unfreezings}; "
+        f"unfrozen layer groups at the end: {unfrozen} of {groups}"
     )
 
 
 def _classes(record: Mapping[str, Any]) -> str:
-    """Return how many images each class has in each subset, and what they weigh."""
+    """Return the number of images of each class in each subset, and their weights in training."""
     rows = [[name, *(_known(record.get(field, {}), name) for field in BY_CLASS.values())] for name in DISEASES]
     return _table(["Class", *BY_CLASS], rows)
 
@@ -135,7 +135,7 @@ def _by_class(metrics: Mapping[str, Any]) -> str:
 
 
 def _known(numbers: Mapping[str, Any], name: str) -> str:
-    """Return a value of a record as text, to four digits, or why there is none."""
+    """Return a value of a record as text with four digits, or the reason for its absence."""
     value = numbers.get(name)
     if value is None:
         return str(numbers.get(f"{name}_reason", NOT_RECORDED))
@@ -147,13 +147,13 @@ def _with_unit(numbers: Mapping[str, Any], name: str, unit: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """Return nested settings as (dotted name, value)."""
+    """Return nested settings as pairs of dotted name and value."""
     flat: list[tuple[str, Any]] = []
     for name, value in settings.items():
         path = f"{above}{name}"
