@@ -58,6 +58,10 @@ class FeatureStore:
         """Return (n,) bool: whether each of (n,) slots has its features."""
         unchecked = np.unique(slots[~self._checked[slots]])
         self._checked[unchecked] = [self._is_sound(slot) for slot in unchecked]
+        damaged = unchecked[(self._checksums[unchecked] != 0) & ~self._checked[unchecked]]
+        if len(damaged):
+            log.warning("%s: %d features are damaged and will be computed again", self.folder, len(damaged))
+            self._checksums[damaged] = 0  # now empty: no second warning
         return self._checked[slots]
 
     def put(self, slots: np.ndarray, features: np.ndarray) -> None:
@@ -72,7 +76,7 @@ class FeatureStore:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                     raise
                 self.full = True
-                log.warning("The disk is full: features of frozen layers are no longer cached; training continues")
+                log.warning("The disk of %s is full: no more features are cached; training continues", self.folder)
                 return
             self._checksums[slot] = WRITTEN | np.uint64(zlib.crc32(content))
             self._checked[slot] = True
