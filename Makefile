@@ -29,10 +29,10 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 key: $(READY)  ## a new pseudonymisation key in conf/local (keep it: without it no export can be added)
-	@$(BIN)/python -m lung_cxr.imaging.deidentify.pseudonyms
+	@$(BIN)/python -m lung_cxr.imaging.deidentify.credentials
 
 rotate-key: $(READY)  ## another key for the catalogue (LUNG_CXR_NEW_KEY, else a new random one); see docs/refresh.md
-	@$(BIN)/python -m lung_cxr.imaging.deidentify.pseudonyms --new
+	@$(BIN)/python -m lung_cxr.imaging.deidentify.credentials --new
 	@$(BIN)/kedro run --pipelines key_rotation
 
 demo: $(READY)  ## synthetic hospital → catalogue → two trained models → report

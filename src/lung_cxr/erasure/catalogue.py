@@ -60,7 +60,7 @@ def erase_files(folder: Path, pattern: str) -> int:
 
 def erase_from_journal(journal: Journal, image_ids: set[str]) -> None:
     """Remove these images from the journal of a killed run. A kill meanwhile only costs reading some files again."""
-    kept = [seen for seen in journal.read() if seen.image_id not in image_ids]
+    kept = [row for row in journal.read() if row["image_id"] not in image_ids]
     if any(journal.folder.iterdir()):
         journal.clear()
         journal.append(kept)

@@ -5,25 +5,25 @@ renamed. Each table is rewritten atomically, and new keys stay as they are: afte
 two secrets completes the rotation. Until then the fingerprint file refuses all other commands.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from joblib import Parallel, delayed
 
 from lung_cxr.atomic import atomic_write
 from lung_cxr.erasure.catalogue import erase_files, erase_images
+from lung_cxr.erasure.hash_rotation import HashRotation, hash_rotation, is_unkeyed
 from lung_cxr.erasure.keyed_tables import key_columns, tables_below
-from lung_cxr.erasure.pixel_arrays import ARRAYS, erase_pixels
+from lung_cxr.erasure.pixel_arrays import erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import keys_of_all_spellings, with_keys
+from lung_cxr.splitting.pixels import ARRAYS
 
 REBUILT_TABLES = {
     *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
@@ -37,7 +37,7 @@ class NewKeys:
     """The new key of each old key.
 
     Attributes:
-        keys: Old key → new key of patients, studies, images, files and sources.
+        keys: Old key → new key of patients, studies, images and files.
         images: Old key → new key of images only.
         shift_days: Old patient key → days to add to the shifted dates of the patient.
     """
@@ -105,17 +105,19 @@ def rotate(
         new: The new secret.
         folders: Folders to rewrite.
         drop_unknown: Delete rows and images without a raw row; False refuses the rotation.
-        workers: Threads that hash source files; -1: all cores.
+        workers: Threads that hash source files and stored images; -1: all cores.
 
     Raises:
-        IngestionError: A row has no raw row and `drop_unknown` is False.
+        IngestionError: A row has no raw row and `drop_unknown` is False, or the catalogue is of an earlier version.
     """
     tables = folders.tables
     if not drop_unknown:
         refuse_unknown(count_unknown(tables, names))
-    names = NewKeys({**names.keys, **new_sources(files, old, new, workers)}, names.images, names.shift_days)
-    mark_half_rotated(folders.intermediate, old, new)
+    if is_unkeyed(folders.intermediate / "source_files.parquet"):
+        raise IngestionError("The catalogue was made by an earlier version. Run ingestion with the old key first")
     store, unknown = ImageStore(folders.images), unknown_images(tables, names)
+    hashes = hash_rotation(files, names.images, store, old, new, workers)
+    mark_half_rotated(folders.intermediate, old, new)
     for path in (folders.intermediate / "merged_patients.parquet", folders.pixels / ARRAYS):
         path.unlink(missing_ok=True)  # the next runs of ingestion and splitting rebuild them
     erase_files(folders.outputs / "new_images", "probabilities.*")  # the next prediction rebuilds them
@@ -123,7 +125,7 @@ def rotate(
     erase_images(store, unknown)
     for path in tables:
         if path.exists():
-            rename_table(path, names)
+            rename_table(path, names, hashes)
     rename_images(store, names)
 
 
@@ -180,19 +182,6 @@ def new_keys(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secre
     return NewKeys(keys, dict(zip(before["image_id"], after["image_id"], strict=True)), days)
 
 
-def new_sources(files: Iterable[Path], old: Secret, new: Secret, workers: int) -> dict[str, str]:
-    """Return old → new keyed hash of the bytes of every file; no image is decoded.
-
-    Args:
-        files: Source files. An unreadable file loses its source key until it is read again.
-        old: The present secret.
-        new: The new secret.
-        workers: Threads; -1: all cores.
-    """
-    digests = Parallel(n_jobs=workers, prefer="threads")(delayed(_sha256)(path) for path in files)
-    return {old.source_key(digest): new.source_key(digest) for digest in digests if digest is not None}
-
-
 def count_unknown(tables: Iterable[Path], names: NewKeys) -> dict[str, int]:
     """Return table → count of rows without a raw row; tables that the next run rebuilds are skipped."""
     counts: dict[str, int] = {}
@@ -214,7 +203,7 @@ def unknown_images(tables: Iterable[Path], names: NewKeys) -> set[str]:
     return found
 
 
-def rename_table(path: Path, names: NewKeys) -> None:
+def rename_table(path: Path, names: NewKeys, hashes: HashRotation) -> None:
     """Rewrite a table under the new keys and drop rows without a new key. Can be repeated."""
     columns = key_columns(path)
     if not columns:
@@ -223,7 +212,7 @@ def rename_table(path: Path, names: NewKeys) -> None:
     unknown = _unknown_rows(table[columns], names)
     if not unknown.any() and not any(key in names.keys for column in columns for key in table[column]):
         return
-    table = _renamed(table[~unknown].reset_index(drop=True), columns, names)
+    table = _renamed(table[~unknown].reset_index(drop=True), columns, names, hashes)
     with atomic_write(path) as unfinished:
         table.to_parquet(unfinished, index=False)
 
@@ -262,29 +251,18 @@ def mark_half_rotated(intermediate: Path, old: Secret, new: Secret) -> None:
         unfinished.write_text(half_rotated(old, new), encoding="utf-8")
 
 
-def _renamed(table: pd.DataFrame, columns: list[str], names: NewKeys) -> pd.DataFrame:
+def _renamed(table: pd.DataFrame, columns: list[str], names: NewKeys, hashes: HashRotation) -> pd.DataFrame:
     if {"patient_key", "exam_day"} <= set(table.columns):
         days = pd.Series([names.shift_days.get(key, 0) for key in table["patient_key"]], table.index, dtype="int64")
         table["exam_day"] += pd.to_timedelta(days, unit="D")
     for column in columns:
         table[column] = pd.Series([names.keys.get(key, key) for key in table[column]], table.index, dtype="str")
-    if "source_key" in table.columns:
-        renamed = (names.keys.get(key, key) for key in table["source_key"])
-        table["source_key"] = pd.Series([key if key in names.new else "" for key in renamed], table.index, dtype="str")
     if "image_path" in table.columns:
         pairs = zip(table["image_id"], table["image_path"], strict=True)
         paths = [ImageStore.path(image_id) if path else "" for image_id, path in pairs]
         table["image_path"] = pd.Series(paths, table.index, dtype="str")
-    return table
+    return hashes.apply(table)
 
 
 def _unknown_rows(table: pd.DataFrame, names: NewKeys) -> "pd.Series[bool]":
     return table.apply(names.unknown).any(axis=1).astype(bool)
-
-
-def _sha256(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError:
-        return None

@@ -5,8 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from lung_cxr.splitting.growing_array import cut_uncommitted
-
-ARRAYS = "pixel_arrays.json"
+from lung_cxr.splitting.pixels import ARRAYS
 
 
 def erase_pixels(pixel_folder: Path, image_ids: set[str]) -> int:

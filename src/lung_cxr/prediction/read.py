@@ -60,7 +60,7 @@ def read_new_images(
     processor = ImageProcessor.from_parameters(ingestion, working_store(workplace), secret)
     files = new_images.keyed(secret)
     journal = _journal(workplace)
-    earlier = {key: seen for key, seen in read_ledger(None, journal).items() if key in files}
+    earlier = {key: seen for key, seen in read_ledger(None, journal, processor.hashes).items() if key in files}
     plan = plan_refresh(files, earlier, processor, ingestion.trust_timestamps)
     log.info(plan.in_words())
     table = carry_out(plan, earlier, processor, journal, ingestion.workers)

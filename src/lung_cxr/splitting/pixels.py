@@ -1,6 +1,7 @@
 """Pixel arrays for training: `pixels_<size>.npy`, one row per image, in the order of the split."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from lung_cxr.splitting.stored_images import RESIZE_METHOD, read_stored
 
 log = logging.getLogger(__name__)
 
+ARRAYS = "pixel_arrays.json"
 COMMIT_EVERY = 1_000  # images: a kill costs at most about ten seconds of decoding
 
 
@@ -50,6 +52,7 @@ def grow_pixel_arrays(
     """
     images = manifest.set_index("image_id").loc[split["image_id"], ["pixel_sha256", "image_path"]].reset_index()
     arrays = [PixelRows(pixel_folder, size, images) for size in sorted(set(sizes))]
+    known = _recorded_hashes(pixel_folder, split_sha256(split), arrays)
     _fill([array for array in arrays if not array.complete], images["image_path"], image_folder, workers)
     for array in arrays:
         log.info("pixels_%d: %s new of %s rows", array.size, f"{array.new.sum():,}", f"{len(images):,}")
@@ -57,7 +60,7 @@ def grow_pixel_arrays(
     return {
         str(array.size): {
             "rows": len(images),
-            "sha256": pixels_sha256(images, array.size),
+            "sha256": known.get(array.size) or pixels_sha256(images, array.size),
             "split_sha256": of_split,
             "file": array.path.name,
         }
@@ -86,6 +89,24 @@ def pixels_sha256(images: pd.DataFrame, size: int) -> str:
     rows = images["image_id"] + " " + images["pixel_sha256"]
     digest.update("\n".join(rows.tolist()).encode())
     return digest.hexdigest()
+
+
+def _recorded_hashes(pixel_folder: Path, split_hash: str, arrays: list[PixelRows]) -> dict[int, str]:
+    """Return size → recorded hash, if no array changes: it stays the same after `pixel_sha256` became keyed.
+
+    Otherwise the record is deleted before an array changes, so that no killed run leaves the hash of other pixels.
+    """
+    path = pixel_folder / ARRAYS
+    if not path.exists():
+        return {}
+    if not all(array.complete for array in arrays):
+        path.unlink()
+        return {}
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:  # damaged: the hashes are computed again
+        return {}
+    return {int(size): one["sha256"] for size, one in recorded.items() if one["split_sha256"] == split_hash}
 
 
 def _fill(arrays: list[PixelRows], image_paths: pd.Series, image_folder: Path, workers: int) -> None:

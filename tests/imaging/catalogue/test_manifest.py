@@ -29,7 +29,7 @@ def record(number: int, **changed):
 
 def seen(number: int, **changed) -> ProcessedImage:
     good = {
-        "size_bytes": 1, "modified_ns": 1, "settings": "s", "burned_in": "NO", "source_key": key(400 + number),
+        "file_stamp": key(500 + number), "settings": "s", "burned_in": "NO", "source_key": key(400 + number),
         "rows": 1024, "columns": 900, "pixel_sha256": f"{number:064x}",
         "difference_hash": f"{(1 << (8 * number)) * 255:064x}",
         "qc_sharpness": 9.0, "qc_contrast": 200.0, "qc_dark_fraction": 0.01, "qc_bright_fraction": 0.01,

@@ -9,6 +9,7 @@ from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import TextBox
+from lung_cxr.imaging.quality.duplicates import difference_hash
 
 ID = "cd" * 16
 
@@ -32,9 +33,11 @@ def test_a_good_file_is_stored_and_measured(processor, picture):
     stored = processor.store.get(ID)
     assert (seen.reason, seen.rows, seen.columns) == ("", 96, 80)
     assert stored.shape == (64, 64)
-    assert seen.pixel_sha256 == hashlib.sha256(stored.tobytes()).hexdigest()
-    assert len(seen.difference_hash) == 64
-    assert seen.size_bytes == picture.stat().st_size
+    sha256 = hashlib.sha256(stored.tobytes()).hexdigest()
+    assert seen.pixel_sha256 == processor.hashes.pixels(sha256) != sha256
+    assert processor.hashes.plain_difference(seen.difference_hash) == difference_hash(stored) != seen.difference_hash
+    status = picture.stat()
+    assert seen.file_stamp == processor.hashes.file_stamp(status.st_size, status.st_mtime_ns)
     assert seen.qc_sharpness > 0
     assert not stored[:, :5].any()  # padded at the sides
 
@@ -94,7 +97,7 @@ def test_the_pixels_decide_where_text_is_looked_for(
     if pieces > 0:
         stored = processor.store.get(ID)
         assert not stored[5:16, 5:31].any()
-        assert seen.pixel_sha256 == hashlib.sha256(stored.tobytes()).hexdigest()
+        assert seen.pixel_sha256 == processor.hashes.pixels(hashlib.sha256(stored.tobytes()).hexdigest())
         assert seen.qc_dark_fraction < 0.05  # measured without the black box
 
 
@@ -110,7 +113,8 @@ def test_the_same_bytes_under_another_time_are_not_decoded(processor, picture, m
     monkeypatch.setattr("lung_cxr.imaging.catalogue.process_image.decode_image", lambda *_: pytest.fail("decoded"))
     picture.touch()
     after = processor.process(ID, picture, before)
-    assert after.modified_ns == picture.stat().st_mtime_ns
+    status = picture.stat()
+    assert after.file_stamp == processor.hashes.file_stamp(status.st_size, status.st_mtime_ns)
     assert after.pixel_sha256 == before.pixel_sha256
 
 

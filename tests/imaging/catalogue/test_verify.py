@@ -7,21 +7,27 @@ import pytest
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import HalfRotatedKeyError
+from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.catalogue.verify import main
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.locks import CatalogueInUseError, catalogue_lock
 
+SECRET = "0123456789abcdef0123456789abcdef"
 IDS = [digit * 32 for digit in "abcd"]
 
 
 @pytest.fixture
-def root(tmp_path, smooth):
+def root(tmp_path, smooth, monkeypatch):
     """A data folder with four stored images and one rejected image."""
+    monkeypatch.setenv("LUNG_CXR_KEY", SECRET)
+    hashes = KeyedHashes(Secret(SECRET))
     store = ImageStore(tmp_path / "03_primary/images")
     rows = []
     for number, image_id in enumerate(IDS):
         image = (smooth(number) * 255).astype(np.uint8)
         store.put(image_id, image)
-        rows.append((image_id, hashlib.sha256(image.tobytes()).hexdigest(), store.path(image_id)))
+        rows.append((image_id, hashes.pixels(hashlib.sha256(image.tobytes()).hexdigest()), store.path(image_id)))
     table = pd.DataFrame([*rows, ("e" * 32, "", "")], columns=["image_id", "pixel_sha256", "image_path"])
     table.to_parquet(tmp_path / "03_primary/image_manifest.parquet")
     return tmp_path
@@ -60,3 +66,14 @@ def test_a_running_refresh_is_refused(root, monkeypatch):
     monkeypatch.setattr("lung_cxr.locks.REFUSE_AFTER_SECONDS", 0)
     with catalogue_lock(root / "02_intermediate"), pytest.raises(CatalogueInUseError):
         main([str(root)])
+
+
+def test_the_key_must_be_the_catalogues_and_the_public_one_is_found(root, monkeypatch):
+    (root / "02_intermediate").mkdir()
+    fingerprint = root / "02_intermediate/key_fingerprint.txt"
+    fingerprint.write_text(Secret(SECRET[::-1]).fingerprint)
+    with pytest.raises(IngestionError, match="not the key"):
+        main([str(root)])
+    monkeypatch.delenv("LUNG_CXR_KEY")
+    fingerprint.write_text(Secret(PUBLIC_SECRET).fingerprint)
+    assert main([str(root)]) == 1  # its hashes are of another key

@@ -2,11 +2,11 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lung_cxr.atomic import atomic_write
-from lung_cxr.imaging.catalogue.process_image import ProcessedImage
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +25,18 @@ class Journal:
         self.folder = folder
         self._written = 1 + max((int(path.stem) for path in self._files()), default=-1)
 
-    def read(self) -> list[ProcessedImage]:
+    def read(self) -> list[Mapping[str, Any]]:
         """Return all rows, oldest first; skip damaged files with a warning."""
         parts = [_read(path) for path in self._files()]
         if damaged := parts.count(None):
             log.warning("%d files of the refresh journal are damaged; their images are read again", damaged)
-        return [image for part in parts for image in part or []]
+        return [row for part in parts for row in part or []]
 
-    def append(self, images: Sequence[ProcessedImage]) -> None:
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the rows to a new file, atomically; write no file for no row."""
-        if images:
+        if rows:
             with atomic_write(self.folder / f"{self._written:06d}.json") as unfinished:
-                unfinished.write_text(json.dumps([vars(image) for image in images]), encoding="utf-8")
+                unfinished.write_text(json.dumps(list(rows)), encoding="utf-8")
             self._written += 1
 
     def clear(self) -> None:
@@ -48,8 +48,10 @@ class Journal:
         return sorted(self.folder.glob("[0-9]*.json"))
 
 
-def _read(path: Path) -> list[ProcessedImage] | None:
+def _read(path: Path) -> list[Mapping[str, Any]] | None:
     try:
-        return [ProcessedImage.from_row(row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    except (ValueError, TypeError):  # not JSON, or JSON of another structure
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
         return None
+    is_whole = isinstance(rows, list) and all(isinstance(row, dict) and "image_id" in row for row in rows)
+    return rows if is_whole else None

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 from lung_cxr.imaging.catalogue.summary import IngestionError
-from lung_cxr.imaging.deidentify.pseudonyms import VARIABLE, Secret
+from lung_cxr.imaging.deidentify.credentials import VARIABLE
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.exports import MARKER
 
 KEY_FINGERPRINT = "key_fingerprint.txt"  # in 02_intermediate

@@ -30,7 +30,8 @@ FROM_RECORDS = [
     "export",
 ]
 MANIFEST_COLUMNS = [*FROM_RECORDS, *MEASUREMENTS, "qc_status", "qc_reasons", "image_path"]
-PAIR_COLUMNS = ["image_id", "other_image_id", "pixel_sha256", "other_pixel_sha256", "correlation"]
+PAIR_HASHES = ["pixel_sha256", "other_pixel_sha256"]
+PAIR_COLUMNS = ["image_id", "other_image_id", *PAIR_HASHES, "correlation"]
 
 
 class Manifest(NamedTuple):
@@ -104,6 +105,9 @@ def build_manifest(
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, ingestion.quality, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
+    table["difference_hash"] = table["difference_hash"].where(
+        table["qc_status"] == "accepted", ""
+    )  # none else is split
     codes = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
     paths = [store.path(i) if sha else "" for i, sha in zip(table.image_id, table.pixel_sha256, strict=True)]
     table["qc_reasons"] = pd.Series(codes, dtype="str")  # keeps the dtype of an empty table too
@@ -157,8 +161,7 @@ def _correlations(
     pairs = pd.DataFrame(np.hstack(values)[:, [0, 2, 1, 3]], columns=PAIR_COLUMNS[:4], dtype="str")
     if known is None:
         known = pd.DataFrame(columns=PAIR_COLUMNS)
-    hashes = PAIR_COLUMNS[2:4]
-    before = known.drop_duplicates(hashes).set_index(hashes)["correlation"].to_dict()
+    before = known.drop_duplicates(PAIR_HASHES).set_index(PAIR_HASHES)["correlation"].to_dict()
     return pairs.assign(
         correlation=[
             before[one, other] if (one, other) in before else correlation(store.get(first), store.get(second))

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
+from lung_cxr.imaging.catalogue.unkeyed_ledger import with_keyed_hashes
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import Cleared
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.quality.chest import measure_chest
 from lung_cxr.imaging.quality.duplicates import difference_hash
@@ -23,7 +25,6 @@ from lung_cxr.parameters import IngestionParameters, StandardiseParameters, Text
 
 # part of the settings' fingerprint: raise it when the stored pixels of ordinary files change, and all are read again
 READING_VERSION = 5
-ABSENT = -1  # size in bytes of a missing file
 NOT_SEARCHED = -1  # number of text boxes in an image that was not searched for text
 NAN = float("nan")
 
@@ -34,8 +35,7 @@ class ProcessedImage:
 
     Attributes:
         image_id: Id of the image, 32 hex digits.
-        size_bytes: Size of the file, -1 if it was missing.
-        modified_ns: Modification time of the file.
+        file_stamp: Keyed hash of the file's size and modification time; empty if the file was missing.
         settings: Fingerprint of the settings of the reading; empty if the file must be read again next time.
         source_key: Keyed hash of the file's bytes.
         reason: Reason for rejection; empty if the image is in the store and the columns below were measured.
@@ -45,18 +45,17 @@ class ProcessedImage:
         inverted: Whether black and white were exchanged, because of the header or of `qc_inversion`.
         rows: Rows of the source image.
         columns: Columns of the source image.
-        pixel_sha256: SHA-256 of the stored pixels.
+        pixel_sha256: Keyed hash of the stored pixels' SHA-256, see `KeyedHashes.pixels`.
         stored_bytes: Size of the stored file; 0 if unknown (older ledgers).
         outdated: Whether the stored image has other settings and its file is gone.
-        difference_hash: Difference hash of the stored image.
+        difference_hash: Difference hash of the stored image, keyed by `KeyedHashes.difference`.
         text_boxes: Number of blacked-out text boxes; -1 if the image was not searched.
         qc_sharpness: See `metrics.measure_quality`, as the columns down to `qc_bright_fraction`.
         qc_inversion: See `chest.measure_chest`, as the columns below; measured before black and white were exchanged.
     """
 
     image_id: str
-    size_bytes: int = ABSENT
-    modified_ns: int = ABSENT
+    file_stamp: str = ""
     settings: str = ""
     source_key: str = ""
     reason: str = ""
@@ -82,8 +81,9 @@ class ProcessedImage:
     qc_turned_foreign: float = NAN
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "ProcessedImage":
+    def from_row(cls, row: Mapping[str, Any], hashes: KeyedHashes) -> "ProcessedImage":
         """Return a row of a ledger of any version: missing columns get their defaults, unknown ones are dropped."""
+        row = with_keyed_hashes(row, hashes)
         return cls(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
 
 
@@ -97,7 +97,7 @@ class ImageProcessor:
 
     Attributes:
         store: Store of the images.
-        secret: Key of the hash of the source bytes.
+        secret: Key of all hashes of files and pixels.
         standardise: Settings of window and size.
         accept_unchecked_pixels: Whether the text policy `off` accepts images whose header does not exclude text.
         burned_in_text: Text policy: search all images for text or none, and redact or reject.
@@ -116,6 +116,11 @@ class ImageProcessor:
         """Return the processor of these settings."""
         text = (ingestion.accept_unchecked_pixels, ingestion.burned_in_text)
         return cls(store, secret, ingestion.standardise, *text, ingestion.max_megapixels)
+
+    @property
+    def hashes(self) -> KeyedHashes:
+        """Return the keyed hashes under the processor's secret."""
+        return KeyedHashes(self.secret)
 
     @property
     def settings(self) -> str:
@@ -139,12 +144,12 @@ class ImageProcessor:
         seen = ProcessedImage(image_id, settings=self.settings)
         try:
             status = path.stat()
-            seen = replace(seen, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+            seen = replace(seen, file_stamp=self.hashes.file_stamp(status.st_size, status.st_mtime_ns))
             data = read_bytes(path, self.max_megapixels)
             _check_untouched(path, status)
             seen = replace(seen, source_key=self.secret.source_key(hashlib.sha256(data).digest()))
             if previous is not None and self._is_same(previous, seen):
-                return replace(previous, size_bytes=seen.size_bytes, modified_ns=seen.modified_ns)
+                return replace(previous, file_stamp=seen.file_stamp)
             radiograph = decode_image(data, self.max_megapixels, self.standardise.side)
             seen = replace(seen, header_view=radiograph.view, burned_in=radiograph.burned_in)
             seen = replace(seen, inverted=radiograph.inverted, rows=radiograph.rows, columns=radiograph.columns)
@@ -216,8 +221,8 @@ class ImageProcessor:
         metrics = measure_quality(cleared.smooth) | chest | {"inversion": inversion}
         measured = replace(
             seen,
-            pixel_sha256=hashlib.sha256(square.tobytes()).hexdigest(),
-            difference_hash=difference_hash(square),
+            pixel_sha256=self.hashes.pixels(hashlib.sha256(square.tobytes()).hexdigest()),
+            difference_hash=self.hashes.difference(difference_hash(square)),
             text_boxes=cleared.pieces,
             **{f"qc_{name}": value for name, value in metrics.items()},  # type: ignore[arg-type]
         )

@@ -131,7 +131,7 @@ def _process_or_recheck(
     processor: ImageProcessor, image_id: str, path: Path | None, previous: ProcessedImage | None
 ) -> ProcessedImage:
     if path is None:
-        return search_stored(processor.store, previous or ProcessedImage(image_id))
+        return search_stored(processor.store, previous or ProcessedImage(image_id), processor.hashes)
     return processor.process(image_id, path, previous)
 
 

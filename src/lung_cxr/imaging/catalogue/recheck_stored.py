@@ -6,6 +6,7 @@ from dataclasses import replace
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
 from lung_cxr.imaging.catalogue.process_image import NOT_SEARCHED, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.quality.duplicates import difference_hash
 from lung_cxr.imaging.reasons import Rejection
 
@@ -16,7 +17,7 @@ def must_be_searched(previous: ProcessedImage, processor: ImageProcessor) -> boo
     return unseen and processor.burned_in_text != "off" and processor.store.has(previous.image_id)
 
 
-def search_stored(store: ImageStore, previous: ProcessedImage) -> ProcessedImage:
+def search_stored(store: ImageStore, previous: ProcessedImage, hashes: KeyedHashes) -> ProcessedImage:
     """Black out text in a stored image, under the policy `flag` too: there is no file for a person to look at.
 
     After a kill between image and journal the image is searched a second time. Only an image in which text remains is
@@ -25,6 +26,7 @@ def search_stored(store: ImageStore, previous: ProcessedImage) -> ProcessedImage
     Args:
         store: Store that holds the image.
         previous: Ledger row of the image; its quality measurements stay valid.
+        hashes: Keyed hashes under the catalogue's secret.
 
     Raises:
         StoreFullError: The disk is full.
@@ -48,8 +50,8 @@ def search_stored(store: ImageStore, previous: ProcessedImage) -> ProcessedImage
         previous,
         reason="",
         detail="",
-        pixel_sha256=hashlib.sha256(cleared.image.tobytes()).hexdigest(),
-        difference_hash=difference_hash(cleared.image),
+        pixel_sha256=hashes.pixels(hashlib.sha256(cleared.image.tobytes()).hexdigest()),
+        difference_hash=hashes.difference(difference_hash(cleared.image)),
         stored_bytes=store.stored_bytes(image_id),
         text_boxes=cleared.pieces,
     )

@@ -15,6 +15,7 @@ from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.catalogue.reader_processes import process_files
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def carry_out(
         for jobs in _batches(everything):
             for read in process_files(jobs, ledger, processor, workers):
                 images[read.image_id] = read
-                unsaved.append(read)
+                unsaved.append(vars(read))
                 progress.advance(task)
                 if time.monotonic() - saved_at > JOURNAL_SECONDS:
                     journal.append(unsaved)
@@ -56,10 +57,11 @@ def carry_out(
     return _as_table(images, processor)
 
 
-def read_ledger(table: pd.DataFrame | None, journal: Journal) -> Ledger:
+def read_ledger(table: pd.DataFrame | None, journal: Journal, hashes: KeyedHashes) -> Ledger:
     """Return image_id → its newest row, from the saved ledger (None: there is none) and from a killed run's journal."""
     rows = [] if table is None else table.to_dict("records")
-    return {image.image_id: image for image in [*(ProcessedImage.from_row(row) for row in rows), *journal.read()]}
+    images = (ProcessedImage.from_row(row, hashes) for row in [*rows, *journal.read()])
+    return {image.image_id: image for image in images}
 
 
 def _kept(plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor) -> Ledger:

@@ -1,7 +1,7 @@
 """Plan a refresh: only files that are new or changed since the last ledger are read.
 
-The ledger (`source_files`) holds one row per file: its size, its time, the settings it was read under and its
-measurements. An unchanged file is not opened.
+The ledger (`source_files`) holds one row per file: a keyed stamp of its size and time, the settings it was read
+under and its measurements. An unchanged file is not opened.
 """
 
 import os
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lung_cxr.imaging.catalogue.process_image import ABSENT, ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor, ProcessedImage
 from lung_cxr.imaging.catalogue.recheck_stored import must_be_searched
 
 Ledger = dict[str, ProcessedImage]
@@ -70,7 +70,7 @@ def plan_refresh(
     unchanged: State = "unchanged" if trust_timestamps else "compared"
     for image_id, path in files.items():
         previous, status = ledger.get(image_id), _status(path)
-        if status is None and (previous is None or previous.size_bytes == ABSENT):
+        if status is None and (previous is None or not previous.file_stamp):
             plan.absent[image_id] = "path_outside_export" if path is None else "missing_file"
         state = _state(previous, status, processor, unchanged) if image_id not in plan.absent else "absent"
         plan.states[image_id] = state
@@ -93,8 +93,8 @@ def _state(
 ) -> State:
     if status is None:
         return "vanished"
-    if previous is None or previous.size_bytes == ABSENT:
+    if previous is None or not previous.file_stamp:
         return "new"
-    if (previous.size_bytes, previous.modified_ns) != (status.st_size, status.st_mtime_ns):
+    if previous.file_stamp != processor.hashes.file_stamp(status.st_size, status.st_mtime_ns):
         return "changed"
     return unchanged if processor.is_current(previous) else "remade"

@@ -14,7 +14,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, refuse_half_rotated_key
+from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, check_secret, refuse_half_rotated_key
+from lung_cxr.imaging.deidentify.credentials import read_secret
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.locks import catalogue_lock
 
 MAX_LISTED = 20  # ids in the message
@@ -34,18 +37,19 @@ class Verified(NamedTuple):
     damaged: list[str]
 
 
-def verify(manifest: pd.DataFrame, store: ImageStore, workers: int) -> Verified:
+def verify(manifest: pd.DataFrame, store: ImageStore, hashes: KeyedHashes, workers: int) -> Verified:
     """Decode every stored image and compare its pixels with the manifest's `pixel_sha256`.
 
     Args:
         manifest: Table with `image_id, pixel_sha256, image_path`.
         store: Store of the images.
+        hashes: Keyed hashes under the catalogue's secret.
         workers: Number of threads; -1: all cores.
     """
     stored = manifest[manifest["image_path"] != ""]
     found = Parallel(n_jobs=workers, prefer="threads")(
-        delayed(_state)(store, image_id, sha256)
-        for image_id, sha256 in zip(stored["image_id"], stored["pixel_sha256"], strict=True)
+        delayed(_state)(store, hashes, image_id, pixel_hash)
+        for image_id, pixel_hash in zip(stored["image_id"], stored["pixel_sha256"], strict=True)
     )
     states = pd.Series(found, index=stored["image_id"], dtype="str")
     named = {state: states.index[states == state].tolist() for state in ("missing", "damaged")}
@@ -67,14 +71,30 @@ def in_words(found: Verified, removed: bool) -> str:
     return "\n".join(lines)
 
 
-def _state(store: ImageStore, image_id: str, sha256: str) -> str:
+def _state(store: ImageStore, hashes: KeyedHashes, image_id: str, pixel_hash: str) -> str:
     if not store.has(image_id):
         return "missing"
     try:
         pixels = store.get(image_id)
     except Exception:  # any error of the decoder on damaged bytes
         return "damaged"
-    return "intact" if hashlib.sha256(pixels.tobytes()).hexdigest() == sha256 else "damaged"
+    sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return "intact" if pixel_hash in (hashes.pixels(sha256), sha256) else "damaged"  # sha256: before its next refresh
+
+
+def _secret_of(fingerprint: str | None) -> Secret:
+    """Return the catalogue's secret; the synthetic hospital's is public.
+
+    Raises:
+        HalfRotatedKeyError: A key rotation is not finished.
+        IngestionError: The secret did not make this catalogue.
+        SecretError: There is no secret.
+    """
+    refuse_half_rotated_key(fingerprint)
+    public = Secret(PUBLIC_SECRET)
+    secret = public if fingerprint and fingerprint.strip() == public.fingerprint else read_secret()
+    check_secret(secret, fingerprint, [secret.public])
+    return secret
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -90,9 +110,9 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.root / "02_intermediate" / KEY_FINGERPRINT,
     )
     with catalogue_lock(fingerprint.parent):
-        refuse_half_rotated_key(fingerprint.read_text(encoding="utf-8") if fingerprint.exists() else None)
+        secret = _secret_of(fingerprint.read_text(encoding="utf-8") if fingerprint.exists() else None)
         manifest = pd.read_parquet(chosen.root / "03_primary/image_manifest.parquet")
-        found = verify(manifest, store, workers=-1)
+        found = verify(manifest, store, KeyedHashes(secret), workers=-1)
         for image_id in found.damaged if chosen.remove else []:
             store.remove(image_id)
     sys.stdout.write(in_words(found, removed=bool(chosen.remove and found.damaged)) + "\n")

@@ -18,10 +18,12 @@ from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.label_review import count_label_reviews, list_label_reviews
-from lung_cxr.imaging.catalogue.manifest import build_manifest, list_images
+from lung_cxr.imaging.catalogue.manifest import PAIR_HASHES, build_manifest, list_images
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
+from lung_cxr.imaging.catalogue.unkeyed_ledger import key_pixel_rows, with_keyed_pixels
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, patient_linkage
@@ -146,11 +148,12 @@ def standardise_images(
     paths = keys.key_paths(hospital.read_image_paths(raw_exports, known_exports, emr), pseudonymisation_key)
     files = hospital.locate_images(to_read, raw_exports, known_exports, paths)
     journal = Journal(refresh_journal)
-    ledger = refresh.read_ledger(previous_source_files, journal)
+    ledger = refresh.read_ledger(previous_source_files, journal, processor.hashes)
     plan = plan_refresh(files, ledger, processor, ingestion.trust_timestamps)
     log.info(plan.in_words())
     source_files = refresh.carry_out(plan, ledger, processor, journal, ingestion.workers)
-    counts = count_refresh(records, plan, source_files, previous_image_manifest)
+    before = with_keyed_pixels(previous_image_manifest, ["pixel_sha256"], source_files, processor.hashes)
+    counts = count_refresh(records, plan, source_files, before)
     log.info(counts_in_words(counts))
     return source_files, counts
 
@@ -164,12 +167,17 @@ def apply_qc(
     previous_compared_images: pd.DataFrame | None,
     image_folder: Path,
     refresh_journal: Path,
+    pixel_folder: Path,
+    pseudonymisation_key: Secret,
     ingestion: IngestionParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Accept or reject every image; return manifest, rejections, compared near duplicates and labels to review."""
     Journal(refresh_journal).clear()  # `source_files` is saved by now
     images = list_images(records, excluded_images, previous_image_manifest, merged_patients)
-    manifest = build_manifest(images, source_files, ingestion, ImageStore(image_folder), previous_compared_images)
+    hashes = KeyedHashes(pseudonymisation_key)
+    key_pixel_rows(pixel_folder, source_files, hashes)
+    compared = with_keyed_pixels(previous_compared_images, PAIR_HASHES, source_files, hashes)
+    manifest = build_manifest(images, source_files, ingestion, ImageStore(image_folder), compared)
     label_review = list_label_reviews(
         records, manifest.images, manifest.compared, ingestion.quality.near_duplicate_correlation
     )

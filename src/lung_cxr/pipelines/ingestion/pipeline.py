@@ -113,6 +113,8 @@ def _images() -> Pipeline:
                     "previous_compared_images": "previous_compared_images",
                     "image_folder": "image_folder",
                     "refresh_journal": "refresh_journal",
+                    "pixel_folder": "pixel_folder",
+                    "pseudonymisation_key": "pseudonymisation_key",
                     "ingestion": "params:ingestion",
                 },
                 ["image_manifest", "rejected_images", "compared_images", "label_review"],
