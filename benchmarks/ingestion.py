@@ -49,10 +49,10 @@ from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.parameters import IngestionParameters, SyntheticHospitalParameters
-from lung_cxr.synthetic.hospital.exams import Radiograph, draw_schedule
-from lung_cxr.synthetic.hospital.image_files import Machine, write_image
+from lung_cxr.synthetic.hospital.exams import Exam, draw_schedule
+from lung_cxr.synthetic.hospital.image_files import FileFormat, write_image
 from lung_cxr.synthetic.phantom.anatomy import draw_chest
-from lung_cxr.synthetic.phantom.exposure import draw_radiograph
+from lung_cxr.synthetic.phantom.frontal import draw_radiograph
 
 ROWS, COLUMNS, BITS, SIDE = 2500, 2048, 12, 1024
 SHARES = {"explicit": 2, "rle": 1, "jpeg2000": 1}  # of every four files
@@ -84,10 +84,10 @@ def draw_film(seed: int) -> np.ndarray:
     return np.ascontiguousarray(pixels[:ROWS, left : left + COLUMNS])
 
 
-def make_file(path: Path, film: np.ndarray, number: int, visit: Radiograph) -> None:
+def make_file(path: Path, film: np.ndarray, number: int, exam: Exam) -> None:
     """Write one DICOM file; its name ends in its encoding."""
-    machine = Machine(path.suffix[1:], "MONOCHROME2", BITS, "window", "DX", False)
-    path.write_bytes(write_image(np.roll(film, number, axis=1), 0.14, visit, machine, number))
+    file_format = FileFormat(path.suffix[1:], "MONOCHROME2", BITS, "window", "DX", False)
+    path.write_bytes(write_image(np.roll(film, number, axis=1), 0.14, exam, file_format, number))
 
 
 def make_files(folder: Path, images: int, workers: int) -> Files:
@@ -95,10 +95,10 @@ def make_files(folder: Path, images: int, workers: int) -> Files:
     per_four = [name for name, share in SHARES.items() for _ in range(share)]
     paths = [folder / f"{number:04d}.{per_four[number % 4]}" for number in range(images)]
     schedule = draw_schedule(settings("synthetic_hospital", SyntheticHospitalParameters))
-    visit = next(visit for visit in schedule if visit.view == "PA" and not visit.burned_in)
+    exam = next(exam for exam in schedule if exam.view == "PA" and not exam.burned_in)
     with Parallel(n_jobs=workers) as parallel:
         films = parallel(delayed(draw_film)(seed) for seed in range(FILMS))
-        parallel(delayed(make_file)(path, films[number % FILMS], number, visit) for number, path in enumerate(paths))
+        parallel(delayed(make_file)(path, films[number % FILMS], number, exam) for number, path in enumerate(paths))
     get_reusable_executor().shutdown(wait=True)
     alone = {name: [path for path in paths if path.suffix[1:] == name] for name in SHARES}
     return Files(folder, {"mix": paths, **alone})
@@ -216,7 +216,7 @@ def measure(images: int, repeats: int, workers: int, with_text: bool) -> dict[st
             memory["largest worker looking for text, MiB"] = largest_worker(workers)
         memory["this process, MiB"] = peak_mebibytes()[1]
         result["memory"] = memory
-        result["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        result["file_format"] = f"{platform.file_format()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         return result
 
 

@@ -19,7 +19,7 @@ from lung_cxr.imaging.catalogue.image_store import FAST
 from lung_cxr.splitting.distribution import published_distribution
 from lung_cxr.splitting.pixels import grow_pixel_arrays, open_pixels
 from lung_cxr.synthetic.phantom.anatomy import draw_chest
-from lung_cxr.synthetic.phantom.exposure import draw_radiograph
+from lung_cxr.synthetic.phantom.frontal import draw_radiograph
 from lung_cxr.training.data.feed import SplitImages
 
 SIDE = 1024

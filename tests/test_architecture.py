@@ -1,10 +1,11 @@
 """The floor plan: no circle of imports, no import of a higher floor, and one name for one idea."""
 
-import sys
 from collections import defaultdict
 from graphlib import TopologicalSorter
 
 import pytest
+
+import architecture
 
 SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its algorithms, its dataset
     *("ingestion", "splitting", "training", "sensitivity", "reporting", "predict", "key_rotation"),
@@ -15,16 +16,7 @@ KEDRO = {"datasets", "pipelines", "hooks", "command_errors", "runners", "pipelin
 
 
 @pytest.fixture(scope="module")
-def architecture(project):
-    sys.path.insert(0, str(project / "tools"))
-    import architecture
-
-    sys.path.pop(0)
-    return architecture
-
-
-@pytest.fixture(scope="module")
-def graph(architecture):
+def graph():
     return architecture.import_graph()
 
 
@@ -32,17 +24,17 @@ def test_no_module_imports_itself_through_others(graph):
     assert len(list(TopologicalSorter(graph).static_order())) == len(graph) > 200
 
 
-def test_no_module_imports_one_of_a_higher_floor(architecture, graph):
+def test_no_module_imports_one_of_a_higher_floor(graph):
     assert architecture.upward_imports(graph) == []
 
 
-def test_an_upward_import_is_found(architecture):
+def test_an_upward_import_is_found():
     assert architecture.upward_imports({"lung_cxr.imaging.standardise": {"lung_cxr.training.loop"}}) == [
         "lung_cxr.imaging.standardise → lung_cxr.training.loop"
     ]
 
 
-def test_only_the_top_floors_know_kedro(project, architecture, graph):
+def test_only_the_top_floors_know_kedro(project, graph):
     for module in graph:
         path = project / "src" / module.replace(".", "/")
         text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")

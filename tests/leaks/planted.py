@@ -23,7 +23,7 @@ from pydicom.tag import Tag
 
 from leaks.needles import Needle, date_needle, name_needle, number_needle, phone_needle, text_needle
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.hospital.exams import EXPORTS, Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.exams import EXPORTS, Exam, draw_schedule
 from lung_cxr.synthetic.hospital.people import Person, without_accents
 from lung_cxr.synthetic.hospital.write_exports import MARKER, write_hospital
 
@@ -53,7 +53,7 @@ DEBUG_LOGGING = {
         },
         "file": {"class": "logging.FileHandler", "filename": "debug.log", "encoding": "utf-8", "formatter": "plain"},
     },
-    "loggers": {"matplotlib.font_manager": {"level": "INFO"}},  # all it knows is the machine's fonts
+    "loggers": {"matplotlib.font_manager": {"level": "INFO"}},  # all it knows is the file_format's fonts
     "root": {"level": "DEBUG", "handlers": ["rich", "file"]},
 }
 
@@ -76,7 +76,7 @@ class Project:
         (folder / "conf/debug.yml").write_text(yaml.safe_dump(DEBUG_LOGGING))
         (folder / "temporary").mkdir()
         self.exports = folder / "data/test/01_raw/exports"
-        self.schedule: list[Radiograph] = []
+        self.schedule: list[Exam] = []
         if parameters is not None:
             self.schedule = draw_schedule(parameters)
             write_hospital(self.exports, parameters)
@@ -199,14 +199,14 @@ def _raw(dataset: pydicom.Dataset, keyword: str, representation: str, text: str)
     dataset[tag] = RawDataElement(tag, representation, len(content), content, 0, False, True)
 
 
-def needles_of_people(schedule: Iterable[Radiograph]) -> list[Needle]:
+def needles_of_people(schedule: Iterable[Exam]) -> list[Needle]:
     """The needles of everybody whom the synthetic hospital invented, and of the owner of the odd headers."""
-    visits = list(schedule)
-    found = [needle for person in [OWNER, *(visit.person for visit in visits)] for needle in _person(person)]
-    for visit in visits:
-        found.append(text_needle("study_id", visit.study_id))
-        found.append(date_needle("exam_date", visit.exam_date))
-        found.append(text_needle("image_path", visit.image_path, Path(visit.image_path).stem))
+    exams = list(schedule)
+    found = [needle for person in [OWNER, *(exam.person for exam in exams)] for needle in _person(person)]
+    for exam in exams:
+        found.append(text_needle("study_id", exam.study_id))
+        found.append(date_needle("exam_date", exam.exam_date))
+        found.append(text_needle("image_path", exam.image_path, Path(exam.image_path).stem))
     found += [text_needle("study_id", study) for study in STUDIES.values()]
     found += [date_needle("exam_date", EXAM), text_needle("institution", "Bệnh viện Không Có Thật")]
     return [*found, name_needle("Lê^Bác Sĩ", "physician")]

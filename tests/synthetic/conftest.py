@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.hospital.exams import Radiograph, draw_schedule
+from lung_cxr.synthetic.hospital.exams import Exam, draw_schedule
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
 from lung_cxr.synthetic.phantom.anatomy import Chest
 from lung_cxr.synthetic.phantom.projection import Detector
@@ -25,7 +25,7 @@ def parameters(project: Path) -> SyntheticHospitalParameters:
 
 
 @pytest.fixture(scope="session")
-def schedule(parameters: SyntheticHospitalParameters) -> list[Radiograph]:
+def schedule(parameters: SyntheticHospitalParameters) -> list[Exam]:
     return draw_schedule(parameters)
 
 

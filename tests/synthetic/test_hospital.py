@@ -13,7 +13,7 @@ from lung_cxr.diseases import DISEASES, class_of_codes
 from lung_cxr.imaging.reading.read import decode_image
 from lung_cxr.parameters import SyntheticHospitalParameters
 from lung_cxr.synthetic.hospital.emr_tables import TABLE_FILES
-from lung_cxr.synthetic.hospital.exams import EXPORTS, Radiograph
+from lung_cxr.synthetic.hospital.exams import EXPORTS, Exam
 from lung_cxr.synthetic.hospital.write_exports import MARKER, image_bytes, write_hospital
 
 MAX_MEGAPIXELS = 1  # more than any file of these tests has
@@ -130,14 +130,14 @@ def test_sound_dicom_files_can_be_opened_and_belong_to_their_row(hospital):
         assert (dataset.ViewPosition == "LL") == (row.defect == "lateral")
 
 
-def shown(visit: Radiograph, parameters: SyntheticHospitalParameters) -> np.ndarray:
+def shown(exam: Exam, parameters: SyntheticHospitalParameters) -> np.ndarray:
     """What a reader makes of the file, at 64 × 64."""
-    values = decode_image(image_bytes(visit, parameters), MAX_MEGAPIXELS).values
+    values = decode_image(image_bytes(exam, parameters), MAX_MEGAPIXELS).values
     return np.asarray(Image.fromarray(values).resize((64, 64), Image.Resampling.BOX))
 
 
 def test_what_is_done_to_a_picture_is_what_its_name_says(parameters, schedule):
-    by_kind = {visit.defect: visit for visit in schedule}
+    by_kind = {exam.defect: exam for exam in schedule}
     views = {kind: shown(by_kind[kind], parameters) for kind in ("inverted", "rotated", "too_dark", "too_bright")}
     sound = {kind: shown(replace(by_kind[kind], defect=""), parameters) for kind in views}
     assert np.corrcoef(views["inverted"].ravel(), sound["inverted"].ravel())[0, 1] < -0.9
@@ -148,18 +148,18 @@ def test_what_is_done_to_a_picture_is_what_its_name_says(parameters, schedule):
 
 
 def test_a_near_duplicate_is_another_patients_film_a_little_smaller(parameters, schedule):
-    visit = next(visit for visit in schedule if visit.defect == "near_duplicate")
-    original = next(other for other in schedule if other.study_id == visit.picture_of.study_id)
-    assert original.person.patient_id != visit.person.patient_id
-    assert np.corrcoef(shown(visit, parameters).ravel(), shown(original, parameters).ravel())[0, 1] > 0.97
-    sizes = [decode_image(image_bytes(one, parameters), MAX_MEGAPIXELS).values.shape for one in (visit, original)]
+    exam = next(exam for exam in schedule if exam.defect == "near_duplicate")
+    original = next(other for other in schedule if other.study_id == exam.picture_of.study_id)
+    assert original.person.patient_id != exam.person.patient_id
+    assert np.corrcoef(shown(exam, parameters).ravel(), shown(original, parameters).ravel())[0, 1] > 0.97
+    sizes = [decode_image(image_bytes(one, parameters), MAX_MEGAPIXELS).values.shape for one in (exam, original)]
     assert sizes[0][0] < sizes[1][0]
 
 
 def test_a_truncated_file_is_the_beginning_of_a_sound_one(parameters, schedule):
-    visit = next(visit for visit in schedule if visit.defect == "truncated")
-    sound = image_bytes(type(visit)(**{**vars(visit), "defect": ""}), parameters)
-    cut = image_bytes(visit, parameters)
+    exam = next(exam for exam in schedule if exam.defect == "truncated")
+    sound = image_bytes(type(exam)(**{**vars(exam), "defect": ""}), parameters)
+    cut = image_bytes(exam, parameters)
     assert sound.startswith(cut)
     assert 0.3 < len(cut) / len(sound) < 0.7
 

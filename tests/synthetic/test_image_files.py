@@ -9,7 +9,7 @@ from PIL import Image
 from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-from lung_cxr.synthetic.hospital.image_files import ENCODINGS, Machine, burn_in, choose_machine, write_image
+from lung_cxr.synthetic.hospital.image_files import ENCODINGS, FileFormat, burn_in, choose_format, write_image
 
 DECODERS = {
     "jpeg2000": imagecodecs.jpeg2k_decode,
@@ -26,12 +26,12 @@ def picture() -> np.ndarray:
 
 
 @pytest.fixture
-def visit(schedule):
-    return next(visit for visit in schedule if visit.extension == "dcm" and not visit.burned_in and visit.view == "PA")
+def exam(schedule):
+    return next(exam for exam in schedule if exam.extension == "dcm" and not exam.burned_in and exam.view == "PA")
 
 
-def machine(encoding="explicit", photometric="MONOCHROME2", bits=12, voi="window") -> Machine:
-    return Machine(encoding, photometric, bits, voi, "CR", rescaled=False)
+def file_format(encoding="explicit", photometric="MONOCHROME2", bits=12, voi="window") -> FileFormat:
+    return FileFormat(encoding, photometric, bits, voi, "CR", rescaled=False)
 
 
 def stored(content: bytes, encoding: str) -> tuple[pydicom.Dataset, np.ndarray]:
@@ -43,9 +43,9 @@ def stored(content: bytes, encoding: str) -> tuple[pydicom.Dataset, np.ndarray]:
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("bits", [12, 16])
-def test_every_transfer_syntax_holds_the_same_pixels(picture, visit, encoding, bits):
-    plain = stored(write_image(picture, 0.8, visit, machine(bits=bits), 1), "explicit")[1]
-    dataset, pixels = stored(write_image(picture, 0.8, visit, machine(encoding, bits=bits), 1), encoding)
+def test_every_transfer_syntax_holds_the_same_pixels(picture, exam, encoding, bits):
+    plain = stored(write_image(picture, 0.8, exam, file_format(bits=bits), 1), "explicit")[1]
+    dataset, pixels = stored(write_image(picture, 0.8, exam, file_format(encoding, bits=bits), 1), encoding)
     assert dataset.file_meta.TransferSyntaxUID == ENCODINGS[encoding]
     assert (dataset.BitsStored, dataset.HighBit) == (bits, bits - 1)
     assert np.array_equal(pixels, plain)
@@ -54,8 +54,8 @@ def test_every_transfer_syntax_holds_the_same_pixels(picture, visit, encoding, b
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("voi", ["window", "lut", "none"])
-def test_what_a_viewer_shows_grows_with_the_grey_drawn(picture, visit, photometric, voi):
-    content = write_image(picture, 0.8, visit, machine(photometric=photometric, voi=voi), 1)
+def test_what_a_viewer_shows_grows_with_the_grey_drawn(picture, exam, photometric, voi):
+    content = write_image(picture, 0.8, exam, file_format(photometric=photometric, voi=voi), 1)
     dataset, pixels = stored(content, "explicit")
     assert dataset.PhotometricInterpretation == photometric
     shown = apply_voi_lut(apply_modality_lut(pixels, dataset).astype(np.int32), dataset).astype(float)
@@ -64,43 +64,43 @@ def test_what_a_viewer_shows_grows_with_the_grey_drawn(picture, visit, photometr
     assert np.corrcoef(shown[inside], picture[inside])[0, 1] > 0.98
 
 
-def test_a_window_shows_black_to_white(picture, visit):
-    dataset, pixels = stored(write_image(picture, 0.8, visit, machine(), 1), "explicit")
+def test_a_window_shows_black_to_white(picture, exam):
+    dataset, pixels = stored(write_image(picture, 0.8, exam, file_format(), 1), "explicit")
     low, high = (float(dataset.WindowCenter) + side * float(dataset.WindowWidth) / 2 for side in (-1, 1))
     assert pixels[np.abs(picture) < 0.01].mean() == pytest.approx(low, abs=15)
     assert pixels[np.abs(picture - 1) < 0.01].mean() == pytest.approx(high, abs=15)
 
 
-def test_the_header_holds_what_must_not_leave(picture, visit):
-    dataset = stored(write_image(picture, 0.8, visit, machine(), 1), "explicit")[0]
-    assert dataset.PatientID == visit.person.patient_id
-    assert str(dataset.PatientName).replace("^", " ") == visit.person.name
-    assert dataset.PatientBirthDate == f"{visit.person.birth_date:%Y%m%d}"
-    assert dataset.AccessionNumber == visit.study_id
+def test_the_header_holds_what_must_not_leave(picture, exam):
+    dataset = stored(write_image(picture, 0.8, exam, file_format(), 1), "explicit")[0]
+    assert dataset.PatientID == exam.person.patient_id
+    assert str(dataset.PatientName).replace("^", " ") == exam.person.name
+    assert dataset.PatientBirthDate == f"{exam.person.birth_date:%Y%m%d}"
+    assert dataset.AccessionNumber == exam.study_id
     assert dataset.ViewPosition == "PA"
     assert dataset.BurnedInAnnotation == "NO"
-    burned = stored(write_image(picture, 0.8, replace(visit, burned_in=True), machine(), 1), "explicit")[0]
+    burned = stored(write_image(picture, 0.8, replace(exam, burned_in=True), file_format(), 1), "explicit")[0]
     assert burned.BurnedInAnnotation == "YES"
 
 
-def test_unique_identifiers_follow_from_the_seed(picture, visit):
-    files = [write_image(picture, 0.8, visit, machine(), seed) for seed in (1, 1, 2)]
+def test_unique_identifiers_follow_from_the_seed(picture, exam):
+    files = [write_image(picture, 0.8, exam, file_format(), seed) for seed in (1, 1, 2)]
     uids = [stored(content, "explicit")[0].SOPInstanceUID for content in files]
     assert uids[0] == uids[1] != uids[2]
 
 
 @pytest.mark.parametrize(("encoding", "bits", "tolerance"), [("png", 8, 0.003), ("png", 16, 1e-4), ("jpeg", 8, 0.06)])
-def test_pictures_without_a_header(picture, visit, encoding, bits, tolerance):
-    content = write_image(picture, 0.8, visit, machine(encoding, bits=bits), 1)
+def test_pictures_without_a_header(picture, exam, encoding, bits, tolerance):
+    content = write_image(picture, 0.8, exam, file_format(encoding, bits=bits), 1)
     shown = np.asarray(Image.open(io.BytesIO(content))) / (2**bits - 1)
     assert shown == pytest.approx(np.clip(picture, 0, 1), abs=tolerance)
 
 
 def test_the_burned_in_name_is_white_and_in_a_corner(schedule):
-    visit = next(visit for visit in schedule)
+    exam = next(exam for exam in schedule)
     dark = np.zeros((300, 260), dtype=np.float32)
     for seed in range(4):
-        written = burn_in(dark, visit, np.random.default_rng(seed)) > 0.9
+        written = burn_in(dark, exam, np.random.default_rng(seed)) > 0.9
         assert written.sum() > 60
         rows, columns = np.nonzero(written)
         assert rows.max() < 75 or rows.min() > 225
@@ -108,7 +108,7 @@ def test_the_burned_in_name_is_white_and_in_a_corner(schedule):
 
 
 def test_machines_are_mixed():
-    machines = [choose_machine(np.random.default_rng(number), "dcm") for number in range(300)]
+    machines = [choose_format(np.random.default_rng(number), "dcm") for number in range(300)]
     assert {m.encoding for m in machines} == set(ENCODINGS)
     assert {m.photometric for m in machines} == {"MONOCHROME1", "MONOCHROME2"}
     assert {m.bits for m in machines} == {12, 16}

@@ -7,10 +7,10 @@ from PIL import Image
 from lung_cxr.diseases import DISEASES
 from lung_cxr.synthetic.phantom.anatomy import Chest
 from lung_cxr.synthetic.phantom.disease_signs import CHEST_CHANGES, SIGNS
-from lung_cxr.synthetic.phantom.exposure import draw_radiograph
+from lung_cxr.synthetic.phantom.findings import Finding, Scene
+from lung_cxr.synthetic.phantom.frontal import draw_radiograph
 from lung_cxr.synthetic.phantom.lateral import draw_lateral
 from lung_cxr.synthetic.phantom.projection import Detector, tubes
-from lung_cxr.synthetic.phantom.scene import Finding, Scene
 from lung_cxr.synthetic.phantom.skeleton import rib_thickness
 from lung_cxr.synthetic.phantom.tissues import lung_thickness, mediastinum_thickness
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import SyntheticHospitalParameters
-from lung_cxr.synthetic.hospital.exams import EXPORTS, Radiograph, draw_schedule, patients_per_class
+from lung_cxr.synthetic.hospital.exams import EXPORTS, Exam, draw_schedule, patients_per_class
 
 TABLE_1 = dict(zip(DISEASES, (10398, 2456, 1070, 718, 404, 265, 105), strict=True))
 
@@ -42,46 +42,46 @@ def test_without_a_floor_to_lift_the_shares_are_those_of_table_1(parameters):
     assert counts == pytest.approx(TABLE_1, abs=1)
 
 
-def test_every_class_keeps_its_patients_whatever_is_planted(parameters, schedule: list[Radiograph]):
-    sound = {(visit.disease, visit.patient) for visit in schedule if not visit.defect}
+def test_every_class_keeps_its_patients_whatever_is_planted(parameters, schedule: list[Exam]):
+    sound = {(exam.disease, exam.patient) for exam in schedule if not exam.defect}
     patients = Counter(disease for disease, _ in sound)
     assert all(patients[name] >= parameters.minimum_patients_per_class for name in DISEASES)
 
 
-def test_as_many_defects_are_planted_as_were_asked_for(parameters, schedule: list[Radiograph]):
-    planted = Counter(visit.defect for visit in schedule if visit.defect)
+def test_as_many_defects_are_planted_as_were_asked_for(parameters, schedule: list[Exam]):
+    planted = Counter(exam.defect for exam in schedule if exam.defect)
     assert planted == Counter(parameters.defects)
 
 
 def test_the_second_export_holds_new_patients_and_old_ones(parameters):
-    visits = draw_schedule(of_size(parameters, patients=200))
-    first, second = ({v.patient for v in visits if v.export == export} for export in EXPORTS)
-    returning = {v.patient for v in visits if v.returning}
+    exams = draw_schedule(of_size(parameters, patients=200))
+    first, second = ({v.patient for v in exams if v.export == export} for export in EXPORTS)
+    returning = {v.patient for v in exams if v.returning}
     assert returning == first & second
     assert len(second - first) > 20
     assert 0.6 < len(returning) / len(first) / parameters.returning_fraction < 1.4
-    assert max(v.exam_date for v in visits if v.export == EXPORTS[0]) < min(
-        v.exam_date for v in visits if v.export == EXPORTS[1]
+    assert max(v.exam_date for v in exams if v.export == EXPORTS[0]) < min(
+        v.exam_date for v in exams if v.export == EXPORTS[1]
     )
 
 
 def test_a_patient_is_one_person_with_mostly_one_disease(parameters):
-    visits = pd.DataFrame(
+    exams = pd.DataFrame(
         {"patient": v.patient, "person": v.person.patient_id, "disease": v.disease}
         for v in draw_schedule(of_size(parameters, patients=300))
     )
-    assert (visits.groupby("patient")["person"].nunique() == 1).all()
-    several = visits.groupby("patient").filter(lambda rows: len(rows) > 1).groupby("patient")["disease"].nunique()
+    assert (exams.groupby("patient")["person"].nunique() == 1).all()
+    several = exams.groupby("patient").filter(lambda rows: len(rows) > 1).groupby("patient")["disease"].nunique()
     assert 0.75 < (several == 1).mean() < 1
 
 
-def test_paths_and_study_numbers_are_unique_and_paths_hold_the_name(schedule: list[Radiograph]):
-    assert len({(visit.export, visit.image_path) for visit in schedule}) == len(schedule)
-    assert len({visit.study_id for visit in schedule}) == len(schedule)
-    assert all(visit.ascii_name.replace(" ", "").upper() in visit.image_path for visit in schedule)
+def test_paths_and_study_numbers_are_unique_and_paths_hold_the_name(schedule: list[Exam]):
+    assert len({(exam.export, exam.image_path) for exam in schedule}) == len(schedule)
+    assert len({exam.study_id for exam in schedule}) == len(schedule)
+    assert all(exam.ascii_name.replace(" ", "").upper() in exam.image_path for exam in schedule)
 
 
-def test_another_seed_is_another_hospital(parameters, schedule: list[Radiograph]):
+def test_another_seed_is_another_hospital(parameters, schedule: list[Exam]):
     assert draw_schedule(of_size(parameters, seed=8)) != schedule
 
 

@@ -8,7 +8,7 @@ from sklearn.svm import SVC
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.synthetic.phantom.anatomy import draw_chest
-from lung_cxr.synthetic.phantom.exposure import draw_radiograph
+from lung_cxr.synthetic.phantom.frontal import draw_radiograph
 
 FILMS = 32  # of each disease
 

@@ -29,19 +29,19 @@ SyntheticDefect = Literal[
 
 
 class SyntheticHospitalParameters(ParameterGroup):
-    """The hospital that does not exist: how large, and how much is wrong with its exports."""
+    """Settings of the synthetic hospital: its size, and the number of planted defects."""
 
-    seed: int = Field(description="everything drawn follows from it")
+    seed: int = Field(description="seed of all random numbers")
     patients: int = Field(ge=7, description="patients in both exports together")
     side: int = Field(ge=128, description="longer side of a radiograph, pixels")
-    returning_fraction: Fraction = Field(description="patients of the first export who come again in the second")
+    returning_fraction: Fraction = Field(description="share of the first export's patients who return in the second")
     class_counts: dict[str, int] = Field(description="images of each class, as proportions (Table 1)")
     minimum_patients_per_class: int = Field(
-        ge=1, description="floor under the long tail, so that a small hospital has it all"
+        ge=1, description="minimum for each class, so that a small hospital has all classes"
     )
-    defects: dict[SyntheticDefect, Annotated[int, Field(ge=0)]] = Field(description="how many of each kind to plant")
+    defects: dict[SyntheticDefect, Annotated[int, Field(ge=0)]] = Field(description="planted defects of each kind")
     burned_in_fraction: Fraction = Field(description="images with a name burned into the pixels")
-    workers: int = Field(description="processes that draw; -1: all cores")
+    workers: int = Field(description="number of drawing processes; -1: all cores")
 
     @model_validator(mode="after")
     def _fits(self) -> "SyntheticHospitalParameters":

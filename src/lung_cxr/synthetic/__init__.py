@@ -1,5 +1,5 @@
-"""A hospital that does not exist: its patients, its radiographs, its EMR tables and everything that is wrong with them.
+"""A synthetic hospital: patients, radiographs, EMR tables and planted defects.
 
-The pictures are phantoms. They teach nobody medicine; they let the whole chain run, and be tested against a known
-truth, where no real radiograph may go.
+The images are drawn phantoms with no medical value. With them the whole pipeline can run, and be tested against a
+known truth, in places where real radiographs are not allowed.
 """

@@ -33,10 +33,10 @@ def test_nothing_that_identifies_an_invented_patient_survives_and_the_finding_do
     generator = np.random.default_rng(number)
     person, day = draw_person(generator, number), date(2023, 1, 1) + timedelta(days=days)
     study = f"{int(generator.integers(10**8)):08d}"
-    visit = SimpleNamespace(
+    exam = SimpleNamespace(
         person=person, ascii_name=without_accents(person.name), study_id=study, exam_date=day, disease=disease
     )
-    note = write_note(generator, visit)
+    note = write_note(generator, exam)
     scrubbed = scrub_note(note, person.name, (person.patient_id, study), set())
     street, district, _ = person.address.split(", ")
     dates = (f"{one:%d/%m/%Y}" for one in (day, person.birth_date))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from fit_chest_scores import fit_scores
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.quality.chest import SIDE, WEIGHTS, contrast_free, measure_chest
 from lung_cxr.parameters import StandardiseParameters
-from lung_cxr.synthetic.chest_scores import fit_scores
 from lung_cxr.synthetic.phantom.anatomy import draw_chest
 from lung_cxr.synthetic.phantom.body_parts import draw_other_part
-from lung_cxr.synthetic.phantom.exposure import draw_radiograph
+from lung_cxr.synthetic.phantom.frontal import draw_radiograph
 from lung_cxr.synthetic.phantom.lateral import draw_lateral
 
 SIZE = 160

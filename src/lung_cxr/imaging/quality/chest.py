@@ -1,6 +1,6 @@
 """Score whether an image looks like an upright frontal chest: linear scores of a small, contrast-free version of it.
 
-The weights (`chest_scores.csv`) were fitted to synthetic drawings only (`lung_cxr.synthetic.chest_scores`).
+The weights (`chest_scores.csv`) were fitted to synthetic drawings only (`tools/fit_chest_scores.py`).
 `docs/results/qc_public_cxr.md` reports their results on real radiographs. The scores do not detect mirrored images: a
 score for left and right, fitted in the same way, was wrong on one real radiograph in five.
 """

@@ -1,4 +1,4 @@
-"""Writes the raw exports of a hospital that does not exist."""
+"""Write the raw exports of a synthetic hospital."""
 
 from lung_cxr.pipelines.synthetic_hospital.pipeline import create_pipeline
 

@@ -10,7 +10,7 @@ from lung_cxr.parameters import SyntheticHospitalParameters
 def write_exports(
     exports_folder: Path, synthetic_hospital: SyntheticHospitalParameters
 ) -> tuple[list[str], pd.DataFrame]:
-    """Write the synthetic exports below the folder; return their names and what was planted in them."""
+    """Write the synthetic exports below the folder; return their names and the truth table."""
     from lung_cxr.synthetic.hospital.write_exports import (
         write_hospital,  # SciPy and pydicom: not needed to list pipelines
     )

@@ -1,4 +1,4 @@
-"""One step: exports as a hospital would send them, and what was planted in them."""
+"""One node: write synthetic exports and the table of their true classes and planted defects."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from lung_cxr.pipelines.synthetic_hospital.nodes import write_exports
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline; where ingestion runs with it, it waits for the exports."""
+    """Return the pipeline. In `demo`, ingestion runs after it."""
     return Pipeline(
         [
             Node(

@@ -1,1 +1,1 @@
-"""A hospital that does not exist: patients, exams, EMR tables and image files."""
+"""A synthetic hospital: patients, exams, EMR tables and image files."""

@@ -1,8 +1,8 @@
-"""Clinical notes in Vietnamese and English that hold what notes hold: name, telephone, dates, address and numbers."""
+"""Write clinical notes in Vietnamese and English with identifiers: name, telephone, dates, address and numbers."""
 
 from numpy.random import Generator
 
-from lung_cxr.synthetic.hospital.exams import Radiograph
+from lung_cxr.synthetic.hospital.exams import Exam
 
 FINDINGS = {
     "Pneumonia": ("đông đặc thùy phổi, có khí phế quản đồ", "lobar consolidation with air bronchogram"),
@@ -26,23 +26,23 @@ ENGLISH = (
 )
 
 
-def write_note(generator: Generator, visit: Radiograph) -> str:
+def write_note(generator: Generator, exam: Exam) -> str:
     """Write the note of one study; one in ten has none."""
     if generator.random() < 0.1:
         return ""
     vietnamese = generator.random() < 0.6
-    person = visit.person
+    person = exam.person
     return str(generator.choice(VIETNAMESE if vietnamese else ENGLISH)).format(
         name=person.name,
         name_upper=person.name.upper(),
-        name_ascii=visit.ascii_name,
+        name_ascii=exam.ascii_name,
         sex="nam" if person.sex == "M" else "nữ",
         patient_id=person.patient_id,
-        study_id=visit.study_id,
+        study_id=exam.study_id,
         birth=f"{person.birth_date:%d/%m/%Y}",
-        day=f"{visit.exam_date:%d/%m/%Y}",
+        day=f"{exam.exam_date:%d/%m/%Y}",
         address=person.address,
         phone=f"{person.phone[:4]} {person.phone[4:7]} {person.phone[7:]}",
         national_id=person.national_id,
-        finding=FINDINGS[visit.disease][0 if vietnamese else 1],
+        finding=FINDINGS[exam.disease][0 if vietnamese else 1],
     )

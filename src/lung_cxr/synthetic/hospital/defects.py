@@ -1,7 +1,6 @@
-"""What goes wrong between a machine and an export: one function a kind of damage, for pixels or for bytes.
+"""Plant defects in images: one function per kind, on pixels or on bytes.
 
-Pixels are (rows, columns) float32, 0 black and 1 white. Every function takes them, or bytes, and the random stream of
-the damage.
+Pixels are (rows, columns) float32, 0 black, 1 white. Each function takes pixels or bytes, and a random stream.
 """
 
 from collections.abc import Callable
@@ -13,44 +12,44 @@ from scipy.ndimage import gaussian_filter
 
 from lung_cxr.synthetic.phantom.projection import Field
 
-# Codes that none of the seven classes owns: asthma, lung cancer, hypertension, fractured ribs, bronchitis.
+# Codes outside the seven classes: asthma, lung cancer, hypertension, fractured ribs, bronchitis.
 WRONG_CODES = ("J45.9", "C34.1", "I10", "S22.4", "J20.9")
 
 
 def blurred(pixels: Field, _: Generator) -> Field:
-    """A patient who moved: no edge is left, and no grain."""
+    """Blur the image as motion does: neither edges nor grain remain."""
     return gaussian_filter(pixels, max(pixels.shape) / 50)
 
 
 def inverted(pixels: Field, _: Generator) -> Field:
-    """Black and white exchanged, and nobody says so."""
+    """Exchange black and white; the header does not say so."""
     return 1 - pixels
 
 
 def rotated(pixels: Field, generator: Generator) -> Field:
-    """A cassette that lay on its side or upside down."""
+    """Rotate by 90, 180 or 270 degrees, as a wrongly placed cassette does."""
     return np.ascontiguousarray(np.rot90(pixels, int(generator.integers(1, 4))))
 
 
 def too_dark(pixels: Field, generator: Generator) -> Field:
-    """Overexposed: all but the densest part is burnt black."""
+    """Overexpose: all but the densest part is black."""
     low = np.quantile(pixels, generator.uniform(0.8, 0.95))
     return np.clip((pixels - low) / (pixels.max() - low), 0, 1)
 
 
 def too_bright(pixels: Field, generator: Generator) -> Field:
-    """Underexposed: all but the lightest part is white."""
+    """Underexpose: most of the image is white."""
     high = np.quantile(pixels, generator.uniform(0.1, 0.4))
     return np.clip((pixels - pixels.min()) / (high - pixels.min()), 0, 1)
 
 
 def small(pixels: Field, generator: Generator) -> Field:
-    """A preview in place of the picture."""
+    """Shrink to the size of a preview."""
     return _resized(pixels, generator.uniform(0.15, 0.3))
 
 
 def strip(pixels: Field, generator: Generator) -> Field:
-    """A part of the film, cut out across or along."""
+    """Cut a horizontal or vertical strip out of the image."""
     rows, columns = pixels.shape
     width = int(max(rows, columns) / generator.uniform(3, 5))
     if generator.random() < 0.5:
@@ -59,12 +58,12 @@ def strip(pixels: Field, generator: Generator) -> Field:
 
 
 def copied(pixels: Field, generator: Generator) -> Field:
-    """Written once more: a little smaller, a little brighter."""
+    """Save the image again, slightly smaller and with another brightness."""
     return _resized(pixels, generator.uniform(0.88, 0.97)) * np.float32(generator.uniform(0.95, 1.05))
 
 
 def corrupted(content: bytes, generator: Generator) -> bytes:
-    """A disc that failed: the first kilobyte and a tenth of the rest are noise."""
+    """Overwrite the first kilobyte and a tenth of the rest with noise, as a failing disk does."""
     damaged = np.frombuffer(content, dtype=np.uint8).copy()
     hit = generator.random(len(damaged)) < 0.1
     hit[:1024] = True
@@ -73,7 +72,7 @@ def corrupted(content: bytes, generator: Generator) -> bytes:
 
 
 def truncated(content: bytes, generator: Generator) -> bytes:
-    """A copy that broke off between a third and two thirds of the way."""
+    """Cut the file between one and two thirds of its length."""
     return content[: int(len(content) * generator.uniform(0.33, 0.67))]
 
 

@@ -1,4 +1,4 @@
-"""The EMR table of an export as a hospital's system writes it: its own spelling of sex, dates and codes."""
+"""Write the EMR table of an export; each export spells sex, dates and codes differently."""
 
 import io
 import re
@@ -11,7 +11,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import SyntheticHospitalParameters
 from lung_cxr.synthetic.hospital.clinical_notes import write_note
 from lung_cxr.synthetic.hospital.defects import WRONG_CODES
-from lung_cxr.synthetic.hospital.exams import EXPORTS, NOTE, Radiograph, stream
+from lung_cxr.synthetic.hospital.exams import EXPORTS, NOTE, Exam, stream
 
 TABLE_FILES = dict(zip(EXPORTS, ("emr.csv", "emr.xlsx"), strict=True))
 DATE_FORMATS = dict(zip(EXPORTS, ("%Y-%m-%d", "%d/%m/%Y"), strict=True))  # the hospital changed its system
@@ -26,36 +26,36 @@ ICD10 = {  # (primary, secondary) as coders write them
     "Pulmonary Edema": (("J81", ""), ("I50.1", "I10"), ("J81", "I25.1"), ("J81.0", "N18.5")),
     "Atelectasis": (("J98.1", ""), ("J98.11", ""), ("J98.1", "C34.0")),
 }
-CONSENSUS_SHARE = 0.15  # rows with the review board's diagnosis
-OVERRULED_SHARE = 0.2  # of these, where it contradicts the code
+CONSENSUS_SHARE = 0.15  # share of rows with a consensus diagnosis
+OVERRULED_SHARE = 0.2  # share of these that contradict the code
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a ZIP archive can state
 
 
-def emr_row(parameters: SyntheticHospitalParameters, visit: Radiograph) -> dict[str, str]:
-    """One row of an EMR table, every value as text."""
-    generator = stream(parameters, NOTE, visit.number)
-    coded, diagnosis = visit.disease, ""
-    if not visit.defect and generator.random() < CONSENSUS_SHARE:
-        diagnosis = visit.disease
+def emr_row(parameters: SyntheticHospitalParameters, exam: Exam) -> dict[str, str]:
+    """Return one row of an EMR table, all values as text."""
+    generator = stream(parameters, NOTE, exam.number)
+    coded, diagnosis = exam.disease, ""
+    if not exam.defect and generator.random() < CONSENSUS_SHARE:
+        diagnosis = exam.disease
         coded = str(generator.choice(DISEASES)) if generator.random() < OVERRULED_SHARE else coded
     primary, secondary = ICD10[coded][int(generator.integers(len(ICD10[coded])))]
-    if visit.defect == "wrong_code":
+    if exam.defect == "wrong_code":
         primary, secondary = str(generator.choice(WRONG_CODES)), ""
-    dates = DATE_FORMATS[visit.export]
+    dates = DATE_FORMATS[exam.export]
     return {
-        "patient_id": visit.person.patient_id,
-        "patient_name": visit.person.name,
-        "sex": SEXES[visit.export][visit.person.sex],
-        "birth_date": visit.person.birth_date.strftime(dates),
-        "study_id": visit.study_id,
-        "exam_date": visit.exam_date.strftime(dates),
-        "view": visit.view,
-        "image_path": visit.image_path,
+        "patient_id": exam.person.patient_id,
+        "patient_name": exam.person.name,
+        "sex": SEXES[exam.export][exam.person.sex],
+        "birth_date": exam.person.birth_date.strftime(dates),
+        "study_id": exam.study_id,
+        "exam_date": exam.exam_date.strftime(dates),
+        "view": exam.view,
+        "image_path": exam.image_path,
         "icd10_primary": primary,
         "icd10_secondary": secondary,
         "diagnosis": diagnosis,
-        "clinical_note": write_note(generator, visit),
+        "clinical_note": write_note(generator, exam),
     }
 
 
@@ -68,7 +68,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def _timeless_workbook(table: pd.DataFrame) -> bytes:
-    """Excel bytes without the times of writing that openpyxl puts into the archive."""
+    """Return Excel bytes without the times of writing that openpyxl puts into the archive."""
     written, timeless = io.BytesIO(), io.BytesIO()
     table.to_excel(written, index=False, sheet_name="EMR")
     with zipfile.ZipFile(written) as source, zipfile.ZipFile(timeless, "w", zipfile.ZIP_DEFLATED) as target:

@@ -1,4 +1,4 @@
-"""Invented patients: Vietnamese names, record numbers, telephones and addresses. No register was copied."""
+"""Invent patients: Vietnamese names, record numbers, telephones and addresses, copied from no register."""
 
 import datetime as dt
 import unicodedata
@@ -50,7 +50,7 @@ MOBILE_PREFIXES = ("090", "091", "093", "097", "098", "035", "070", "081")
 
 @dataclass(frozen=True)
 class Person:
-    """One patient as the hospital's registry holds it."""
+    """One patient in the registry of the hospital."""
 
     patient_id: str
     name: str

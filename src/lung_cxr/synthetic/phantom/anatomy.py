@@ -1,6 +1,6 @@
-"""One chest, as a handful of measures, and where its surfaces lie. Lengths in centimetres (axes: see `projection`).
+"""Measures of a chest, and the position of its surfaces. Lengths in centimetres (axes: see `projection`).
 
-Every patient keeps the same measures in all studies; breath, centring and exposure change from film to film.
+The measures of a patient are the same in all studies; breath, centring and exposure change from image to image.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ WIDEST = 25.0  # height where the chest is widest
 
 @dataclass(frozen=True)
 class Chest:
-    """Measures of one chest on one film, in cm."""
+    """Measures of one chest on one image, in cm."""
 
     half_width: float  # of the lungs where they are widest
     half_depth: float
@@ -30,7 +30,7 @@ class Chest:
     bone: float  # 1 is normal mineral
 
     def dome(self, side: int) -> float:
-        """Height of one hemidiaphragm; side −1 is the patient's right, +1 the left."""
+        """Return the height of one hemidiaphragm; side −1 is the patient's right, +1 the left."""
         return self.left_dome if side > 0 else self.right_dome
 
 
@@ -53,7 +53,7 @@ def draw_chest(generator: Generator, sex: str) -> Chest:
 
 
 def on_another_day(chest: Chest, generator: Generator, view: str) -> Chest:
-    """Return the same patient on another film: other breath, slight rotation; AP films magnify the heart."""
+    """Return the measures for one image of the patient: another breath, slight rotation; AP magnifies the heart."""
     breath = float(generator.normal(1.2 if view == "AP" else 0.0, 0.5))
     return replace(
         chest,
@@ -66,24 +66,24 @@ def on_another_day(chest: Chest, generator: Generator, view: str) -> Chest:
 
 
 def lung_half_width(chest: Chest, y: Field) -> Field:
-    """Distance of the lung's outer border from the midline: a dome that opens into a cylinder."""
+    """Return the distance of the outer lung border from the midline: a dome above a cylinder."""
     up = np.clip((WIDEST - y) / (WIDEST - APEX + 1.0), 0, 1)
     low = 1 - 0.004 * np.clip(y - WIDEST, 0, None)
     return (chest.half_width * (1 - up**2.1) ** 0.5 * low).astype(np.float32)
 
 
 def lung_edge(chest: Chest, height: float) -> float:
-    """`lung_half_width` at one height."""
+    """Return `lung_half_width` at one height."""
     return float(lung_half_width(chest, np.array([height], dtype=np.float32))[0])
 
 
 def lung_inner_border(y: Field) -> Field:
-    """Distance of the lung's inner border from the midline: the apex stands off it, lower down lung meets lung."""
+    """Return the distance of the inner lung border from the midline: large at the apex, 0 or less further down."""
     return 4.6 - 5.6 * np.clip((y - APEX) / 11.0, 0, 1) ** 0.8
 
 
 def diaphragm_height(detector: Detector, chest: Chest) -> Field:
-    """Height of the diaphragm, above which there is lung, at each pixel: a dome on each side, steeper outwards."""
+    """Return the height of the diaphragm at each pixel: one dome on each side, steeper outwards."""
     x = detector.x
     right, left = (
         chest.dome(side)

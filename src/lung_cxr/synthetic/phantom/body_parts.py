@@ -1,4 +1,4 @@
-"""Films of what is not a chest: a hand, a knee, a skull, a pelvis and a test pattern. Lengths in centimetres."""
+"""Draw non-chest images: hand, knee, skull, pelvis, test pattern. Lengths in centimetres."""
 
 from collections.abc import Callable
 
@@ -6,21 +6,22 @@ import numpy as np
 from numpy.random import Generator
 from scipy.interpolate import PchipInterpolator
 
-from lung_cxr.synthetic.phantom.exposure import BONE, SOFT, WINDOW, Film, expose, process
+from lung_cxr.synthetic.phantom.frontal import BONE, SOFT, WINDOW, DrawnImage, expose, process
 from lung_cxr.synthetic.phantom.hardware import side_letter
 from lung_cxr.synthetic.phantom.projection import Detector, Field, chord, soft_step, tubes
 
-DENSEST = 0.95  # of the window: what a console makes of the densest part, whatever was exposed
+DENSEST = 0.95  # grey of the densest part, as a share of the window
 
 
-def draw_other_part(generator: Generator, side: int) -> Film:
-    """Draw one radiograph of something that is not a chest.
+def draw_other_part(generator: Generator, side: int, part: int | None = None) -> DrawnImage:
+    """Draw one non-chest radiograph.
 
     Args:
-        generator: The film's own random stream.
-        side: Longer side of the film, pixels.
+        generator: Random stream of this image.
+        side: Longer side of the image, pixels.
+        part: Index into `PARTS`; None draws it at random.
     """
-    draw, height = PARTS[int(generator.integers(len(PARTS)))]
+    draw, height = PARTS[int(generator.integers(len(PARTS))) if part is None else part]
     pitch = height * float(generator.uniform(0.95, 1.1)) / side
     columns = int(side * generator.uniform(0.7, 1.0))
     tilt = float(generator.normal(0, 0.05))
@@ -28,13 +29,13 @@ def draw_other_part(generator: Generator, side: int) -> Film:
     soft, bone = draw(detector, generator)
     attenuation = SOFT * soft + BONE * bone
     attenuation = attenuation * np.float32(DENSEST * WINDOW[1] / np.quantile(attenuation, 0.995))
-    return Film(
+    return DrawnImage(
         process(expose(attenuation + side_letter(detector, generator), detector, generator), detector), 10 * pitch
     )
 
 
 def _hand(detector: Detector, generator: Generator) -> tuple[Field, Field]:
-    """Wrist, palm and five fingers, each of three bones and a metacarpal."""
+    """Draw wrist, palm and five fingers, each of three bones and a metacarpal."""
     spread = float(generator.uniform(0.8, 1.2))
     wrist, length = 17.0, np.array([5.5, 8.3, 9.0, 8.4, 6.6])
     knuckles = np.array([(-3.9, 13.2), (-2.6, 9.8), (-0.8, 9.4), (1.0, 9.9), (2.7, 10.9)])
@@ -68,7 +69,7 @@ def _hand(detector: Detector, generator: Generator) -> tuple[Field, Field]:
 
 
 def _knee(detector: Detector, generator: Generator) -> tuple[Field, Field]:
-    """Femur above, tibia and fibula below, the patella over the joint."""
+    """Draw femur above, tibia and fibula below, and the patella over the joint."""
     x, y = detector.x, detector.y
     joint = float(generator.uniform(15, 19))
     width = np.interp(y, [0, joint - 4, joint + 4, 40], [7.5, 6.0, 5.6, 4.6]).astype(np.float32)
@@ -86,7 +87,7 @@ def _knee(detector: Detector, generator: Generator) -> tuple[Field, Field]:
 
 
 def _skull(detector: Detector, generator: Generator) -> tuple[Field, Field]:
-    """Vault, orbits, nose, jaw and teeth from the front."""
+    """Draw vault, orbits, nose, jaw and teeth from the front."""
     x, y = detector.x, detector.y
     middle = float(generator.uniform(11, 13))
     vault = (x / 7.6) ** 2 + ((y - middle) / 10.0) ** 2
@@ -102,7 +103,7 @@ def _skull(detector: Detector, generator: Generator) -> tuple[Field, Field]:
 
 
 def _pelvis(detector: Detector, generator: Generator) -> tuple[Field, Field]:
-    """Abdomen and pelvis: spine, iliac wings, hips, and gas in the bowel."""
+    """Draw abdomen and pelvis: spine, iliac wings, hips, and gas in the bowel."""
     x, y = detector.x, detector.y
     wall = PchipInterpolator([-5, 8, 20, 30, 50], [15.5, 15, 17.5, 18.5, 17.5])(y).astype(np.float32)
     soft = 22 * chord((x / wall) ** 4)
@@ -122,7 +123,7 @@ def _pelvis(detector: Detector, generator: Generator) -> tuple[Field, Field]:
 
 
 def _test_pattern(detector: Detector, generator: Generator) -> tuple[Field, Field]:
-    """What a service engineer exposes: a step wedge, line pairs and a ring, in lead and aluminium."""
+    """Draw the test pattern of a service engineer: step wedge, line pairs and a ring, in lead and aluminium."""
     x, y = detector.x, detector.y
     steps = int(generator.integers(8, 13))
     wedge = np.floor(np.clip(y / 30, 0, 0.999) * steps) * (np.abs(x + 8) < 4)
@@ -138,4 +139,4 @@ PARTS: tuple[tuple[Callable[[Detector, Generator], tuple[Field, Field]], float],
     (_pelvis, 40.0),
     (_test_pattern, 30.0),
 )
-"""Each with the height of its film."""
+"""Function and image height of each part."""

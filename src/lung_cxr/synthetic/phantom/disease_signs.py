@@ -1,8 +1,7 @@
-"""The radiographic sign of each of the seven diseases, one function a sign.
+"""Radiographic signs of the seven diseases, one function per sign.
 
-A sign changes the chest before it is projected (`CHEST_CHANGES`: a big heart, a shifted mediastinum) or what its
-lungs hold (`SIGNS`). Side −1 is the patient's right (the left of the picture). Severity runs from 0, just visible,
-to 1.
+A sign changes the chest before projection (`CHEST_CHANGES`: large heart, shifted mediastinum) or the content of the
+lungs (`SIGNS`). Side −1 is the patient's right (left in the image). Severity runs from 0, just visible, to 1.
 """
 
 from collections.abc import Callable
@@ -11,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from lung_cxr.synthetic.phantom.anatomy import Chest, diaphragm_height, lung_edge, lung_half_width
+from lung_cxr.synthetic.phantom.findings import NO_TISSUE, Finding, Scene, add_ball, blob, finding, patchy, share_of_air
 from lung_cxr.synthetic.phantom.projection import Field, chord, soft_step, tubes
-from lung_cxr.synthetic.phantom.scene import NO_TISSUE, Finding, Scene, add_ball, blob, finding, patchy, share_of_air
 from lung_cxr.synthetic.phantom.vessels import HILUM
 
 
@@ -93,7 +92,7 @@ def cavities_and_nodules(scene: Scene) -> Finding:
 
 
 def basal_meniscus(scene: Scene) -> Finding:
-    """Pleural Effusion: fluid at the base, its surface climbing the chest wall; angle and dome are gone."""
+    """Pleural Effusion: fluid at the base, its surface rises along the chest wall; angle and dome are obscured."""
     g, side, detector = scene.generator, scene.side, scene.detector
     filled = _fluid(scene, side, depth=3.2 + 7.5 * scene.severity)
     if g.random() < 0.2:
@@ -115,7 +114,7 @@ def _fluid(scene: Scene, side: int, depth: float) -> Field:
 
 
 def pleural_line(scene: Scene) -> Finding:
-    """Pneumothorax: the lung has left the chest wall; a fine pleural line, and beyond it no markings at all."""
+    """Pneumothorax: the lung is separated from the chest wall; a fine pleural line without markings beyond it."""
     g, side, detector = scene.generator, scene.side, scene.detector
     x, y = side * detector.x, detector.y
     gap = 1.3 + 3.4 * scene.severity
@@ -156,7 +155,7 @@ def bat_wing_haze(scene: Scene) -> Finding:
 
 
 def lobar_collapse(scene: Scene) -> Finding:
-    """Atelectasis: a lobe folded to a dense wedge with one sharp edge; what is left of the lung is stretched."""
+    """Atelectasis: a lobe folded to a dense wedge with one sharp edge; the rest of the lung is over-inflated."""
     g, side, detector = scene.generator, scene.side, scene.detector
     x, y = side * detector.x, detector.y
     medial = soft_step(x - 0.5 - scene.chest.shift * side, 1.0)
@@ -167,12 +166,12 @@ def lobar_collapse(scene: Scene) -> Finding:
         edge = 2.2 + scene.chest.shift * side + (0.5 + 0.14 * scene.severity) * np.clip(y - HILUM, 0, None)
         wedge = (1 - soft_step(x - np.minimum(edge, 10), 0.16)) * soft_step(y - HILUM, 1.5)
     wedge = wedge * medial
-    rest = -0.14 * (1 - wedge) * soft_step(x, 1.5)  # what is left of the lung is over-inflated
+    rest = -0.14 * (1 - wedge) * soft_step(x, 1.5)  # the rest of the lung is over-inflated
     return finding(scene, 0.84 * wedge + rest, markings=1 - 0.85 * wedge)
 
 
 def large_heart(chest: Chest, severity: float, side: int) -> Chest:
-    """Pulmonary Edema: the heart that fails is big."""
+    """Pulmonary Edema: the failing heart is large."""
     del side
     return replace(chest, heart=chest.heart * (1.2 + 0.12 * severity))
 

@@ -1,4 +1,4 @@
-"""What lies on the film beside the patient: the letter that tells left from right, and a monitor's electrodes."""
+"""Draw objects beside the patient: the side letter, and electrodes of a monitor."""
 
 import numpy as np
 from numpy.random import Generator
@@ -7,14 +7,14 @@ from PIL import Image, ImageDraw, ImageFont
 from lung_cxr.synthetic.phantom.projection import Detector, Field, chord, tubes
 
 LETTER = 1.7  # height of the lead letter, cm
-LEAD = 2.6  # attenuation of the letter: white anywhere on the film
+LEAD = 2.6  # attenuation of the letter: white anywhere on the image
 WIRE = 3.0  # attenuation per cm of cable
 ELECTRODES = ((-9.5, 12.0), (9.5, 12.5), (8.5, 24.0))  # right arm, left arm, left leg, cm
-MONITORED = 0.4  # of bedside films
+MONITORED = 0.4  # share of bedside images
 
 
 def side_letter(detector: Detector, generator: Generator) -> Field:
-    """The lead letter L or R beside the shoulder of that side, as attenuation (rows, columns)."""
+    """Return the lead letter L or R beside the shoulder of that side, as attenuation (rows, columns)."""
     letter, left = ("L", True) if generator.random() < 0.7 else ("R", False)
     size = max(8, int(LETTER / detector.pitch))
     away, down = (int(size * part) for part in generator.uniform((0.4, 0.3), (1.6, 2.2)))
@@ -25,7 +25,7 @@ def side_letter(detector: Detector, generator: Generator) -> Field:
 
 
 def electrodes(detector: Detector, generator: Generator) -> Field:
-    """Three electrodes of a monitor with their cables, as attenuation (rows, columns)."""
+    """Return three electrodes of a monitor with their cables, as attenuation (rows, columns)."""
     places = np.array(ELECTRODES) + generator.normal(0, 0.9, (3, 2))
     meeting = np.array([generator.uniform(-15, 15), 40.0])
     bends = (places + meeting) / 2 + generator.normal(0, 4.0, (3, 2))
@@ -38,7 +38,7 @@ def electrodes(detector: Detector, generator: Generator) -> Field:
 
 
 def hardware(detector: Detector, view: str, generator: Generator) -> Field:
-    """Everything on the film that is not the patient; the disease has no say in it."""
+    """Return all objects that are not the patient; they do not depend on the disease."""
     total = side_letter(detector, generator)
     if view == "AP" and generator.random() < MONITORED:
         total = total + electrodes(detector, generator)

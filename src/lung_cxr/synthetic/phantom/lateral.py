@@ -1,31 +1,31 @@
-"""A side view of a chest, and a film without a chest: what exports hold and what must not reach the catalogue."""
+"""Draw a lateral chest radiograph, and an image without a chest. Both occur in exports; QC must reject both."""
 
 import numpy as np
 from numpy.random import Generator
 from scipy.interpolate import PchipInterpolator
 
 from lung_cxr.synthetic.phantom.anatomy import Chest
-from lung_cxr.synthetic.phantom.exposure import BONE, LUNG_AIR, SOFT, Film, expose, place_patient, process
+from lung_cxr.synthetic.phantom.frontal import BONE, LUNG_AIR, SOFT, DrawnImage, expose, place_patient, process
 from lung_cxr.synthetic.phantom.hardware import side_letter
 from lung_cxr.synthetic.phantom.projection import Detector, Field, chord, soft_step, tubes
 from lung_cxr.synthetic.phantom.skeleton import T1, VERTEBRA, rib_thickness
 
-THINNER = 0.75  # exposures are raised for the wide way through, so that the film is no whiter than a frontal one
+THINNER = 0.75  # models the higher exposure of a lateral view, which makes it no whiter than a frontal one
 
 
-def draw_lateral(generator: Generator, chest: Chest, side: int) -> Film:
-    """Draw one left lateral radiograph: breastbone to the left of the picture, spine to the right."""
+def draw_lateral(generator: Generator, chest: Chest, side: int) -> DrawnImage:
+    """Draw one left lateral radiograph: breastbone to the left of the image, spine to the right."""
     detector = place_patient(generator, side)
     soft = _body(detector, chest) - LUNG_AIR * _lungs(detector, chest)
     soft -= tubes(detector, [[(0.0, -2), (0.6, 8), (2.2, 14.5)]], 0.9, 0.9)
     breastbone = tubes(detector, [[(-6.0, 9.5), (-9.4, 14), (-9.7, 23)]], 0.65, 0.5, hollow=0.6)
     bone = _spine(detector, chest) + 0.6 * breastbone + 0.5 * rib_thickness(detector, chest, from_the_side=True)
     attenuation = np.clip(SOFT * THINNER * soft, 0, None) + BONE * bone + side_letter(detector, generator)
-    return Film(process(expose(attenuation, detector, generator), detector), detector.pitch * 10)
+    return DrawnImage(process(expose(attenuation, detector, generator), detector), detector.pitch * 10)
 
 
 def _body(detector: Detector, chest: Chest) -> Field:
-    """Trunk and neck from left to right; the arms are raised."""
+    """Return trunk and neck; the arms are raised."""
     x, y = detector.x, detector.y
     front = PchipInterpolator([-6, 0, 5, 9, 14, 22, 50], [-5.5, -5.4, -6.5, -9.0, -11.0, -12.2, -12.6])(y)
     back = PchipInterpolator([-6, 0, 4, 10, 18, 26, 50], [7.0, 7.4, 9.6, 12.4, 13.4, 12.8, 12.2])(y)
@@ -35,7 +35,7 @@ def _body(detector: Detector, chest: Chest) -> Field:
 
 
 def _lungs(detector: Detector, chest: Chest) -> Field:
-    """Both lungs, less the heart between them."""
+    """Return both lungs without the heart between them."""
     x, y = detector.x, detector.y
     front = PchipInterpolator([4, 8, 12, 18, 50], [-2.0, -5.5, -8.6, -9.4, -9.4])(y).astype(np.float32)
     back = PchipInterpolator([4, 8, 14, 22, 50], [4.5, 7.5, 9.3, 9.4, 9.0])(y).astype(np.float32)
@@ -49,7 +49,7 @@ def _lungs(detector: Detector, chest: Chest) -> Field:
 
 
 def _spine(detector: Detector, chest: Chest) -> Field:
-    """Vertebral bodies in the curve of the back, with their discs."""
+    """Return vertebral bodies and discs along the curve of the back."""
     x, y = detector.x, detector.y
     middle = (4.2 + 3.2 * np.sin(np.clip((y + 3) / 36, 0, 1) * np.pi)).astype(np.float32)
     phase = (y - T1) / VERTEBRA
@@ -58,8 +58,8 @@ def _spine(detector: Detector, chest: Chest) -> Field:
     return (1.7 * bodies + 0.5 * chord(((x - middle - 2.6) / 1.0) ** 2 + 0 * y)) * np.float32(chest.bone)
 
 
-def draw_blank(generator: Generator, side: int) -> Film:
-    """An exposure that failed: faint noise about one grey."""
+def draw_blank(generator: Generator, side: int) -> DrawnImage:
+    """Draw a failed exposure: faint noise around one grey value."""
     detector = place_patient(generator, side)
     noise = generator.standard_normal((detector.rows, detector.columns), dtype=np.float32)
-    return Film(0.5 + 0.002 * noise, detector.pitch * 10)
+    return DrawnImage(0.5 + 0.002 * noise, detector.pitch * 10)

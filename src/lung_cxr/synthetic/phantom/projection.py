@@ -1,6 +1,6 @@
-"""The detector, and how thicknesses along the beam are summed upon it.
+"""The detector, and the projection of thicknesses along the beam onto it.
 
-Lengths are in centimetres, arrays (rows, columns) float32. x runs to the right of the picture (the patient's left),
+Lengths are in centimetres, arrays (rows, columns) float32. x runs to the right of the image (the patient's left),
 0 at the spine; y runs down, 0 a little above the shoulders.
 """
 
@@ -15,22 +15,22 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 Field = NDArray[Any]
-"""float32 throughout: a float64 that crept in would double time and memory."""
+"""Always float32: float64 would double time and memory."""
 
-MIDDLE = np.float32(18)  # height about which a patient leans, cm
-SAMPLES_PER_PIXEL = 1.05  # of what is splatted, each way: near a whole number bilinear shares leave no ripple
+MIDDLE = np.float32(18)  # height of the rotation centre of a leaning patient, cm
+SAMPLES_PER_PIXEL = 1.05  # in each direction; near a whole number, bilinear weights leave no ripple
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A film: how many pixels, how fine, and how the patient stands before it."""
+    """Detector: number and size of pixels, and the position of the patient in front of it."""
 
     rows: int
     columns: int
     pitch: float  # cm per pixel
     centre: float  # column of the midline at mid-height, pixels
     tilt: float  # sideways lean of the patient, cm per cm of height
-    top: float  # height of the upper edge of the film, cm
+    top: float  # height of the upper edge of the image, cm
 
     @cached_property
     def y(self) -> Field:
@@ -46,11 +46,11 @@ class Detector:
         return columns - np.float32(self.tilt) * (self.y - MIDDLE)
 
     def place(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Column and row, in pixels from the upper left corner, of points given in cm."""
+        """Return column and row, in pixels from the upper left corner, of points given in cm."""
         return (x + self.tilt * (y - MIDDLE)) / self.pitch + self.centre, (y - self.top) / self.pitch
 
     def splat(self, x: ArrayLike, y: ArrayLike, volume: ArrayLike) -> Field:
-        """Sum small volumes (cm³) at points (cm) into thickness along the beam (cm), shared among four pixels each."""
+        """Sum small volumes (cm³) at points (cm) into thickness along the beam (cm), over four pixels each."""
         x, y, volume = (np.asarray(part, dtype=np.float32).ravel() for part in np.broadcast_arrays(x, y, volume))
         column, row = (part - 0.5 for part in self.place(x, y))
         inside = (column >= 0) & (row >= 0) & (column < self.columns - 1) & (row < self.rows - 1)
@@ -77,8 +77,8 @@ class Detector:
 
     def enlarge(self, coarse: Field) -> Field:
         """Enlarge a coarse field to the detector (bicubic)."""
-        picture = Image.fromarray(np.ascontiguousarray(coarse, dtype=np.float32))
-        return np.asarray(picture.resize((self.columns, self.rows), Image.Resampling.BICUBIC))
+        image = Image.fromarray(np.ascontiguousarray(coarse, dtype=np.float32))
+        return np.asarray(image.resize((self.columns, self.rows), Image.Resampling.BICUBIC))
 
     def blurred(self, field: Field, width: float) -> Field:
         """Blur by a Gaussian of `width` cm, at a coarser scale where that is enough."""
@@ -112,13 +112,13 @@ def bezier(points: ArrayLike, samples: int) -> tuple[Field, Field]:
 
 
 def tubes(detector: Detector, control: ArrayLike, start: ArrayLike, end: ArrayLike, hollow: float = 0.0) -> Field:
-    """Thickness of tapering tubes with rounded ends along Bézier curves.
+    """Return the thickness of tapering tubes with rounded ends along Bézier curves.
 
     Args:
-        detector: Where they are projected.
+        detector: Detector to project onto.
         control: Control points (n, 3 or 4, 2), cm.
-        start: Radius at the first point of each, cm.
-        end: Radius at its last point, cm.
+        start: Radius at the first point of each tube, cm.
+        end: Radius at the last point of each tube, cm.
         hollow: Share of the radius that is empty (marrow).
     """
     control = np.asarray(control, dtype=np.float32)

@@ -5,7 +5,7 @@ import numpy as np
 from lung_cxr.synthetic.phantom.anatomy import Chest, lung_edge
 from lung_cxr.synthetic.phantom.projection import Detector, Field, chord, soft_step, tubes
 
-RIBS = 11  # pairs that a frontal film shows
+RIBS = 11  # visible pairs on a frontal image
 T1 = 4.2  # height of the first thoracic vertebra
 VERTEBRA = 2.38  # height of a vertebra and its disc
 HALF_DEPTH = 0.36  # of a rib, between its outer and inner surface
@@ -13,18 +13,18 @@ SPACING = 1.2  # samples per pixel along each direction of a rib
 
 
 def rib_thickness(detector: Detector, chest: Chest, from_the_side: bool = False) -> Field:
-    """Ribs as flat tubes on the cage's surface, seen through from front to back, or from the left to the right."""
+    """Return ribs as flat tubes on the surface of the cage, projected from front to back or from left to right."""
     ribs = [_rib(chest, rib, side, detector.pitch) for rib in range(RIBS) for side in (-1, 1)]
     x, y, z, volume = (np.concatenate([rib[part].ravel() for rib in ribs]) for part in range(4))
     return detector.splat(-z * (1 - 0.003 * x) if from_the_side else x, y, volume)
 
 
 def _rib(chest: Chest, rib: int, side: int, pitch: float) -> tuple[Field, Field, Field, Field]:
-    """Samples of one rib: x, y, z (positive to the front) and volume of bone."""
+    """Return samples of one rib: x, y, z (positive to the front) and volume of bone."""
     drop = chest.slope * float(np.interp(rib, [0, 1, 3, 7, 10], [4.6, 6.8, 9.4, 11.6, 9.5]))
     reach = float(np.interp(rib, [0, 1, 6, 8, 10], [2.6, 2.6, 2.35, 2.1, 1.75]))  # the angle where cartilage begins
     half_width = lung_edge(chest, T1 + VERTEBRA * rib + 0.55 * drop) + 0.3
-    start = 1.2 / half_width  # where it meets its vertebra
+    start = 1.2 / half_width  # joint with the vertebra
     samples = max(24, int((2.6 * half_width + drop) / pitch * SPACING))
     angle = np.linspace(start, reach, samples, dtype=np.float32)
     x = half_width * np.sin(angle)
@@ -40,7 +40,7 @@ def _rib(chest: Chest, rib: int, side: int, pitch: float) -> tuple[Field, Field,
 
 
 def _tube(axis: Field, half_height: Field, bone: Field, pitch: float) -> tuple[Field, Field, Field, Field]:
-    """Samples all around a flat tube along a curve in space (3, along): x, y, z and volume, each (around, along)."""
+    """Return samples around a flat tube along a curve in space (3, along): x, y, z and volume, each (around, along)."""
     step = np.gradient(axis, axis=1)
     length = np.linalg.norm(step, axis=0)
     along = step / length
@@ -58,7 +58,7 @@ def _tube(axis: Field, half_height: Field, bone: Field, pitch: float) -> tuple[F
 
 
 def spine_thickness(detector: Detector, chest: Chest) -> Field:
-    """Vertebrae with discs between them, pedicles and spinous processes; faint, as it lies behind the mediastinum."""
+    """Return vertebrae with discs between them, pedicles and spinous processes; faint behind the mediastinum."""
     x, y = detector.x, detector.y
     phase = (y - T1) / VERTEBRA
     offset = phase - np.round(phase)
@@ -75,7 +75,7 @@ def spine_thickness(detector: Detector, chest: Chest) -> Field:
 
 
 def shoulder_thickness(detector: Detector, chest: Chest, view: str) -> Field:
-    """Clavicles, scapulae and the heads of the humeri."""
+    """Return clavicles, scapulae and the heads of the humeri."""
     sides = (-1, 1)
     wide = chest.half_width
     clavicles = [[(s * 2.0, 8.6), (s * 5.8, 8.9), (s * 8.6, 5.0), (s * (wide + 2.0), 5.5)] for s in sides]

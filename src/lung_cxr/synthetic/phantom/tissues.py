@@ -1,4 +1,4 @@
-"""Soft tissue and lung along the beam: how many centimetres of each lie behind every pixel."""
+"""Thickness of soft tissue and lung along the beam at every pixel, in centimetres."""
 
 import math
 
@@ -11,7 +11,7 @@ from lung_cxr.synthetic.phantom.projection import Detector, Field, chord, soft_s
 
 
 def body_thickness(detector: Detector, chest: Chest) -> Field:
-    """Trunk, neck, shoulders and breasts from front to back, as if there were no air inside."""
+    """Return trunk, neck, shoulders and breasts from front to back, without the air inside."""
     y, x = detector.y, np.abs(detector.x)
     wall = chest.half_width + chest.fat + 0.4
     depth = chest.half_depth + 0.25 * chest.fat
@@ -30,11 +30,11 @@ def body_thickness(detector: Detector, chest: Chest) -> Field:
 
 
 def mediastinum_thickness(detector: Detector, chest: Chest) -> Field:
-    """Heart, great vessels and what else lies between the lungs."""
+    """Return heart, great vessels and the other tissue between the lungs."""
     x, y = detector.x - np.float32(chest.shift), detector.y
     scale = chest.heart
     bottom = max(chest.dome(1), chest.dome(-1)) - 0.9
-    cosine, sine = math.cos(math.radians(40)), math.sin(math.radians(40))  # the heart lies askew
+    cosine, sine = math.cos(math.radians(40)), math.sin(math.radians(40))  # tilt of the heart axis
     across, down = x - 2.5, y - (bottom - 4.0 * scale)
     along = (across * cosine + down * sine) / (7.2 * scale)
     beside = (-across * sine + down * cosine) / (5.0 * scale)
@@ -51,7 +51,7 @@ def mediastinum_thickness(detector: Detector, chest: Chest) -> Field:
 
 
 def lung_thickness(detector: Detector, chest: Chest, mediastinum: Field) -> Field:
-    """Aerated lung along the beam; behind the domes some is left, fading downwards."""
+    """Return aerated lung along the beam; behind the domes it fades downwards."""
     x, y = np.abs(detector.x), detector.y
     outer = np.maximum(lung_half_width(chest, y), 1e-3)
     inwards = np.clip((x - lung_inner_border(y)) / 3.0, 0, 1)
@@ -64,7 +64,7 @@ def lung_thickness(detector: Detector, chest: Chest, mediastinum: Field) -> Fiel
 
 
 def gastric_bubble(detector: Detector, chest: Chest, generator: Generator) -> Field:
-    """Air in the stomach below the left dome, flat underneath where it lies on fluid; cm of air."""
+    """Return air in the stomach below the left dome, with a flat fluid level below; cm of air."""
     x = detector.x - float(generator.uniform(5.0, 6.6))
     y = detector.y - (chest.left_dome + float(generator.uniform(2.3, 3.0)))
     bubble = chord((x / float(generator.uniform(2.0, 3.2))) ** 2 + (y / 1.6) ** 2)

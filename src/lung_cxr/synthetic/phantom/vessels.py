@@ -1,4 +1,4 @@
-"""Air and blood in the lungs: trachea and bronchi, and the arteries and veins that branch from the hila."""
+"""Airways and vessels: trachea and bronchi, and arteries and veins that branch from the hila."""
 
 import numpy as np
 from numpy.random import Generator
@@ -14,7 +14,7 @@ NARROWING = 0.86  # of the radius between two forks
 
 
 def airway_thickness(detector: Detector, chest: Chest) -> Field:
-    """Air in the trachea and the main bronchi; it follows the mediastinum when that is shifted."""
+    """Return the air in trachea and main bronchi; it follows a shifted mediastinum."""
     shift = chest.shift
     trachea = [[(0.0, -2.0), (0.1 + 0.4 * shift, 8.0), (0.1 + shift, CARINA)]]
     bronchi = [
@@ -25,13 +25,13 @@ def airway_thickness(detector: Detector, chest: Chest) -> Field:
 
 
 def vessel_thickness(detector: Detector, chest: Chest, generator: Generator, upper_flow: float = 0.8) -> Field:
-    """Vessels that fork again and again on their way from each hilum to the rim, (rows, columns) cm of blood.
+    """Return vessels that branch repeatedly from each hilum to the rim, (rows, columns) cm of blood.
 
     Args:
-        detector: Where they are projected.
-        chest: Whose they are.
-        generator: Draws the branching.
-        upper_flow: Calibre of the vessels that run upwards against those that run down; above 1 in congestion.
+        detector: Detector to project onto.
+        chest: Measures of the chest.
+        generator: Random stream of the branching.
+        upper_flow: Calibre of upward vessels relative to downward vessels; above 1 in congestion.
     """
     stems = [_stems(generator, chest, side, upper_flow) for side in (-1, 1)]
     points, angles, radii, sides = (np.concatenate(part) for part in zip(*stems, strict=True))
@@ -48,7 +48,7 @@ def vessel_thickness(detector: Detector, chest: Chest, generator: Generator, upp
 
 
 def _stems(generator: Generator, chest: Chest, side: int, upper_flow: float) -> tuple[Field, Field, Field, Field]:
-    """Where the vessels of one lung leave the mediastinum: points (n, 2), angles, radii, sides."""
+    """Return the origins of the vessels of one lung: points (n, 2), angles, radii, sides."""
     degrees = np.array(FANS[side])
     count = len(degrees)
     hilum = np.array([side * 2.2 + chest.shift, HILUM - (0.8 if side > 0 else 0)])
@@ -58,7 +58,7 @@ def _stems(generator: Generator, chest: Chest, side: int, upper_flow: float) -> 
 
 
 def _curves(generator: Generator, points: Field, angles: Field, length: float, sides: Field) -> Field:
-    """Quadratic curves from the points on, each of about the length and bent a little: (n, 3, 2)."""
+    """Return quadratic curves that start at the points, each of about the length and bent a little: (n, 3, 2)."""
     lengths = length * generator.uniform(0.7, 1.3, len(angles))
     bend = generator.normal(0, 0.22, len(angles))
     middle = points + _steps(angles + bend, lengths / 2, sides)

@@ -1,4 +1,4 @@
-"""What a radiographic sign looks at, what it gives back, and the brushes that several signs share."""
+"""Input and output of a radiographic sign, and shapes that several signs share."""
 
 from dataclasses import dataclass
 
@@ -8,21 +8,21 @@ from numpy.random import Generator
 from lung_cxr.synthetic.phantom.anatomy import Chest
 from lung_cxr.synthetic.phantom.projection import Detector, Field, chord, soft_step
 
-NO_TISSUE = -0.38  # `filled` where even the lung's own tissue is gone: 0.28 / 0.72 of a lung that is 72 % air
+NO_TISSUE = -0.38  # `filled` without lung tissue: −0.28 / 0.72 for a lung that is 72 % air
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a sign does to the lungs; every field (rows, columns)."""
+    """Changes that a sign makes to the lungs; every field is (rows, columns)."""
 
-    filled: Field  # share of the lung's air replaced by fluid: 1 solid, NO_TISSUE nothing but air
+    filled: Field  # share of the lung's air replaced by fluid: 1 solid, NO_TISSUE air only
     extra: Field  # further soft tissue, cm; negative is air
-    markings: Field  # 1 where vessels are seen as usual, 0 where there are none
+    markings: Field  # 1 normal vessels, 0 no vessels
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a sign may look at: the film, the chest (already changed by the disease) and its healthy lungs."""
+    """Input of a sign: detector, chest (already changed by the disease) and its healthy lungs."""
 
     detector: Detector
     chest: Chest
@@ -33,14 +33,14 @@ class Scene:
 
 
 def finding(scene: Scene, filled: Field, extra: Field | float = 0.0, markings: Field | float = 1.0) -> Finding:
-    """Return a finding from fields or single numbers; what is not given is as in health."""
+    """Return a finding from fields or single numbers; defaults are healthy."""
     shape = scene.lung.shape
     fields = (np.broadcast_to(np.asarray(part, dtype=np.float32), shape) for part in (filled, extra, markings))
     return Finding(*fields)
 
 
 def patchy(scene: Scene, scale: float, depth: float) -> Field:
-    """Uneven texture about 1, blobs of `scale` cm."""
+    """Return uneven texture with mean 1, blobs of `scale` cm."""
     return np.clip(1 + depth * scene.detector.noise(scene.generator, scale), 0, 2)
 
 
@@ -52,7 +52,7 @@ def share_of_air(scene: Scene, fluid: Field, most: float) -> Field:
 def blob(
     scene: Scene, x: float, y: float, width: float, height: float, ragged: float = 0.28, soft: float = 0.24
 ) -> Field:
-    """Rounded opacity with a ragged border: 1 inside, 0 outside."""
+    """Return a rounded opacity with a ragged border: 1 inside, 0 outside."""
     detector = scene.detector
     radius = ((detector.x - x) / width) ** 2 + ((detector.y - y) / height) ** 2
     return soft_step(1 - np.sqrt(radius) + ragged * detector.noise(scene.generator, 2.2), soft)

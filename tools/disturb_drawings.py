@@ -1,4 +1,4 @@
-"""Drawings as films really are: cut narrower or wider, tilted, faded, uneven, with borders, boxes and markers."""
+"""Disturb drawings as real radiographs vary: framing, tilt, contrast, uneven background, borders, boxes."""
 
 import numpy as np
 from numpy.random import Generator
@@ -11,12 +11,12 @@ SIDE = 128  # pixels
 COARSE = 16  # pixels of the uneven background before it is enlarged
 
 
-def disturbed(drawing: Field, generator: Generator) -> Field:
-    """Return a film of the same part as another room would have taken it.
+def disturb(drawing: Field, generator: Generator) -> Field:
+    """Return the image as another room could have taken it.
 
     Args:
         drawing: (128, 128) float32, 0…1.
-        generator: The film's own random stream.
+        generator: Random stream of this image.
 
     Returns:
         (128, 128) uint8, stretched over the whole range.
@@ -34,7 +34,7 @@ def disturbed(drawing: Field, generator: Generator) -> Field:
 
 
 def _framed(drawing: Field, generator: Generator) -> Field:
-    """Another zoom, proportion, centring and a slight tilt."""
+    """Change zoom, aspect ratio and centring; tilt slightly."""
     zoom = generator.uniform(0.55, 1.1)
     tall = zoom * np.exp(generator.normal(0, 0.17))
     tilt = generator.normal(0, 0.08)
@@ -47,10 +47,10 @@ def _framed(drawing: Field, generator: Generator) -> Field:
 
 
 def _clouds(generator: Generator) -> Field:
-    """Smooth uneven background of unit SD."""
+    """Return a smooth uneven background of unit SD."""
     coarse = gaussian_filter(generator.standard_normal((COARSE, COARSE)), generator.uniform(0.8, 2.5))
-    picture = Image.fromarray((coarse / coarse.std()).astype(np.float32))
-    return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    image = Image.fromarray((coarse / coarse.std()).astype(np.float32))
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 def _add_border(pixels: Field, generator: Generator) -> None:
