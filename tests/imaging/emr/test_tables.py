@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from lung_cxr.imaging.emr.identifiers import is_malformed
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 from lung_cxr.imaging.emr.text_tables import cell_text
 
@@ -113,6 +114,13 @@ def test_parquet_of_every_type_is_text(tmp_path):
     }
 
 
+def test_numbers_too_long_for_excel_are_rounded_numbers_not_identifiers(tmp_path):
+    write_excel(tmp_path / "emr.xlsx", [["id"], [123456789012345], [1234567890123450], [79012345678901234]])
+    cells = read_text_table(tmp_path / "emr.xlsx").cells
+    assert cells["id"].tolist() == ["123456789012345", "1.23456789012345E+15", "7.90123456789012E+16"]
+    assert [is_malformed(number) for number in cells["id"]] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -122,6 +130,8 @@ def test_parquet_of_every_type_is_text(tmp_path):
         (7.0, "7"),
         (7, "7"),
         (10**17, str(10**17)),
+        (2.0**53 - 1, "9007199254740991"),
+        (79012345678901234.0, "7.901234567890123E+16"),
         ("007", "007"),
         (0.5, "0.5"),
     ],

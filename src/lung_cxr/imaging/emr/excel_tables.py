@@ -9,6 +9,7 @@ from lung_cxr.imaging.emr.text_tables import MAX_CELLS, TableError, TextTable, c
 
 DECLARATION = re.compile(rb"<\0?!\0?(D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)")  # also in UTF-16
 EXCELS_ROWS = 2**20
+EXCELS_LARGEST = 10**15  # Excel keeps 15 digits of a number
 
 
 def read_excel(path: Path) -> TextTable:
@@ -55,6 +56,11 @@ def _rows(name: str, sheet: "object") -> Iterator[list[str]]:
         cells += len(row)  # a sheet may claim cells that are not there: they take time though no memory
         if number > EXCELS_ROWS or cells > MAX_CELLS:
             raise TableError(f"{name} has more rows or cells than Excel can hold; expected one row per image")
-        texts = [cell_text(value) for value in row[: width or None]]
+        texts = [cell_text(_as_shown(value)) for value in row[: width or None]]
         width = width or max((position for position, text in enumerate(texts, start=1) if text), default=0)
         yield (texts + [""] * width)[:width]
+
+
+def _as_shown(value: object) -> object:
+    """Return a number of more than 15 digits in scientific notation: Excel has replaced its last digits by 0."""
+    return f"{value:.14E}" if isinstance(value, int | float) and abs(value) >= EXCELS_LARGEST else value

@@ -14,6 +14,7 @@ MAX_ROWS = 10_000_000  # ten times what Excel can hold
 MAX_COLUMNS = 16_384  # what Excel can hold
 MAX_CELLS = 100_000_000
 MAX_CELL = 10_000_000  # characters: a note may be long
+MAX_EXACT_FLOAT = 2.0**53  # above it, a float (IEEE 754 binary64) does not hold every whole number
 UNREADABLE = "\U0010ffff"  # in place of bytes that are no text: never a character (Unicode 23.7)
 
 
@@ -35,9 +36,14 @@ class TextTable(NamedTuple):
 
 
 def cell_text(value: Any) -> str:
-    """Return a cell as the hospital sees it: no ".0" after whole numbers, dates as ISO, nothing as ""."""
+    """Return a field as the hospital sees it: no ".0" after whole numbers, dates as ISO, nothing as "".
+
+    A float from 2^53 on has lost digits of a long number: it stays in scientific notation, which no identifier has.
+    """
     if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, float) and math.isfinite(value) and abs(value) >= MAX_EXACT_FLOAT:
+        return f"{value:.15E}"
     if isinstance(value, float | decimal.Decimal) and math.isfinite(value) and value == int(value):
         return str(int(value))
     if isinstance(value, datetime.datetime):  # pd.Timestamp too
