@@ -12,7 +12,10 @@ SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its 
     *("synthetic_hospital", "backbones", "exports", "new_images", "runs", "page", "sentences", "tables", "figures"),
     *("nodes", "pipeline", "sweep", "catalogue", "refresh", "data", "metrics", "read"),
 }
-KEDRO = {"datasets", "pipelines", "hooks", "command_errors", "runners", "pipeline_registry", "settings", "__main__"}
+KEDRO = {
+    *("datasets", "pipelines", "hooks", "command_errors", "config_loader", "run_options"),
+    *("runners", "pipeline_registry", "settings", "__main__"),
+}
 
 
 @pytest.fixture(scope="module")

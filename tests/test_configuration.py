@@ -17,7 +17,7 @@ from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.training.strategies.registry import STRATEGIES as ALL_STRATEGIES
 from lung_cxr.training.strategies.registry import StrategyParameters
 
-ENVIRONMENTS = ("base", "demo", "public_cxr", "test", "tuned")
+ENVIRONMENTS = ("base", "demo", "public_cxr", "test")
 STEPS = {"ingestion", "splitting", "reporting"}  # of the default pipeline, beside the backbones
 TRAINING = {*(run.namespace for run in RUNS), *(f"{backbone}.{LOGISTIC_REGRESSION}" for backbone in BACKBONES)}
 PREVIEWED = {  # by Kedro-Viz: counts, tables and figures in which nobody has a row
@@ -137,19 +137,6 @@ def test_every_path_begins_with_the_roots_of_its_environment(pipelines, catalogu
         described = resolved.get(name)._describe()
         path = str(described.get("filepath", described.get("dataset")))
         assert any(root in path for root in allowed), f"{name} of {environment}: {path}"
-
-
-def test_tuned_runs_stand_beside_those_of_the_base_on_the_same_catalogue(catalogue, config):
-    assert config("tuned")["parameters"]["training"]["variant"] == "tuned/"
-    paths = {
-        environment: {
-            name: str(catalogue(environment).get(name)._describe()) for name in ("split", "mobilenet-full-runs")
-        }
-        for environment in ("base", "tuned")
-    }
-    assert paths["base"]["split"] == paths["tuned"]["split"]
-    assert "07_model_output/mobilenet/full" in paths["base"]["mobilenet-full-runs"]
-    assert "07_model_output/tuned/mobilenet/full" in paths["tuned"]["mobilenet-full-runs"]
 
 
 def test_a_previous_entry_reads_the_path_its_namesake_writes(config):

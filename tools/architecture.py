@@ -30,7 +30,7 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("report",),
     ("datasets",),
     ("pipelines",),
-    ("hooks", "command_errors", "runners", "pipeline_registry", "settings", "__main__"),
+    ("hooks", "command_errors", "config_loader", "run_options", "runners", "pipeline_registry", "settings", "__main__"),
 )
 
 Graph = dict[str, set[str]]

@@ -207,7 +207,7 @@ new_image_probabilities = _table(
 
 external_predictions = _table(
     {
-        "run": pa.Column(str, pa.Check.str_matches(r"^[a-z0-9_]+/[a-z0-9_]+/seed_[0-9]+$")),  # folder below 06_models
+        "run": pa.Column(str, pa.Check.str_matches(r"^[\w.-]+(/[\w.-]+)+/seed_[0-9]+$")),  # folder below 06_models
         "image_id": _key(),
         "patient_key": _key(),
         "label": pa.Column(str, pa.Check.isin(DISEASES)),

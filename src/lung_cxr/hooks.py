@@ -200,7 +200,7 @@ def _grid_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunR
 def _failed_reference_models(made: set[str], catalog: DataCatalog) -> Iterator[str]:
     """Yield name and reason of each logistic regression that could not be fitted."""
     for backbone in (name for name in BACKBONES if reference_predictions(name) in made):
-        folder = catalog.load("output_folder") / _training(catalog).variant / backbone / LOGISTIC_REGRESSION
+        folder = catalog.load("output_folder") / _training(catalog).experiment / backbone / LOGISTIC_REGRESSION
         if (folder / FAILURE).exists():
             reason = json.loads((folder / FAILURE).read_text(encoding="utf-8"))["failure"]
             yield f"{backbone}.{LOGISTIC_REGRESSION}: {reason}"

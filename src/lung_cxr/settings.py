@@ -2,10 +2,10 @@
 
 import os
 
-from kedro.config import OmegaConfigLoader
-
 from lung_cxr.command_errors import CommandErrorHook
+from lung_cxr.config_loader import ExperimentConfigLoader, subfolder
 from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook, RefreshReportHook, ReportHook
+from lung_cxr.run_options import RunOptionsHook
 
 
 def environment_variable(name: str, default: str = "") -> str:
@@ -19,12 +19,13 @@ HOOKS = (
     RefreshReportHook(),
     ReportHook(),
     FailedRunsHook(),
+    RunOptionsHook(),
     CommandErrorHook(),
 )
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ExperimentConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft", "globals": "soft"},  # an environment states only what differs
-    "custom_resolvers": {"env": environment_variable},
+    "custom_resolvers": {"env": environment_variable, "subfolder": subfolder},
 }

@@ -48,6 +48,21 @@ def test_a_run_that_saw_a_patient_who_withdrew_warns(place, caplog):
     assert "withdrawn" in caplog.text
 
 
+@pytest.mark.parametrize("named", ["vgg16/dynamic/seed_7", "tuned/vgg16/dynamic/seed_7"])
+def test_an_experiment_predicts_with_its_own_run(place, named):
+    place("vgg16/dynamic/seed_7")
+    place("tuned/vgg16/dynamic/seed_7")
+    assert find_run(named, *place.folders, experiment="tuned").run == "tuned/vgg16/dynamic/seed_7"
+    assert find_run(named, *place.folders).run == named
+
+
+def test_an_experiment_without_this_run_does_not_predict_with_another(place):
+    place("vgg16/dynamic/seed_7")
+    place("tuned/mobilenet/dynamic/seed_7")
+    with pytest.raises(NoSuchRunError, match=r"expected one of tuned/mobilenet/dynamic/seed_7\."):
+        find_run("vgg16/dynamic/seed_7", *place.folders, experiment="tuned")
+
+
 @pytest.mark.parametrize("run", [None, "", "vgg16", "../06_models/vgg16/dynamic/seed_7"])
 def test_anything_else_is_refused_with_the_runs_that_are_there(place, run):
     place("vgg16/dynamic/seed_7")

@@ -114,7 +114,9 @@ class StandardiseParameters(ParameterGroup):
     """How decoded pixels become stored images (section III.B)."""
 
     side: int = Field(ge=32, description="side of the stored images, in pixels; the paper's: 1024")
-    percentiles: tuple[float, float] = Field(description="percentiles of the pixel values that are mapped to 0 and 255")
+    percentiles: tuple[float, float] = Field(
+        strict=False, description="percentiles of the pixel values that are mapped to 0 and 255"
+    )
     aspect: Literal["pad", "stretch"] = Field(description="pad the image to a square, or stretch it")
     max_inversion: float | None = Field(
         description="maximum of the inverted minus the original pose score; an image above it is inverted; null: never"

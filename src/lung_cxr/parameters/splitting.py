@@ -1,15 +1,19 @@
 """Settings in `conf/base/parameters_splitting.yml`."""
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
-from lung_cxr.parameters.base import Fraction, ParameterGroup
+from lung_cxr.parameters.base import ParameterGroup
 
 
 class SplittingParameters(ParameterGroup):
     """Patients to subsets (section III.D: 80/10/10)."""
 
     seed: int = Field(description="orders patients of equal size")
-    fractions: dict[str, Fraction] = Field(description="subset → share of the images of each class")
+    fractions: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
+        description="subset → share of the images of each class"
+    )
     workers: int = Field(description="threads that decode images for the pixel arrays; -1: all cores")
 
     @model_validator(mode="after")

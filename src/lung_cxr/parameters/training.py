@@ -21,8 +21,8 @@ class AugmentationParameters(ParameterGroup):
 
     classes: list[str] | Literal["all_but_largest"] | None = Field(description="classes augmented; null: none")
     rotation: float = Field(ge=0, description="± degrees")
-    brightness: tuple[float, float] = Field(description="factor, drawn uniformly")
-    contrast: tuple[float, float] = Field(description="factor about the image's mean, drawn uniformly")
+    brightness: tuple[float, float] = Field(strict=False, description="factor, drawn uniformly")
+    contrast: tuple[float, float] = Field(strict=False, description="factor about the image's mean, drawn uniformly")
     bank: int | None = Field(
         ge=1, description="K copies of each augmented image per stage; null: new parameters for each sample"
     )
@@ -85,7 +85,9 @@ class TrainingParameters(ParameterGroup):
         gt=0, description="minutes between checkpoints within an epoch; null: only after epochs and on Ctrl-C"
     )
     logistic_regression: LogisticRegressionParameters
-    variant: str = Field(description="subfolder of the runs in 06_models and 07_model_output; '': none")
+    experiment: str = Field(
+        pattern=r"^[\w-]*$", description="name of an experiment, subfolder of its runs and reports; '': none"
+    )
     load_time_repeats: int = Field(ge=0, description="new processes that measure the load time; the median counts")
     single_image_predictions: int = Field(
         ge=0, description="predictions of one image that each of these processes measures after its first one"

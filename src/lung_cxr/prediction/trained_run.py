@@ -32,11 +32,12 @@ class TrainedRun:
     model_sha256: str
 
 
-def find_run(run: str | None, model_folder: Path, output_folder: Path) -> TrainedRun:
+def find_run(run: str | None, model_folder: Path, output_folder: Path, experiment: str = "") -> TrainedRun:
     """Find a finished run and check that its model file is the one that it saved.
 
     Args:
         run: Value of `predict.run`.
+        experiment: Name of the experiment whose runs count; "": all runs, an experiment's with its name in front.
         model_folder: Folder `06_models`.
         output_folder: Folder `07_model_output`.
 
@@ -46,6 +47,9 @@ def find_run(run: str | None, model_folder: Path, output_folder: Path) -> Traine
     """
     finished = finished_runs(model_folder, output_folder)
     name = (run or "").strip("/")
+    if experiment:
+        finished = [folder for folder in finished if Path(folder).parts[0] == experiment]
+        name = f"{experiment}/{name.removeprefix(f'{experiment}/')}"
     if name not in finished:
         raise NoSuchRunError(_message(run, finished))
     model = model_folder / name / MODEL

@@ -18,6 +18,7 @@ from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.locks import wait_lock
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation, restore_dropout
+from lung_cxr.models.keras_settings import use_standard_keras_settings
 from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
@@ -116,7 +117,7 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
 def _train_seed(experiment: Experiment, seed: int, folders: RunFolders, title: str) -> Iterator[RunRecord]:
     try:
         record = train_run(experiment, seed, folders, title)
-        write_model_card(record or folders.stored_record(), experiment.training.variant, folders.model_card)
+        write_model_card(record or folders.stored_record(), experiment.training.experiment, folders.model_card)
     except Exception as error:
         log.error("%s failed", title, exc_info=True)
         record = record_of_failure(folders, experiment.identity(seed), error)
@@ -201,6 +202,7 @@ def _completed(folders: RunFolders, training: TrainingParameters) -> RunRecord |
 def fresh_keras(precision: str, seed: int) -> Iterator[None]:
     """Reset Keras to a clean state with a run's precision and seed, for the length of a block."""
     before = keras.config.dtype_policy()
+    use_standard_keras_settings()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)

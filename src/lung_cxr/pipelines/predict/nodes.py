@@ -23,12 +23,13 @@ def read_new_images(
     new_images_workplace: Path,
     ingestion: IngestionParameters,
     predict: PredictParameters,
+    experiment: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every file and apply the QC rules, as ingestion does; return the file keys and the results."""
     from lung_cxr.prediction import read
     from lung_cxr.prediction.trained_run import find_run
 
-    find_run(predict.run, model_folder, output_folder)  # a wrong name must fail before hours of reading
+    find_run(predict.run, model_folder, output_folder, experiment)  # a wrong name must fail before hours of reading
     check_secret(pseudonymisation_key, previous_key_fingerprint, [new_images.synthetic])
     seen = read.read_new_images(
         new_images, pseudonymisation_key, new_images_workplace, ingestion, predict.accept_unknown_view
@@ -42,6 +43,7 @@ def predict_new_images(
     output_folder: Path,
     new_images_workplace: Path,
     predict: PredictParameters,
+    experiment: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict every accepted image, then delete the standardised images; return the table for Parquet and for CSV."""
     from lung_cxr.models.saved_model import load_checked_model
@@ -49,7 +51,7 @@ def predict_new_images(
     from lung_cxr.prediction.read import clear, working_store
     from lung_cxr.prediction.trained_run import find_run
 
-    run = find_run(predict.run, model_folder, output_folder)
+    run = find_run(predict.run, model_folder, output_folder, experiment)
     model = load_checked_model(run.model, run.model_sha256)
     seen = contracts.new_images_seen.validate(new_images_seen)
     table = tabulate_probabilities(seen, model, run, working_store(new_images_workplace), predict.batch_size)

@@ -36,7 +36,7 @@ def train_grid_points(
     from lung_cxr.training.run.folders import RunFolders
     from lung_cxr.training.sweep import sweep
 
-    models, outputs = (folder / training.variant / FOLDER for folder in (model_folder, output_folder))
+    models, outputs = (folder / training.experiment / FOLDER for folder in (model_folder, output_folder))
     yield from sweep.train_grid_points(
         experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, dynamic, training),
         dynamic_grid_points(sensitivity, dynamic, training),

@@ -29,12 +29,12 @@ def train(
 ) -> Iterator[dict[str, Any]]:
     """Train the runs of one grid point; yield the record of each seed when its run ends.
 
-    The files of the runs are in `<variant>/<backbone>/<strategy>` of `model_folder` and `output_folder`.
+    The files of the runs are in `<experiment>/<backbone>/<strategy>` of `model_folder` and `output_folder`.
     """
     from lung_cxr.training.run.folders import RunFolders
     from lung_cxr.training.runs import train_seeds
 
-    grid_point = Path(training.variant, backbone.architecture, strategy.root.kind)
+    grid_point = Path(training.experiment, backbone.architecture, strategy.root.kind)
     experiment = experiment_on(split, pixel_arrays, pixel_folder, model_folder, backbone, strategy, training)
     yield from train_seeds(
         experiment, lambda seed: RunFolders(model_folder / grid_point, output_folder / grid_point, seed)
@@ -57,7 +57,7 @@ def fit_logistic_regression(
         training,
         images_of(split, pixel_folder, backbone),
         hashes_of_data(split, pixel_arrays, backbone.size),
-        output_folder / training.variant / backbone.architecture / LOGISTIC_REGRESSION,
+        output_folder / training.experiment / backbone.architecture / LOGISTIC_REGRESSION,
     )
 
 

@@ -22,7 +22,7 @@ CHANGES_NO_NUMBER = {
     "frozen_prefix",
     "checkpoint_minutes",
     "logistic_regression",
-    "variant",
+    "experiment",
 }
 """Settings of `training:` that do not change the results of a run, except for rounding."""
 

@@ -34,24 +34,24 @@ BY_CLASS = {  # column of the table → field of the record
 }
 
 
-def write_model_card(record: Mapping[str, Any], variant: str, path: Path) -> None:
+def write_model_card(record: Mapping[str, Any], experiment: str, path: Path) -> None:
     """Write the model card of a finished run.
 
     Args:
         record: The run's record.
-        variant: `training.variant`, which the record does not contain.
+        experiment: `training.experiment`, which the record does not contain.
         path: File of the card.
     """
     with atomic_write(path) as unfinished:
-        unfinished.write_text(model_card(record, variant), encoding="utf-8")
+        unfinished.write_text(model_card(record, experiment), encoding="utf-8")
 
 
-def model_card(record: Mapping[str, Any], variant: str) -> str:
+def model_card(record: Mapping[str, Any], experiment: str) -> str:
     """Return the card as Markdown.
 
     Args:
         record: Record of a finished run; fields that an older record lacks are "not recorded".
-        variant: `training.variant`.
+        experiment: `training.experiment`.
     """
     environment = Environment(
         loader=PackageLoader("lung_cxr.training.run", "."),
@@ -68,7 +68,7 @@ def model_card(record: Mapping[str, Any], variant: str) -> str:
         known=_known,
         duration=partial(_with_unit, record),
         title=f"{record['backbone']}, {record['strategy'].replace('_', ' ')}, seed {record['seed']}",
-        run=_run(record, variant),
+        run=_run(record, experiment),
         disclaimers=_disclaimers(record),
         outcome=_outcome(record),
         classes=_classes(record),
@@ -92,12 +92,12 @@ def _disclaimers(record: Mapping[str, Any]) -> list[str]:
     return [text for text in texts if text]
 
 
-def _run(record: Mapping[str, Any], variant: str) -> str:
+def _run(record: Mapping[str, Any], experiment: str) -> str:
     """Return the folder of the run in 06_models, the value of `predict.run`."""
     folder = Path(record["backbone"], record["strategy"])
     if sweep := record.get("sensitivity"):
         folder = Path("sensitivity", sweep["id"])
-    return Path(variant, folder, f"seed_{record['seed']}").as_posix()
+    return Path(experiment, folder, f"seed_{record['seed']}").as_posix()
 
 
 def _outcome(record: Mapping[str, Any]) -> str:

@@ -166,7 +166,7 @@ class Sweep:
         for name in [*branches, trunk]:
             del self._unfinished[name]
             own = finished_record(record, settings_of(self._identities[name]), self._shared(name, losses))
-            write_model_card(own, self.experiments[name].training.variant, self.folders[name].model_card)
+            write_model_card(own, self.experiments[name].training.experiment, self.folders[name].model_card)
             yield own
             self._clean_up(name)
 
