@@ -93,3 +93,13 @@ def test_the_runs_of_a_sweep_lie_each_in_its_folder_and_come_back_by_backbone(tm
     assert name == "mobilenet-p5-k3-decay0.1-n100"
     assert [run.record["seed"] for run in loaded[name]] == [7, 8]
     assert vgg.load() == {}
+
+
+@pytest.mark.parametrize("name", ["seed_7_backup1", "seed_7 (copy)", "seed_7.old", "seed_"])
+def test_a_backup_copy_of_a_run_is_not_a_run(dataset, tmp_path, name):
+    for loss in (0.25, 0.5):
+        dataset.save({"seed": 7, "status": "finished", "best_val_loss": loss})
+        if loss == 0.25:
+            (tmp_path / "mobilenet/dynamic/seed_7").rename(tmp_path / "mobilenet/dynamic" / name)
+    (run,) = dataset.load()
+    assert run.record["best_val_loss"] == 0.5

@@ -1,6 +1,7 @@
 """The results of runs: those of one backbone under one strategy, and those of many."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.experiments import BASELINE_RUNS
 from lung_cxr.training.run.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.run.history import read_history
+
+SEED_FOLDER = re.compile(r"seed_\d+")
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
         self.metadata = metadata
 
     def load(self) -> list[RunResult]:
-        """Return the runs that have a record, by seed; an empty list where none has."""
+        """Return the runs that have a record, sorted by seed; an empty list if there is none."""
         records = [(path.parent, json.loads(path.read_text())) for path in self._records()]
         runs = [RunResult(folder, record) for folder, record in records]
         return sorted(runs, key=lambda run: run.record["seed"])
@@ -91,7 +94,10 @@ class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
         return any(self._records())
 
     def _records(self) -> Iterator[Path]:
-        return Path(self._filepath).glob(f"seed_*/{RECORD}")
+        """Yield the records of the folders `seed_<number>`; other folders, such as backup copies, do not count."""
+        for path in Path(self._filepath).glob(f"seed_*/{RECORD}"):
+            if SEED_FOLDER.fullmatch(path.parent.name):
+                yield path
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}

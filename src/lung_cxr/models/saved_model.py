@@ -52,7 +52,10 @@ def load_checked_model(path: Path, sha256: str) -> keras.Model:
     """
     import keras
 
+    from lung_cxr.models.keras_settings import use_standard_keras_settings
+
     check_model(path, sha256)
+    use_standard_keras_settings()
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
