@@ -1,4 +1,4 @@
-"""The project's own training loop on a forced schedule, for the benchmarks of training."""
+"""The project's training loop on a fixed schedule, for the benchmarks of training."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,11 +21,11 @@ SEED = 2024
 
 @dataclass(kw_only=True)
 class ForcedUnfreezing(Schedule):
-    """Unfreezes by plan and restores the best weights, as Algorithm 1 would, whatever the losses are.
+    """Unfreezes by plan, and restores the best weights as in Algorithm 1; losses have no influence on the plan.
 
     Attributes:
         plan: (m, epochs) of each stage.
-        decay: Share by which the learning rate falls at each unfreezing (Eq. 12).
+        decay: Relative decrease of the learning rate at each unfreezing (Eq. 12).
     """
 
     plan: Sequence[Sequence[int]]
@@ -51,7 +51,7 @@ class ForcedUnfreezing(Schedule):
 
 @dataclass(frozen=True)
 class Forced:
-    """The strategy of a forced schedule."""
+    """The strategy of `ForcedUnfreezing`."""
 
     plan: Sequence[Sequence[int]]
 
@@ -70,17 +70,18 @@ class Forced:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all measurements share.
+    """Data and settings that all measurements share.
 
     Attributes:
-        films, work: Folders: the PNGs; whatever training leaves.
+        folder: Folder of the PNG images.
+        work: Folder for files that training writes.
         images: Pixels and split.
-        backbone: With its size and weights.
+        backbone: Architecture, size and weights.
         training: `training:` of conf/base.
-        repeats: Of each comparison.
+        repeats: Number of repetitions of each comparison.
     """
 
-    films: Path
+    folder: Path
     work: Path
     images: SplitImages
     backbone: BackboneParameters
@@ -92,19 +93,20 @@ class Bench:
         plan: Sequence[Sequence[int]],
         *,
         bank: int | None,
-        kept: bool,
+        cached: bool,
         report: Callable[[list[Any]], Any] = len,
     ) -> FineTuning:
         """Return a new run of the project's own loop.
 
         Args:
-            plan: Its stages.
-            bank: Copies of each minority image; None: fresh draws.
-            kept: Keep what the frozen layers compute, beginning with nothing.
-            report: Called after every epoch.
+            plan: (m, epochs) of each stage.
+            bank: Copies of each minority image; None: fresh augmentation.
+            cached: Use the frozen-prefix cache, empty at the start.
+            report: Function to call after every epoch.
         """
         augmentation = self.training.augmentation.model_copy(update={"bank": bank})
         folder = Path(tempfile.mkdtemp(dir=self.work))
+        features = FeatureFolder(folder / "frozen_features", "0" * 64, self.training.frozen_prefix)
         return FineTuning(
             classifier=self.classifier(),
             strategy=Forced(plan),
@@ -113,18 +115,13 @@ class Bench:
             seed=SEED,
             checkpoints=CheckpointFolder(folder / "checkpoints"),
             report=report,
-            **(kept_features(folder, self.training) if kept else {}),
+            features=features if cached else None,
         )
 
     def classifier(self) -> Classifier:
-        """Build the network anew."""
+        """Build a new classifier."""
         training = self.training
         classifier = build_classifier(self.backbone, dropout=training.dropout, head=training.head, seed=SEED)
         if classifier.weights_source == "random":
             adapt_batch_normalisation(classifier, self.images.pixels[self.images.rows("train")[:MAX_ADAPTATION_IMAGES]])
         return classifier
-
-
-def kept_features(folder: Path, training: TrainingParameters) -> dict[str, Any]:
-    """Return the arguments by which `FineTuning` keeps what frozen layers compute, in an empty folder."""
-    return {"features": FeatureFolder(folder / "frozen_features", "0" * 64, training.frozen_prefix)}

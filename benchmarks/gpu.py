@@ -1,11 +1,11 @@
-"""Training on a GPU, all seven backbones at their own sizes: images a second, share of the device's peak, what the feed
-costs, and how long a run of the paper's size would take.
+"""Measure training on a GPU for every backbone at its own size: images per second, share of the device's peak, cost of
+the feed, and the extrapolated time of a run of the paper's size.
 
     KERAS_BACKEND=jax PYTHONPATH=src python benchmarks/gpu.py out.json [--backbones mobilenet …] [--tiny]
 
-Weights are random (nothing is downloaded), pixels are noise (a GPU's time does not depend on them). All pixels lie on
-the device: a step receives row numbers and draws, and gathers and augments inside the graph. Mixed precision
-(bfloat16), Adam; under JAX with XLA and several steps in one call.
+Weights are random (nothing is downloaded) and pixels are noise (a GPU's time does not depend on them). All pixels
+are on the device: a step receives row numbers and augmentation parameters, and gathers and augments inside the
+graph. Mixed precision (bfloat16), Adam; under JAX with XLA and several steps in one call.
 
 Needs the Keras backend (`jax` or `torch`), keras, numpy, pydantic, PyYAML and this repository with `src` on the path;
 neither Kedro nor TensorFlow nor a network. On a machine with a backend and its numpy, these wheels complete it: keras,
@@ -13,9 +13,10 @@ absl-py, rich, markdown-it-py, mdurl, pygments, namex, packaging, pydantic, anno
 typing-extensions (pure Python) and h5py, optree, ml-dtypes, pydantic-core, PyYAML (compiled).
 
 - **bare**: the train step on one repeated batch.
-- **epoch**: an epoch's own rows and draws; epoch / bare is what the feed leaves of it.
-- **peak**: operations of convolutions and matrices, counted from shapes (two for each multiply-add; a forward pass of
-  the whole network, and twice that of the unfrozen groups for the backward pass), over the device's bfloat16 peak.
+- **epoch**: the rows and augmentation parameters of an epoch; epoch / bare is the share that the feed leaves.
+- **share of peak**: operations of convolutions and matrices, counted from shapes (two per multiply-add; one forward
+  pass of the whole network, and twice the unfrozen groups for the backward pass), divided by the device's bfloat16
+  peak.
 """
 
 import argparse
@@ -53,7 +54,7 @@ AUGMENTATION = AugmentationParameters(  # Table 2
 SEED = 2024
 TINY = 80  # pixels: no backbone takes fewer than 75
 
-# bfloat16 peak with dense matrices, FLOP/s, from NVIDIA's data sheets; the first name that the device's name contains
+# bfloat16 peak with dense matrices, FLOP/s, from NVIDIA's data sheets; the first name within the device's name counts
 PEAKS = {
     "H200": 989e12,
     "H100 PCIe": 756e12,
@@ -72,18 +73,18 @@ PEAKS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How a backbone is measured.
+    """Settings of the measurement.
 
     Attributes:
-        images: In the data set.
+        images: Number of images in the data set.
         batch_size: Images.
-        steps: Of a measured epoch.
+        steps: Steps of a measured epoch.
         steps_per_execution: Steps in one call of the compiled function; PyTorch allows one.
-        repeats: Of each measurement, bare and epoch in turn.
-        jit_compile: XLA, or torch.compile.
+        repeats: Number of measurements; bare and epoch alternate.
+        jit_compile: Whether to use XLA, or torch.compile.
         precision: Keras dtype policy.
-        size: Side of all inputs, pixels; None: each backbone's own.
-        peak: FLOP/s; None: unknown.
+        size: Side of all inputs, pixels; None: the size in conf/base.
+        peak: FLOP/s of the device; None: unknown.
     """
 
     images: int
@@ -99,14 +100,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Study:
-    """A made-up data set with the classes of Table 1 (its training images)."""
+    """A synthetic data set with the class shares of Table 1 (training images)."""
 
     pixels: np.ndarray
     labels: np.ndarray
 
     @classmethod
     def of_size(cls, images: int, size: int) -> "Study":
-        """Draw (images, size, size) uint8 of noise."""
+        """Return a data set of noise, (images, size, size) uint8."""
         generator = np.random.default_rng(SEED)
         shares = np.array(TRAINING_IMAGES) / sum(TRAINING_IMAGES)
         labels = generator.choice(len(shares), images, p=shares)
@@ -114,13 +115,13 @@ class Study:
 
 
 class RowFeed(keras.utils.PyDataset):
-    """The first batches of an epoch, or one batch again and again: ((rows, draws), labels, weights of the loss).
+    """The first batches of an epoch, or one repeated batch: ((rows, augmentation), labels, loss weights).
 
     Args:
-        study: What rows count in.
+        study: Data set that the rows refer to.
         settings: Batch size and steps.
-        epoch: 1, 2, …
-        repeated: Give the first batch every time.
+        epoch: Number of the epoch, from 1.
+        repeated: Return the first batch every time.
     """
 
     def __init__(self, study: Study, settings: Settings, epoch: int, repeated: bool):
@@ -128,7 +129,7 @@ class RowFeed(keras.utils.PyDataset):
         self.batch_size, self.steps, self.repeated = settings.batch_size, settings.steps, repeated
         order = SamplingOrder(study.labels, "balanced", self.batch_size, SEED).of_epoch(epoch)
         self.rows = np.resize(order, self.steps * self.batch_size).astype(np.int32)
-        self.draws = AugmentationSampler(AUGMENTATION, study.labels, SEED).of_epoch(self.rows, epoch, stage=0)
+        self.augmentation = AugmentationSampler(AUGMENTATION, study.labels, SEED).of_epoch(self.rows, epoch, stage=0)
         self.labels = study.labels[self.rows]
         self.weights = loss_weights(class_counts(study.labels), "inverse_frequency").astype(np.float32)[self.labels]
         self.first = self._batch(0)
@@ -141,11 +142,11 @@ class RowFeed(keras.utils.PyDataset):
 
     def _batch(self, index: int) -> Any:
         batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return (self.rows[batch], self.draws[batch]), self.labels[batch], self.weights[batch]
+        return (self.rows[batch], self.augmentation[batch]), self.labels[batch], self.weights[batch]
 
 
 def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
-    """Train one backbone at m = 0, L/2 and L; return its numbers, or why there are none."""
+    """Train one backbone at m = 0, L/2 and L; return its results, or the reason of the failure."""
     keras.utils.clear_session()
     block = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["backbones"][name]
     size = settings.size or block["size"]
@@ -155,7 +156,7 @@ def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
         model = gpu_training_model(classifier.model, study.pixels)
         L = len(classifier.groups)
         by_depth = {str(m): measure_depth(classifier, model, m, study, settings) for m in (0, L // 2, L)}
-    except Exception as error:  # out of memory, say: the other backbones can still be measured
+    except Exception as error:  # for example out of memory; measure the other backbones
         return {"size": size, "failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
     return {
         "size": size,
@@ -176,7 +177,7 @@ def random_classifier(block: dict[str, Any], study: Study) -> Classifier:
 def measure_depth(
     classifier: Classifier, model: keras.Model, m: int, study: Study, settings: Settings
 ) -> dict[str, Any]:
-    """Train at m unfrozen groups."""
+    """Measure training at m unfrozen groups."""
     unfreeze_groups(classifier, m)
     model.compile(
         keras.optimizers.Adam(1e-4),
@@ -205,28 +206,28 @@ def measure_depth(
 
 
 def training_flops(classifier: Classifier, m: int) -> float:
-    """Return the operations of one image in training: once forward through all, twice backward through what is open."""
+    """Return the operations of one image: one forward pass, and twice the unfrozen layers for the backward pass."""
     L = len(classifier.groups)
     opened = [layer for group in classifier.groups[L - m :] for layer in group] + classifier.head_layers
     return cost_of([*classifier.backbone_layers, *classifier.head_layers]).flops + 2 * cost_of(opened).flops
 
 
 def paper_run_hours(head_only: dict[str, Any], everything: dict[str, Any]) -> float:
-    """Extrapolate: all 100 epochs at m = L, the dearest; validation at the rate of training the head."""
+    """Extrapolate: all 100 epochs at m = L, the slowest; validation at the rate of training the head."""
     training = sum(TRAINING_IMAGES) / everything["epoch_images_per_second"]
     validation = VALIDATION_IMAGES / head_only["epoch_images_per_second"]
     return EPOCHS * (training + validation) / 3600
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """Time one run."""
+    """Return the seconds of one call."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median and range."""
+    """Return median and range."""
     return {
         "median": round(statistics.median(values), 3),
         "min": round(min(values), 3),
@@ -258,12 +259,12 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def peak_of(device: str) -> float | None:
-    """Return the peak of a device in the table."""
+    """Return the peak of a device, FLOP/s; None if the table lacks it."""
     return next((peak for name, peak in PEAKS.items() if name in device), None)
 
 
 def settings_from(arguments: argparse.Namespace, device: str) -> Settings:
-    """Return what the command line asks for; PyTorch takes one step a call, and is compiled on request only."""
+    """Return the settings of the command line. PyTorch takes one step per call and is compiled only on request."""
     torch, tiny = keras.backend.backend() == "torch", arguments.tiny
     return Settings(
         images=arguments.images or (64 if tiny else sum(TRAINING_IMAGES)),
@@ -279,18 +280,18 @@ def settings_from(arguments: argparse.Namespace, device: str) -> Settings:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure the chosen backbones; print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="JSON file to write")
     parser.add_argument("--backbones", nargs="+", choices=list(BACKBONES), default=list(BACKBONES))
-    parser.add_argument("--images", type=int, help="on the device; 12,334")
+    parser.add_argument("--images", type=int, help="images on the device; default: 12,334")
     parser.add_argument("--batch-size", type=int, help="32")
-    parser.add_argument("--steps", type=int, help="of a measured epoch; 192, a multiple of 8")
+    parser.add_argument("--steps", type=int, help="steps of a measured epoch; default: 192; a multiple of 8")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--jit", choices=["auto", "on", "off"], default="auto")
-    parser.add_argument("--peak", type=float, help="FLOP/s of a device that the table lacks")
-    parser.add_argument("--tiny", action="store_true", help="80 pixels, a few steps: whether it runs, not how fast")
+    parser.add_argument("--peak", type=float, help="FLOP/s of a device without a known peak")
+    parser.add_argument("--tiny", action="store_true", help="80 pixels, a few steps: a smoke test, not a measurement")
     arguments = parser.parse_args()
     around = describe_environment()
     settings = settings_from(arguments, around["device"])

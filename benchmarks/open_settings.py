@@ -1,9 +1,9 @@
-"""What the paper leaves open, measured on validation images of the public collection, one setting changed at a time.
+"""Compare settings that the paper leaves open, one at a time, on validation images of the public collection.
 
     LUNG_CXR_PUBLIC_ROOT=… LUNG_CXR_WEIGHTS=… python benchmarks/open_settings.py out.json [--strategy dynamic]
 
-Needs the split and pixel arrays that `kedro run --env public_cxr --pipelines ingestion,splitting` leaves. Test images
-are predicted by every run, and none of this looks at them. What is done already is not done again.
+Needs the split and pixel arrays of `kedro run --env public_cxr --pipelines ingestion,splitting`. Every run predicts the
+test images, but this script does not use them. Runs that are up to date are not repeated.
 """
 
 import argparse
@@ -42,7 +42,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Train every variant that is not done; print a table and write JSON."""
+    """Train every variant that is not up to date; print a table and write JSON."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("out", type=Path)
     arguments.add_argument("--env", default="public_cxr")
@@ -76,10 +76,10 @@ def main() -> None:
 
 
 def validation_of(run: Any) -> dict[str, Any]:
-    """Return what a finished run came to on the validation images."""
+    """Return the validation results of a finished run."""
     record, metrics = run.record, run.record["metrics"]["validation"]
-    kept = ("epochs", "best_epoch", "unfreezings", "final_unfrozen_groups", "stop_reason", "seconds", "best_val_loss")
-    return {name: record[name] for name in kept} | {name: metrics[name] for name in ("accuracy", "macro_f1")}
+    names = ("epochs", "best_epoch", "unfreezings", "final_unfrozen_groups", "stop_reason", "seconds", "best_val_loss")
+    return {name: record[name] for name in names} | {name: metrics[name] for name in ("accuracy", "macro_f1")}
 
 
 def show(rows: list[dict[str, Any]]) -> None:

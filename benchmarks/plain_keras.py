@@ -1,12 +1,12 @@
-"""The script that one writes with TensorFlow and Keras as they come, well: what `benchmarks/training.py` compares with.
+"""A good plain training script with TensorFlow and Keras only: the comparison for `benchmarks/training.py`.
 
-    python benchmarks/plain_keras.py out.json [--folder films] [--images 960] [--weights <file>]
+    python benchmarks/plain_keras.py out.json [--folder images] [--images 960] [--weights <file>]
 
-It reads 1024² grey PNGs in class folders (`train/<class>/`, `validation/<class>/`; its own made-up ones unless told)
-anew in every epoch through `tf.data`, in parallel and ahead of the model; draws the classes evenly, weights them
-(Eq. 14), augments the minority classes by Keras' own layers (Table 2), batch by batch; and unfreezes MobileNet as
-Algorithm 1 does. When is forced, so that the comparison trains the same epochs: `SCHEDULE`. Of this project it uses the
-films alone.
+It reads 1024² grey PNGs from class folders (`train/<class>/`, `validation/<class>/`; synthetic ones by default) in
+every epoch through `tf.data`, in parallel and ahead of the model. It samples classes uniformly, weights them (Eq.
+14), augments minority classes with Keras' own layers (Table 2), batch by batch, and unfreezes MobileNet as in
+Algorithm 1. Unfreezings follow a fixed plan (`SCHEDULE`), so that both sides train the same epochs. The script uses
+only the images of this project.
 """
 
 import argparse
@@ -29,7 +29,7 @@ DROPOUT = 0.2
 SEED = 2024
 
 
-class Films(NamedTuple):
+class Images(NamedTuple):
     """Files of one subset and their classes."""
 
     paths: list[str]
@@ -37,23 +37,23 @@ class Films(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What the model is fed."""
+    """Data sets and class weights."""
 
     train: tf.data.Dataset
     validation: tf.data.Dataset
     class_weight: dict[int, float]
 
 
-def films_of(folder: Path) -> Films:
-    """List the films of a subset; classes in alphabetical order."""
+def images_of(folder: Path) -> Images:
+    """List the images of a subset; classes in alphabetical order."""
     classes = sorted(path.name for path in folder.iterdir())
     paths = sorted(folder.glob("*/*.png"))
-    return Films([str(path) for path in paths], np.array([classes.index(path.parent.name) for path in paths]))
+    return Images([str(path) for path in paths], np.array([classes.index(path.parent.name) for path in paths]))
 
 
 def prepare(folder: Path, size: int, batch_size: int) -> Data:
-    """Return the data sets: training drawn evenly from the classes, validation in order."""
-    train, validation = films_of(folder / "train"), films_of(folder / "validation")
+    """Return the data sets: training sampled uniformly by class, validation in order."""
+    train, validation = images_of(folder / "train"), images_of(folder / "validation")
     counts = np.bincount(train.labels)
     largest = int(counts.argmax())
     augment = augmentation()
@@ -85,19 +85,19 @@ def prepare(folder: Path, size: int, batch_size: int) -> Data:
     return Data(drawn, in_order, dict(enumerate(weights.tolist())))
 
 
-def evenly(films: Films) -> tf.data.Dataset:
-    """Draw files from all classes alike, without end; each class shuffled anew whenever it is through."""
-    paths = np.array(films.paths)
+def evenly(images: Images) -> tf.data.Dataset:
+    """Sample files uniformly by class, without end; each class is shuffled again after each pass."""
+    paths = np.array(images.paths)
     classes = []
-    for label in np.unique(films.labels):
-        own = paths[films.labels == label]
+    for label in np.unique(images.labels):
+        own = paths[images.labels == label]
         one = tf.data.Dataset.from_tensor_slices((own, np.full(len(own), label)))
         classes.append(one.shuffle(len(own), seed=SEED).repeat())
     return tf.data.Dataset.sample_from_datasets(classes, [1 / len(classes)] * len(classes), seed=SEED)
 
 
 def augmentation() -> keras.Sequential:
-    """Table 2 by Keras' layers."""
+    """Return the augmentation of Table 2 as Keras layers."""
     return keras.Sequential(
         [
             keras.layers.RandomRotation(10 / 360, fill_mode="constant", seed=SEED),
@@ -118,7 +118,7 @@ def build(size: int, classes: int, weights: str | None) -> tuple[keras.Model, ke
 
 
 def unfreeze(base: keras.Model, m: int) -> None:
-    """Let the last m of MobileNet's fourteen blocks train; batch normalisation stays frozen."""
+    """Unfreeze the last m of MobileNet's fourteen blocks; batch normalisation stays frozen."""
     for layer in base.layers:
         stem = layer.name == "conv1"
         number = 0 if stem else int(layer.name.split("_")[2]) if layer.name.startswith("conv_") else -1
@@ -129,7 +129,7 @@ def unfreeze(base: keras.Model, m: int) -> None:
 def fine_tune(
     data: Data, size: int, weights: str | None, schedule: tuple[tuple[int, int], ...]
 ) -> Iterator[tuple[int, float]]:
-    """Train by Algorithm 1 with its unfreezings forced; yield (m, seconds) after every epoch, validation included."""
+    """Train as in Algorithm 1 with planned unfreezings; yield (m, seconds) after every epoch, validation included."""
     model, base = build(size, len(data.class_weight), weights)
     lowest, best, learning_rate = math.inf, model.get_weights(), LEARNING_RATE
     for stage, (m, epochs) in enumerate(schedule):
@@ -159,14 +159,14 @@ def run(folder: Path, size: int, batch_size: int, weights: str | None) -> dict[s
 
 
 def main() -> None:
-    """Train, print, write."""
+    """Train; print and write the seconds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="JSON file to write")
-    parser.add_argument("--folder", type=Path, help="films in class folders; made up where it is not given")
-    parser.add_argument("--images", type=int, default=960, help="made up for training; an eighth more for validation")
+    parser.add_argument("--folder", type=Path, help="images in class folders; default: synthetic images")
+    parser.add_argument("--images", type=int, default=960, help="synthetic training images; validation: an eighth more")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--weights", help="imagenet, or a file; random where it is not given")
+    parser.add_argument("--weights", help="imagenet, or a file; default: random weights")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)

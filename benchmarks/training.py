@@ -1,19 +1,21 @@
-"""What training costs: the feed beside the bare train step, kept features of frozen layers beside none, and the whole
-beside a good plain script (`plain_keras.py`), against the promises of DESIGN §11.
+"""Measure the cost of training: the feed, the frozen-prefix cache, and the whole loop beside a good plain script.
 
     PYTHONPATH=src python benchmarks/training.py out.json [--backbone mobilenet] [--size 224] [--images 960]
         [--repeats 3] [--weights <file>] [--parts feed prefix script]
 
-Films are made up (`made_up_study.py`); settings are those of conf/base. Three parts, each written when it is done:
+Images are synthetic (`made_up_study.py`); settings are those of conf/base. Three parts; each is written when it ends:
 
-- **feed**: images a second of an epoch over those of the same train step on one repeated batch, at m = 0 and m = L.
-- **prefix**: an epoch of the first stage, validation included, with everything it shows kept, over one with nothing
-  kept; with a bank of four copies and with fresh draws. The epoch that fills is reported apart.
-- **script**: the same films and one forced schedule for both (MobileNet only): with a bank of four copies, epoch by
-  epoch in turn with the script, everything counted that happens between two epochs (compiling, filling, checkpoints);
-  then, alone, with fresh draws. What is done once for all runs, decoding into the pixel array, is reported apart.
+- **feed**: images per second of an epoch, divided by those of the same train step on one repeated batch, at m = 0 and
+  L.
+- **prefix**: seconds of an epoch of the first stage, validation included, with a full cache, divided by those without
+  a cache; with a bank of four copies and with fresh augmentation. The epoch that fills the cache is reported
+  separately.
+- **script**: the same images and one fixed schedule for both (MobileNet only). With a bank of four copies, the epochs
+  of the two alternate, and all work between two epochs counts (compiling, filling, checkpoints). Then this project
+  alone, with fresh augmentation. Work that is done once for all runs (decoding into the pixel array) is reported
+  separately.
 
-Machines are noisy: what is compared runs in turn, and ratios are formed within a turn.
+Timings on a shared machine vary. Measurements that are compared alternate, and ratios are formed within one turn.
 """
 
 import argparse
@@ -43,9 +45,9 @@ from made_up_study import make_films, read_once
 
 CONFIGURATION = Path(__file__).parents[1] / "conf/base"
 BANK = 4  # copies of each minority image
-PROMISED_FEED = 0.95
-PROMISED_PREFIX = 0.03
-PROMISED_SCRIPT = {"m=0": 10.0, "m=3": 1.8, "m=6": 1.8, "m=14": 1.2, "whole": 2.0}  # 14: L of MobileNet
+TARGET_FEED = 0.95
+TARGET_PREFIX = 0.03
+TARGET_SCRIPT = {"m=0": 10.0, "m=3": 1.8, "m=6": 1.8, "m=14": 1.2, "whole": 2.0}  # 14: L of MobileNet
 Numbers = dict[str, Any]
 
 
@@ -53,7 +55,7 @@ def measure_feed(bench: Bench) -> Numbers:
     """Compare an epoch with the same train step on one repeated batch, at m = 0 and L."""
     found = {}
     for m in (0, len(bench.classifier().groups)):
-        tuning = bench.fine_tuning([(m, 1)], bank=None, kept=False)
+        tuning = bench.fine_tuning([(m, 1)], bank=None, cached=False)
         tuning.open_stage()
         steps = batches_per_epoch(len(tuning.train_rows), bench.training.batch_size)
         repeated = tf.data.Dataset.from_tensors(first_batch(tuning)).repeat(steps)
@@ -83,46 +85,46 @@ def first_batch(tuning: FineTuning) -> Any:
 
 
 def measure_prefix(bench: Bench) -> Numbers:
-    """Compare an epoch at m = 0 whose features are kept with one that computes them.
+    """Compare an epoch at m = 0 with cached features to one that computes them.
 
-    The same epoch is shown again and again, so that after the first time nothing it shows is missing.
+    The same epoch repeats, so that the cache is full after the first time.
     """
     found: Numbers = {}
-    for name, bank in (("bank of 4", BANK), ("fresh draws", None)):
-        runs = {kept: bench.fine_tuning([(0, 1)], bank=bank, kept=kept) for kept in (True, False)}
+    for name, bank in (("bank of 4", BANK), ("fresh augmentation", None)):
+        runs = {cached: bench.fine_tuning([(0, 1)], bank=bank, cached=cached) for cached in (True, False)}
         for tuning in runs.values():
             tuning.open_stage()
         filling = seconds(lambda tuning=runs[True]: epoch_of(tuning))
         turns = in_turn(
             {
-                "kept": lambda tuning=runs[True]: epoch_of(tuning),
+                "cached": lambda tuning=runs[True]: epoch_of(tuning),
                 "computed": lambda tuning=runs[False]: epoch_of(tuning),
             },
             max(5, bench.repeats),
         )
         found[name] = {
             "first_epoch_seconds": round(filling, 3),
-            "kept_seconds": spread(turns["kept"]),
+            "cached_seconds": spread(turns["cached"]),
             "computed_seconds": spread(turns["computed"]),
-            "kept / computed": spread(
-                [kept / computed for kept, computed in zip(turns["kept"], turns["computed"], strict=True)]
+            "cached / computed": spread(
+                [cached / computed for cached, computed in zip(turns["cached"], turns["computed"], strict=True)]
             ),
         }
     return found
 
 
 def epoch_of(tuning: FineTuning) -> None:
-    """Train and validate, without going on to the next epoch."""
+    """Train and validate one epoch without advancing the schedule."""
     tuning.train_epoch()
     tuning.validate()
 
 
 def measure_script(bench: Bench) -> Numbers:
-    """Train the forced schedule, ours and the plain script's, epoch by epoch in turn; then ours with fresh draws."""
+    """Train a fixed schedule, alternating with the plain script by epoch; then with fresh augmentation."""
     turns: dict[str, list[dict[str, float]]] = {"bank": [], "script": [], "fresh": []}
     for _ in range(bench.repeats):
         keras.utils.clear_session()
-        data = plain_keras.prepare(bench.films, bench.backbone.size, bench.training.batch_size)
+        data = plain_keras.prepare(bench.folder, bench.backbone.size, bench.training.batch_size)
         script = plain_keras.fine_tune(data, bench.backbone.size, bench.backbone.weights, plain_keras.SCHEDULE)
         bank, other = run_in_turn(bench, BANK, script)
         fresh, _ = run_in_turn(bench, None, iter(()))
@@ -140,17 +142,17 @@ def measure_script(bench: Bench) -> Numbers:
             }
             for name in ("bank", "fresh")
         },
-        "promised": PROMISED_SCRIPT,
+        "target": TARGET_SCRIPT,
     }
 
 
 def run_in_turn(
     bench: Bench, bank: int | None, other: Iterator[tuple[int, float]]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Train the forced schedule, and after each epoch let the other do its own.
+    """Train a fixed schedule; after each epoch, run one epoch of the plain script.
 
-    Returns the seconds of each stage, ours and the other's. Ours are all seconds between two reports, whatever was
-    done in them.
+    Returns the seconds of each stage, first this project's, then the script's. This project's are all seconds between
+    two reports.
     """
     depths = [m for m, epochs in plain_keras.SCHEDULE for _ in range(epochs)]
     ours, theirs = ({f"m={m}": 0.0 for m in depths} for _ in range(2))
@@ -162,7 +164,7 @@ def run_in_turn(
             theirs[f"m={m}"] += taken
         begun = time.perf_counter()
 
-    tuning = bench.fine_tuning(plain_keras.SCHEDULE, bank=bank, kept=True, report=report)
+    tuning = bench.fine_tuning(plain_keras.SCHEDULE, bank=bank, cached=True, report=report)
     begun = time.perf_counter()
     tuning.run()
     ours[f"m={depths[-1]}"] += time.perf_counter() - begun
@@ -170,7 +172,7 @@ def run_in_turn(
 
 
 def in_turn(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
-    """Run all once to compile, then again and again in turn; return the seconds of each."""
+    """Run each contender once to compile, then `repeats` times, alternating; return the seconds of each."""
     for run in contenders.values():
         run()
     taken: dict[str, list[float]] = {name: [] for name in contenders}
@@ -181,49 +183,49 @@ def in_turn(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str,
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """Time one run."""
+    """Return the seconds of one call."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
 def spread(values: Sequence[float]) -> Numbers:
-    """Median and range."""
+    """Return median and range."""
     return {name: round(of(values), 4) for name, of in (("median", statistics.median), ("min", min), ("max", max))}
 
 
 def rows_of(result: Numbers) -> Iterator[tuple[str, Numbers, str]]:
-    """Return what is printed: name, median and range, promise."""
+    """Yield the rows of the printed table: name, median and range, target."""
     for m, found in result.get("feed", {}).items():
         for name in ("bare_images_per_second", "epoch_images_per_second"):
             yield f"feed, {m}: {name.replace('_', ' ')}", found[name], ""
-        yield f"feed, {m}: epoch / bare", found["epoch / bare"], f"≥ {PROMISED_FEED}"
+        yield f"feed, {m}: epoch / bare", found["epoch / bare"], f"≥ {TARGET_FEED}"
     for name, found in result.get("prefix", {}).items():
-        yield f"prefix, {name}: an epoch's seconds, computed", found["computed_seconds"], ""
-        yield f"prefix, {name}: kept", found["kept_seconds"], ""
+        yield f"prefix, {name}: seconds of an epoch, computed", found["computed_seconds"], ""
+        yield f"prefix, {name}: cached", found["cached_seconds"], ""
         first = found["first_epoch_seconds"]
         yield f"prefix, {name}: the epoch that fills", {"median": first, "min": first, "max": first}, ""
         yield (
-            f"prefix, {name}: kept / computed",
-            found["kept / computed"],
-            f"≤ {PROMISED_PREFIX}" * (name != "fresh draws"),
+            f"prefix, {name}: cached / computed",
+            found["cached / computed"],
+            f"≤ {TARGET_PREFIX}" * (name != "fresh augmentation"),
         )
     script = result.get("script")
-    for who, stages in script["seconds"].items() if script else ():
+    for side, stages in script["seconds"].items() if script else ():
         for stage, found in stages.items():
-            yield f"script, {stage}: seconds, {who}", found, ""
-    for who, stages in script["script / ours"].items() if script else ():
+            yield f"script, {stage}: seconds, {side}", found, ""
+    for side, stages in script["script / ours"].items() if script else ():
         for stage, found in stages.items():
-            promise = f"≥ {PROMISED_SCRIPT[stage]}" if who == "bank" and stage in PROMISED_SCRIPT else ""
-            yield f"script / ours ({who}), {stage}", found, promise
+            target = f"≥ {TARGET_SCRIPT[stage]}" if side == "bank" and stage in TARGET_SCRIPT else ""
+            yield f"script / ours ({side}), {stage}", found, target
 
 
 def show(result: Numbers) -> None:
     """Print the result as a table."""
     title = f"{result['backbone']} at {result['size']}, {result['images']} images, median of {result['repeats']}"
-    table = Table("", "median", "min", "max", "promised", title=title, title_justify="left")
-    for name, found, promise in rows_of(result):
-        table.add_row(name, *(f"{found[of]:.3g}" for of in ("median", "min", "max")), promise)
+    table = Table("", "median", "min", "max", "target", title=title, title_justify="left")
+    for name, found, target in rows_of(result):
+        table.add_row(name, *(f"{found[of]:.3g}" for of in ("median", "min", "max")), target)
     Console().print(table)
 
 
@@ -235,18 +237,18 @@ PARTS: dict[str, Callable[[Bench], Numbers]] = {
 
 
 def settings(name: str) -> Numbers:
-    """Return a group of settings as a hospital has them."""
+    """Return a parameter file of conf/base."""
     return yaml.safe_load((CONFIGURATION / f"parameters_{name}.yml").read_text(encoding="utf-8"))
 
 
 def main() -> None:
-    """Measure part by part, print, write."""
+    """Run the chosen parts; print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="JSON file to write")
     parser.add_argument("--backbone", default="mobilenet")
-    parser.add_argument("--size", type=int, help="pixels; the backbone's own")
-    parser.add_argument("--weights", help="a file; random where it is not given")
-    parser.add_argument("--images", type=int, default=960, help="for training; an eighth more for validation")
+    parser.add_argument("--size", type=int, help="pixels; default: conf/base")
+    parser.add_argument("--weights", help="weights file; default: random weights")
+    parser.add_argument("--images", type=int, default=960, help="training images; an eighth more for validation")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     arguments = parser.parse_args()
@@ -262,16 +264,16 @@ def main() -> None:
         "load_average": [],
     }
     with tempfile.TemporaryDirectory() as name:
-        films, work = Path(name, "films"), Path(name, "work")
-        make_films(films, {"train": arguments.images, "validation": arguments.images // 8})
+        folder, work = Path(name, "images"), Path(name, "work")
+        make_films(folder, {"train": arguments.images, "validation": arguments.images // 8})
         started = time.perf_counter()
-        images = read_once(films, work, backbone.size)
+        images = read_once(folder, work, backbone.size)
         result["read_once_seconds"] = round(time.perf_counter() - started, 2)
         training = TrainingParameters(**settings("training")["training"])
-        bench = Bench(films, work, images, backbone, training, arguments.repeats)
+        bench = Bench(folder, work, images, backbone, training, arguments.repeats)
         for part in arguments.parts:
             if part == "script" and arguments.backbone != "mobilenet":
-                continue  # the script knows MobileNet's blocks only
+                continue  # the script is written for MobileNet
             result[part] = PARTS[part](bench)
             result["load_average"].append(round(os.getloadavg()[0], 2))
             arguments.output.write_text(json.dumps(result, indent=2) + "\n")

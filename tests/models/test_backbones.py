@@ -66,7 +66,7 @@ def test_every_group_has_something_to_train(smallest, architecture):
 
 @every_backbone
 def test_groups_are_ordered_and_one_tensor_crosses_each_cut(smallest, architecture):
-    """What lies before a cut can be computed without what lies behind, and handed over as one array."""
+    """Layers before a split point need no layer behind it, and one array passes between them."""
     classifier = smallest(architecture)
     group_of = {layer.name: i for i, group in enumerate(classifier.groups) for layer in group}
     last_of = [group[-1].name for group in classifier.groups]

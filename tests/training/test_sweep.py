@@ -28,7 +28,7 @@ from lung_cxr.training.sweep.sweep import train_grid_points
 SEED = 7
 LOSSES = (1.0, 1.2, 1.1, 0.9, 1.0)  # p = 1 unfreezes after epoch 2, p = 2 after epoch 3
 SETTINGS = {"patience": [2, 1], "step": [3, 7], "decay": [0.1], "max_epochs": [], "depths": []}
-"""Of three layer groups: k = 3 and k = 7 are the same, and p = 1 diverges after the second epoch."""
+"""With three layer groups, k = 3 and k = 7 are the same; p = 1 diverges after the second epoch."""
 
 TRAINING = {"max_epochs": 5, "learning_rate": 1e-2}
 
@@ -84,7 +84,7 @@ def sweep_in(experiment, settings):
 
 @pytest.fixture
 def sweep(sweep_in, tmp_path):
-    """The same in the test's own folder."""
+    """Run a sweep in the temporary folder of the test."""
     return partial(sweep_in, tmp_path)
 
 
@@ -138,7 +138,7 @@ def alone(name, experiment, settings, root, **changes):
 
 
 def assert_alike(ours, theirs):
-    """To the last bit where TensorFlow is told to add up in one order, else to what a sum may differ by."""
+    """Compare bit by bit if TensorFlow is deterministic, else within the rounding of a sum."""
     (history, predictions, weights), (its_history, its_predictions, its_weights) = map(results, (ours, theirs))
     exactly = os.environ.get("TF_DETERMINISTIC_OPS") == "1"
     pd.testing.assert_frame_equal(history, its_history, rtol=0 if exactly else 1e-6)
