@@ -53,7 +53,7 @@ DEBUG_LOGGING = {
         },
         "file": {"class": "logging.FileHandler", "filename": "debug.log", "encoding": "utf-8", "formatter": "plain"},
     },
-    "loggers": {"matplotlib.font_manager": {"level": "INFO"}},  # all it knows is the file_format's fonts
+    "loggers": {"matplotlib.font_manager": {"level": "INFO"}},  # all it knows is the machine's fonts
     "root": {"level": "DEBUG", "handlers": ["rich", "file"]},
 }
 

@@ -63,6 +63,8 @@ class Hospital:
         for name in ("pyproject.toml", ".telemetry"):
             shutil.copy(project / name, folder)
         shutil.copytree(project / "conf", folder / "conf", ignore=shutil.ignore_patterns("credentials*"))
+        logging = folder / "conf/logging.yml"  # with Kedro's lines: they tell in which node a process was killed
+        logging.write_text(logging.read_text().replace("kedro: {level: WARNING}", "kedro: {level: INFO}"))
         return cls(folder)
 
     def copy(self, name: str) -> "Hospital":

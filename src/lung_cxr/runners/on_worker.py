@@ -12,7 +12,6 @@ import rich
 from distributed import Worker, WorkerPlugin, get_worker
 from kedro.framework.hooks.manager import _create_hook_manager, _register_hooks
 from kedro.framework.project import configure_project, settings
-from kedro.logging import RichHandler
 from kedro.pipeline.node import Node
 from kedro.runner.task import Task
 from pluggy import PluginManager
@@ -20,6 +19,8 @@ from pluggy import PluginManager
 from lung_cxr.runners.node_process import run_in_process
 
 log = logging.getLogger(__name__)
+
+CONSOLE = "console"  # handler in conf/logging.yml
 
 GPU = "gpu"
 """Tag of nodes that train or predict on images."""
@@ -56,7 +57,7 @@ def configure_project_here(package: str) -> None:
     """Configure the project in this process; its log goes to the command, and no progress bar is drawn."""
     handlers = logging.getLogger().handlers
     configure_project(package)
-    logging.getLogger().handlers = [kept for kept in handlers if not isinstance(kept, RichHandler)]
+    logging.getLogger().handlers = [kept for kept in handlers if kept.name != CONSOLE]
     logging.getLogger(package).setLevel(logging.INFO)
     rich.reconfigure(quiet=True)
 

@@ -138,7 +138,7 @@ class FineTuning:
         if self.on_epoch_end is not None:
             self.on_epoch_end(self, validation.loss, decision)
         self._carry_out(decision)
-        log.info(epoch_line(row, self.schedule.max_epochs, patience, len(self.classifier.groups)))
+        log.info(epoch_line(row, self.schedule.max_epochs, patience))
         self.checkpoints.save(self._checkpoint(self.schedule, self.history, new_optimizer=decision.ends_stage))
         return decision
 

@@ -9,6 +9,8 @@ import pandas as pd
 from lung_cxr.atomic import atomic_write
 from lung_cxr.contracts import history as history_contract
 
+SLOW_EPOCH = 30.0  # seconds; only slower epochs show the time left
+
 Row = dict[str, Any]
 """One row of `contracts.history`: the settings during the epoch, its losses, and the event at its end.
 
@@ -32,27 +34,33 @@ def read_history(path: Path) -> pd.DataFrame:
 _EMPTY = {name: [""] for name in ("val_loss", "val_accuracy", "val_macro_f1", "best_val_loss")}
 
 
-def epoch_line(row: Row, max_epochs: int, patience: int | None, layer_groups: int) -> str:
-    """Return the log line of one epoch.
+def epoch_line(row: Row, max_epochs: int, patience: int | None) -> str:
+    """Return the log line of one epoch, short enough for a terminal of 80 columns.
+
+    After epoch, m (unfrozen layer groups), learning rate, losses and validation accuracy it names the event; without an
+    event, `best` for the lowest validation loss so far, else the patience counter. Slow epochs add the time left.
 
     Args:
         row: The epoch's row of the history.
         max_epochs: n, epochs.
         patience: Epochs without improvement before the next event; None: without limit.
-        layer_groups: L, number of layer groups of the backbone.
     """
+    epoch = f"epoch {row['epoch']}/{max_epochs}".ljust(len(f"epoch {max_epochs}/{max_epochs}"))
+    state = row["event"] or (f"p {row['patience_counter']}/{patience or '∞'}" if row["patience_counter"] else "best")
+    line = (
+        f"{epoch} m {row['unfrozen_groups']:<2} lr {_rate(row['learning_rate'])} loss {row['train_loss']:.2f} "
+        f"val {row['val_loss']:.3f} acc {row['val_accuracy']:.2f} {state}"
+    )
+    if row["seconds"] < SLOW_EPOCH or row["event"].startswith("stop"):
+        return line
     left = (max_epochs - row["epoch"]) * row["seconds"]
-    parts = [
-        f"epoch {row['epoch']}/{max_epochs}",
-        f"stage {row['stage']}, {row['unfrozen_groups']}/{layer_groups} groups",
-        f"learning rate {row['learning_rate']:.2e}",
-        f"loss {row['train_loss']:.4f}, validation {row['val_loss']:.4f} (best {row['best_val_loss']:.4f})",
-        f"macro-F1 {row['val_macro_f1']:.3f}",
-        f"patience {row['patience_counter']}/{patience or '∞'}",
-        f"{row['seconds']:.1f} s",
-    ]
-    parts.append(row["event"] or f"at most {duration(left)} left at this pace")
-    return " · ".join(parts)
+    return f"{line}; {duration(row['seconds'])} per epoch, at most {duration(left)} left"
+
+
+def _rate(rate: float) -> str:
+    """Return a learning rate with two digits, as in `9.0e-4`."""
+    mantissa, exponent = f"{rate:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def duration(seconds: float) -> str:
