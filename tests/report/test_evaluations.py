@@ -9,8 +9,7 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.report.comparable_seeds import judged_record
-from lung_cxr.report.evaluations import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
+from lung_cxr.report.rows import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, first_record
 from lung_cxr.report.tables.cost import cost_table
 from made_up_runs import evaluated, failed_run, made_up_grid, made_up_run, made_up_split
 
@@ -124,13 +123,13 @@ def test_the_cost_of_a_model_that_was_not_timed_has_a_reason(split):
     assert row["size_mb"] == 13.1
 
 
-def test_a_record_of_before_single_images_were_timed_says_so_in_the_table_of_costs(split):
+def test_an_older_record_without_latency_has_the_reason_in_the_cost_table(split):
     grid = made_up_grid(split, [DYNAMIC, TRADITIONAL])
     for name in ("single_image_p50_ms", "single_image_p95_ms"):
         del grid[DYNAMIC][0].record[name]
     evaluations = evaluated(grid, split)
     assert row_of(evaluations, DYNAMIC)["single_image_p50_ms"] is None
-    rows = {row[0].text: row for row in cost_table(evaluations, "").rows}
+    rows = {row[0].text: row for row in cost_table(evaluations).rows}
     (reason,) = [cell for cell in rows["MobileNet, dynamic"] if cell.kind == "reason"]
     assert (reason.text, reason.span) == ("not measured", 2)
     assert [cell.text for cell in rows["MobileNet, traditional"]][7:9] == ["48.2", "61.7"]
@@ -168,7 +167,7 @@ def test_only_seeds_that_were_trained_as_the_newest_are_averaged(split, tmp_path
     row = row_of(evaluated(grid, split), DYNAMIC)
     assert (row["seeds"], row["trained_otherwise"], row["other_split"]) == ([2, 3], [1], [])
     assert row["metrics"]["seeds"] == 2
-    assert judged_record(row)["seed"] == 2
+    assert first_record(row)["seed"] == 2
 
 
 def test_a_run_trained_on_another_split_with_the_same_test_images_is_judged_and_named(split):

@@ -11,9 +11,14 @@ from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.experiments import Run
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.models.saved_model import save_model
-from lung_cxr.report.figures.grad_cam_figure import draw_grad_cam
-from lung_cxr.report.figures.grad_cam_panels import Places, best_runs, draw_all_grad_cams
-from lung_cxr.report.figures.shown_images import choose_images, may_be_shown
+from lung_cxr.report.figures.grad_cam_panels import (
+    GradCamSources,
+    choose_images,
+    draw_all_grad_cams,
+    draw_grad_cam,
+    may_be_shown,
+)
+from lung_cxr.report.rows import best_by_validation_loss
 from made_up_runs import evaluated, made_up_manifest, made_up_run, made_up_split
 
 DYNAMIC, PROBE = Run("mobilenet", "dynamic"), Run("mobilenet", "linear_probe")
@@ -99,7 +104,7 @@ def places(split, tmp_path):
         path = store.folder / store.path(image_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (32, 32), np.uint8)).save(path)
-    return Places(tmp_path / "models", tmp_path / "outputs", store, set(split["image_id"]))
+    return GradCamSources(tmp_path / "models", tmp_path / "outputs", store, set(split["image_id"]))
 
 
 def words(figure):
@@ -117,7 +122,7 @@ def save_tiny(places, run, head="head_pooling"):
 
 
 def test_the_best_run_on_validation_stands_for_its_backbone(runs, split):
-    best = best_runs(evaluated(runs, split), runs)
+    best = best_by_validation_loss(evaluated(runs, split), runs)
     assert {backbone: one.record["strategy"] for backbone, one in best.items()} == {"mobilenet": "linear_probe"}
 
 
@@ -125,7 +130,7 @@ def test_a_backbones_panels_come_from_its_saved_model(runs, places, split):
     runs[PROBE][0].record["model_sha256"] = save_tiny(places, PROBE)
     figures = draw_all_grad_cams(evaluated(runs, split), runs, places, 2)
     assert list(figures) == ["mobilenet.png"]
-    assert figures["mobilenet.png"].get_suptitle().startswith("MobileNet, linear probe, seed 2024: where")
+    assert figures["mobilenet.png"].get_suptitle().startswith("MobileNet, linear probe, seed 2024: ")
     assert len(figures["mobilenet.png"].axes) == 7 * 2
 
 
@@ -136,8 +141,8 @@ def test_without_panels_the_picture_says_why(runs, places, split):
 
     assert said(runs={}) == "none.png: No run has finished yet."
     assert said(images_per_class=0).startswith("none.png: Turned off")
-    assert "model.keras is not here" in said()
+    assert "model.keras is missing" in said()
     save_tiny(places, PROBE, head="head_flatten")
     assert "head: gap" in said()
     runs[PROBE][0].record["model_sha256"] = "0" * 64
-    assert "is not the file that the run wrote" in said()
+    assert "model.keras differs" in said()

@@ -1,4 +1,4 @@
-"""Where a run fails: parts of the test set and another hospital's images, as the page shows them."""
+"""Error analysis: tables of subgroups and of the external test set."""
 
 import pandas as pd
 import pytest
@@ -7,9 +7,9 @@ from lung_cxr import contracts
 from lung_cxr.evaluation.subgroups import SUPPRESSED
 from lung_cxr.evaluation.undefined import all_undefined, json_ready
 from lung_cxr.experiments import Run
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.rows import finished_runs
 from lung_cxr.report.tables.subgroup_tables import external_table, subgroup_table
-from made_up_runs import evaluated, made_up_grid, made_up_predictions, made_up_split
+from made_up_runs import evaluated, evaluated_runs, made_up_grid, made_up_predictions, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
@@ -19,14 +19,14 @@ def split():
     return made_up_split(images=300)
 
 
-def test_every_part_has_a_row(split):
-    (row,) = finished_runs(evaluated(made_up_grid(split, [DYNAMIC]), split))
+def test_every_subgroup_has_a_row():
+    (row,) = finished_runs(evaluated_runs(DYNAMIC))
     rows = [[cell.text for cell in cells] for cells in subgroup_table(row).rows]
     assert ["Sex", "women"] in [cells[:2] for cells in rows]
     assert ["Exam order", "3 of 3"] in [cells[:2] for cells in rows]
 
 
-def test_of_a_part_that_is_too_small_the_reason_stands_where_the_numbers_would():
+def test_in_a_subgroup_that_is_too_small_the_reason_stands_where_the_numbers_would():
     names = ("images", "patients", "accuracy", "macro_f1")
     few = {"variable": "view", "subgroup": "unknown", **all_undefined(names, SUPPRESSED)}
     (cells,) = subgroup_table({"subgroups": [json_ready(few)]}).rows
@@ -47,5 +47,5 @@ def test_own_and_external_results_stand_side_by_side(split):
     assert rows[1][1:3] == ["–", "–"], "not among the own runs"
 
 
-def test_without_an_external_test_set_there_is_no_table(split):
-    assert external_table(evaluated(made_up_grid(split, []), split)) is None
+def test_without_an_external_test_set_there_is_no_table():
+    assert external_table(evaluated_runs()) is None

@@ -1,5 +1,7 @@
 """Tables 3 and 4 and the figures, from made-up runs."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,11 +13,11 @@ from lung_cxr.report.figures.bars import draw_bars
 from lung_cxr.report.figures.confusion_matrix import draw_confusion
 from lung_cxr.report.figures.training_curves import draw_all_run_curves, draw_curves, draw_run_curves
 from lung_cxr.report.numbers import duration, p_digits, p_value, percent, plural, points, points_interval, share
-from lung_cxr.report.tables.paper_results import images_by_class, tabulate_strategy
-from lung_cxr.report.tables.results import class_table
-from lung_cxr.report.tables.strategies_table import all_strategies_table, better_baselines, tabulate_all_strategies
+from lung_cxr.report.rows import images_by_class
+from lung_cxr.report.tables.results import class_table, strategy_frame
+from lung_cxr.report.tables.strategies_table import better_baselines, strategies_frame, strategies_table
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons
-from made_up_runs import LAYER_GROUPS, evaluated, made_up_grid, made_up_run, made_up_split
+from made_up_runs import LAYER_GROUPS, evaluated, evaluated_runs, made_up_grid, made_up_run, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
@@ -31,12 +33,12 @@ def one_backbone(split):
 
 
 @pytest.fixture(scope="module")
-def nothing(split):
-    return evaluated(made_up_grid(split, []), split)
+def nothing():
+    return evaluated_runs()
 
 
 def test_table_3_has_every_backbone_its_layers_and_the_papers_numbers(one_backbone):
-    table = tabulate_strategy(one_backbone, "traditional").set_index("backbone")
+    table = strategy_frame(one_backbone, "traditional").set_index("backbone")
     assert list(table.index) == [*BACKBONES, "majority class"]
     ours = table.loc["mobilenet"]
     assert (ours["status"], ours["n"], ours["paper_accuracy"], ours["paper_n"]) == ("finished", 29, 81.7, 29)
@@ -47,14 +49,14 @@ def test_table_3_has_every_backbone_its_layers_and_the_papers_numbers(one_backbo
 
 
 def test_table_4_has_no_number_of_layers(nothing):
-    table = tabulate_strategy(nothing, "dynamic")
+    table = strategy_frame(nothing, "dynamic")
     assert "n" not in table
     assert (table["status"].iloc[:-1] == "not yet trained").all()
     assert table["accuracy"].notna().sum() == 1  # the majority class
 
 
 def test_the_majority_class_is_a_row_with_an_interval(one_backbone, split):
-    row = tabulate_strategy(one_backbone, "dynamic").iloc[-1]
+    row = strategy_frame(one_backbone, "dynamic").iloc[-1]
     test = split.loc[split["subset"] == "test", "label"]
     assert row["accuracy"] == pytest.approx(100 * (test == "Pneumonia").mean(), abs=0.005)
     assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
@@ -113,7 +115,7 @@ def test_the_picture_of_a_run_shows_loss_macro_f1_depth_and_learning_rate(one_ba
     for axes, name in ((depth, "unfrozen_groups"), (rate, "learning_rate")):
         assert list(axes.patches[0].get_data().values) == curves[name]
     assert [tick.get_text() for tick in rate.get_yticklabels()] == ["6.6e-05", "0.0001"]
-    assert losses.get_title(loc="right") == "ended by plateau"
+    assert losses.get_title(loc="right").endswith("plateau")
 
 
 def test_there_is_a_picture_of_every_finished_run(one_backbone, nothing):
@@ -146,8 +148,8 @@ def with_baselines(split):
 
 
 def test_the_table_of_all_strategies_says_what_each_run_took(with_baselines):
-    table = tabulate_all_strategies(with_baselines)
-    assert len(table) == len(RUNS) + 3 + 1, "a further strategy has a row where it was started; the largest class too"
+    table = strategies_frame(with_baselines)
+    assert len(table) == len(RUNS) + 3 + 1, "a baseline has a row where it was started; so has the majority class"
     ours = table.set_index(["backbone", "strategy"])
     gradual = ours.loc[GRADUAL]
     assert (gradual["status"], gradual["seeds"], gradual["epochs"], gradual["seconds"]) == ("finished", 2, 30, 431.5)
@@ -157,12 +159,12 @@ def test_the_table_of_all_strategies_says_what_each_run_took(with_baselines):
 
 
 def test_the_page_shows_all_strategies_of_the_backbones_that_have_a_further_one(with_baselines, one_backbone):
-    assert all_strategies_table(one_backbone) is None, "no rows of what nobody asked for"
-    rows = [[cell.text for cell in row] for row in all_strategies_table(with_baselines).rows]
+    assert strategies_table(one_backbone) is None
+    rows = [[cell.text for cell in row] for row in strategies_table(with_baselines).rows]
     assert [row[:2] for row in rows] == [
         *(["MobileNet", strategy] for strategy in ("dynamic", "traditional", "gradual", "full")),
         *(["VGG16", strategy] for strategy in ("dynamic", "traditional", "full")),
-        ["Majority class", "majority class"],
+        ["Any", "majority class"],
     ]
     assert rows[4][2] == "not yet trained"
 
@@ -171,17 +173,18 @@ def test_the_effort_of_a_search_for_a_depth_is_counted(split):
     grid = made_up_grid(split, [TRADITIONAL])
     grid[TRADITIONAL][0].record.update(top_layers=41, search_epochs=120, search_seconds=2000.0)
     evaluations = evaluated(grid, split)
-    row = tabulate_all_strategies(evaluations).set_index(["backbone", "strategy"]).loc[TRADITIONAL]
+    row = strategies_frame(evaluations).set_index(["backbone", "strategy"]).loc[TRADITIONAL]
     assert (row["epochs"], row["seconds"]) == (120, 2000)
-    assert tabulate_strategy(evaluations, "traditional").set_index("backbone").loc["mobilenet", "n"] == 41
+    assert strategy_frame(evaluations, "traditional").set_index("backbone").loc["mobilenet", "n"] == 41
 
 
 def test_a_further_strategy_that_reached_more_is_named(split):
     grid = made_up_grid(split, [DYNAMIC, GRADUAL])
     assert better_baselines(evaluated(grid, split)) == []
     grid[GRADUAL] = [made_up_run(GRADUAL, split, seed=1, skill=9.0)]
-    (said,) = better_baselines(evaluated(grid, split))
-    assert said.startswith("MobileNet: gradual unfreezing reached more than dynamic fine-tuning: accuracy ")
+    (sentence,) = better_baselines(evaluated(grid, split))
+    assert sentence.startswith("MobileNet: gradual unfreezing ")
+    assert re.search(r"accuracy \d+\.\d % against \d+\.\d %", sentence)
 
 
 def test_figures_3_and_4_keep_to_what_the_paper_compares(with_baselines):
@@ -210,8 +213,8 @@ def test_figures_leave_no_pyplot_state(one_backbone):
     assert plt.get_fignums() == []
 
 
-def test_the_whole_grid_fits(split):
-    evaluations = evaluated(made_up_grid(split), split)
+def test_the_whole_grid_fits():
+    evaluations = evaluated_runs(*RUNS)
     assert len([axes for axes in draw_confusion(evaluations).axes if axes.images]) == len(RUNS)
 
 
@@ -226,7 +229,7 @@ def test_numbers_as_text():
     assert [plural(1, "image"), plural(1542, "image")] == ["1 image", "1,542 images"]
 
 
-def test_one_reason_for_several_numbers_is_said_once():
+def test_one_reason_for_several_numbers_is_one_cell():
     reason = Cell("no images", kind="reason")
     merged = merged_reasons([Cell("1"), reason, reason, Cell("2"), reason])
     assert [(cell.text, cell.span) for cell in merged] == [("1", 1), ("no images", 2), ("2", 1), ("no images", 1)]

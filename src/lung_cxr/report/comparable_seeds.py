@@ -1,4 +1,4 @@
-"""Which seeds of one run may be averaged: those trained alike, as the newest of them was."""
+"""Comparable seeds: training seeds of one run that may be averaged, because their settings and data are equal."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,43 +6,38 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-ALIKE = ("parameters", "split_sha256", "pixel_sha256", "method_version", "backend", "precision")
-"""Fields of a run record that may not differ between the seeds of one row."""
+EQUAL_FIELDS = ("parameters", "split_sha256", "pixel_sha256", "method_version", "backend", "precision")
+"""Fields of a run record that must be equal for all seeds of one row."""
 
 
 class RunResults(Protocol):
-    """What is read of one seed's run."""
+    """Results of one training seed."""
 
     record: Any
     folder: Path
 
     @property
     def history(self) -> pd.DataFrame | None:
-        """`contracts.history`."""
+        """Return `contracts.history`."""
 
     @property
     def predictions(self) -> pd.DataFrame | None:
-        """`contracts.predictions`."""
+        """Return `contracts.predictions`."""
 
 
-def trained_alike(seeds: Sequence[RunResults]) -> list[RunResults]:
-    """Return the seeds that were trained as the one with the newest record was, in the order they came in."""
+def comparable_seeds(seeds: Sequence[RunResults]) -> list[RunResults]:
+    """Return the seeds with the same settings and data as the seed with the newest record, in their given order."""
     if not seeds:
         return []
-    newest = _trained_with(max(seeds, key=_recorded_at).record)
-    return [one for one in seeds if _trained_with(one.record) == newest]
+    newest = _conditions(max(seeds, key=_recorded_at).record)
+    return [one for one in seeds if _conditions(one.record) == newest]
 
 
-def judged_record(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the record of a finished row's first seed: not of one that failed or was left out."""
-    return next(record for record in row["records"] if record["seed"] == row["seeds"][0])
-
-
-def _trained_with(record: Mapping[str, Any]) -> list[Any]:
-    return [record.get(name) for name in ALIKE]
+def _conditions(record: Mapping[str, Any]) -> list[Any]:
+    return [record.get(name) for name in EQUAL_FIELDS]
 
 
 def _recorded_at(one: RunResults) -> float:
-    """Return when the record was written, in seconds since 1970; the folder's other files are older."""
+    """Return the modification time of the run record in seconds since 1970; all other files of a run are older."""
     path = one.folder / "run_record.json"
     return path.stat().st_mtime if path.exists() else 0.0

@@ -1,4 +1,4 @@
-"""Dynamic against traditional fine-tuning, over backbones and on each, and what the paper's own tables give."""
+"""Comparison of dynamic with traditional fine-tuning: over backbones, on each backbone, and in the paper's tables."""
 
 import math
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ def compare_strategies(evaluations: Mapping[str, Any], synthetic: bool) -> dict[
     """Return all comparisons, in percentage points of dynamic − traditional.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
-        synthetic: Whether any image is made up; the headline then says so.
+        evaluations: Result of `evaluate_grid`.
+        synthetic: Whether any image is synthetic; the headline then says so.
 
     Returns:
-        Ready for JSON: `headline`, a sentence or two; `over_backbones`, the paired test of accuracy and of
-        macro-F1; `per_backbone` with differences, intervals, p-values and, as `<name>_holm`, these adjusted over the
-        backbones (null with `<name>_holm_reason` where there is no test); `published`: the test that the paper prints,
-        and the same test repeated on its tables.
+        JSON-ready: `headline` (sentences); `over_backbones` (paired test of accuracy and of macro-F1); `per_backbone`
+        with differences, intervals, p-values and `<name>_holm`, the p-values adjusted over the backbones (null with
+        `<name>_holm_reason` where there is no test); `published`: the test as the paper prints it, and the same test
+        on its tables.
     """
     confidence = evaluations["confidence"]
     pairs = _adjusted([_in_points(pair) for pair in evaluations["pairs"]])
@@ -58,7 +58,7 @@ def _differences(pairs: list[Numbers], metric: str) -> list[float]:
 
 
 def _adjusted(pairs: list[Numbers]) -> list[Numbers]:
-    """Add Holm-adjusted p-values: each test is one family over the backbones."""
+    """Add Holm-adjusted p-values; the p-values of one test over all backbones are one family."""
     adjusted = [dict(pair) for pair in pairs]
     for name in TESTS_PER_BACKBONE:
         raw = [float("nan") if pair[name] is None else pair[name] for pair in pairs]

@@ -1,4 +1,4 @@
-"""Every run of the grid, judged on the present test set: the one source of all tables, figures and sentences."""
+"""Evaluation of every run of the grid on the present test set: the only source of tables, figures and sentences."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
-from lung_cxr.report.comparable_seeds import RunResults, trained_alike
+from lung_cxr.report.comparable_seeds import RunResults, comparable_seeds
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
+from lung_cxr.report.rows import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from lung_cxr.splitting.split import split_sha256
 
-FINISHED, FAILED, NOT_TRAINED, OTHER_SPLIT = "finished", "failed", "not yet trained", "tested on another split"
 COSTS = (*DURATIONS, "size_mb", "weights_mb")
 CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")
 
@@ -36,33 +36,32 @@ def evaluate_grid(
     frozen_features: Mapping[str, pd.DataFrame] | None = None,
     external: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """Judge all runs on the test images of the present split.
+    """Evaluate all runs on the test images of the present split.
 
     Args:
-        results: Every run of the grid → its seeds; an empty sequence where it was never started.
+        results: Every run of the grid → results of its seeds; an empty sequence where it was never started.
         split: `contracts.split`.
-        settings: Bootstrap and confidence, and what subgroups of the test set are looked at.
+        settings: Bootstrap, confidence level, and definition of the subgroups.
         image_manifest: `contracts.image_manifest`.
         frozen_features: Backbone → `contracts.predictions` of the logistic regression on its frozen features; None
             where there is none.
         external: `contracts.external_predictions`; None where there is no external test set.
 
     Returns:
-        Ready for JSON: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; the
-        metrics of the logistic regressions by backbone under `frozen_features`; `runs`
-        in the order of the grid (see `evaluate_run`), each with `trained_otherwise` (seeds left out because the newest
-        was trained with other settings or data) and `other_split` (seeds judged although trained on another split,
-        with the same test images); `pairs`, dynamic against traditional by backbone; `external`, what
-        `evaluate_external` returned, or None.
+        JSON-ready: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; metrics of the
+        logistic regressions by backbone under `frozen_features`; `runs` in the order of the grid (see `evaluate_run`),
+        each with `trained_otherwise` (seeds left out because their settings or data differ from the newest) and
+        `other_split` (evaluated seeds that were trained on another split with the same test images); `pairs` (dynamic
+        against traditional by backbone); `external` (result of `evaluate_external` or None).
     """
-    judged, present_split = split[split["subset"] == "test"], split_sha256(split)
-    tested = {run: _on_this_test_set(seeds, judged) for run, seeds in results.items()}
-    current = {run: {one.record["seed"]: one for one in trained_alike(seeds)} for run, seeds in tested.items()}
+    test, present_split = split[split["subset"] == "test"], split_sha256(split)
+    tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
+    current = {run: {one.record["seed"]: one for one in comparable_seeds(seeds)} for run, seeds in tested.items()}
     baseline = majority_predictions(split)
     bootstrap = _bootstrap(settings)
     shares = class_shares(split.loc[split["subset"] == "train", "label"])
     groups = split.groupby("subset")
-    of_test = image_manifest[image_manifest["image_id"].isin(judged["image_id"])]
+    of_test = image_manifest[image_manifest["image_id"].isin(test["image_id"])]
     subgroups = subgroups_of_images(of_test, settings.age_bands, settings.exam_periods)
     evaluations = {
         "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
@@ -73,12 +72,12 @@ def evaluate_grid(
         "majority_class": DISEASES[int(shares.argmax())],
         "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **bootstrap),
         "frozen_features": {
-            backbone: _evaluate_frozen_features(predictions, judged, bootstrap)
+            backbone: _evaluate_frozen_features(predictions, test, bootstrap)
             for backbone, predictions in (frozen_features or {}).items()
         },
         "runs": [
             evaluate_run(run, results[run], current[run], subgroups, settings)
-            | _unlike(tested[run], current[run].values(), present_split)
+            | _left_out(tested[run], current[run].values(), present_split)
             for run in results
         ],
         "pairs": _pairs(current, bootstrap),
@@ -94,20 +93,20 @@ def evaluate_run(
     subgroups: pd.DataFrame,
     settings: ReportingParameters,
 ) -> dict[str, Any]:
-    """Return one run's row: what became of it, and where it is finished its numbers.
+    """Return one run's row: its status, and its numbers where it is finished.
 
     Args:
-        run: The cell of the grid.
-        seeds: All its seeds, finished or failed.
-        current: Training seed → results on the present test set, all trained alike.
-        subgroups: What `subgroups_of_images` returned.
-        settings: Bootstrap, confidence, and what is asked of a run's confidence.
+        run: Grid point.
+        seeds: Results of all its seeds, finished or failed.
+        current: Training seed → results on the present test set, all with the same settings and data.
+        subgroups: Frame of `subgroups_of_images`.
+        settings: Bootstrap, confidence level, coverage and target accuracy.
 
     Returns:
-        `backbone, strategy, status, note, seeds, records`, and of a finished run `metrics` (means over seeds),
-        `validation` (accuracy and macro-F1 there, likewise means),
-        `confusion` (counts, all seeds), `subgroups` of the test set, `certainty` (of the first seed, see
-        `evaluate_certainty`), `curves` (of each seed) and the `COSTS` (medians over seeds).
+        `backbone, strategy, status, note, seeds, records, warnings`, and of a finished run `metrics` (means over
+        seeds), `validation` (accuracy and macro-F1 on validation, means over seeds), `confusion` (counts over all
+        seeds), `subgroups`, `certainty` (first seed, see `evaluate_certainty`), `curves` (of each seed) and the `COSTS`
+        (medians over seeds).
     """
     failures = [f"seed {one.record['seed']}: {one.record['failure']}" for one in seeds if _failed(one)]
     row = {
@@ -136,7 +135,7 @@ def evaluate_run(
 
 
 def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
-    """Return accuracy and macro-F1 on the validation images, means over the seeds: what may choose among runs."""
+    """Return accuracy and macro-F1 on the validation images, means over the seeds; they may select a run."""
     matrices = [frame_matrix(_rows_of(one, "validation")) for one in seeds]
     if not all(matrix.any() for matrix in matrices):
         return all_undefined(("accuracy", "macro_f1"), "no validation image")
@@ -146,10 +145,10 @@ def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
     }
 
 
-def _evaluate_frozen_features(predictions: pd.DataFrame, judged: pd.DataFrame, bootstrap: Mapping[str, Any]) -> Numbers:
-    """Return the metrics of a logistic regression; all undefined where it was fitted for another test set."""
+def _evaluate_frozen_features(predictions: pd.DataFrame, test: pd.DataFrame, bootstrap: Mapping[str, Any]) -> Numbers:
+    """Return the metrics of a logistic regression; all undefined where it was tested on another test set."""
     of_test = predictions[predictions["subset"] == "test"]
-    if _images_and_labels(of_test) == _images_and_labels(judged):
+    if _images_and_labels(of_test) == _images_and_labels(test):
         return evaluate_predictions(of_test, **bootstrap)
     names = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high", "_sd")]
     return all_undefined(names, OTHER_SPLIT)
@@ -182,17 +181,17 @@ def _failed(one: RunResults) -> bool:
     return one.record["status"] == "failed"
 
 
-def _on_this_test_set(seeds: Sequence[RunResults], judged: pd.DataFrame) -> list[RunResults]:
+def _on_this_test_set(seeds: Sequence[RunResults], test: pd.DataFrame) -> list[RunResults]:
     """Return the finished seeds whose test images and labels are those of the present split."""
-    expected = _images_and_labels(judged)
+    expected = _images_and_labels(test)
     return [
         one for one in seeds if one.record["status"] == "finished" and _images_and_labels(_test_rows(one)) == expected
     ]
 
 
-def _unlike(tested: Sequence[RunResults], judged: Iterable[RunResults], present_split: str) -> dict[str, list[int]]:
-    """Return the seeds that were left out beside the judged ones, and those judged of another split."""
-    records = [one.record for one in judged]
+def _left_out(tested: Sequence[RunResults], used: Iterable[RunResults], present_split: str) -> dict[str, list[int]]:
+    """Return the seeds left out for other settings, and the evaluated seeds that were trained on another split."""
+    records = [one.record for one in used]
     seeds = {record["seed"] for record in records}
     return {
         "trained_otherwise": [one.record["seed"] for one in tested if one.record["seed"] not in seeds],
@@ -211,22 +210,22 @@ def _test_rows(one: RunResults) -> pd.DataFrame:
 def _rows_of(one: RunResults, subset: str) -> pd.DataFrame:
     if one.predictions is None:
         raise FileNotFoundError(
-            f"the record of {one.record['backbone']}.{one.record['strategy']}, seed {one.record['seed']}, says "
-            "finished, but there is no predictions.parquet beside it; delete the record and train the run again"
+            f"{one.record['backbone']}.{one.record['strategy']}, seed {one.record['seed']}: run_record.json says "
+            "finished, but predictions.parquet is missing; delete the record and train the run again"
         )
     return one.predictions[one.predictions["subset"] == subset]
 
 
 def _curves(one: RunResults) -> dict[str, list[Any]]:
-    """Return the columns of a history that the figure draws."""
+    """Return the columns of a history that the figure of training curves needs."""
     history = pd.DataFrame(columns=CURVES) if one.history is None else one.history
     return {"seed": one.record["seed"], **history[list(CURVES)].to_dict(orient="list")}
 
 
 def _costs(records: Sequence[Mapping[str, Any]]) -> Numbers:
-    """Return the median over seeds of durations and sizes, or the first reason why there is none.
+    """Return the median over seeds of durations and sizes, or the first seed's reason why there is none.
 
-    A record of before a duration was measured has neither the number nor a reason.
+    An older record may have neither a duration nor a reason.
     """
     costs: Numbers = {}
     for name in COSTS:

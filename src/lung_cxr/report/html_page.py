@@ -1,4 +1,4 @@
-"""A self-contained HTML page: no network; figures, style and the script that sorts its tables inside it."""
+"""A self-contained HTML page: figures, style and the script that sorts tables are embedded; nothing is fetched."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from lung_cxr.report.figures.style import as_data_uri, width_in_pixels
 
 OWN_FILES = ("report.css", "sort.js")
-NOTICES_SHOWN = 5  # at once: the answer must stay on the first screen
+NOTICES_SHOWN = 4  # further notices are folded, so that the answer stays on the first screen
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the page: its image, what to see in it, and the same for who cannot see it."""
+    """A figure of the page: image, width in pixels, caption, and alternative text for screen readers."""
 
     uri: str
     width: int
@@ -26,7 +26,7 @@ class Picture:
 
 
 def picture(figure: Figure, caption: str, alt: str) -> Picture:
-    """Return a figure as the template's macro `show` takes it."""
+    """Return a figure for the template's macro `show`."""
     return Picture(as_data_uri(figure), width_in_pixels(figure), caption, alt)
 
 
@@ -35,9 +35,9 @@ def render_page(template: str, title: str, made_at: datetime, **content: Any) ->
 
     Args:
         template: File name in `lung_cxr/report`; it extends `base.html.j2`.
-        title: Of the page.
-        made_at: When it was made, UTC.
-        content: What the template puts in its places, `notices` and `headline` among it.
+        title: Title of the page.
+        made_at: Time of the report, UTC.
+        content: Variables of the template, including `notices` and `headline`.
     """
     environment = Environment(
         loader=PackageLoader("lung_cxr.report", "."),
@@ -50,7 +50,7 @@ def render_page(template: str, title: str, made_at: datetime, **content: Any) ->
     return environment.get_template(template).render(
         title=title,
         made_at=made_at.strftime("%Y-%m-%d %H:%M UTC"),
-        style=Markup(style),  # ours: no text of any input is in them
+        style=Markup(style),  # our own files: no input text is in them
         script=Markup(script),
         notices_shown=NOTICES_SHOWN,
         **content,

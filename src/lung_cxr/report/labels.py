@@ -1,11 +1,13 @@
-"""Names, abbreviations and colours as a reader sees them."""
+"""Names, titles, abbreviations and colours in the report."""
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import Run
 
-DYNAMIC, TRADITIONAL = "dynamic", "traditional"  # the two that the paper compares
+DYNAMIC, TRADITIONAL = "dynamic", "traditional"  # the two strategies of the paper
 
-BACKBONE_TITLES = {  # as the paper writes them
+SYNTHETIC = "Synthetic data, no real patient."
+
+BACKBONE_TITLES = {  # as in the paper
     "xception": "Xception",
     "densenet121": "DenseNet121",
     "efficientnetv2s": "EfficientNetV2S",
@@ -24,12 +26,12 @@ BASELINE_TITLES = {
 }
 BASELINE_COLOUR = "#CC79A7"  # Okabe-Ito purple
 
-TABLE_TITLES = {  # of the paper's tables, by dataset
+TABLE_TITLES = {  # titles of the paper's tables by dataset
     "table1_distribution": "Images by class and subset",
     "table2_augmentation": "Augmentation",
-    "table3_traditional": "Traditional fine-tuning, the top n layers unfrozen",
+    "table3_traditional": "Traditional fine-tuning of the top n layers",
     "table4_dynamic": "Dynamic fine-tuning",
-    "table5_methods": "Other studies of chest X-rays",
+    "table5_methods": "Related work",
 }
 
 METRIC_TITLES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
@@ -44,7 +46,7 @@ SHORT_DISEASES = dict(
 
 
 def backbone_title(backbone: str) -> str:
-    """Return the backbone's name as the paper writes it, or its own name where it is newer than the paper."""
+    """Return the name of a backbone as the paper writes it; a backbone that the paper does not use keeps its own."""
     return BACKBONE_TITLES.get(backbone, backbone)
 
 

@@ -1,22 +1,21 @@
-"""What the numbers of a report do not say."""
+"""Limitations of the reported numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from lung_cxr.report.numbers import plural
-from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.tables.paper_results import images_by_class
+from lung_cxr.report.rows import Row, finished_runs, images_by_class
 
-FEW_IMAGES = 30  # test images of a class: one image more or less moves its recall by over three points
+FEW_IMAGES = 30  # test images of a class: one image more or less changes its recall by more than three points
 
 
-def limits(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> list[str]:
-    """Return the limits that hold for this report, those of its own data first.
+def limitations(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> list[str]:
+    """Return the limitations of this report, those of its own data first.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
+        evaluations: Result of `evaluate_grid`.
         known_exports: `contracts.known_exports`.
     """
     finished = finished_runs(evaluations)
@@ -25,67 +24,68 @@ def limits(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
         *_of_small_classes(finished),
         *_of_single_seeds(finished),
         *_of_one_test_set(finished),
-        "McNemar's test takes images of one patient as independent; where patients have several, believe the "
-        "bootstrap.",
-        "A class is what the hospital's consensus or ICD-10 code says, one per image; a chest with two diseases counts "
-        "as one. Sources, devices and years may betray the class where they go together with it.",
-        "Probabilities are as the network gives them, except under Calibration: class-balanced training makes rare "
-        "classes too likely. A temperature fitted here is for this hospital's mix of patients, and no other.",
-        "Learning rate, optimiser, batch size and dropout are not given by the paper; ours stand with the settings. "
-        "Load times are of this machine, the paper's of its own.",
-        "For research. No medical device: nobody may be diagnosed or treated by it.",
+        "Independence: McNemar's test treats images of one patient as independent. Where patients have several images, "
+        "rely on the patient bootstrap.",
+        "Labels: a class is the hospital's consensus or ICD-10 code, one per image; a chest with two diseases counts "
+        "as one. Source, device or year may be a shortcut where they correlate with the class.",
+        "Probabilities are the network's own, except under Calibration: class-balanced training overestimates rare "
+        "classes. A temperature fitted here holds for this hospital's case mix only.",
+        "Comparison with the paper: learning rate, optimiser, batch size and dropout are not given by the paper. Load "
+        "times depend on the machine.",
+        "Research use only. This is not a medical device and must not be used for diagnosis or treatment.",
     ]
 
 
 def _of_synthetic_data(known_exports: pd.DataFrame) -> list[str]:
     if not known_exports["synthetic"].any():
         return []
-    return ["Drawn X-rays are not like real ones: no number here says anything about medicine."]
+    return ["Synthetic data: drawn X-rays are not like real ones. No number here says anything about medicine."]
 
 
-def _of_small_classes(finished: list[dict[str, Any]]) -> list[str]:
-    """Return of which class there are few test images, and of which there are none."""
+def _of_small_classes(finished: Sequence[Row]) -> list[str]:
+    """Return the class with the fewest test images, and the classes without any."""
     if not finished:
         return []
     images = pd.Series(images_by_class(finished[0]))
     absent, present = images.index[images == 0], images[images > 0]
-    said = []
-    if present.min() < FEW_IMAGES:
-        said.append(
-            f"The smallest class of the test set, {present.idxmin()}, has {plural(int(present.min()), 'image')}: its "
-            "recall, and with it macro-F1, hangs on few images."
+    sentences = []
+    if len(present) and present.min() < FEW_IMAGES:
+        sentences.append(
+            f"Small classes: the smallest class of the test set, {present.idxmin()}, has "
+            f"{plural(int(present.min()), 'image')}. Its recall, and so macro-F1, depends on few images."
         )
     if len(absent):
-        said.append(
-            f"No test image is {' or '.join(absent)}: nothing is known of how well that is found, and macro-F1 is the "
-            f"mean over the other {plural(len(present), 'class', 'classes')}."
+        sentences.append(
+            f"Missing classes: the test set has no image of {' or '.join(absent)}, so their recall is unknown. "
+            f"Macro-F1 is the mean over the other {plural(len(present), 'class', 'classes')}."
         )
-    return said
+    return sentences
 
 
-def _of_one_test_set(finished: list[dict[str, Any]]) -> list[str]:
-    """Return what runs that share their test images cannot show."""
+def _of_one_test_set(finished: Sequence[Row]) -> list[str]:
+    """Return the limitations of runs that share their test images."""
     backbones = len({row["backbone"] for row in finished})
-    said = []
+    sentences = []
     if backbones == 1:
-        said.append("One backbone on one test set: other networks and other patients may give another answer.")
+        sentences.append("One backbone on one test set: other networks and other patients may give other results.")
     if backbones > 1:
-        said.append(
-            f"All runs share one test set: {backbones} backbones are not {backbones} independent experiments, and a "
-            "test over backbones says nothing about other patients. The intervals over patients do, as far as these "
-            "patients are like others."
+        sentences.append(
+            f"One test set: {backbones} backbones on the same images are not {backbones} independent experiments. A "
+            "test over backbones does not generalise to other patients; the intervals over patients do, if those "
+            "patients are similar."
         )
     if len(finished) > 1:
-        said.append(
-            "The best of several runs on one test set flatters itself; its interval does not know it was chosen."
+        sentences.append(
+            "Selection: the best of several runs is optimistically biased. Its interval does not account for the "
+            "selection."
         )
-    return said
+    return sentences
 
 
-def _of_single_seeds(finished: list[dict[str, Any]]) -> list[str]:
+def _of_single_seeds(finished: Sequence[Row]) -> list[str]:
     if not any(len(row["seeds"]) == 1 for row in finished):
         return []
     return [
-        "A run with one training seed: its interval is about other patients, not about training again, which alone can "
-        "move a result by points."
+        "Single seed: the interval of a run with one training seed covers other patients, but not repeated training, "
+        "which alone can change a result by points."
     ]

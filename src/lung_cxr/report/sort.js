@@ -1,5 +1,5 @@
-// A click on a column's title sorts the rows above the rule: numbers from the largest, again from the smallest, then as
-// they came. What is not known stays last. Without this script the tables are whole, only in one order.
+// A click on a column title sorts the rows above the rule: numbers descending, then ascending, then the original order.
+// Missing values stay last. Without this script the tables are complete, in the original order.
 "use strict";
 const SECONDS = { h: 3600, min: 60, s: 1 };
 

@@ -1,4 +1,4 @@
-"""Finished runs to tables, figures, tests and one page that people read."""
+"""Reporting: tables, figures, tests and one HTML page from the finished runs."""
 
 from lung_cxr.pipelines.reporting.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Nodes of `reporting`: they hand runs, tables and settings to `lung_cxr.report`."""
+"""Nodes of `reporting`: they pass runs, tables and parameters to `lung_cxr.report`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,74 +20,74 @@ def evaluate_runs(
     baseline_runs: dict[str, list[Any]],
     **results: Any,
 ) -> dict[str, Any]:
-    """Judge every run of the grid on the present test set.
+    """Evaluate every run of the grid on the present test set.
 
     Args:
-        split: The present split.
-        image_manifest: Who and what is on the images, for the parts of the test set.
-        parameters: How to resample, what parts to look at, and where predictions of an external test set are.
-        baseline_runs: `RunResults` of those runs of `experiments.BASELINE_RUNS` that were started.
-        results: `RunResults` of every seed, named as in `experiments.RUNS`; and the predictions of the logistic
-            regression of every backbone, named by `experiments.reference_predictions`, None if it was never fitted.
+        split: `contracts.split`.
+        image_manifest: `contracts.image_manifest`, for the subgroups.
+        parameters: Bootstrap, subgroups, and path of external predictions.
+        baseline_runs: `RunResult` of the started runs of `experiments.BASELINE_RUNS`.
+        results: `RunResult` of every seed, by the names of `experiments.RUNS`; and the predictions of the logistic
+            regression of every backbone, by the names of `experiments.reference_predictions`, or None.
     """
     from lung_cxr.report.evaluations import evaluate_grid
 
-    of_grid = _of_grid(results | baseline_runs)
+    grid = _grid(results | baseline_runs)
     manifest = contracts.image_manifest.validate(image_manifest)
     external = _external_predictions(parameters.external) if parameters.external else None
     fitted = {backbone: results[reference_predictions(backbone)] for backbone in BACKBONES}
     regressions = {name: contracts.predictions.validate(table) for name, table in fitted.items() if table is not None}
-    return evaluate_grid(of_grid, contracts.split.validate(split), parameters, manifest, regressions, external)
+    return evaluate_grid(grid, contracts.split.validate(split), parameters, manifest, regressions, external)
 
 
-def _of_grid(results: dict[str, list[Any]]) -> dict[Run, list[Any]]:
+def _grid(results: dict[str, list[Any]]) -> dict[Run, list[Any]]:
     """Return the results by run, in the order of the grid."""
     return {run: results[run.results] for run in GRID if run.results in results}
 
 
 def _external_predictions(path: str) -> pd.DataFrame:
-    files, place = url_to_fs(path)  # it may be in a store of objects
+    files, place = url_to_fs(path)  # the path may be a URL of an object store
     if not files.isfile(place):
         raise FileNotFoundError(
-            "reporting.external names no file; expected a Parquet file of predictions as "
-            "contracts.external_predictions, or null where there is no external test set"
+            "reporting.external: the file does not exist; expected a Parquet file as in "
+            "contracts.external_predictions, or null without an external test set"
         )
     return contracts.external_predictions.validate(pd.read_parquet(path))
 
 
 def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> dict[str, Any]:
-    """Test dynamic against traditional fine-tuning, and put the answer into a sentence."""
+    """Test dynamic against traditional fine-tuning, and write the headline."""
     from lung_cxr.report import comparison
 
     return comparison.compare_strategies(run_evaluations, synthetic=_any_synthetic(known_exports))
 
 
 def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Tables 3 and 4 from our runs beside the paper's, and every run of every strategy with what it took."""
-    from lung_cxr.report.tables.paper_results import tabulate_strategy
-    from lung_cxr.report.tables.strategies_table import tabulate_all_strategies
+    """Return Tables 3 and 4 beside the paper's numbers, and the table of all strategies."""
+    from lung_cxr.report.tables.results import strategy_frame
+    from lung_cxr.report.tables.strategies_table import strategies_frame
 
     return (
-        tabulate_strategy(run_evaluations, TRADITIONAL),
-        tabulate_strategy(run_evaluations, DYNAMIC),
-        tabulate_all_strategies(run_evaluations),
+        strategy_frame(run_evaluations, TRADITIONAL),
+        strategy_frame(run_evaluations, DYNAMIC),
+        strategies_frame(run_evaluations),
     )
 
 
-def tabulate_words(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables 2 and 5, those of words: how images were augmented, and other studies with our best run below them."""
-    from lung_cxr.report.tables.augmentation_table import tabulate_augmentation
-    from lung_cxr.report.tables.related_work import tabulate_methods
+def tabulate_context(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return Table 2 (augmentation) and Table 5 (related work and our best run by validation accuracy)."""
+    from lung_cxr.report.tables.augmentation_table import augmentation_frame
+    from lung_cxr.report.tables.related_work import related_work_frame
 
     synthetic = _any_synthetic(known_exports)
-    return tabulate_augmentation(run_evaluations), tabulate_methods(run_evaluations, synthetic)
+    return augmentation_frame(run_evaluations), related_work_frame(run_evaluations, synthetic)
 
 
 def write_tables(
     run_evaluations: dict[str, Any], table1_distribution: pd.DataFrame, known_exports: pd.DataFrame
 ) -> list[str]:
-    """The paper's tables from our runs for a manuscript: each as Markdown and as LaTeX."""
-    from lung_cxr.report.tables.numbered import written_tables
+    """Return the paper's tables from our runs for a manuscript: each as Markdown and as LaTeX."""
+    from lung_cxr.report.tables.manuscript import written_tables
 
     return written_tables(run_evaluations, table1_distribution, _any_synthetic(known_exports))
 
@@ -97,7 +97,7 @@ def _any_synthetic(known_exports: pd.DataFrame) -> bool:
 
 
 def draw_figures(run_evaluations: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """Matplotlib figures: Figs. 3, 4 and 5 from our runs, the training curves, reliability and abstention."""
+    """Return Matplotlib figures: Figs. 3, 4 and 5 from our runs, training curves, reliability and abstention."""
     from lung_cxr.report.figures.bars import draw_bars
     from lung_cxr.report.figures.calibration_figures import draw_abstention, draw_reliability
     from lung_cxr.report.figures.confusion_matrix import draw_confusion
@@ -123,28 +123,29 @@ def draw_grad_cams(
     baseline_runs: dict[str, list[Any]],
     **results: list[Any],
 ) -> dict[str, Any]:
-    """Where the best run of each backbone saw what it said: one picture a backbone.
+    """Return the Grad-CAM panels of the best run of each backbone by validation loss.
 
     Args:
-        run_evaluations: Which runs are judged.
-        image_manifest: Which images may be shown.
-        image_folder, model_folder, output_folder: Where images and runs are.
-        parameters: How many images.
-        baseline_runs: As in `evaluate_runs`.
-        results: Likewise.
+        run_evaluations: Result of `evaluate_runs`.
+        image_manifest: `contracts.image_manifest`; decides which images may be shown.
+        image_folder: Folder of the image store.
+        model_folder: Folder `06_models`.
+        output_folder: Folder `07_model_output`.
+        parameters: Number of images per class.
+        baseline_runs: See `evaluate_runs`.
+        results: See `evaluate_runs`.
     """
     from lung_cxr.imaging.catalogue.image_store import ImageStore
-    from lung_cxr.report.figures.grad_cam_panels import Places, draw_all_grad_cams
-    from lung_cxr.report.figures.shown_images import may_be_shown
+    from lung_cxr.report.figures.grad_cam_panels import GradCamSources, draw_all_grad_cams, may_be_shown
 
     permitted = may_be_shown(contracts.image_manifest.validate(image_manifest))
-    places = Places(model_folder, output_folder, ImageStore(image_folder), permitted)
-    of_grid = _of_grid(results | baseline_runs)
-    return draw_all_grad_cams(run_evaluations, of_grid, places, parameters.grad_cam.images_per_class)
+    sources = GradCamSources(model_folder, output_folder, ImageStore(image_folder), permitted)
+    grid = _grid(results | baseline_runs)
+    return draw_all_grad_cams(run_evaluations, grid, sources, parameters.grad_cam.images_per_class)
 
 
 def draw_runs(run_evaluations: dict[str, Any]) -> dict[str, Any]:
-    """The training curves of each finished run, one picture each."""
+    """Return the training curves of each finished run."""
     from lung_cxr.report.figures.training_curves import draw_all_run_curves
 
     return draw_all_run_curves(run_evaluations)
@@ -160,16 +161,16 @@ def write_report(
     ingestion_summary: dict[str, Any],
     parameters: ReportingParameters,
 ) -> str:
-    """Put everything on one page."""
+    """Return the report as one HTML page."""
     from lung_cxr.report.page import Sources, render_report
 
     sources = Sources(
-        run_evaluations,
-        comparison,
-        table1_distribution,
-        split,
-        contracts.image_manifest.validate(image_manifest),
-        known_exports,
-        ingestion_summary,
+        evaluations=run_evaluations,
+        comparison=comparison,
+        table1=table1_distribution,
+        split=split,
+        image_manifest=contracts.image_manifest.validate(image_manifest),
+        known_exports=known_exports,
+        ingestion_summary=ingestion_summary,
     )
     return render_report(sources, parameters.title, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Reporting: whatever runs have finished to tables, figures, the comparison and `report.html`."""
+"""Reporting: tables, figures, the comparison and `report.html` from the finished runs."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -9,8 +9,8 @@ from lung_cxr.pipelines.reporting.nodes import (
     draw_grad_cams,
     draw_runs,
     evaluate_runs,
+    tabulate_context,
     tabulate_strategies,
-    tabulate_words,
     write_report,
     write_tables,
 )
@@ -18,9 +18,9 @@ from lung_cxr.report.labels import TABLE_TITLES
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline; a run that was never started is a row that says so, not a missing input.
+    """Return the pipeline. A run that was not started is a row with this status, not a missing input.
 
-    The further strategies (pipeline `baselines`) have rows where they were started.
+    Runs of the pipeline `baselines` have rows where they were started.
     """
     return Pipeline(
         [
@@ -50,10 +50,10 @@ def create_pipeline() -> Pipeline:
                 name="tabulate_strategies",
             ),
             Node(
-                tabulate_words,
+                tabulate_context,
                 ["run_evaluations", "known_exports"],
                 ["table2_augmentation", "table5_methods"],
-                name="tabulate_words",
+                name="tabulate_context",
             ),
             Node(
                 write_tables,
@@ -97,16 +97,16 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 write_report,
-                [
-                    "run_evaluations",
-                    "comparison",
-                    "table1_distribution",
-                    "split",
-                    "image_manifest",
-                    "known_exports",
-                    "ingestion_summary",
-                    "params:reporting",
-                ],
+                {
+                    "run_evaluations": "run_evaluations",
+                    "comparison": "comparison",
+                    "table1_distribution": "table1_distribution",
+                    "split": "split",
+                    "image_manifest": "image_manifest",
+                    "known_exports": "known_exports",
+                    "ingestion_summary": "ingestion_summary",
+                    "parameters": "params:reporting",
+                },
                 "report",
                 name="write_report",
             ),

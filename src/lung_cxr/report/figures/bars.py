@@ -1,4 +1,4 @@
-"""Figs. 3 and 4 of the paper from our runs: bars of accuracy and macro-F1, both strategies on every backbone."""
+"""Figs. 3 and 4 of the paper from our runs: bar charts of accuracy and macro-F1 of both strategies by backbone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lung_cxr.report.evaluations import NOT_TRAINED
 from lung_cxr.report.figures.style import FAINT, INK, NO_RUN, message_figure, styled
 from lung_cxr.report.labels import DYNAMIC, STRATEGY_COLOURS, TRADITIONAL, backbone_title
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.rows import NOT_TRAINED, finished_runs
+from lung_cxr.report.tables.reference_models import FROZEN_FEATURES, MAJORITY
 
 BAR_WIDTH = 0.36
-FEW = 3  # backbones whose names stand beside one another
-FROZEN_LABEL, FROZEN_COLOUR = "frozen features", "#009E73"  # Okabe-Ito green
+FEW = 3  # backbones whose names fit without rotation
+FROZEN_COLOUR = "#009E73"  # Okabe-Ito green
 AXIS_TITLES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1"}
 
 
@@ -23,24 +23,24 @@ def draw_bars(evaluations: Mapping[str, Any], metric: str) -> Figure:
     """Draw one metric of both strategies for every backbone that has a finished run.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
+        evaluations: Result of `evaluate_grid`.
         metric: `accuracy` (Fig. 3) or `macro_f1` (Fig. 4).
 
     Returns:
-        Bars in percent with their intervals; the majority class as a line across, and the logistic regression on each
-        backbone's frozen features as a short one.
+        Bars in percent with their intervals; the majority class is a line across all backbones, the logistic regression
+        on frozen features a line across each backbone's bars.
     """
     finished = [row for row in finished_runs(evaluations) if row["strategy"] in STRATEGY_COLOURS]
     if not finished:
         return message_figure(NO_RUN)
     backbones = list(dict.fromkeys(row["backbone"] for row in finished))
-    figure = Figure(figsize=(max(3.9, 0.78 * len(backbones) + 1.1), 3.6), layout="constrained")
+    figure = Figure(figsize=(max(3.4, 0.78 * len(backbones) + 1.1), 3.2), layout="constrained")
     axes = figure.subplots()
     for strategy, side in ((TRADITIONAL, -1), (DYNAMIC, 1)):
         rows = {row["backbone"]: row for row in evaluations["runs"] if row["strategy"] == strategy}
         _bars(axes, [rows.get(backbone, {}) for backbone in backbones], metric, strategy, side)
-    _yardsticks(axes, evaluations, backbones, metric)
-    margin = 0.6 if len(backbones) > 1 else 1.0  # two bars alone need not be as wide as the page
+    _reference_models(axes, evaluations, backbones, metric)
+    margin = 0.6 if len(backbones) > 1 else 1.0  # keeps two bars narrow
     axes.set_xlim(-margin, len(backbones) - 1 + margin)
     axes.set_ylim(0, 105)
     turned: dict[str, Any] = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if len(backbones) > FEW else {}
@@ -48,12 +48,13 @@ def draw_bars(evaluations: Mapping[str, Any], metric: str) -> Figure:
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel(f"{AXIS_TITLES[metric]}, %")
     axes.grid(axis="y")
-    figure.legend(loc="outside upper left", ncols=4, fontsize=8, handlelength=1.3, columnspacing=1)
+    columns = 2 if len(backbones) <= FEW else 4
+    figure.legend(loc="outside upper left", ncols=columns, fontsize=8, handlelength=1.3, columnspacing=1)
     return figure
 
 
 def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], metric: str, strategy: str, side: int) -> None:
-    """Draw one strategy's bars; where it has no number, what became of its run."""
+    """Draw the bars of one strategy, or the status of a run without results."""
     colour, label = STRATEGY_COLOURS[strategy], strategy
     for position, row in enumerate(rows):
         x, metrics = position + side * BAR_WIDTH / 2, row.get("metrics", {})
@@ -65,25 +66,25 @@ def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], metric: str, strategy: 
             continue
         value, low, high = (100 * _number(metrics[name]) for name in (metric, f"{metric}_low", f"{metric}_high"))
         axes.bar(x, value, width=BAR_WIDTH * 0.94, color=colour, label=label)
-        label = "_nolegend_"  # once in the legend
+        label = "_nolegend_"  # the legend has each label once
         axes.vlines(x, low, high, color=INK, linewidth=1.1)
         axes.hlines([low, high], x - 0.05, x + 0.05, color=INK, linewidth=1.1)
-        inside = "white" if strategy == TRADITIONAL else INK  # at the foot, where no line crosses it
+        inside = "white" if strategy == TRADITIONAL else INK  # at the foot of the bar no line crosses the number
         axes.text(x, 1.5, f"{value:.1f}", ha="center", va="bottom", fontsize=7, color=inside)
 
 
-def _yardsticks(axes: Axes, evaluations: Mapping[str, Any], backbones: Sequence[str], metric: str) -> None:
-    """Draw what no bar should stay below."""
-    label = FROZEN_LABEL
+def _reference_models(axes: Axes, evaluations: Mapping[str, Any], backbones: Sequence[str], metric: str) -> None:
+    """Draw the reference models as lines."""
+    label = FROZEN_FEATURES
     for position, backbone in enumerate(backbones):
         value = evaluations["frozen_features"].get(backbone, {}).get(metric)
         if value is not None:
             ends = [position - BAR_WIDTH - 0.08, position + BAR_WIDTH + 0.08]
             axes.plot(ends, [100 * value] * 2, color=FROZEN_COLOUR, linewidth=1.8, label=label)
-            label = "_nolegend_"  # once in the legend
+            label = "_nolegend_"
     value = evaluations["majority"][metric]
     if value is not None:
-        axes.axhline(100 * value, color=INK, linewidth=0.9, linestyle=(0, (5, 3)), label="majority class", zorder=0.5)
+        axes.axhline(100 * value, color=INK, linewidth=0.9, linestyle=(0, (5, 3)), label=MAJORITY, zorder=0.5)
 
 
 def _number(value: float | None) -> float:

@@ -1,4 +1,4 @@
-"""Reliability before and after temperature scaling, and accuracy against the share of images left to people."""
+"""Reliability diagrams before and after temperature scaling, and accuracy over the abstention rate."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,25 +9,24 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import PercentFormatter
 
-from lung_cxr.experiments import Run
 from lung_cxr.report.figures.style import FAINT, INK, message_figure, styled
-from lung_cxr.report.labels import BASELINE_COLOUR, STRATEGY_COLOURS, backbone_title, run_title
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.labels import BASELINE_COLOUR, STRATEGY_COLOURS, backbone_title
+from lung_cxr.report.rows import finished_runs, row_title
 
-ACROSS = 4  # panels a row
-NOTHING = "No run has finished, or there are no validation images to calibrate by."
-LARGEST_DOT = 60  # square points, of a bin that holds every image
+ACROSS = 4  # panels per row
+NOTHING = "No run has finished, or there are no validation images for calibration."
+LARGEST_DOT = 60  # square points, for a bin with all images
 
 
 @styled
 def draw_reliability(evaluations: Mapping[str, Any]) -> Figure:
-    """Draw accuracy against confidence for every finished run, before and after scaling; dots grow with their bins."""
-    runs = _judged(evaluations)
+    """Draw accuracy against confidence for every finished run, before and after scaling; dot area is bin size."""
+    runs = _calibrated(evaluations)
     if not runs:
         return message_figure(NOTHING)
     figure, places = _panels(len(runs), height=2.3)
     for row, axes in zip(runs, places, strict=True):
-        axes.set_title(run_title(Run(row["backbone"], row["strategy"])), fontsize=8.5)
+        axes.set_title(row_title(row), fontsize=8.5)
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
         after_colour = STRATEGY_COLOURS.get(row["strategy"], BASELINE_COLOUR)
         for name, colour, style in (("before", FAINT, ":"), ("after", after_colour, "-")):
@@ -41,8 +40,8 @@ def draw_reliability(evaluations: Mapping[str, Any]) -> Figure:
 
 @styled
 def draw_abstention(evaluations: Mapping[str, Any]) -> Figure:
-    """Draw the accuracy of the answered images against the share left to people; a panel per backbone."""
-    runs = _judged(evaluations)
+    """Draw the accuracy of the other images over the abstention rate; one panel per backbone."""
+    runs = _calibrated(evaluations)
     if not runs:
         return message_figure(NOTHING)
     backbones = list(dict.fromkeys(row["backbone"] for row in runs))
@@ -50,7 +49,7 @@ def draw_abstention(evaluations: Mapping[str, Any]) -> Figure:
     lowest = min(min(row["certainty"]["curve"]["accuracy"]) for row in runs)
     for backbone, axes in zip(backbones, places, strict=True):
         axes.set_title(backbone_title(backbone), fontsize=8.5)
-        axes.axhline(evaluations["target_accuracy"], color=INK, linewidth=0.8, linestyle=(0, (5, 3)), label="wanted")
+        axes.axhline(evaluations["target_accuracy"], color=INK, linewidth=0.8, linestyle=(0, (5, 3)), label="target")
         for row in runs:
             if row["backbone"] == backbone:
                 _curve(axes, row["certainty"], row["strategy"])
@@ -58,16 +57,16 @@ def draw_abstention(evaluations: Mapping[str, Any]) -> Figure:
         axes.set_ylim(max(0, lowest - 0.05), 1.02)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    _axis_titles(figure, "left to people", "accuracy of the rest")
+    _axis_titles(figure, "abstention rate", "accuracy of the rest")
     return figure
 
 
-def _judged(evaluations: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _calibrated(evaluations: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in finished_runs(evaluations) if "reason" not in row["certainty"]]
 
 
 def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with as many panels, up to four a row."""
+    """Return a figure with `count` panels, up to four per row."""
     across = min(count, ACROSS)
     down = -(-count // across)
     size = (max(2.25 * across, 3.6) + 0.3, height * down + 0.5)
@@ -82,7 +81,7 @@ def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
 
 
 def _axis_titles(figure: Figure, x: str, y: str) -> None:
-    """Write the titles once, and every label of a legend once."""
+    """Write axis titles and legend once for all panels."""
     figure.supxlabel(x, fontsize=8.5)
     figure.supylabel(y, fontsize=8.5)
     labelled = [pair for axes in figure.axes for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
@@ -107,4 +106,4 @@ def _curve(axes: Axes, certainty: Mapping[str, Any], strategy: str) -> None:
 
 
 def _legend(strategy: str) -> str:
-    return strategy if strategy in STRATEGY_COLOURS else "another strategy"
+    return strategy if strategy in STRATEGY_COLOURS else "baseline"

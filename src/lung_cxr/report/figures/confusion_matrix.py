@@ -1,4 +1,4 @@
-"""Fig. 5 of the paper for every finished run: where the images of each class went."""
+"""Fig. 5 of the paper for every finished run: normalised confusion matrix."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +13,9 @@ from lung_cxr.report.figures.panels import panel_grid
 from lung_cxr.report.figures.style import FAINT, NO_RUN, message_figure, styled
 from lung_cxr.report.labels import SHORT_DISEASES
 from lung_cxr.report.numbers import share
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.rows import finished_runs
 
-DARK = 0.55  # shares above it are written in white
+DARK = 0.55  # larger shares are written in white
 
 
 @styled

@@ -1,6 +1,8 @@
-"""Where the best run of each backbone saw what it said: its Grad-CAM maps, a panel per class."""
+"""Grad-CAM panels of the best run of each backbone by validation loss: one row of test images per class.
 
-import math
+Each class shows its most confident errors and its most confident correct images.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,32 +10,39 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from lung_cxr.diseases import class_index
+from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS, class_index
 from lung_cxr.experiments import Run
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.models.saved_model import ModelFileError, load_checked_model, sha256_of_file
 from lung_cxr.report.comparable_seeds import RunResults
-from lung_cxr.report.figures.grad_cam_figure import draw_grad_cam
-from lung_cxr.report.figures.shown_images import choose_images
-from lung_cxr.report.figures.style import NO_RUN, message_figure
-from lung_cxr.report.labels import run_title
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.figures.style import FAINT, NO_RUN, message_figure, styled
+from lung_cxr.report.labels import SHORT_DISEASES, run_title
+from lung_cxr.report.numbers import percent
+from lung_cxr.report.rows import best_by_validation_loss
 from lung_cxr.splitting.stored_images import read_stored
 from lung_cxr.training.run.file_names import MODEL
 
 TURNED_OFF = "Turned off (reporting.grad_cam.images_per_class: 0)."
+CORRECT, ERROR = "#007a58", "#c04a00"  # Okabe-Ito green and vermilion, darkened for text
+SIDE = 1.55  # inches per image
+HEAT = "#ff8c00"  # one hue: several hues could be read as several findings
+STRONGEST = 0.65  # largest opacity of the heat: the image stays visible
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where images and models are.
+class GradCamSources:
+    """Folders and images of the panels.
 
     Attributes:
-        models, outputs: `06_models`, `07_model_output`.
-        images: The stored images.
-        permitted: Those that may be shown.
+        models: Folder `06_models`.
+        outputs: Folder `07_model_output`.
+        images: Image store.
+        permitted: Identifiers of the images that may be shown.
     """
 
     models: Path
@@ -45,60 +54,42 @@ class Places:
 def draw_all_grad_cams(
     evaluations: Mapping[str, Any],
     results: Mapping[Run, Sequence[RunResults]],
-    places: Places,
+    sources: GradCamSources,
     images_per_class: int,
 ) -> dict[str, Figure]:
-    """Return the panels of every backbone that has a finished run, by file name; where there are none, why.
+    """Return the panels of every backbone with a finished run by file name, or one figure with the reason for none.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
-        results: Every run of the grid → its seeds.
-        places: Where images and models are.
-        images_per_class: Of each class and backbone, which bounds what this costs; 0: no model is loaded.
+        evaluations: Result of `evaluate_grid`.
+        results: Every run of the grid → results of its seeds.
+        sources: Folders and images of the panels.
+        images_per_class: Most images per class and backbone, which limits the time; 0: no model is loaded.
     """
     if not images_per_class:
         return {"none.png": message_figure(TURNED_OFF)}
-    best = best_runs(evaluations, results)
-    figures = {f"{backbone}.png": _panels_of(one, places, images_per_class) for backbone, one in best.items()}
+    best = best_by_validation_loss(evaluations, results)
+    figures = {f"{backbone}.png": _panels_of(one, sources, images_per_class) for backbone, one in best.items()}
     return figures or {"none.png": message_figure(NO_RUN)}
 
 
-def best_runs(evaluations: Mapping[str, Any], results: Mapping[Run, Sequence[RunResults]]) -> dict[str, RunResults]:
-    """Return of each backbone the judged run with the lowest validation loss: the test set has no say in it."""
-    judged = {(row["backbone"], row["strategy"]): row["seeds"] for row in finished_runs(evaluations)}
-    best: dict[str, RunResults] = {}
-    for run, seeds in results.items():
-        for one in seeds:
-            if one.record["seed"] not in judged.get(run, ()):
-                continue
-            if run.backbone not in best or _validation_loss(one) < _validation_loss(best[run.backbone]):
-                best[run.backbone] = one
-    return best
-
-
-def _validation_loss(one: RunResults) -> float:
-    loss = one.record.get("best_val_loss")
-    return math.inf if loss is None else loss
-
-
-def _panels_of(one: RunResults, places: Places, images_per_class: int) -> Figure:
+def _panels_of(one: RunResults, sources: GradCamSources, images_per_class: int) -> Figure:
     record = one.record
     title = f"{run_title(Run(record['backbone'], record['strategy']))}, seed {record['seed']}"
-    assert one.predictions is not None  # it was judged by them
-    here = {key for key in one.predictions["image_id"] if key in places.permitted and places.images.has(key)}
+    assert one.predictions is not None  # the run was evaluated
+    here = {key for key in one.predictions["image_id"] if key in sources.permitted and sources.images.has(key)}
     shown = choose_images(one.predictions, here, images_per_class)
-    model = places.models / one.folder.relative_to(places.outputs) / MODEL
+    model = sources.models / one.folder.relative_to(sources.outputs) / MODEL
     if shown.empty:
-        return message_figure(f"{title}: no test image that may be shown.")
+        return message_figure(f"{title}: no test image may be shown.")
     if not model.is_file():
-        return message_figure(f"{title}: its {MODEL} is not here.")
-    from lung_cxr.models.grad_cam import NoFeatureMapError  # a report without models waits for no Keras
+        return message_figure(f"{title}: {MODEL} is missing.")
+    from lung_cxr.models.grad_cam import NoFeatureMapError  # imports Keras only where a model is there
 
-    pixels = _pixels(shown, places.images, record["parameters"]["backbone"]["size"])
+    pixels = _pixels(shown, sources.images, record["parameters"]["backbone"]["size"])
     try:
         heat = _heat(model, record.get("model_sha256"), pixels, shown)
     except ModelFileError:
-        return message_figure(f"{title}: {MODEL} is not the file that the run wrote.")
+        return message_figure(f"{title}: {MODEL} differs from the file that the run saved.")
     except NoFeatureMapError as error:
         return message_figure(f"{title}: {error}")
     return draw_grad_cam(title, shown, pixels, heat)
@@ -110,9 +101,96 @@ def _pixels(shown: pd.DataFrame, images: ImageStore, size: int) -> np.ndarray:
 
 
 def _heat(path: Path, sha256: str | None, pixels: np.ndarray, shown: pd.DataFrame) -> np.ndarray:
-    """Return (n, size, size) float32: where each image looks like the class that was predicted."""
+    """Return the Grad-CAM map of the predicted class for each image, (n, size, size) float32."""
     from lung_cxr.models.grad_cam import class_evidence, heat_maps
 
     model = load_checked_model(path, sha256 or sha256_of_file(path))
     predicted = shown["predicted"].map(class_index).to_numpy(dtype=np.int64)
     return heat_maps(class_evidence(model, pixels[..., None], predicted), pixels.shape[1])
+
+
+def may_be_shown(image_manifest: pd.DataFrame) -> set[str]:
+    """Return the identifiers of accepted images that were checked for burned-in text.
+
+    Args:
+        image_manifest: `contracts.image_manifest`.
+    """
+    checked = ~image_manifest["qc_reasons"].str.split(";").map(lambda codes: "not_looked_at" in codes).astype(bool)
+    return set(image_manifest.loc[(image_manifest["qc_status"] == "accepted") & checked, "image_id"])
+
+
+def choose_images(predictions: pd.DataFrame, permitted: set[str], images_per_class: int) -> pd.DataFrame:
+    """Choose test images of every class: half errors, half correct, the most confident first.
+
+    Where a class has too few images of one kind, images of the other kind replace them.
+
+    Args:
+        predictions: `contracts.predictions` of one run.
+        permitted: Images that may be shown.
+        images_per_class: Most images per class.
+
+    Returns:
+        `image_id, label, predicted, confidence` (0…1, of the predicted class) `, correct`; classes in the order of
+        `DISEASES`, in each class errors before correct images.
+    """
+    test = predictions[(predictions["subset"] == "test") & predictions["image_id"].isin(permitted)]
+    probabilities = test[list(PROBABILITY_COLUMNS)].to_numpy(dtype=np.float64)
+    predicted = np.array(DISEASES, dtype=object)[probabilities.argmax(axis=1)]
+    rows = test[["image_id", "label"]].assign(predicted=predicted, confidence=probabilities.max(axis=1))
+    rows = rows.assign(correct=rows["label"] == rows["predicted"])
+    rows = rows.sort_values(["confidence", "image_id"], ascending=[False, True])
+    chosen = [_most_confident(rows[rows["label"] == disease], images_per_class) for disease in DISEASES]
+    return pd.concat(chosen, ignore_index=True)
+
+
+def _most_confident(of_class: pd.DataFrame, most: int) -> pd.DataFrame:
+    correct, errors = of_class[of_class["correct"]], of_class[~of_class["correct"]]
+    shown = min(len(errors), max(most - len(correct), (most + 1) // 2))
+    return pd.concat([errors.head(shown), correct.head(most - shown)])
+
+
+@styled
+def draw_grad_cam(title: str, shown: pd.DataFrame, pixels: np.ndarray, heat: np.ndarray) -> Figure:
+    """Draw images with their Grad-CAM maps, one row per true class.
+
+    Args:
+        title: Title of the run.
+        shown: Frame of `choose_images`.
+        pixels: (n, size, size) uint8, 0 black.
+        heat: (n, size, size) float in 0…1, Grad-CAM map of the predicted class.
+    """
+    groups = {disease: np.flatnonzero(shown["label"] == disease) for disease in DISEASES}
+    across = max(map(len, groups.values()))
+    figure = Figure(
+        figsize=(SIDE * across + 0.9, (SIDE + 0.3) * len(groups) + 0.6), layout=ConstrainedLayoutEngine(h_pad=0.03)
+    )
+    figure.suptitle(
+        f"{title}: Grad-CAM of the predicted class\n"
+        "One row per true class. ✗ error, ✓ correct, with the predicted probability; most confident first",
+        fontsize=8.5,
+    )
+    places = figure.subplots(len(groups), across, squeeze=False)
+    for (disease, rows), line in zip(groups.items(), places, strict=True):
+        for column, axes in enumerate(line):
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            if column < len(rows):
+                _image(axes, shown.iloc[rows[column]], pixels[rows[column]], heat[rows[column]])
+        line[0].set_ylabel(SHORT_DISEASES[disease], fontsize=8.5)
+        if not len(rows):
+            line[0].text(0.5, 0.5, "no test image", ha="center", va="center", color=FAINT, transform=line[0].transAxes)
+    return figure
+
+
+def _image(axes: Axes, row: pd.Series, pixels: np.ndarray, heat: np.ndarray) -> None:
+    """Draw one image with its heat map."""
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+    axes.imshow(np.dstack([np.broadcast_to(to_rgb(HEAT), (*heat.shape, 3)), STRONGEST * heat]))
+    mark, colour = ("✓", CORRECT) if row["correct"] else ("✗", ERROR)
+    axes.set_title(
+        f"{mark} {SHORT_DISEASES[row['predicted']]}, {percent(row['confidence'])}",
+        fontsize=7.5,
+        fontweight="normal",
+        color=colour,
+        pad=2,
+    )

@@ -1,4 +1,4 @@
-"""Small multiples: two panels a row, a backbone's dynamic and traditional run first, its further strategies below."""
+"""Small multiples: two panels per row; each backbone starts a row with dynamic and traditional, baselines follow."""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from lung_cxr.experiments import STRATEGIES, Run
+from lung_cxr.experiments import STRATEGIES
 from lung_cxr.report.figures.style import FAINT
-from lung_cxr.report.labels import run_title
+from lung_cxr.report.rows import row_title
 
 ACROSS = len(STRATEGIES)
 
@@ -18,13 +18,13 @@ ACROSS = len(STRATEGIES)
 def panel_grid(
     evaluations: Mapping[str, Any], finished: Sequence[Mapping[str, Any]], width: float, height: float
 ) -> tuple[Figure, list[tuple[Mapping[str, Any], Axes]]]:
-    """Return a figure and the axes of each finished run; the other places say what became of their run.
+    """Return a figure and the axes of each finished run; the panel of another run shows its status.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
-        finished: Its finished runs.
-        width: Of a panel, inches.
-        height: Of a panel, inches.
+        evaluations: Result of `evaluate_grid`.
+        finished: Its finished rows.
+        width: Width of a panel, in inches.
+        height: Height of a panel, in inches.
     """
     shown = {row["backbone"] for row in finished}
     lines = _lines([row for row in evaluations["runs"] if row["backbone"] in shown])
@@ -36,7 +36,7 @@ def panel_grid(
             if row is None:
                 axes.remove()
                 continue
-            axes.set_title(run_title(Run(row["backbone"], row["strategy"])))
+            axes.set_title(row_title(row))
             if row in finished:
                 panels.append((row, axes))
             else:
@@ -46,7 +46,7 @@ def panel_grid(
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> list[Sequence[Mapping[str, Any]]]:
-    """Return the runs line by line; each backbone begins a new one."""
+    """Return the rows by line of panels; each backbone starts a new line."""
     of_backbone: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         of_backbone.setdefault(row["backbone"], []).append(row)

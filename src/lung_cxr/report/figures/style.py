@@ -1,4 +1,4 @@
-"""How all figures look, and how they get into the page. No pyplot: figures are objects and leave no state behind."""
+"""Style of all figures and their conversion to SVG. No pyplot: figures are objects without global state."""
 
 import base64
 import io
@@ -30,12 +30,12 @@ STYLE: Any = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "figure.facecolor": "white",
-    "svg.hashsalt": "lung_cxr",  # the same figure is the same file
+    "svg.hashsalt": "lung_cxr",  # equal figures give equal files
 }
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Draw a figure in the style of the report."""
+    """Make a function draw its figure in the style of the report."""
 
     @wraps(draw)
     def drawn(*args: Any, **kwargs: Any) -> Figure:
@@ -46,7 +46,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def message_figure(text: str) -> Figure:
-    """Return a figure that holds one sentence, where there is nothing to draw."""
+    """Return a figure with one sentence, where there is nothing to draw."""
     figure = Figure(figsize=(6, 1.2), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
@@ -55,12 +55,12 @@ def message_figure(text: str) -> Figure:
 
 
 def as_data_uri(figure: Figure) -> str:
-    """Return the figure as an SVG image that stands in the page itself."""
+    """Return the figure as a data URI with an SVG image."""
     with mpl.rc_context(STYLE), io.BytesIO() as svg:
         figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
         return f"data:image/svg+xml;base64,{base64.b64encode(svg.getvalue()).decode('ascii')}"
 
 
 def width_in_pixels(figure: Figure) -> int:
-    """Return the width at which the figure's text has the size of the page's small print."""
+    """Return the width in CSS pixels at which the figure's text has the size of the page's small print."""
     return round(figure.get_figwidth() * 96)

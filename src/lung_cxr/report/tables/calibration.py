@@ -1,4 +1,4 @@
-"""The page's tables of what a run's confidence is worth: calibration, prediction sets, abstention."""
+"""Tables of calibration, prediction sets and abstention."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,11 +6,8 @@ from typing import Any
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS
-from lung_cxr.experiments import Run
-from lung_cxr.report.labels import run_title
 from lung_cxr.report.numbers import decimal, decimal_interval, percent, percent_interval, reason_for
-from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.tables.paper_results import images_by_class
+from lung_cxr.report.rows import finished_runs, images_by_class, row_title
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell
 
 
@@ -34,12 +31,11 @@ def calibration_table(evaluations: Mapping[str, Any]) -> Table:
             ]
         )
     return Table(
-        caption="Confidence on the test set before and after temperature scaling, which is fitted on the validation "
-        "images and changes no predicted class; above 1, a run was too sure. ECE: the mean gap between confidence and "
-        f"accuracy. Prediction sets: all classes that cannot be ruled out, made to hold the true one for "
-        f"{percent(evaluations['conformal_coverage'])} of images (split-conformal, scaled probabilities). Each run's "
-        "first seed; in brackets, intervals over patients.",
-        head=["Run", "Temperature", *["Before", "After"] * 2, "Coverage", "Classes in a set", "Empty sets"],
+        caption="Calibration on the test set before and after temperature scaling, which is fitted on validation and "
+        "changes no predicted class. A temperature above 1 means overconfidence. ECE: expected calibration error. "
+        f"Split-conformal prediction sets with target coverage {percent(evaluations['conformal_coverage'])}, from the "
+        "scaled probabilities. First seed of each run; intervals over patients.",
+        head=["Run", "Temperature", *["Before", "After"] * 2, "Coverage", "Set size", "Empty sets"],
         groups=[("", 2), ("Log loss", 2), ("ECE", 2), ("Prediction sets", 3)],
         rows=rows,
     )
@@ -54,15 +50,15 @@ def sets_table(row: Mapping[str, Any]) -> Table:
         cells = [_percent_cell(sets, f"coverage_{key}"), _size_cell(sets, f"set_size_{key}")]
         rows.append([name_cell(name), Cell(f"{images:,}"), *merged_reasons(cells)])
     return Table(
-        caption="Prediction sets by true class. The promise holds over all classes together: a rare class may be "
-        f"covered less. Of {len(DISEASES)} classes, a set of that size says nothing.",
-        head=["Class", "Test images", "Coverage", "Classes in a set"],
+        caption="Prediction sets by true class. Coverage is guaranteed over all classes together, so a rare class may "
+        f"have less. A set of {len(DISEASES)} classes is uninformative.",
+        head=["Class", "Test images", "Coverage", "Set size"],
         rows=rows,
     )
 
 
 def abstention_table(evaluations: Mapping[str, Any]) -> Table:
-    """Return how many images every finished run would have to leave to people to be accurate enough."""
+    """Return the abstention rate at which every finished run reaches the target accuracy."""
     rows = []
     for row in finished_runs(evaluations):
         certainty = row["certainty"]
@@ -79,36 +75,35 @@ def abstention_table(evaluations: Mapping[str, Any]) -> Table:
         ]
         rows.append([_name(row), *merged_reasons(cells[:3]), *merged_reasons(cells[3:])])
     return Table(
-        caption=f"A run that answers only where it is sure: what it leaves to people so that "
-        f"{percent(evaluations['target_accuracy'])} of its answers are right. The confidence from which on it answers "
-        "is chosen on the validation images; the one that this test set would choose flatters itself and stands "
-        "beside it.",
-        head=["Run", "Confidence from", *["Left to people", "Accuracy of the rest"] * 2],
-        groups=[("", 1), ("Chosen on validation", 3), ("Best on the test set", 2)],
+        caption="Abstention: images below a confidence threshold are referred to a clinician, so that "
+        f"{percent(evaluations['target_accuracy'])} of the other predictions are correct. The threshold is chosen on "
+        "validation. The threshold chosen on the test set is optimistically biased; it is shown for comparison.",
+        head=["Run", "Threshold", *["Abstention rate", "Accuracy of the rest"] * 2],
+        groups=[("", 1), ("Chosen on validation", 3), ("Chosen on the test set", 2)],
         rows=rows,
     )
 
 
 def abstention_sentence(row: Mapping[str, Any], target: float) -> str:
-    """Return at which rate of abstention one run reaches the wanted accuracy."""
-    certainty, title = row["certainty"], run_title(Run(row["backbone"], row["strategy"]))
+    """Return the abstention rate at which one run reaches the target accuracy, as a sentence."""
+    certainty, title = row["certainty"], row_title(row)
     if "reason" in certainty:
-        return f"{title}: no answer to when it could abstain, because {certainty['reason']}."
+        return f"{title}: no threshold for abstention, because {certainty['reason']}."
     chosen = certainty["abstention"]
     if reason := reason_for(chosen, "accuracy"):
-        return f"{title} cannot be brought to {percent(target)} by abstaining: {reason}."
+        return f"{title} does not reach {percent(target)} accuracy at any abstention rate: {reason}."
     interval = percent_interval(chosen["accuracy_low"], chosen["accuracy_high"])
-    reached = "reaches" if chosen["accuracy"] >= target else "stays below"
+    reached = "reaches" if chosen["accuracy"] >= target else "misses"
     return (
-        f"To be right on {percent(target)} of its answers, {title} would leave {percent(chosen['abstained'])} of the "
-        f"test images to people, by the threshold that validation chose; on the others it {reached} that, with "
+        f"For {percent(target)} accuracy, {title} would refer {percent(chosen['abstained'])} of the test images to a "
+        f"clinician, with the threshold chosen on validation. On the other images it {reached} the target: "
         f"{percent(chosen['accuracy'])} {interval}".strip()
         + "."
     )
 
 
 def _name(row: Mapping[str, Any]) -> Cell:
-    return name_cell(run_title(Run(row["backbone"], row["strategy"])))
+    return name_cell(row_title(row))
 
 
 def _percent_cell(numbers: Mapping[str, Any], name: str) -> Cell:

@@ -1,7 +1,7 @@
-"""Which items of CLAIM 2024 a report answers, and where.
+"""CLAIM 2024: the checklist's items, the report's answer to each, and the section that answers it.
 
 Tejani et al. 2024, "Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update", Radiology:
-Artificial Intelligence 6(4): e240300. Its 44 items are in our words.
+Artificial Intelligence 6(4): e240300. Its 44 items are paraphrased.
 """
 
 from collections import Counter
@@ -13,40 +13,40 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.report.numbers import plural
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.rows import finished_runs
 from lung_cxr.report.tables.table import Cell, Table, name_cell, text_cell
 
-ANSWERS = {"report": "answered", "partly": "in part", "hospital": "by the hospital", "no": "not answered"}
-SECTIONS = {  # anchor of the page → what its heading says
+ANSWERS = {"report": "answered", "partly": "partly", "hospital": "by the hospital", "no": "not answered"}
+SECTIONS = {  # anchor → heading of the page
     "comparison": "Comparison",
     "data": "Data",
-    "people": "Patients and images",
-    "intake": "From exports to catalogue",
+    "patients": "Patients and images",
+    "ingestion": "From exports to catalogue",
     "results": "Results",
-    "statistics": "Statistics",
-    "failures": "Where it fails",
-    "classes": "By class",
-    "parts": "By part of the test set",
-    "looked": "Where it looked",
-    "external": "External test set",
-    "runs": "Training",
+    "statistics": "Hypothesis tests",
+    "errors": "Error analysis",
+    "classes": "Metrics by class",
+    "subgroups": "Subgroups",
+    "grad-cam": "Grad-CAM",
+    "external": "External validation",
+    "training": "Training",
     "lineage": "Lineage",
-    "settings": "Settings of the runs",
+    "settings": "Settings",
     "records": "Run records",
-    "limits": "Limits",
+    "limitations": "Limitations",
 }
 
 
 @dataclass(frozen=True)
 class Item:
-    """One item as this report answers it.
+    """One item and the report's answer.
 
     Attributes:
-        number: In the checklist.
-        topic: In our words.
+        number: Number in the checklist.
+        topic: Paraphrase of the item.
         answer: One of `ANSWERS`.
-        anchor: Where on the page, one of `SECTIONS`; "" where the page does not answer.
-        words: What the answer is, or what is missing.
+        anchor: Section with the answer, one of `SECTIONS`; "" where the page does not answer.
+        words: The answer, or what is missing.
     """
 
     number: int
@@ -57,10 +57,10 @@ class Item:
 
 
 def claim_items(evaluations: Mapping[str, Any]) -> list[Item]:
-    """Return the 44 items; what a report would answer with a run or an external test set is not answered without.
+    """Return the 44 items; items that need a run or an external test set are not answered without one.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
+        evaluations: Result of `evaluate_grid`.
     """
     lacking = {}
     if not finished_runs(evaluations):
@@ -78,7 +78,7 @@ def claim_items(evaluations: Mapping[str, Any]) -> list[Item]:
 
 
 def claim_table(evaluations: Mapping[str, Any]) -> Table:
-    """Return all items, each with a link to where it is answered."""
+    """Return all items, each with a link to the section that answers it."""
     rows = [
         [
             name_cell(f"{one.number}. {one.topic}", one.words),
@@ -87,14 +87,14 @@ def claim_table(evaluations: Mapping[str, Any]) -> Table:
         ]
         for one in claim_items(evaluations)
     ]
-    return Table(caption="", head=["Item", "Answer", "Where"], rows=rows)
+    return Table(caption="", head=["Item", "Answer", "Section"], rows=rows)
 
 
 def claim_sentence(evaluations: Mapping[str, Any]) -> str:
-    """Return how many items are answered here, in part, by the hospital, or not."""
+    """Return the number of items that are answered, partly answered, left to the hospital, or not answered."""
     items = claim_items(evaluations)
     counts = Counter(one.answer for one in items)
     return (
-        f"Of {plural(len(items), 'item')}, this page answers {counts['report']}, and {counts['partly']} in part; "
-        f"{counts['hospital']} only the hospital can answer, in its manuscript; {counts['no']} it does not answer."
+        f"Of {plural(len(items), 'item')}, this page answers {counts['report']}, and {counts['partly']} partly. "
+        f"{counts['hospital']} are for the hospital's manuscript; {counts['no']} are not answered."
     )

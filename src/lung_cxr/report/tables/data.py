@@ -1,6 +1,7 @@
-"""The page's tables of the data: Table 1, what ingestion accepted, who is in the subsets, what each class weighs."""
+"""Tables of the data: Table 1, counts of ingestion, patients and images by subset, and class weights."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,36 +11,31 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.subgroups import SMALLEST_GROUP
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.report.numbers import NOTHING, decimal, percent, plural, points
-from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, text_cell
+from lung_cxr.report.tables.table import Cell, Column, Table, frame_cell, name_cell, table_of, text_cell
 from lung_cxr.splitting.split import split_sha256
 
 COUNTED = ("total", *SUBSETS)
+DEVIATION = "Deviation from the target share, points"
 
 
 def distribution_table(table1: pd.DataFrame) -> Table:
     """Return Table 1: images of each class in each subset, ours and the paper's.
 
     Args:
-        table1: What `splitting` tabulated: `disease, total`, subsets, `deviation_<subset>`, `paper_<column>`.
+        table1: Table 1 from the pipeline `splitting`: `disease, total`, subsets, `deviation_<subset>`,
+            `paper_<column>`.
     """
-    rows = []
-    for row in table1.to_dict(orient="records"):
-        ours = [Cell(f"{row[name]:,}") for name in COUNTED]
-        deviations = merged_reasons([_deviation(row[f"deviation_{subset}"]) for subset in SUBSETS])
-        paper = [Cell(f"{row[f'paper_{name}']:,}") for name in COUNTED]
-        rows.append([name_cell(row["disease"]), *ours, *deviations, *paper])
-    subsets = ["Train", "Validation", "Test"]
-    return Table(
-        caption="Patients, not images, are assigned to the subsets.",
-        head=["Disease", "Total", *subsets, *subsets, "Total", *subsets],
-        groups=[("", 1), ("Ours", 4), ("Deviation from the aim, points", 3), ("The paper's", 4)],
-        rows=rows,
-        rows_below_rule=1,
-    )
+    columns = [
+        Column("Disease", lambda row: name_cell(row["disease"])),
+        *(Column(name.capitalize(), partial(_count, name=name), "Ours") for name in COUNTED),
+        *(Column(name.capitalize(), partial(_deviation, subset=name), DEVIATION) for name in SUBSETS),
+        *(Column(name.capitalize(), partial(_count, name=f"paper_{name}"), "Paper") for name in COUNTED),
+    ]
+    return table_of(table1, columns, "Subsets are assigned by patient, not by image.", rows_below_rule=1)
 
 
 def exports_of_split(split: pd.DataFrame, image_manifest: pd.DataFrame) -> dict[str, str]:
-    """Return the hash of the split, and with which exports its images came into the catalogue.
+    """Return the hash of the split → number of its images by export.
 
     Args:
         split: `contracts.split`.
@@ -51,7 +47,7 @@ def exports_of_split(split: pd.DataFrame, image_manifest: pd.DataFrame) -> dict[
 
 
 def people_table(split: pd.DataFrame, image_manifest: pd.DataFrame) -> Table:
-    """Return who and what is in each subset; counts of fewer than five are not shown."""
+    """Return patients by sex and age and images by view for each subset; counts below five are suppressed."""
     known = image_manifest[["image_id", "sex", "age_years", "view"]]
     images = split.merge(known, on="image_id", how="left", validate="one_to_one")
     rows = []
@@ -63,8 +59,8 @@ def people_table(split: pd.DataFrame, image_manifest: pd.DataFrame) -> Table:
         counts = [Cell(f"{len(part):,}"), Cell(f"{len(people):,}")]
         rows.append([name_cell(subset.capitalize()), *counts, *sexes, _ages(people["age_years"]), *views])
     return Table(
-        caption=f"Accepted images and their patients (at their first image). Counts below {SMALLEST_GROUP} are "
-        "suppressed; ages above 89 count as 90.",
+        caption="Patient characteristics by subset, each patient at the first image. Counts below "
+        f"{SMALLEST_GROUP} are suppressed; ages above 89 count as 90.",
         head=["Subset", "Images", "Patients", "Women", "Men", "Unknown", "Age", "PA", "AP", "Unknown"],
         groups=[("", 3), ("Sex of patients", 3), ("Median (quartiles)", 1), ("View of images", 3)],
         rows=rows,
@@ -72,10 +68,10 @@ def people_table(split: pd.DataFrame, image_manifest: pd.DataFrame) -> Table:
 
 
 def ingestion_table(summary: Mapping[str, Any]) -> Table:
-    """Return what came in and what became of it.
+    """Return rows of the exports, accepted images, and rejections and flags by reason.
 
     Args:
-        summary: What ingestion counted: `exports, rows, accepted_images, accepted_patients, faults, fault_fraction,
+        summary: Counts of ingestion: `exports, rows, accepted_images, accepted_patients, faults, fault_fraction,
             out_of_scope, flags`.
     """
     rows = [
@@ -93,22 +89,22 @@ def ingestion_table(summary: Mapping[str, Any]) -> Table:
     for key, title, meanings in (
         ("faults", "Fault", FAULTS),
         ("out_of_scope", "Out of scope", OUT_OF_SCOPE),
-        ("flags", "Accepted with a remark", FLAGS),
+        ("flags", "Accepted with a flag", FLAGS),
     ):
         for code, count in sorted(summary[key].items(), key=lambda item: -item[1]):
             rows.append([name_cell(f"{title}: {code}"), Cell(f"{count:,}"), text_cell(meanings.get(code, ""))])
     fraction = summary["fault_fraction"]
     faulty = "" if pd.isna(fraction) else f"Faults are {percent(fraction)} of all rows. "
     return Table(
-        caption=f"{faulty}Nothing is dropped silently: every rejected row and image "
-        "is listed with its reason in 02_intermediate.",
-        head=["What", "Count", "Meaning"],
+        caption=f"From exports to catalogue. {faulty}Every rejected row and image is listed with its reason in "
+        "02_intermediate.",
+        head=["Item", "Count", "Meaning"],
         rows=rows,
     )
 
 
 def weight_table(record: Mapping[str, Any]) -> Table:
-    """Return what each class weighs in training: sampling × loss (section III.D), as one run recorded it."""
+    """Return the weight of each class in training: sampling × loss (section III.D), as one run recorded it."""
     columns = ("training_images", "sampling_shares", "loss_weights", "effective_class_weights")
     digits = (0, 3, 3, 3)
     rows = [
@@ -119,14 +115,19 @@ def weight_table(record: Mapping[str, Any]) -> Table:
         for name in DISEASES
     ]
     return Table(
-        caption="What each class weighs in training. Balanced sampling and Eq. 14 correct for the same imbalance; used "
-        "together they turn it over, and the rarest class weighs most.",
-        head=["Class", "Training images", "Share of draws", "Loss weight (Eq. 14)", "Effective weight"],
+        caption="Effective class weights in training. Balanced sampling and Eq. 14 correct the same imbalance; "
+        "together they reverse it: the rarest class has the largest weight.",
+        head=["Class", "Training images", "Sampling share", "Loss weight (Eq. 14)", "Effective weight"],
         rows=rows,
     )
 
 
-def _deviation(value: float) -> Cell:
+def _count(row: Mapping[str, Any], name: str) -> Cell:
+    return frame_cell(row, name, "{:,}".format)
+
+
+def _deviation(row: Mapping[str, Any], subset: str) -> Cell:
+    value = row[f"deviation_{subset}"]
     return Cell("no image of the class", kind="reason") if pd.isna(value) else Cell(points(value))
 
 

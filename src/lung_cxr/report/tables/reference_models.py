@@ -1,129 +1,160 @@
-"""What no run may lose to, as rows of every table and as sentences: the largest class, and frozen features."""
+"""Reference models: majority class and logistic regression on frozen features, as rows of tables and as sentences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lung_cxr.experiments import Run
-from lung_cxr.report.labels import METRIC_TITLES, backbone_title, run_title, strategy_title
+from lung_cxr.report.labels import METRIC_TITLES, backbone_title, strategy_title
 from lung_cxr.report.numbers import percent
+from lung_cxr.report.rows import Row, row_title
 from lung_cxr.report.tables.table import Cell, merged_reasons, metric_cell, name_cell
 
 MAJORITY = "majority class"
 FROZEN_FEATURES = "logistic regression"
 BOTH = 2
-FEW = 3  # runs that are named with their numbers; of more, the tables have them
+FEW = 3  # runs that are named one by one with their numbers
 
 
 @dataclass(frozen=True)
-class Yardstick:
-    """One row.
+class ReferenceModel:
+    """One reference model.
 
     Attributes:
-        backbone: Whose features; "" for the majority class.
+        backbone: Backbone of the frozen features; "" for the majority class.
         name: `MAJORITY` or `FROZEN_FEATURES`.
-        title: As a reader sees it.
-        small: In small print behind the title.
-        metrics: What `evaluate_predictions` returned, or why there is nothing: all undefined for that reason.
+        note: Description of its predictions.
+        metrics: Result of `evaluate_predictions`, or all undefined with the reason.
     """
 
     backbone: str
     name: str
-    title: str
-    small: str
+    note: str
     metrics: Mapping[str, Any]
 
+    @property
+    def title(self) -> str:
+        """Return e.g. "MobileNet logistic regression" or "Majority class"."""
+        return f"{backbone_title(self.backbone)} {self.name}" if self.backbone else self.name.capitalize()
 
-def yardsticks(evaluations: Mapping[str, Any]) -> list[Yardstick]:
-    """Return the rows, the majority class last.
+
+def reference_models(evaluations: Mapping[str, Any]) -> list[ReferenceModel]:
+    """Return the reference models, the majority class last.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
+        evaluations: Result of `evaluate_grid`.
     """
     regressions = [
-        Yardstick(backbone, FROZEN_FEATURES, f"{backbone_title(backbone)}, frozen", "logistic regression", metrics)
+        ReferenceModel(backbone, FROZEN_FEATURES, "on frozen features", metrics)
         for backbone, metrics in evaluations["frozen_features"].items()
     ]
-    every_image = f"every image called {evaluations['majority_class']}"
-    majority = Yardstick("", MAJORITY, "Majority class", every_image, evaluations["majority"])
-    return [*regressions, majority]
+    return [
+        *regressions,
+        ReferenceModel("", MAJORITY, f"always {evaluations['majority_class']}", evaluations["majority"]),
+    ]
 
 
-def yardstick_cells(one: Yardstick) -> list[Cell]:
-    """Return title, accuracy and macro-F1; one cell with the reason where nothing is known."""
-    cells = merged_reasons([metric_cell(one.metrics, metric) for metric in METRIC_TITLES])
-    return [name_cell(one.title, one.small), *cells]
+def reference_cells(one: ReferenceModel) -> list[Cell]:
+    """Return title, accuracy and macro-F1, or title and the reason why there are no numbers."""
+    return [name_cell(one.title, one.note), *merged_reasons([metric_cell(one.metrics, name) for name in METRIC_TITLES])]
 
 
-def lost_to_yardsticks(finished: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Any]) -> list[str]:
-    """Return which finished runs are no better than a yardstick: a sentence for each, or one for all where many are."""
-    said: list[str] = []
+def not_better_than_references(finished: Sequence[Row], evaluations: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each run that is not better than a reference model, or one sentence for many such runs."""
+    sentences: list[str] = []
     for name in (FROZEN_FEATURES, MAJORITY):
-        measures = [one for one in yardsticks(evaluations) if one.name == name]
-        sentences = {
-            run_title(Run(row["backbone"], row["strategy"])): _lost(row, one, evaluations)
+        models = [one for one in reference_models(evaluations) if one.name == name]
+        compared = {
+            row_title(row): _not_better(row, one, evaluations)
             for row in finished
-            for one in measures
+            for one in models
             if one.backbone in ("", row["backbone"])
         }
-        losers = {title: sentence for title, sentence in sentences.items() if sentence}
-        if len(losers) <= FEW:
-            said += losers.values()
+        named = {title: sentence for title, sentence in compared.items() if sentence}
+        if len(named) <= FEW:
+            sentences += named.values()
         else:
-            than = _in_a_sentence(name, "their own backbone", evaluations)
-            said.append(
-                f"{len(losers)} of {len(finished)} runs are no better, by accuracy or macro-F1, than {than}: "
-                f"{'; '.join(losers)}."
+            reference = _in_a_sentence(name, "their own backbone", evaluations)
+            sentences.append(
+                f"{len(named)} of {len(finished)} runs are not better in accuracy or macro-F1 than {reference}: "
+                f"{'; '.join(named)}."
             )
-    return said
+    return sentences
 
 
-def _lost(row: Mapping[str, Any], one: Yardstick, evaluations: Mapping[str, Any]) -> str:
-    """Return by which metrics a run is no better than one yardstick, in a sentence; nothing where it is better."""
+def _not_better(row: Row, one: ReferenceModel, evaluations: Mapping[str, Any]) -> str:
+    """Return the metrics by which a run is not better than one reference model as a sentence; "" where it is better."""
     ours, theirs = row["metrics"], one.metrics
-    lost = [
+    metrics = [
         f"{title} {percent(ours[metric])} against {percent(theirs[metric])}"
         for metric, title in METRIC_TITLES.items()
         if None not in (ours[metric], theirs[metric]) and ours[metric] <= theirs[metric]
     ]
-    if not lost:
+    if not metrics:
         return ""
-    who = run_title(Run(row["backbone"], row["strategy"]))
-    than = _in_a_sentence(one.name, backbone_title(row["backbone"]), evaluations)
-    return f"{who} is no better than {than}: {', '.join(lost)}."
+    reference = _in_a_sentence(one.name, backbone_title(row["backbone"]), evaluations)
+    return f"{row_title(row)} is not better than {reference}: {', '.join(metrics)}."
 
 
-def against_frozen_features(rows: Sequence[Mapping[str, Any]], evaluations: Mapping[str, Any]) -> str:
-    """Return which of the runs reached more than a logistic regression, or nothing where all did or none stands beside.
+def against_majority(rows: Sequence[Row], evaluations: Mapping[str, Any]) -> str:
+    """Return which runs are clearly better than the majority class; "" where all of them are.
+
+    A run is clearly better if its accuracy is higher and the interval over patients does not include the majority
+    class's accuracy.
 
     Args:
-        rows: Finished rows of `evaluate_grid`; two are taken as the two strategies of one backbone.
-        evaluations: What `evaluate_grid` returned.
+        rows: Finished rows of `evaluate_grid`; two rows of one backbone are its two strategies.
+        evaluations: Result of `evaluate_grid`.
+    """
+    better = [row for row in rows if _is_clearly_better(row["metrics"], evaluations["majority"]["accuracy"])]
+    if len(better) == len(rows):
+        return ""
+    one_backbone = len({row["backbone"] for row in rows}) == 1
+    reference = f"the majority class {evaluations['majority_class']} ({percent(evaluations['majority']['accuracy'])})"
+    if len(rows) == 1:
+        subject = f"{row_title(rows[0])} is not"
+    elif len(rows) == BOTH and one_backbone:
+        subject = f"Only {strategy_title(better[0]['strategy'])} is" if better else "Neither strategy is"
+    else:
+        subject = f"{len(better) or 'None'} of {len(rows)} runs {'is' if len(better) < BOTH else 'are'}"
+    return f"{subject} clearly better than {reference}."
+
+
+def _is_clearly_better(metrics: Mapping[str, Any], reference: float | None) -> bool:
+    accuracy, low = metrics["accuracy"], metrics["accuracy_low"]
+    return reference is None or accuracy is None or (accuracy > reference and (low is None or low > reference))
+
+
+def against_frozen_features(rows: Sequence[Row], evaluations: Mapping[str, Any]) -> str:
+    """Return which runs have a higher accuracy than the logistic regression; "" where all have or there is none.
+
+    Args:
+        rows: Finished rows of `evaluate_grid`; two rows of one backbone are its two strategies.
+        evaluations: Result of `evaluate_grid`.
     """
     regressions = {backbone: one["accuracy"] for backbone, one in evaluations["frozen_features"].items()}
-    beside = [row for row in rows if None not in (regressions.get(row["backbone"]), row["metrics"]["accuracy"])]
-    better = [row for row in beside if row["metrics"]["accuracy"] > regressions[row["backbone"]]]
-    if len(better) == len(beside):
+    compared = [row for row in rows if None not in (regressions.get(row["backbone"]), row["metrics"]["accuracy"])]
+    better = [row for row in compared if row["metrics"]["accuracy"] > regressions[row["backbone"]]]
+    if len(better) == len(compared):
         return ""
-    backbones = {row["backbone"] for row in beside}
+    backbones = {row["backbone"] for row in compared}
     if len(backbones) > 1:
-        whose, who = "their backbones' frozen features", f"{len(better) or 'None'} of {len(beside)} runs"
+        reference = "frozen features of the same backbone"
+        subject = f"{len(better) or 'None'} of {len(compared)} runs"
     else:
         (backbone,) = backbones
-        whose = f"{backbone_title(backbone)}'s frozen features ({percent(regressions[backbone])})"
-        who = _who(beside, better)
-    return f"{who} reached more accuracy than a logistic regression on {whose}."
+        reference = f"{backbone_title(backbone)}'s frozen features ({percent(regressions[backbone])})"
+        subject = _subject(compared, better)
+    verb = "has" if len(better) < BOTH else "have"
+    return f"{subject} {verb} a higher accuracy than the logistic regression on {reference}."
 
 
-def _who(beside: Sequence[Mapping[str, Any]], better: Sequence[Mapping[str, Any]]) -> str:
+def _subject(compared: Sequence[Row], better: Sequence[Row]) -> str:
     if better:
         return f"Only {' and '.join(strategy_title(row['strategy']) for row in better)}"
-    if len(beside) == BOTH:
-        return "Neither strategy"
-    return f"{strategy_title(beside[0]['strategy']).capitalize()} has not" if len(beside) == 1 else "No strategy"
+    return "Neither strategy" if len(compared) == BOTH else "No strategy"
 
 
 def _in_a_sentence(name: str, backbone: str, evaluations: Mapping[str, Any]) -> str:
     if name == MAJORITY:
-        return f"calling every image {evaluations['majority_class']}"
-    return f"a logistic regression on {backbone}'s frozen features"
+        return f"the majority class ({evaluations['majority_class']})"
+    return f"the logistic regression on {backbone}'s frozen features"

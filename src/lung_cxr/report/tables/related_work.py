@@ -1,90 +1,79 @@
-"""Table 5: what the paper lists of other studies, and our own best run below it."""
+"""Table 5: other studies as the paper lists them, and our best run by validation accuracy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.published import published_methods
-from lung_cxr.experiments import Run
-from lung_cxr.report.labels import METRIC_TITLES, run_title
+from lung_cxr.report.labels import METRIC_TITLES
 from lung_cxr.report.numbers import percent, percent_interval, plural
-from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.tables.paper_results import judged_in_percent
-from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell
+from lung_cxr.report.rows import best_by_validation_accuracy, finished_runs, in_percent, row_title
+from lung_cxr.report.tables.table import Cell, Column, Table, name_cell, table_of
 
 OURS = "This report"
 NO_RUN = "no run has finished"
-COLUMNS = ("dataset", "method", "results", "difference")
+COLUMNS = {"dataset": "Data", "method": "Method", "results": "Results", "difference": "Difference"}
 
 
-def best_on_validation(finished: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the run with the highest validation accuracy, macro-F1 deciding a tie: its test numbers chose nothing."""
-    return max(finished, key=lambda row: tuple(row["validation"][metric] or 0 for metric in METRIC_TITLES))
-
-
-def tabulate_methods(evaluations: Mapping[str, Any], synthetic: bool) -> pd.DataFrame:
-    """Return Table 5: `study, dataset, method, results, difference` in words, the last row ours.
+def related_work_frame(evaluations: Mapping[str, Any], synthetic: bool) -> pd.DataFrame:
+    """Return Table 5: `study, dataset, method, results, difference` as text; the last row is ours.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
-        synthetic: Whether any image is made up.
+        evaluations: Result of `evaluate_grid`.
+        synthetic: Whether any image is synthetic.
 
     Returns:
-        Also `backbone, strategy` and accuracy and macro-F1 in percent with their interval and spread: of our row
-        alone. Without a finished run its `results` and all of these are empty.
+        Also `backbone, strategy` and accuracy and macro-F1 in percent with interval and spread, in our row only.
+        Without a finished run its `results` and all of these are empty.
     """
     return pd.DataFrame([*published_methods().to_dict(orient="records"), _ours(evaluations, synthetic)])
 
 
-def methods_table(evaluations: Mapping[str, Any], synthetic: bool) -> Table:
-    """Return Table 5 as the page shows it.
-
-    Args:
-        evaluations, synthetic: As in `tabulate_methods`.
-    """
-    frame = tabulate_methods(evaluations, synthetic)
-    rows = [[name_cell(row["study"]), *_cells(row)] for row in frame.to_dict(orient="records")]
-    return Table(
-        caption="What the paper lists of other studies; numbers in brackets are of its list of "
-        "references. We have not checked them. Each study has its own images, classes and patients: neither they nor "
-        f"the paper's own row can be compared with ours directly. {_about_ours(evaluations)}",
-        head=["Study", "Data", "Method", "Results", "What differs"],
-        rows=rows,
+def related_work_table(evaluations: Mapping[str, Any], synthetic: bool) -> Table:
+    """Return Table 5 from `related_work_frame`."""
+    return table_of(
+        related_work_frame(evaluations, synthetic),
+        [
+            Column("Study", lambda row: name_cell(row["study"])),
+            *(Column(title, partial(_words, name=name)) for name, title in COLUMNS.items()),
+        ],
+        "Related work as listed by the paper; numbers in brackets refer to its references, and we have not checked "
+        "them. The studies differ in images, classes and patients: no row, including the paper's own, can be compared "
+        f"with ours directly. {_about_ours(evaluations)}",
         rows_below_rule=1,
     )
 
 
-def _cells(row: Mapping[str, Any]) -> list[Cell]:
-    return merged_reasons(
-        [Cell(NO_RUN, kind="reason") if pd.isna(row[name]) else Cell(row[name], kind="words") for name in COLUMNS]
-    )
+def _words(row: Mapping[str, Any], name: str) -> Cell:
+    return Cell(NO_RUN, kind="reason") if pd.isna(row[name]) else Cell(row[name], kind="words")
 
 
 def _ours(evaluations: Mapping[str, Any], synthetic: bool) -> dict[str, Any]:
-    """Return our row: the run that validation chose, judged on test images."""
+    """Return our row: the best run by validation accuracy, with its test results."""
     data = f"{'Synthetic images' if synthetic else 'Own catalogue'}, {len(DISEASES)} classes"
-    row: dict[str, Any] = {"study": OURS, "dataset": data, **dict.fromkeys(COLUMNS[1:])}
+    row: dict[str, Any] = {"study": OURS, **dict.fromkeys(COLUMNS), "dataset": data}
     finished = finished_runs(evaluations)
     if not finished:
         return row
-    best = best_on_validation(finished)
+    best = best_by_validation_accuracy(finished)
     metrics = best["metrics"]
     tested = f"{plural(metrics['images'], 'test image')} of {plural(metrics['patients'], 'patient')}"
     return row | {
         "dataset": f"{data}; {tested}",
-        "method": run_title(Run(best["backbone"], best["strategy"])),
+        "method": row_title(best),
         "results": ", ".join(_result(metrics, metric, title) for metric, title in METRIC_TITLES.items()),
-        "difference": f"Chosen on validation among {plural(len(finished), 'finished run')}; intervals over patients",
+        "difference": f"Best of {plural(len(finished), 'run')} by validation accuracy; intervals over patients",
         "backbone": best["backbone"],
         "strategy": best["strategy"],
-        **judged_in_percent(metrics),
+        **in_percent(metrics),
     }
 
 
 def _result(metrics: Mapping[str, Any], metric: str, title: str) -> str:
-    """Return e.g. "accuracy: 61.2 % [55.0, 67.0]", or why there is no such number."""
+    """Return e.g. "accuracy: 61.2 % [55.0, 67.0]", or the reason why it is undefined."""
     if metrics[metric] is None:
         return f"{title}: {metrics[f'{metric}_reason']}"
     interval = percent_interval(metrics[f"{metric}_low"], metrics[f"{metric}_high"])
@@ -92,14 +81,13 @@ def _result(metrics: Mapping[str, Any], metric: str, title: str) -> str:
 
 
 def _about_ours(evaluations: Mapping[str, Any]) -> str:
-    """Return which run the last row is, and what chose it."""
+    """Return the run of the last row and the criterion of its selection."""
     finished = finished_runs(evaluations)
     if not finished:
-        return "Of ours, no run has finished."
-    best = best_on_validation(finished)
+        return "Ours: no run has finished."
+    best = best_by_validation_accuracy(finished)
     accuracy, macro_f1 = (percent(best["validation"][metric]) for metric in METRIC_TITLES)
     return (
-        f"Last row: {run_title(Run(best['backbone'], best['strategy']))}, the run with the highest validation accuracy "
-        f"({accuracy}; macro-F1, which decides a tie, {macro_f1}), judged on the test images with "
-        f"{100 * evaluations['confidence']:.0f} % intervals."
+        f"Last row: {row_title(best)}, the best run by validation accuracy ({accuracy}; macro-F1 {macro_f1} decides "
+        f"ties), with its test results and {100 * evaluations['confidence']:.0f} % intervals."
     )

@@ -1,66 +1,60 @@
-"""The page's tables of results: the comparison on the first screen, Tables 3 and 4, the classes, the statistics."""
+"""Tables of results: the comparison on the first screen, Tables 3 and 4 of the paper, and the metrics by class."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
-from lung_cxr.evaluation.paired_tests import TEST_NUMBERS
 from lung_cxr.evaluation.published import published_results
-from lung_cxr.report.comparable_seeds import judged_record
 from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title
-from lung_cxr.report.numbers import (
-    NOTHING,
-    decimal,
-    decimal_interval,
-    p_digits,
-    p_value,
-    plural,
-    points,
-    points_interval,
+from lung_cxr.report.numbers import NOTHING, decimal, decimal_interval, plural, points, points_interval
+from lung_cxr.report.rows import (
+    FINISHED,
+    METRIC_COLUMNS,
+    Row,
+    first_record,
+    images_by_class,
+    in_percent,
+    several_seeds,
+    top_layers,
 )
-from lung_cxr.report.tables.paper_results import images_by_class, top_layers
-from lung_cxr.report.tables.reference_models import yardstick_cells, yardsticks
+from lung_cxr.report.tables.reference_models import reference_cells, reference_models
 from lung_cxr.report.tables.table import (
     Cell,
+    Column,
     Table,
+    frame_cell,
     merged_reasons,
     metric_cell,
     name_cell,
     number_cell,
+    percent_cell,
     share_cell,
-    unit_in_head,
+    table_of,
 )
 
-TEST_TITLES = dict(
-    zip(
-        TEST_NUMBERS,
-        ("mean", "SD", "t", "df", "p", "interval from", "to", "Wilcoxon W", "Wilcoxon p", "effect size dz"),
-        strict=True,
-    )
-)
-PAPER_FORMATS = {
-    "accuracy": "{:.1f}",
-    "macro_f1": "{:.1f}",
-    "n": "{:.0f}",
-    "load_time_s": "{:.2f}",
-    "size_mb": "{:.2f}",
-}
+REFERENCE = "reference model"  # `status` of rows that are not a run
+COSTS = ("load_time_s", "size_mb")
+TITLES = tuple(METRIC_TITLES.items())
+OURS, PAPERS = "Ours", "Paper, on its own data"
+FORMATS = {"n": ("Layers n", "{:.0f}"), "load_time_s": ("Load time, s", "{:.2f}"), "size_mb": ("Size, MB", "{:.2f}")}
 
 
 def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, Any]) -> Table:
-    """Return the first screen's table: both strategies on every backbone, and their difference."""
+    """Return both strategies on every backbone and their difference, with the reference models below."""
     runs = {(row["backbone"], row["strategy"]): row for row in evaluations["runs"]}
     pairs = {pair["backbone"]: pair for pair in comparison["per_backbone"]}
     rows = []
     for backbone in dict.fromkeys(row["backbone"] for row in evaluations["runs"]):
-        sides = [_judged(runs[backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL)]
-        gains = [_gain(pairs.get(backbone), metric) for metric in METRIC_TITLES]
+        sides = [_metrics(runs[backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL)]
+        gains = [gain_cell(pairs.get(backbone), metric) for metric in METRIC_TITLES]
         rows.append([name_cell(backbone_title(backbone)), *sides[0], *sides[1], *gains])
-    below = yardsticks(evaluations)
-    rows += [[*yardstick_cells(one), *yardstick_cells(one)[1:], Cell("", span=2)] for one in below]
+    below = reference_models(evaluations)
+    rows += [[*reference_cells(one), *reference_cells(one)[1:], Cell("", span=2)] for one in below]
     return Table(
-        caption=_about_test_set(evaluations),
+        caption=f"{_about_test_set(evaluations)} Below the rule: reference models.",
         head=["Backbone", *["Accuracy", "Macro-F1"] * 3],
         groups=[("", 1), ("Dynamic fine-tuning", 2), ("Traditional fine-tuning", 2), ("Difference, points", 2)],
         rows=rows,
@@ -68,36 +62,92 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
     )
 
 
-def strategy_table(evaluations: Mapping[str, Any], strategy: str) -> Table:
-    """Return Table 3 or 4: our runs of one strategy, the paper's beside."""
+def strategy_frame(evaluations: Mapping[str, Any], strategy: str) -> pd.DataFrame:
+    """Return Table 3 (`traditional`) or Table 4 (any other strategy) from our runs, beside the paper's numbers.
+
+    Args:
+        evaluations: Result of `evaluate_grid`.
+        strategy: One of `STRATEGIES`.
+
+    Returns:
+        A row per backbone in the paper's order, then the reference models: `<backbone> logistic regression` and
+        `majority class`. Columns: `backbone`; `accuracy` and `macro_f1` with interval (`_low`, `_high`) and spread over
+        seeds (`_sd`), in percent; `n` (unfrozen Keras layers, Table 3 only); `load_time_s`, `size_mb` (10⁶ bytes);
+        `seeds`; the paper's numbers as `paper_<column>`; `status`, `note`, and `<column>_reason` of undefined numbers.
+        A run without results has its status and no numbers.
+    """
+    rows = [_frame_row(row) for row in evaluations["runs"] if row["strategy"] == strategy]
+    rows += [
+        {
+            "backbone": f"{one.backbone} {one.name}".strip(),
+            **in_percent(one.metrics),
+            "status": REFERENCE,
+            "note": one.note,
+        }
+        for one in reference_models(evaluations)
+    ]
     layers = ["n"] if strategy == TRADITIONAL else []
-    names = ["accuracy", "macro_f1", *layers, "load_time_s", "size_mb"]
-    titles = ["Accuracy, %", "Macro-F1, %", *(["Layers n"] if layers else []), "Load time, s", "Size, MB"]
-    paper = published_results().query("strategy == @strategy").set_index("backbone")
-    rows = []
-    for row in evaluations["runs"]:
-        if row["strategy"] != strategy:
-            continue
-        ours = map(unit_in_head, _ours(row, bool(layers)))
-        theirs = [
-            Cell(PAPER_FORMATS[name].format(paper.loc[row["backbone"], name]))
-            if row["backbone"] in paper.index
-            else Cell(NOTHING)
-            for name in names
-        ]
-        rows.append([name_cell(backbone_title(row["backbone"])), *ours, *theirs])
-    below = yardsticks(evaluations)
-    rows += [[*map(unit_in_head, yardstick_cells(one)), Cell("", span=len(names) * 2 - 2)] for one in below]
-    return Table(
-        caption=_about_test_set(evaluations),
-        head=["Backbone", *titles, *titles],
-        groups=[("", 1), ("Ours", len(names)), ("The paper's, on its own data", len(names))],
-        rows=rows,
-        rows_below_rule=len(below),
-    )
+    own = ["backbone", *METRIC_COLUMNS, *layers, *COSTS, "seeds"]
+    reasons = [f"{name}_reason" for name in (*METRIC_TITLES, *COSTS)]
+    paper = published_results().query("strategy == @strategy")
+    paper = paper[["backbone", *METRIC_TITLES, *layers, *COSTS]].set_index("backbone").add_prefix("paper_")
+    frame = pd.DataFrame(rows).reindex(columns=[*own, "status", "note", *reasons])
+    frame = frame.merge(paper, how="left", left_on="backbone", right_index=True)
+    counts = {name: "Int64" for name in ("n", "seeds", "paper_n") if name in frame}
+    return frame[[*own, *paper.columns, "status", "note", *reasons]].fillna({"note": ""}).astype(counts)
 
 
-def class_table(row: Mapping[str, Any]) -> Table:
+def strategy_table(evaluations: Mapping[str, Any], strategy: str, with_paper: bool = True) -> Table:
+    """Return Table 3 or 4 from `strategy_frame`.
+
+    Args:
+        evaluations: Result of `evaluate_grid`.
+        strategy: One of `STRATEGIES`.
+        with_paper: Whether the paper's columns stand beside ours.
+    """
+    costs = [name for name in FORMATS if name != "n" or strategy == TRADITIONAL]
+    ours = [
+        *(Column(f"{title.capitalize()}, %", partial(_our_metric, metric=metric), OURS) for metric, title in TITLES),
+        *(Column(FORMATS[name][0], partial(_our_number, name=name), OURS) for name in costs),
+    ]
+    papers = [
+        *(Column(f"{title.capitalize()}, %", partial(_paper_number, name=name), PAPERS) for name, title in TITLES),
+        *(Column(FORMATS[name][0], partial(_paper_number, name=name), PAPERS) for name in costs),
+    ]
+    frame = strategy_frame(evaluations, strategy)
+    below = int((frame["status"] == REFERENCE).sum())
+    columns = [Column("Backbone", _backbone_cell), *ours, *(papers if with_paper else [])]
+    return table_of(frame, columns, f"{_about_test_set(evaluations)} Below the rule: reference models.", below)
+
+
+def _backbone_cell(row: Mapping[str, Any]) -> Cell:
+    backbone, _, rest = row["backbone"].partition(" ")
+    if row["status"] != REFERENCE:
+        return name_cell(backbone_title(backbone))
+    title = f"{backbone_title(backbone)} {rest}"
+    return name_cell(title[:1].upper() + title[1:], row["note"])
+
+
+def _our_metric(row: Mapping[str, Any], metric: str) -> Cell:
+    return status_cell(row) or percent_cell(row, metric)
+
+
+def _our_number(row: Mapping[str, Any], name: str) -> Cell:
+    missing = "" if row["status"] == REFERENCE else NOTHING
+    return status_cell(row) or frame_cell(row, name, FORMATS[name][1].format, missing)
+
+
+def _paper_number(row: Mapping[str, Any], name: str) -> Cell:
+    text = FORMATS[name][1] if name in FORMATS else "{:.1f}"
+    return frame_cell(row, f"paper_{name}", text.format, "" if row["status"] == REFERENCE else NOTHING)
+
+
+def status_cell(row: Mapping[str, Any]) -> Cell | None:
+    """Return the status of a frame's row without results; None where it has results."""
+    return None if row["status"] in (FINISHED, REFERENCE) else Cell(row["status"], kind="status")
+
+
+def class_table(row: Row) -> Table:
     """Return the metrics of one run by class."""
     metrics, cells = row["metrics"], []
     for (name, images), key in zip(images_by_class(row).items(), CLASS_NAMES_IN_KEYS, strict=True):
@@ -108,112 +158,45 @@ def class_table(row: Mapping[str, Any]) -> Table:
         for name, title in (("balanced_accuracy", "balanced accuracy"), ("log_loss", "log loss"), ("ece", "ECE"))
     )
     return Table(
-        caption=f"One class against the rest; over all: {overall}. In brackets, intervals over patients.",
+        caption=f"Metrics by class, one against the rest, with intervals over patients. Over all classes: {overall}.",
         head=["Class", "Test images", "Precision", "Recall", "F1", "AUROC", "Average precision"],
         rows=cells,
     )
 
 
-def test_table(comparison: Mapping[str, Any]) -> Table:
-    """Return the paired tests over backbones, ours and the paper's."""
-    published = comparison["published"]
-    printed = {"n": 7, **published["printed"]} | {
-        f"{name}_reason": "not printed" for name in TEST_NUMBERS if name not in published["printed"]
-    }
-    rows = [
-        *(_test_row(f"Ours, {title}", comparison["over_backbones"][name]) for name, title in METRIC_TITLES.items()),
-        _test_row("Paper, accuracy, as it prints it", printed, digits=2),
-        *(
-            _test_row(f"Paper, {title}, from its Tables 3 and 4", published[name])
-            for name, title in METRIC_TITLES.items()
-        ),
-    ]
-    return Table(
-        caption="Paired t-test over backbones, dynamic minus traditional, in percentage points.",
-        head=["Test", "n", *TEST_TITLES.values()],
-        rows=rows,
-    )
-
-
-def backbone_test_table(comparison: Mapping[str, Any]) -> Table:
-    """Return the tests on each backbone, p-values adjusted by Holm."""
-    rows = []
-    for pair in comparison["per_backbone"]:
-        adjusted = [
-            number_cell(pair, f"{name}_holm", lambda p: p_value(p).removeprefix("p = ").removeprefix("p "))
-            for name in ("accuracy_bootstrap_p", "macro_f1_bootstrap_p", "mcnemar_p")
-        ]
-        counts = [number_cell(pair, name, str) for name in ("only_a", "only_b")]
-        cells = [_gain(pair, "accuracy"), adjusted[0], _gain(pair, "macro_f1"), adjusted[1], *counts, adjusted[2]]
-        rows.append([name_cell(backbone_title(pair["backbone"])), *merged_reasons(cells)])
-    several = any(pair["seeds"] > 1 for pair in comparison["per_backbone"])
-    first = " McNemar's test looks at the first training seed that both strategies have." if several else ""
-    return Table(
-        caption=f"Each backbone by itself. p-values are adjusted over the backbones (Holm).{first}",
-        head=["Backbone", "Points", "p", "Points", "p", "Only dynamic right", "Only traditional right", "p"],
-        groups=[("", 1), ("Accuracy, patient bootstrap", 2), ("Macro-F1, patient bootstrap", 2), ("McNemar, exact", 3)],
-        rows=rows,
-    )
-
-
-def _about_test_set(evaluations: Mapping[str, Any]) -> str:
-    """Return on what the runs were judged, and what stands in brackets."""
-    return (
-        f"Test set: {plural(evaluations['images']['test'], 'image')} of "
-        f"{plural(evaluations['patients']['test'], 'patient')}. In brackets, {100 * evaluations['confidence']:.0f} % "
-        f"intervals over patients ({evaluations['n_resamples']:,} bootstrap resamples).{_about_seeds(evaluations)}"
-        f"{_about_frozen(evaluations)}"
-    )
-
-
-def _about_frozen(evaluations: Mapping[str, Any]) -> str:
-    """Return what the rows of the logistic regressions are, where there are any."""
-    if not evaluations["frozen_features"]:
-        return ""
-    return " Below the rule, what no strategy may lose to; frozen: the backbone's features without any fine-tuning."
-
-
-def _about_seeds(evaluations: Mapping[str, Any]) -> str:
-    several = any(len(row["seeds"]) > 1 for row in evaluations["runs"])
-    if not several:
-        return ""
-    return " Means over the training seeds, ± their standard deviation; the intervals are over seeds and patients."
-
-
-def _judged(row: Mapping[str, Any]) -> list[Cell]:
-    """Return accuracy and macro-F1 of a run, or what became of it."""
-    if "metrics" not in row:
-        return [Cell(row["status"], kind="status", span=2)]
-    return [metric_cell(row["metrics"], metric) for metric in METRIC_TITLES]
-
-
-def _ours(row: Mapping[str, Any], with_layers: bool) -> list[Cell]:
-    """Return a run's cells of Table 3 or 4, or one cell that says what became of it."""
-    if "metrics" not in row:
-        return [Cell(row["status"], kind="status", span=5 if with_layers else 4)]
-    layers = [Cell(str(top_layers(judged_record(row))))] if with_layers else []
-    costs = [number_cell(row, name, partial(decimal, digits=2)) for name in ("load_time_s", "size_mb")]
-    return [*_judged(row), *layers, *costs]
-
-
-def _gain(pair: Mapping[str, Any] | None, metric: str) -> Cell:
-    """Return the difference of the two strategies on one backbone."""
+def gain_cell(pair: Mapping[str, Any] | None, metric: str) -> Cell:
+    """Return the difference of the two strategies on one backbone, in points, with its interval."""
     if pair is None:
         return Cell(NOTHING)
     name = f"{metric}_difference"
-    cell = number_cell(pair, name, points)
+    cell, ends = number_cell(pair, name, points), (pair[f"{name}_low"], pair[f"{name}_high"])
+    return cell if cell.kind == "reason" else Cell(cell.text, points_interval(*ends))
+
+
+def _about_test_set(evaluations: Mapping[str, Any]) -> str:
+    """Return the size of the test set and the meaning of the brackets."""
+    seeds = (
+        " Means over the training seeds, ± their standard deviation; the intervals cover seeds and patients."
+        if several_seeds(evaluations)
+        else ""
+    )
     return (
-        cell if cell.kind == "reason" else Cell(cell.text, points_interval(pair[f"{name}_low"], pair[f"{name}_high"]))
+        f"Test set: {plural(evaluations['images']['test'], 'image')} of "
+        f"{plural(evaluations['patients']['test'], 'patient')}. In brackets: {100 * evaluations['confidence']:.0f} % "
+        f"intervals over patients ({evaluations['n_resamples']:,} bootstrap resamples).{seeds}"
     )
 
 
-def _test_row(title: str, test: Mapping[str, Any], digits: int = 3) -> list[Cell]:
-    """Return one test's numbers; where it is undefined, the reason in their place."""
-    texts: dict[str, Callable[[Any], str]] = {
-        "df": partial(decimal, digits=0),
-        "wilcoxon": partial(decimal, digits=1),
-        "p": partial(p_digits, digits=2 if digits == 2 else 4),
-        "wilcoxon_p": p_digits,
-    }
-    cells = [number_cell(test, name, texts.get(name, partial(decimal, digits=digits))) for name in TEST_NUMBERS]
-    return [name_cell(title), Cell(str(test["n"])), *merged_reasons(cells)]
+def _metrics(row: Row) -> list[Cell]:
+    """Return accuracy and macro-F1 of a run, or its status."""
+    if "metrics" not in row:
+        return [Cell(row["status"], kind="status", span=len(METRIC_TITLES))]
+    return [metric_cell(row["metrics"], metric) for metric in METRIC_TITLES]
+
+
+def _frame_row(row: Row) -> dict[str, Any]:
+    known = {"backbone": row["backbone"], "status": row["status"], "note": row["note"]}
+    if "metrics" not in row:
+        return known
+    costs = {name: row[name] for name in COSTS} | {f"{name}_reason": row.get(f"{name}_reason") for name in COSTS}
+    return known | in_percent(row["metrics"]) | costs | {"n": top_layers(first_record(row)), "seeds": len(row["seeds"])}

@@ -1,4 +1,4 @@
-"""The page's tables of how the numbers came about: what each run was, and with what settings."""
+"""Tables of the runs: training course, lineage, settings and records."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from lung_cxr.report.labels import run_title
 from lung_cxr.report.numbers import NOTHING, decimal, duration
 from lung_cxr.report.tables.table import Cell, Table, name_cell, text_cell
 
-HASH_SHOWN = 12  # hexadecimal digits: enough to tell runs apart by eye; the whole hash is in the record
+HASH_SHOWN = 12  # hexadecimal digits: enough to distinguish runs; the run record has the full hash
 
 
 def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    """Return how each run went."""
+    """Return the training course of each run: stop reason, epochs, unfreezings, depth, losses and time."""
     rows = []
     for title, record in _records(runs):
         depth = f"{_known(record, 'final_unfrozen_groups')} of {_known(record, 'layer_groups')}"
@@ -29,23 +29,23 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> Table:
             ]
         )
     return Table(
-        caption="How the runs went. m of L: layer groups unfrozen at the end. Training loss: of the last epoch; in "
-        "brackets the lowest that any constant prediction can reach: a last epoch above it is no better than a "
-        "constant prediction. Training: of the run; in brackets that of all depths tried, where one was searched for.",
+        caption="Training of each run. m of L: layer groups unfrozen at the end. Training loss: last epoch, and in "
+        "brackets the lowest loss of any constant prediction. Time: the run, and in brackets all candidates of a depth "
+        "search.",
         head=[
-            *("Run", "Ended by", "Epochs", "Best epoch", "Unfreezings", "m of L"),
-            *("Training loss", "Training", "Weights"),
+            *("Run", "Stop reason", "Epochs", "Best epoch", "Unfreezings", "m of L"),
+            *("Training loss", "Time", "Initial weights"),
         ],
         rows=rows,
     )
 
 
 def identity_table(runs: Sequence[Mapping[str, Any]], exports: Mapping[str, str]) -> Table:
-    """Return the lineage of each run: its model, its inputs back to the exports, its code, and what computed.
+    """Return the lineage of each run: model, inputs back to the exports, code and device.
 
     Args:
-        runs: Of `evaluate_grid`.
-        exports: Hash of a split → the exports that its images came with, as far as they are still known.
+        runs: Rows of `evaluate_grid`.
+        exports: Hash of a split → number of its images by export, for the splits that are still known.
     """
     hashes = ("model_sha256", "split_sha256", "pixel_sha256", "initial_weights_sha256", "git_commit")
     rows = [
@@ -58,8 +58,8 @@ def identity_table(runs: Sequence[Mapping[str, Any]], exports: Mapping[str, str]
         for title, record in _records(runs)
     ]
     return Table(
-        caption="From a number in this report to its source: the run, its model, its split, its pixels, its weights, "
-        "its code, the exports that its images came with, and what computed it.",
+        caption="Lineage of each run: first digits of the SHA-256 of model, split, pixels and initial weights; commit "
+        "of the code; exports of the images; computing environment.",
         head=[
             *("Run", "Model", "Split", "Pixels", "Initial weights", "Commit", "Exports"),
             *("Backend", "Precision", "Method", "Device"),
@@ -69,7 +69,7 @@ def identity_table(runs: Sequence[Mapping[str, Any]], exports: Mapping[str, str]
 
 
 def settings_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    """Return every setting of the runs; where not all have it or they differ, each value with its runs."""
+    """Return every setting of the runs; values that differ are listed with their runs."""
     records = _records(runs)
     values: dict[str, dict[str, list[str]]] = {}
     for title, record in records:
@@ -81,11 +81,11 @@ def settings_table(runs: Sequence[Mapping[str, Any]]) -> Table:
         everywhere = [len(of) for of in by_value.values()] == [len(records)]
         texts = [value if everywhere else f"{value} ({'; '.join(dict.fromkeys(of))})" for value, of in by_value.items()]
         rows.append([name_cell(name), text_cell(" · ".join(texts))])
-    return Table(caption="Where runs differ, each value with its runs.", head=["Setting", "Value"], rows=rows)
+    return Table("Settings of the runs; values that differ are listed with their runs.", ["Setting", "Value"], rows)
 
 
 def record_texts(runs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return each run's title and its record as JSON text."""
+    """Return the title and the record of each run as JSON text."""
     return [
         (f"{title}, seed {record['seed']}", json.dumps(record, indent=2, ensure_ascii=False))
         for title, record in _records(runs)

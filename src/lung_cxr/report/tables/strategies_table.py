@@ -1,7 +1,7 @@
-"""Dynamic and traditional fine-tuning beside every further strategy that was run: results and what they took."""
+"""All strategies side by side: results and training effort of every run that was started."""
 
-import statistics
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -9,125 +9,122 @@ import pandas as pd
 from lung_cxr.experiments import BASELINES
 from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, backbone_title, strategy_title
 from lung_cxr.report.numbers import NOTHING, duration, percent
-from lung_cxr.report.sentences import finished_runs
-from lung_cxr.report.tables.paper_results import JUDGED, YARDSTICK, judged_in_percent
-from lung_cxr.report.tables.reference_models import yardstick_cells, yardsticks
-from lung_cxr.report.tables.table import Cell, Table, metric_cell, name_cell, text_cell
+from lung_cxr.report.rows import METRIC_COLUMNS, Row, evaluated_records, finished_runs, in_percent, median_of_records
+from lung_cxr.report.tables.reference_models import reference_models
+from lung_cxr.report.tables.results import REFERENCE, status_cell
+from lung_cxr.report.tables.table import Cell, Column, Table, frame_cell, name_cell, percent_cell, table_of, text_cell
 
 EFFORT = ("epochs", "unfreezings", "final_unfrozen_groups", "layer_groups", "seconds")
-"""Numbers of a run record; over several seeds their median."""
-
-OF_SEARCH = {"epochs": "search_epochs", "seconds": "search_seconds"}
-"""Where a depth was searched for, all candidates count."""
+"""Fields of a run record; the median over several seeds."""
 
 
-def tabulate_all_strategies(evaluations: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a row per run of the grid, the further strategies where they were started, and what none may lose to.
+def strategies_frame(evaluations: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a row per run of the grid, baselines only where they were started, and the reference models.
 
     Args:
-        evaluations: What `evaluate_grid` returned.
+        evaluations: Result of `evaluate_grid`.
 
     Returns:
-        `backbone, strategy`; `accuracy` and `macro_f1` in percent with their interval and spread; `seeds`; medians
-        over them of `epochs` and `seconds` (of all candidates, where a depth was searched), `unfreezings`,
-        `final_unfrozen_groups`, `layer_groups`; `stop_reason`; `status` and `note`.
+        `backbone, strategy`; `accuracy` and `macro_f1` in percent with interval and spread; `seeds`; medians over the
+        seeds of `epochs` and `seconds` (of all candidates of a depth search), `unfreezings`, `final_unfrozen_groups`,
+        `layer_groups`; `stop_reason`; `status` and `note`.
     """
-    columns = ["backbone", "strategy", *JUDGED, "seeds", *EFFORT, "stop_reason", "status", "note"]
+    columns = ["backbone", "strategy", *METRIC_COLUMNS, "seeds", *EFFORT, "stop_reason", "status", "note"]
     below = [
-        {"backbone": one.backbone, "strategy": one.name, **judged_in_percent(one.metrics), "status": YARDSTICK}
-        for one in yardsticks(evaluations)
+        {
+            "backbone": one.backbone,
+            "strategy": one.name,
+            **in_percent(one.metrics),
+            "status": REFERENCE,
+            "note": one.note,
+        }
+        for one in reference_models(evaluations)
     ]
-    return pd.DataFrame([*map(_row, evaluations["runs"]), *below]).reindex(columns=columns)
+    reasons = [f"{metric}_reason" for metric in METRIC_TITLES]
+    return pd.DataFrame([*map(_frame_row, evaluations["runs"]), *below]).reindex(columns=[*columns, *reasons])
 
 
-def all_strategies_table(evaluations: Mapping[str, Any]) -> Table | None:
-    """Return the page's table over all strategies of the backbones that have a further one; None where none has."""
-    shown = {row["backbone"] for row in evaluations["runs"] if row["strategy"] in BASELINES}
-    if not shown:
+def strategies_table(evaluations: Mapping[str, Any]) -> Table | None:
+    """Return `strategies_frame` of the backbones with a baseline as a table; None where no baseline was started."""
+    frame = strategies_frame(evaluations)
+    with_baselines = frame.loc[frame["strategy"].isin(BASELINES), "backbone"].unique()
+    if not len(with_baselines):
         return None
-    rows = [_cells(row) for row in evaluations["runs"] if row["backbone"] in shown]
-    below = [one for one in yardsticks(evaluations) if one.backbone in shown or not one.backbone]
-    rows += [[name_cell(one.title), text_cell(one.name), *yardstick_cells(one)[1:], Cell("", span=5)] for one in below]
-    return Table(
-        caption="All strategies share the head's initial weights, the order of the images, the augmentation draws, the "
-        "seed and the budget. m of L: layer groups unfrozen at the end. Over several seeds, medians of what it took; "
-        "where a depth was searched for, all candidates count. The paired tests are of dynamic against traditional "
-        "fine-tuning alone.",
-        head=[
-            *("Backbone", "Strategy", "Accuracy", "Macro-F1", "Epochs"),
-            *("Unfreezings", "m of L", "Training", "Ended by"),
-        ],
-        rows=rows,
-        rows_below_rule=len(below),
+    frame = frame[frame["backbone"].isin([*with_baselines, ""])]
+    columns = [
+        Column("Backbone", lambda row: name_cell(backbone_title(row["backbone"]) or "Any")),
+        Column("Strategy", lambda row: text_cell(row["strategy"].replace("_", " "))),
+        *(
+            Column(f"{title.capitalize()}, %", partial(_metric, metric=metric))
+            for metric, title in METRIC_TITLES.items()
+        ),
+        *(Column(name.capitalize(), partial(_effort, name=name)) for name in ("epochs", "unfreezings")),
+        Column("m of L", _depth),
+        Column("Training", partial(_effort, name="seconds", text=duration)),
+        Column("Stop reason", lambda row: status_cell(row) or text_cell("" if _empty(row) else row["stop_reason"])),
+    ]
+    return table_of(
+        frame,
+        columns,
+        "All strategies, with the same initial head weights, sampling order, augmentation parameters, seed and budget. "
+        "m of L: layer groups unfrozen at the end. Training effort: median over the seeds, including all candidates of "
+        "a depth search. The paired tests compare dynamic with traditional fine-tuning only. Below the rule: reference "
+        "models.",
+        int((frame["status"] == REFERENCE).sum()),
     )
 
 
 def better_baselines(evaluations: Mapping[str, Any]) -> list[str]:
-    """Return where a further strategy reached more than dynamic fine-tuning: it must not be hidden in a table."""
+    """Return a sentence for each baseline that is better than dynamic fine-tuning on the same backbone."""
     finished = finished_runs(evaluations)
     dynamic = {row["backbone"]: row["metrics"] for row in finished if row["strategy"] == DYNAMIC}
-    said = []
+    sentences = []
     for row in finished:
         ours = dynamic.get(row["backbone"])
         if row["strategy"] not in BASELINES or ours is None:
             continue
-        more = [
+        better = [
             f"{title} {percent(row['metrics'][metric])} against {percent(ours[metric])}"
             for metric, title in METRIC_TITLES.items()
             if None not in (row["metrics"][metric], ours[metric]) and row["metrics"][metric] > ours[metric]
         ]
-        if more:
-            who = strategy_title(row["strategy"])
-            said.append(
-                f"{backbone_title(row['backbone'])}: {who} reached more than dynamic fine-tuning: {', '.join(more)}."
+        if better:
+            sentences.append(
+                f"{backbone_title(row['backbone'])}: {strategy_title(row['strategy'])} is better than dynamic "
+                f"fine-tuning: {', '.join(better)}."
             )
-    return said
+    return sentences
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _frame_row(row: Row) -> dict[str, Any]:
     known = {name: row[name] for name in ("backbone", "strategy", "status", "note")}
     if "metrics" not in row:
         return known
-    records = judged_records(row)
+    records = evaluated_records(row)
     return known | {
-        **judged_in_percent(row["metrics"]),
+        **in_percent(row["metrics"]),
         "seeds": len(records),
         **{name: median_of_records(records, name) for name in EFFORT},
         "stop_reason": _stop_reasons(records),
     }
 
 
-def _cells(row: Mapping[str, Any]) -> list[Cell]:
-    names = [name_cell(backbone_title(row["backbone"])), text_cell(row["strategy"].replace("_", " "))]
-    if "metrics" not in row:
-        return [*names, Cell(row["status"], kind="status", span=7)]
-    records = judged_records(row)
-    epochs, unfreezings, depth, groups, seconds = (median_of_records(records, name) for name in EFFORT)
-    return [
-        *names,
-        *(metric_cell(row["metrics"], metric) for metric in METRIC_TITLES),
-        *(Cell(_whole(number)) for number in (epochs, unfreezings)),
-        Cell(f"{_whole(depth)} of {_whole(groups)}"),
-        Cell(duration(seconds)),
-        text_cell(_stop_reasons(records)),
-    ]
+def _empty(row: Mapping[str, Any]) -> bool:
+    return bool(row["status"] == REFERENCE)
 
 
-def judged_records(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the records of a finished row's seeds, without those that failed or were left out."""
-    return [record for record in row["records"] if record["seed"] in row["seeds"]]
+def _metric(row: Mapping[str, Any], metric: str) -> Cell:
+    return status_cell(row) or percent_cell(row, metric)
 
 
-def median_of_records(records: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """Return the median of a number of the records, that of a search where there was one; None where none has it."""
-    values = [record.get(OF_SEARCH.get(name, name), record.get(name)) for record in records]
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+def _effort(row: Mapping[str, Any], name: str, text: Any = "{:g}".format) -> Cell:
+    return status_cell(row) or frame_cell(row, name, text, "" if _empty(row) else NOTHING)
+
+
+def _depth(row: Mapping[str, Any]) -> Cell:
+    m, groups = (_effort(row, name) for name in ("final_unfrozen_groups", "layer_groups"))
+    return Cell(f"{m.text} of {groups.text}") if m.kind == "number" and m.text else m
 
 
 def _stop_reasons(records: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(dict.fromkeys(str(record.get("stop_reason", NOTHING)) for record in records))
-
-
-def _whole(number: float | None) -> str:
-    return NOTHING if number is None else f"{number:g}"

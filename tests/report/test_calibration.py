@@ -1,25 +1,25 @@
-"""What a run's confidence is worth, as the page says and draws it."""
+"""Calibration, prediction sets and abstention: tables, sentence and figures."""
 
 import pytest
 
 from lung_cxr.experiments import Run
 from lung_cxr.report.figures.calibration_figures import draw_abstention, draw_reliability
 from lung_cxr.report.numbers import decimal, percent
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.rows import finished_runs
 from lung_cxr.report.tables.calibration import abstention_sentence, abstention_table, calibration_table, sets_table
-from made_up_runs import evaluated, made_up_grid, made_up_split
+from made_up_runs import evaluated, evaluated_runs, made_up_grid, made_up_split
 
 DYNAMIC, TRADITIONAL, OTHER = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional"), Run("vgg16", "dynamic")
 
 
 @pytest.fixture(scope="module")
 def split():
-    return made_up_split(images=400)
+    return made_up_split(images=300)
 
 
 @pytest.fixture(scope="module")
-def evaluations(split):
-    return evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL, OTHER]), split)
+def evaluations():
+    return evaluated_runs(DYNAMIC, TRADITIONAL, OTHER)
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +49,21 @@ def test_without_validation_images_the_reason_stands_where_the_numbers_would(wit
         assert table.rows[0][1].text == "there are no validation images"
         assert sum(cell.span for cell in table.rows[0]) == len(table.head)
     assert sets_table(row).caption == "there are no validation images"
-    assert "because there are no validation images" in abstention_sentence(row, 0.95)
+    assert "there are no validation images" in abstention_sentence(row, 0.95)
     assert len(draw_reliability(without_validation).axes[0].texts) == 1
 
 
-def said_of(abstained, accuracy, **further):
+def sentence_of(abstained, accuracy, **further):
     chosen = {"abstained": abstained, "accuracy": accuracy, **further}
     return abstention_sentence({"backbone": "vgg16", "strategy": "dynamic", "certainty": {"abstention": chosen}}, 0.95)
 
 
 def test_the_sentence_claims_no_more_than_the_test_set_shows():
-    assert said_of(0.4, 0.96, accuracy_low=0.9, accuracy_high=1.0).endswith(
-        "would leave 40.0 % of the test images to people, by the threshold that validation chose; on the others it "
-        "reaches that, with 96.0 % [90.0, 100.0]."
-    )
-    assert "it stays below that, with 90.0 %" in said_of(0.4, 0.9, accuracy_low=0.8, accuracy_high=1.0)
-    assert "cannot be brought to 95.0 %" in said_of(None, None, accuracy_reason="no confidence is high enough")
+    reached = sentence_of(0.4, 0.96, accuracy_low=0.9, accuracy_high=1.0)
+    assert "40.0 % of the test images" in reached
+    assert reached.endswith("reaches the target: 96.0 % [90.0, 100.0].")
+    assert "misses the target: 90.0 %" in sentence_of(0.4, 0.9, accuracy_low=0.8, accuracy_high=1.0)
+    assert "does not reach 95.0 %" in sentence_of(None, None, accuracy_reason="no threshold reaches that accuracy")
 
 
 def test_figures_have_a_panel_per_run_and_per_backbone(evaluations):
