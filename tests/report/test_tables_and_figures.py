@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.experiments import BACKBONES, RUNS, Run
+from lung_cxr.experiments import BACKBONES, BASELINES, RUNS, Run
 from lung_cxr.report.figures.bars import draw_bars
 from lung_cxr.report.figures.confusion_matrix import draw_confusion
 from lung_cxr.report.figures.training_curves import draw_all_run_curves, draw_curves, draw_run_curves
@@ -139,6 +139,7 @@ def test_without_a_run_a_figure_says_so(nothing, draw):
 
 
 GRADUAL, FULL = Run("mobilenet", "gradual"), Run("mobilenet", "full")
+IN_ORDER = [strategy for strategy in BASELINES if strategy in ("gradual", "full")]
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +163,7 @@ def test_the_page_shows_all_strategies_of_the_backbones_that_have_a_further_one(
     assert strategies_table(one_backbone) is None
     rows = [[cell.text for cell in row] for row in strategies_table(with_baselines).rows]
     assert [row[:2] for row in rows] == [
-        *(["MobileNet", strategy] for strategy in ("dynamic", "traditional", "gradual", "full")),
+        *(["MobileNet", strategy] for strategy in ("dynamic", "traditional", *IN_ORDER)),
         *(["VGG16", strategy] for strategy in ("dynamic", "traditional", "full")),
         ["Any", "majority class"],
     ]
@@ -179,7 +180,8 @@ def test_the_effort_of_a_search_for_a_depth_is_counted(split):
 
 
 def test_a_further_strategy_that_reached_more_is_named(split):
-    grid = made_up_grid(split, [DYNAMIC, GRADUAL])
+    grid = made_up_grid(split, [DYNAMIC])
+    grid[GRADUAL] = [made_up_run(GRADUAL, split, seed=1, skill=-1.0)]
     assert better_baselines(evaluated(grid, split)) == []
     grid[GRADUAL] = [made_up_run(GRADUAL, split, seed=1, skill=9.0)]
     (sentence,) = better_baselines(evaluated(grid, split))
@@ -199,8 +201,8 @@ def test_panels_stand_two_in_a_row_a_backbone_beginning_a_new_one(with_baselines
     assert {place: one.get_title(loc="left") for place, one in placed.items()} == {
         (0, 0): "MobileNet, dynamic",
         (0, 1): "MobileNet, traditional",
-        (1, 0): "MobileNet, gradual",
-        (1, 1): "MobileNet, full",
+        (1, 0): f"MobileNet, {IN_ORDER[0]}",
+        (1, 1): f"MobileNet, {IN_ORDER[1]}",
         (2, 0): "VGG16, dynamic",
         (2, 1): "VGG16, traditional",
         (3, 0): "VGG16, full",

@@ -71,7 +71,9 @@ def draw_method_picture(evaluations: Mapping[str, Any]) -> Picture | None:
     if not dynamic:
         return None
     row = best_by_validation_accuracy(dynamic)
-    return picture(draw_run_curves(row), f"Training curves of {row_title(row)}: {RUN_CURVES}", _course_in_words(row))
+    return picture(
+        draw_run_curves(row, height=4.3), f"Training curves of {row_title(row)}: {RUN_CURVES}", _course_in_words(row)
+    )
 
 
 def draw_run_pictures(evaluations: Mapping[str, Any]) -> list[tuple[str, Picture]]:

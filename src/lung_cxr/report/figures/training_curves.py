@@ -35,10 +35,10 @@ def draw_curves(evaluations: Mapping[str, Any]) -> Figure:
 
 
 @styled
-def draw_run_curves(row: Row) -> Figure:
-    """Draw losses, macro-F1, m and learning rate of the first seed of one finished run, in four panels."""
+def draw_run_curves(row: Row, height: float = 5.6) -> Figure:
+    """Draw losses, macro-F1, m and learning rate of the first seed of a finished run; `height` in inches."""
     curves, strategy = row["curves"][0], row["strategy"]
-    figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+    figure = Figure(figsize=(7.2, height), layout="constrained")
     losses, macro_f1, depth, rate = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2, 1, 1])
     losses.set_title(row_title(row))
     _draw_losses(losses, curves, strategy)
