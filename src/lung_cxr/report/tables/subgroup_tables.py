@@ -6,7 +6,7 @@ from typing import Any
 from lung_cxr.experiments import Run
 from lung_cxr.report.labels import METRIC_TITLES, run_title
 from lung_cxr.report.numbers import NOTHING, plural
-from lung_cxr.report.sentences import finished_runs
+from lung_cxr.report.rows import finished_runs
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons, metric_cell, name_cell, number_cell, text_cell
 
 VARIABLES = {"sex": "Sex", "age": "Age", "view": "View", "export": "Export", "exam_order": "Exam order"}
