@@ -14,6 +14,8 @@ from PIL import Image
 from lung_cxr import parameters as groups
 from lung_cxr.contracts import predictions as predictions_contract
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
+from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.pipelines import ingestion, splitting
 from lung_cxr.report.refresh import page
@@ -28,6 +30,12 @@ GROUPS = {
     "key_rotation": groups.KeyRotationParameters,
 }
 CODES = {"Pneumonia": "J18.9", "COVID-19": "U07.1", "Tuberculosis": "A15.0"}
+
+
+def with_raw_rows(table: pd.DataFrame, export: str) -> pd.DataFrame:
+    """Return a table of the synthetic hospital with raw row numbers; `export`: column of the export's ordinal."""
+    hashes = KeyedHashes(Secret(PUBLIC_SECRET))
+    return table.assign(row=[hashes.raw_row(*pair) for pair in zip(table[export], table["row"], strict=True)])
 
 
 class Hospital:

@@ -28,6 +28,7 @@ from lung_cxr.parameters import (
 from lung_cxr.pipelines.ingestion import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
+from made_up_hospital import with_raw_rows
 
 NAME = "Nguyễn Văn Bí Mật"
 GROUPS = {
@@ -163,6 +164,23 @@ def test_too_many_faults_fail_the_run_after_everything_good_was_saved(workplace)
     assert workplace.manifest["qc_status"].value_counts().to_dict() == {"rejected": 2, "accepted": 1}
 
 
+def test_row_numbers_are_keyed_past_01_raw_and_lead_back_through_01_raw(workplace):
+    rows = workplace.sound_rows("a", ["1", "2", "3", "4"])
+    rows.loc[1:2, ["image_path", "icd10_primary"]] = [["x.png", "J18.9"], ["a/a-3.png", "Z00"]]
+    rows.to_csv(workplace.exports / "a/emr.csv", index=False)
+    workplace.run(max_fault_fraction=1.0)
+    rejected = pd.concat(workplace.table(f"02_intermediate/rejected_{kind}.parquet") for kind in ("records", "images"))
+    listed = pd.read_csv(workplace.folder / "data/test/01_raw/row_numbers.csv").set_index("row_number")
+    reasons = dict(zip(rejected["row"], rejected["reason_code"], strict=True))
+    found = listed.loc[list(reasons)]
+    assert dict(zip(found["row"], found["reasons"], strict=True)) == {2: "missing_file", 3: "not_one_of_seven"}
+    assert set(listed["folder"]) == {"a"}
+    assert set(listed["status"]) <= {"rejected", "flagged"}
+    records = workplace.table("02_intermediate/records.parquet")
+    assert records["row"].min() > 1000  # of four rows: no rank
+    assert with_raw_rows(records, "source_export")["row"].tolist() != [1, 2, 4]  # nor in the order of the rows
+
+
 def note_rows(workplace) -> pd.DataFrame:
     rows = workplace.sound_rows("a", ["PAT-0001", "PAT-0002"])
     return rows.assign(
@@ -285,7 +303,7 @@ def test_what_the_synthetic_hospital_planted_is_found_and_nothing_else_rejected(
     workplace.run(max_fault_fraction=1.0)
     known = workplace.table("02_intermediate/known_exports.parquet").set_index("export")["export_id"]
     tables = [workplace.table(f"02_intermediate/rejected_{kind}.parquet") for kind in ("records", "images")]
-    rejected = pd.concat(tables).assign(export=lambda table: table["export"].map(known))
+    rejected = with_raw_rows(pd.concat(tables), "export").assign(export=lambda table: table["export"].map(known))
     both = truth.merge(rejected, on=["export", "row"], how="left").fillna({"reason_code": ""})
     duplicates = both["reason_code"] == "exact_duplicate"
     assert duplicates.sum() == 3
@@ -295,7 +313,8 @@ def test_what_the_synthetic_hospital_planted_is_found_and_nothing_else_rejected(
             expected = {""}  # no header says so: found by a later version
         assert row.reason_code in FOUND.get(row.defect, expected) | (expected if row.burned_in else set()), row.defect
     accepted = workplace.manifest[workplace.manifest["qc_status"] == "accepted"]
-    labels = workplace.table("02_intermediate/records.parquet").set_index(["source_export", "row"])
+    records = with_raw_rows(workplace.table("02_intermediate/records.parquet"), "source_export")
+    labels = records.set_index(["source_export", "row"])
     ordinals = {name: number for number, name in known.items()}
     drawn = {
         labels.loc[(ordinals[row.export], row.row), "image_id"]: row.label

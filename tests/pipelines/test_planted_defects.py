@@ -15,6 +15,7 @@ from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParamet
 from lung_cxr.pipelines.ingestion import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
+from made_up_hospital import with_raw_rows
 
 REASONS = {  # planted → the reason it must be rejected for
     "blank": "nearly_blank",
@@ -74,9 +75,9 @@ def ingest(project: Path, folder: Path, each: int, patients: int) -> pd.DataFram
 
 def with_outcomes(truth: pd.DataFrame, data: Path, max_inversion: float) -> pd.DataFrame:
     tables = [data / f"02_intermediate/{name}.parquet" for name in ("rejected_records", "rejected_images")]
-    rejected = pd.concat([pd.read_parquet(table) for table in tables])
+    rejected = with_raw_rows(pd.concat([pd.read_parquet(table) for table in tables]), "export")
     reasons = rejected.set_index(["export", "row"])["reason_code"]
-    records = pd.read_parquet(data / "02_intermediate/records.parquet")
+    records = with_raw_rows(pd.read_parquet(data / "02_intermediate/records.parquet"), "source_export")
     manifest = pd.read_parquet(data / "03_primary/image_manifest.parquet").merge(records[["image_id", "row", "export"]])
     manifest = manifest.set_index(["export", "row"])
     mended = set(manifest[manifest["qc_inversion"] > max_inversion].index)

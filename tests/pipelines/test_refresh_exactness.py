@@ -14,6 +14,7 @@ from test_ingestion import Workplace
 
 from lung_cxr.imaging.catalogue import process_image, refresh, verify
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
+from made_up_hospital import with_raw_rows
 
 
 class Catalogue(Workplace):
@@ -59,7 +60,7 @@ class Catalogue(Workplace):
 
     def by_file(self, column: str) -> list:
         """A column of the manifest in the order of the table's rows."""
-        records = self.table("02_intermediate/records.parquet").sort_values("row")
+        records = with_raw_rows(self.table("02_intermediate/records.parquet"), "source_export").sort_values("row")
         return self.manifest.set_index("image_id").loc[records["image_id"], column].tolist()
 
     def stored_files(self) -> dict[str, bytes]:

@@ -136,9 +136,9 @@ def shown(groups):
 def test_rejected_images_are_shown_by_reason_with_row_and_broken_limit(catalogue):
     groups = rejected_sheet(catalogue, most=50)
     assert shown(groups) == {
-        "blurred": [f"Export 1, row {row}; sharpness 1.25 (at least 2.8)" for row in (4, 5)],
-        "exact_duplicate": ["Export 1, row 8"],
-        "near_duplicate": ["Export 3, row 161"],
+        "blurred": [f"Export 1, row number {row}; sharpness 1.25 (at least 2.8)" for row in (4, 5)],
+        "exact_duplicate": ["Export 1, row number 8"],
+        "near_duplicate": ["Export 3, row number 161"],
         "unchecked_pixels": [],
         "unreadable": [],
     }
@@ -169,8 +169,10 @@ def test_an_image_that_may_hold_text_is_never_shown_though_it_is_stored(catalogu
 def test_an_altered_image_is_shown_unless_nobody_looked_at_it_for_text(catalogue):
     groups = flagged_sheet(catalogue, most=50)
     assert shown(groups) == {
-        "inverted": ["Export 1, row 9"], "redacted": ["Export 1, row 10"], "enlarged": ["Export 1, row 10"]
-    }  # fmt: skip
+        "inverted": ["Export 1, row number 9"],
+        "redacted": ["Export 1, row number 10"],
+        "enlarged": ["Export 1, row number 10"],
+    }
     assert groups[0].not_shown == ["1 image, nobody looked for text in the pixels"]
 
 

@@ -48,6 +48,10 @@ class HashRotation:
                 for value in table[column]
             ]
             table[column] = pd.Series(values, table.index, dtype="str")
+        if "row" in table.columns:
+            exports = table["source_export"] if "source_export" in table.columns else table["export"]
+            pairs = zip(exports, table["row"], strict=True)
+            table["row"] = [self.new.row(export, self.old.raw_row(export, row)) for export, row in pairs]
         return table
 
 

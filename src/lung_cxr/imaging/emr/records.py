@@ -186,4 +186,5 @@ def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
 def _excluded(rows: pd.DataFrame, reasons: pd.Series, accepted: pd.Series) -> pd.DataFrame:
     rejected = rows[["image_id"]].assign(reason_code=reasons)[reasons.ne("") & reasons.ne("superseded_record")]
     rejected = rejected[~rejected["image_id"].isin(accepted)]
-    return rejected.drop_duplicates("image_id", keep="last", ignore_index=True)
+    latest = rejected.drop_duplicates("image_id", keep="last")
+    return latest.sort_values("image_id", ignore_index=True)  # the raw order is a rank

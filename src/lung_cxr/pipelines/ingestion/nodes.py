@@ -22,6 +22,7 @@ from lung_cxr.imaging.catalogue.manifest import PAIR_HASHES, build_manifest, lis
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_counts import count_refresh, counts_in_words
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
+from lung_cxr.imaging.catalogue.row_numbers import list_row_numbers, with_keyed_rows
 from lung_cxr.imaging.catalogue.unkeyed_ledger import key_pixel_rows, with_keyed_pixels
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
@@ -121,10 +122,11 @@ def pseudonymise_records(
     cleaned = clean_records(
         identified.rows, pseudonymisation_key, identified.merged, identified.similar, emr, icd10.classes
     )
+    hashes = KeyedHashes(pseudonymisation_key)
     return (
         contracts.merged_patients.validate(identified.merged),
-        contracts.records.validate(cleaned.records),
-        contracts.rejected_records.validate(cleaned.rejected),
+        contracts.records.validate(with_keyed_rows(cleaned.records, "source_export", hashes)),
+        contracts.rejected_records.validate(with_keyed_rows(cleaned.rejected, "export", hashes)),
         cleaned.excluded,
         contracts.clinical_notes.validate(with_earlier_notes(cleaned, previous_clinical_notes, emr.keep_notes)),
     )
@@ -199,6 +201,19 @@ def delete_orphans(image_manifest: pd.DataFrame, refresh_counts: dict[str, Any],
     is_first = refresh_counts["accepted_by_class_before"] is None
     if orphans := ImageStore(image_folder).delete_orphans(None if is_first else stored):
         log.info("Deleted %d stored images that no row of the manifest names", orphans)
+
+
+def number_rows(
+    records: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    known_exports: pd.DataFrame,
+    pseudonymisation_key: Secret,
+) -> pd.DataFrame:
+    """Return the raw row behind the keyed number of every rejected row, rejected image and flagged image."""
+    rejected = pd.concat([rejected_records, rejected_images], ignore_index=True)
+    return list_row_numbers(records, rejected, image_manifest, known_exports, KeyedHashes(pseudonymisation_key))
 
 
 def summarise_ingestion(

@@ -11,6 +11,7 @@ from lung_cxr.pipelines.ingestion.nodes import (
     erase_withdrawn,
     fail_on_faults,
     number_exports,
+    number_rows,
     pseudonymise_records,
     report_withdrawals,
     standardise_images,
@@ -119,6 +120,19 @@ def _images() -> Pipeline:
                 },
                 ["image_manifest", "rejected_images", "compared_images", "label_review"],
                 name="apply_qc",
+            ),
+            Node(
+                number_rows,
+                {
+                    "records": "records",
+                    "rejected_records": "rejected_records",
+                    "rejected_images": "rejected_images",
+                    "image_manifest": "image_manifest",
+                    "known_exports": "known_exports",
+                    "pseudonymisation_key": "pseudonymisation_key",
+                },
+                "row_numbers",
+                name="number_rows",
             ),
             Node(delete_orphans, ["image_manifest", "refresh_counts", "image_folder"], None, name="delete_orphans"),
         ]
