@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_ROOT := data/demo
+# Messages of TensorFlow's start that no setting of it silences; they say only that there is no GPU.
+START_UP := absl::InitializeLog|oneDNN custom operations|Could not find cuda drivers|failed call to cuInit
 FOLDED := "http://127.0.0.1:4141/?types=nodes"
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -36,7 +38,7 @@ rotate-key: $(READY)  ## another key for the catalogue (LUNG_CXR_NEW_KEY, else a
 	@$(BIN)/kedro run --pipelines key_rotation
 
 demo: $(READY)  ## synthetic hospital → catalogue → two trained models → report
-	@$(BIN)/kedro run --env demo --pipelines demo
+	@$(BIN)/kedro run --env demo --pipelines demo 2> >(grep --line-buffered -vE '$(START_UP)' >&2)
 
 test: lint  ## lint, types and the quick tests
 	$(BIN)/pytest -n 2 --dist loadfile --durations=10
@@ -53,9 +55,9 @@ viz: $(READY)  ## the lineage in a browser, folded to its steps
 	@(for _ in {1..90}; do sleep 1; (: > /dev/tcp/127.0.0.1/4141) 2> /dev/null && exec $(BIN)/python -m webbrowser $(FOLDED); done) &
 	@$(BIN)/kedro viz run --env demo --no-browser
 
-clean-demo:  ## forget the demo's data
+clean-demo:  ## delete the demo's data
 	rm -rf $(DEMO_ROOT)
 
-lock:  ## resolve pyproject.toml anew into requirements.lock (needs uv)
+lock:  ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --upgrade -o requirements.lock
