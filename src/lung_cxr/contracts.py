@@ -146,6 +146,16 @@ patient_subsets = _table(
     }
 )
 
+patient_folds = _table(
+    {
+        "patient_key": _key(unique=True),
+        "fold": pa.Column(INT64, pa.Check.ge(1)),
+        "folds": pa.Column(INT64, pa.Check.ge(2)),
+        "assigned_in": pa.Column(INT64, pa.Check.ge(1)),
+        "label_at_assignment": pa.Column(str, pa.Check.isin(DISEASES)),
+    }
+)
+
 split = _table(
     {
         "image_id": _key(unique=True),

@@ -48,7 +48,9 @@ class Hospital:
         catalogue = DataCatalog.from_config(self.entries)
         fractions = {"train": 0.8, "validation": 0.1, "test": 0.1}
         for name, value in {
-            "params:splitting": SplittingParameters(seed=1, fractions=fractions, workers=1),
+            "params:splitting": SplittingParameters(
+                seed=1, fractions=fractions, folds=None, outer_folds=None, workers=1
+            ),
             "params:ingestion": IngestionParameters.model_construct(quality=QualityParameters.model_construct(**RULE)),
             "params:backbones": BACKBONES,
         }.items():

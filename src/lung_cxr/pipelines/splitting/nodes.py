@@ -1,5 +1,6 @@
 """Nodes of `splitting`: they pass tables and settings to `lung_cxr.splitting`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ from pydantic import TypeAdapter
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.fault_check import require_passed
 from lung_cxr.parameters import BackboneParameters, IngestionParameters, SplittingParameters
-from lung_cxr.splitting import assign, distribution, leaks, pixels
+from lung_cxr.splitting import assign, distribution, folds, leaks, pixels
 from lung_cxr.splitting import split as image_split
 
-LeakCheck = dict[str, int | float | None]
+LeakCheck = dict[str, Any]
 
 
 def assign_patients(
@@ -34,18 +35,40 @@ def split_images(image_manifest: pd.DataFrame, patient_subsets: pd.DataFrame) ->
     return image_split.split_images(image_manifest, patient_subsets)
 
 
+def assign_folds(
+    image_manifest: pd.DataFrame,
+    patient_subsets: pd.DataFrame,
+    previous_patient_folds: pd.DataFrame | None,
+    splitting: SplittingParameters,
+) -> pd.DataFrame:
+    """Assign each new patient to a fold of the cross-validation; earlier assignments stay."""
+    return folds.assign_folds(
+        image_manifest, patient_subsets, previous_patient_folds, folds=splitting.n_folds, seed=splitting.seed
+    )
+
+
 def check_leaks(
-    split: pd.DataFrame, image_manifest: pd.DataFrame, image_folder: Path, ingestion: IngestionParameters
+    split: pd.DataFrame,
+    patient_folds: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    image_folder: Path,
+    ingestion: IngestionParameters,
+    splitting: SplittingParameters,
 ) -> LeakCheck:
-    """Fail if a patient, an image or a near duplicate is in two subsets."""
+    """Fail if a patient, an image or a near duplicate is in two subsets or in two folds."""
     quality = ingestion.quality
-    return leaks.check_leaks(
-        split,
-        image_manifest,
-        image_folder,
+    check = partial(
+        leaks.check_leaks,
+        manifest=image_manifest,
+        image_folder=image_folder,
         max_bits=quality.near_duplicate_bits,
         min_correlation=quality.near_duplicate_correlation,
     )
+    found = check(split)
+    if splitting.n_folds is None:
+        return found
+    of_folds = split.assign(subset=folds.folds_of_images(split, patient_folds, splitting.n_folds).astype(str))
+    return {**found, "folds": check(of_folds)}
 
 
 def grow_pixel_arrays(

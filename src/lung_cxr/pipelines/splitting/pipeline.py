@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from lung_cxr.pipelines.splitting.nodes import (
+    assign_folds,
     assign_patients,
     check_leaks,
     grow_pixel_arrays,
@@ -21,10 +22,23 @@ def create_pipeline() -> Pipeline:
                 "patient_subsets",
                 name="assign_patients",
             ),
+            Node(
+                assign_folds,
+                ["image_manifest", "patient_subsets", "previous_patient_folds", "params:splitting"],
+                "patient_folds",
+                name="assign_folds",
+            ),
             Node(split_images, ["image_manifest", "patient_subsets"], "split", name="split_images"),
             Node(
                 check_leaks,
-                ["split", "image_manifest", "image_folder", "params:ingestion"],
+                {
+                    "split": "split",
+                    "patient_folds": "patient_folds",
+                    "image_manifest": "image_manifest",
+                    "image_folder": "image_folder",
+                    "ingestion": "params:ingestion",
+                    "splitting": "params:splitting",
+                },
                 "leak_check",
                 name="check_leaks",
             ),
