@@ -145,6 +145,7 @@ def test_a_previous_entry_reads_the_path_its_namesake_writes(config):
     assert previous
     for name, entry in previous.items():
         now = entries[name.removeprefix("previous_")]
+        now = now.get("dataset", now)
         assert (entry["dataset"]["type"], entry["dataset"]["filepath"]) == (now["type"], now["filepath"])
 
 
