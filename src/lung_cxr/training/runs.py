@@ -74,11 +74,10 @@ class Experiment:
 
     @property
     def features(self) -> FeatureFolder | None:
-        """The cached features of this data; None without a cache."""
+        """The cached features of these images; None without a cache."""
         if self.feature_folder is None:
             return None
-        data = " ".join(self.data_hashes.values())
-        return FeatureFolder(self.feature_folder, data, self.training.frozen_prefix)
+        return FeatureFolder(self.feature_folder, self.data_hashes["pixel_sha256"], self.training.frozen_prefix)
 
     def identity(self, seed: int) -> Identity:
         """Return the identity of one seed's run, without its initial weights."""

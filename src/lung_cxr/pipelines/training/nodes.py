@@ -14,6 +14,7 @@ from lung_cxr.training.strategies.registry import StrategyParameters
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     from lung_cxr.training.data.feed import SplitImages
+    from lung_cxr.training.logistic_regression import ReferenceModel
     from lung_cxr.training.runs import Experiment
 
 
@@ -45,6 +46,7 @@ def fit_logistic_regression(
     split: pd.DataFrame,
     pixel_arrays: dict[str, dict[str, Any]],
     pixel_folder: Path,
+    model_folder: Path,
     output_folder: Path,
     backbone: BackboneParameters,
     training: TrainingParameters,
@@ -53,11 +55,29 @@ def fit_logistic_regression(
     from lung_cxr.training import logistic_regression
 
     yield from logistic_regression.fit_logistic_regression(
+        reference_model(split, pixel_arrays, pixel_folder, model_folder, backbone, training),
+        output_folder / training.experiment / backbone.architecture / LOGISTIC_REGRESSION,
+    )
+
+
+def reference_model(
+    split: pd.DataFrame,
+    pixel_arrays: dict[str, dict[str, Any]],
+    pixel_folder: Path,
+    model_folder: Path,
+    backbone: BackboneParameters,
+    training: TrainingParameters,
+) -> "ReferenceModel":
+    """Return the logistic regression of a backbone on the data of a split."""
+    from lung_cxr.training.logistic_regression import ReferenceModel
+    from lung_cxr.training.run.file_names import FROZEN_FEATURES
+
+    return ReferenceModel(
         backbone,
         training,
         images_of(split, pixel_folder, backbone),
         hashes_of_data(split, pixel_arrays, backbone.size),
-        output_folder / training.experiment / backbone.architecture / LOGISTIC_REGRESSION,
+        model_folder / backbone.architecture / FROZEN_FEATURES,
     )
 
 

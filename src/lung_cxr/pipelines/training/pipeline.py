@@ -49,7 +49,7 @@ def training_of(run: Run) -> Pipeline:
 
 def reference_model_of(backbone: str) -> Pipeline:
     """Return the pipeline of a backbone's logistic regression: namespace `<backbone>.logistic_regression`."""
-    data = ("split", "pixel_arrays", "pixel_folder", "output_folder")
+    data = ("split", "pixel_arrays", "pixel_folder", "model_folder", "output_folder")
     fit = Node(
         fit_logistic_regression,
         {**{name: name for name in data}, "backbone": "params:backbone", "training": "params:training"},

@@ -65,7 +65,7 @@ class CachedStage:
         """Return the feed of an epoch; compute and cache its missing features first."""
         begin = epoch.first_batch * epoch.batch_size
         for kind, positions, slots in self.slots_of(epoch):
-            self._fill(kind, slots[positions >= begin])
+            self.fill(kind, slots[positions >= begin])
         return FeatureFeed(epoch, self)
 
     def slots_of(self, epoch: Epoch) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -82,7 +82,7 @@ class CachedStage:
     def logits(self, rows: np.ndarray) -> np.ndarray:
         """Return (n, 7) float64 logits of (n,) rows, without augmentation."""
         if "validation" in self.cached:
-            self._fill("validation", rows)
+            self.fill("validation", rows)
         logits = self.model.predict(InferenceFeatures(self, rows), verbose=0)
         return np.asarray(logits, dtype=np.float64)[: len(rows)]
 
@@ -109,7 +109,7 @@ class CachedStage:
         for store in {id(cached.store): cached.store for cached in self.cached.values()}.values():
             store.close()
 
-    def _fill(self, kind: str, slots: np.ndarray) -> None:
+    def fill(self, kind: str, slots: np.ndarray) -> None:
         """Compute and cache the missing features of one kind."""
         cached = self.cached[kind]
         missing = cached.store.missing(slots)

@@ -99,14 +99,16 @@ class FeatureStore:
 class FeatureFolder:
     """The cached features of one backbone.
 
+    Features belong to images, not to subsets: all folds of a cross-validation share them.
+
     Attributes:
         path: Folder with `<prefix>/<kind>` below it.
-        data_sha256: Hash of the pixels and the split.
+        pixel_sha256: Hash of the pixel array.
         budget: Limits of the cache.
     """
 
     path: Path
-    data_sha256: str
+    pixel_sha256: str
     budget: FrozenPrefixParameters
 
     def open(
@@ -117,10 +119,10 @@ class FeatureFolder:
         Args:
             prefix: Hash of the frozen layers' function.
             kind: Kind of images; readable part of the folder's name.
-            facts: Meaning of the slots, beyond the data.
+            facts: Meaning of the slots, beyond the images.
             slots, shape, dtype: As in `FeatureStore`.
         """
-        key = hashlib.sha256(repr((self.data_sha256, *facts)).encode()).hexdigest()
+        key = hashlib.sha256(repr((self.pixel_sha256, *facts)).encode()).hexdigest()
         return FeatureStore(self.path / prefix[:16] / f"{kind}_{key[:16]}", slots, shape, dtype)
 
     def make_room(self, size: int) -> None:

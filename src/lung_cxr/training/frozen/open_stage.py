@@ -1,10 +1,12 @@
 """Open a stage behind its frozen prefix if caching saves time."""
 
+import hashlib
 import logging
 
 import numpy as np
 
 from lung_cxr.models.classifier import Classifier
+from lung_cxr.models.layer_costs import bytes_of
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.class_weights import class_counts, sampling_shares
@@ -55,6 +57,29 @@ def open_cached_stage(
     return CachedStage(images, prefix, cached, training.augmentation.bank, training.batch_size)
 
 
+def image_features(
+    images: SplitImages, prefix: FrozenPrefix, folder: FeatureFolder | None, batch_size: int
+) -> np.ndarray:
+    """Return (N, …) features of all images without augmentation, in split order.
+
+    Args:
+        images: Pixels and split.
+        prefix: The frozen layers.
+        folder: Folder of the cache; None: no cache.
+        batch_size: Images.
+    """
+    rows, cached = np.arange(len(images.split)), {}
+    if folder is not None and folder.budget.disk_gib:
+        folder.make_room(len(rows) * bytes_of(prefix.split_point.tensor))
+        cached["validation"] = _cached_images(prefix, prefix.sha256(), images, folder)
+    stage = CachedStage(images, prefix, cached, None, batch_size)
+    if cached:
+        stage.fill("validation", rows)
+    batches = [stage.unaugmented_features(rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)]
+    stage.close()
+    return np.concatenate(batches)
+
+
 def demands_of_stage(
     images: SplitImages, draws: AugmentationSampler, training: TrainingParameters
 ) -> tuple[list[Demand], float]:
@@ -82,12 +107,11 @@ def _open_stores(
     key = prefix.sha256()
     cached: dict[str, CachedFeatures] = {}
     if plan.cached & {"validation", "unaugmented"}:
-        store = folder.open(key, "images", (), len(images.split), prefix.shape, prefix.dtype)
-        of_images = CachedFeatures(store, rows=lambda slots: slots)
+        of_images = _cached_images(prefix, key, images, folder)
         cached |= dict.fromkeys(sorted(plan.cached & {"validation", "unaugmented"}), of_images)
     if "bank" in plan.cached:
         K, train_rows, bank = draws.parameters.bank or 1, images.rows("train"), draws.bank_of_stage(stage)
-        facts = (draws.seed, stage, draws.parameters.model_dump_json())
+        facts = (draws.seed, stage, draws.parameters.model_dump_json(), hashlib.sha256(train_rows.data).hexdigest())
         store = folder.open(key, "bank", facts, len(train_rows) * K, prefix.shape, prefix.dtype)
         cached["bank"] = CachedFeatures(
             store,
@@ -95,3 +119,9 @@ def _open_stores(
             draws=lambda slots: bank[slots // K, slots % K].astype(np.float32),
         )
     return cached
+
+
+def _cached_images(prefix: FrozenPrefix, key: str, images: SplitImages, folder: FeatureFolder) -> CachedFeatures:
+    """Open the store with one slot per row."""
+    store = folder.open(key, "images", (), len(images.split), prefix.shape, prefix.dtype)
+    return CachedFeatures(store, rows=lambda slots: slots)
