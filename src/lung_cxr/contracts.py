@@ -67,7 +67,7 @@ records = _table(
         "exam_day_reason": pa.Column(str, pa.Check.isin(["", "not_given", "not_understood", "ambiguous"])),
         "export": pa.Column(INT64, pa.Check.ge(1)),  # first export that named the image
         "source_export": pa.Column(INT64, pa.Check.ge(1)),  # latest export that named the image: its row and file
-        "table": pa.Column(INT64, pa.Check.ge(1)),  # position in emr.tables
+        "table": pa.Column(INT64, pa.Check.ge(0)),  # number in its export, from 1; 0: the only table
         "row": pa.Column(INT64, pa.Check.ge(1)),
     }
 )

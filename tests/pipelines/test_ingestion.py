@@ -17,7 +17,8 @@ from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, MARKER
+from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
+from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.parameters import (
     EmrParameters,
     Icd10Parameters,
@@ -211,7 +212,7 @@ def test_another_key_stops_before_anything_is_read(workplace, monkeypatch):
     workplace.run()
     workplace.datasets["pseudonymisation_key"] = {"type": "lung_cxr.datasets.SecretKeyDataset"}
     monkeypatch.setenv("LUNG_CXR_KEY", "another secret of forty characters or so")
-    monkeypatch.setattr("lung_cxr.imaging.emr.exports.read_text_table", lambda _: pytest.fail("a table was read"))
+    monkeypatch.setattr("lung_cxr.imaging.emr.export_tables.read_tables", lambda *_: pytest.fail("a table was read"))
     with pytest.raises(IngestionError, match="not the key"):
         workplace.run()
 

@@ -199,7 +199,7 @@ def test_a_second_rotation_changes_nothing(catalogued, caplog):
 
 
 def test_other_secrets_are_refused_before_any_table_is_read(catalogued, monkeypatch, caplog):
-    monkeypatch.setattr("lung_cxr.imaging.emr.exports.read_text_table", lambda _: pytest.fail("a table was read"))
+    monkeypatch.setattr("lung_cxr.imaging.emr.export_tables.read_tables", lambda *_: pytest.fail("a table was read"))
     monkeypatch.setenv("LUNG_CXR_KEY", "somebody else's secret of forty letters")
     with pytest.raises(IngestionError, match="another key"):
         catalogued.run(key_rotation)

@@ -72,6 +72,11 @@ LABEL_REVIEW = {
 """Reasons to review a label; the image and its label stay unchanged."""
 
 
+def table_detail(number: int) -> str:
+    """Return the detail of a rejected row that names its table, "" in an export with one table (number 0)."""
+    return f"table {number}" if number else ""
+
+
 class Rejection(Exception):  # noqa: N818  (an outcome of reading an image, named as such in the tables)
     """Reject an image file for one of the reasons above.
 

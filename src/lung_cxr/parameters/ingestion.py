@@ -1,5 +1,6 @@
 """Settings in `conf/base/parameters_ingestion.yml`."""
 
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -32,9 +33,14 @@ LogicalColumn = Literal[
 class EmrParameters(ParameterGroup):
     """How to read a hospital's EMR tables."""
 
-    tables: list[str] = Field(description="names of the EMR tables in an export's folder; all that exist are read")
-    columns: dict[LogicalColumn, str | None] = Field(
-        description="logical column → the hospital's name for it; null: no such column"
+    tables: list[str] = Field(
+        description="names, or patterns (emr_*.csv), of the EMR tables in an export's folder; all that exist are read"
+    )
+    header_row: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        description="row of the column names, 1 for the first; auto: the first row that has the required columns"
+    )
+    columns: dict[LogicalColumn, str | list[str] | None] = Field(
+        description="logical column → the hospital's name for it, or a list of alternative names; null: no such column"
     )
     row_filter: dict[str, list[str]] = Field(
         description="the hospital's column → values that are kept; '': an empty field or no such column"
@@ -50,6 +56,20 @@ class EmrParameters(ParameterGroup):
     date_format: str | None = Field(description="strptime format of exam_date and birth_date; null: ISO or day first")
     views: dict[str, list[str]] = Field(description="PA, AP and lateral → the hospital's words for them, in any case")
     sexes: dict[str, list[str]] = Field(description="F and M → the hospital's words for them, in any case")
+
+    @field_validator("tables")
+    @classmethod
+    def _stay_in_the_export(cls, tables: list[str]) -> list[str]:
+        if any(PurePath(table).is_absolute() or ".." in PurePath(table).parts for table in tables):
+            raise ValueError(
+                "expected names and patterns of files below an export's folder, without / at the start and .."
+            )
+        return tables
+
+    def column_names(self, column: LogicalColumn) -> list[str]:
+        """Return the hospital's names of a logical column, none if it has no such column."""
+        names = self.columns.get(column)
+        return [names] if isinstance(names, str) else names or []
 
 
 class Icd10Parameters(ParameterGroup):

@@ -7,8 +7,8 @@ import pytest
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
+from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
 from lung_cxr.imaging.emr.exports import (
-    LOGICAL_COLUMNS,
     Export,
     locate_images,
     number_exports,
@@ -49,7 +49,7 @@ def test_all_tables_that_are_there_are_read(tmp_path, emr):
     export = write(tmp_path / "e", **needed())
     pd.DataFrame(needed(patient_id=["8"])).to_parquet(tmp_path / "e/emr.parquet")
     rows = export.read_rows(emr, 1)
-    assert rows[["table", "row", "patient_id"]].to_numpy().tolist() == [[1, 1, "007"], [3, 1, "8"]]
+    assert rows[["table", "row", "patient_id"]].to_numpy().tolist() == [[1, 1, "007"], [2, 1, "8"]]
 
 
 def test_a_row_filter_keeps_listed_values_and_tables_without_the_column(tmp_path, emr):
@@ -82,7 +82,9 @@ def test_what_a_filter_leaves_out_is_a_log_line(tmp_path, emr, caplog):
 
 def test_without_a_table_the_error_names_those_expected(tmp_path, emr):
     (tmp_path / "2026-03").mkdir()
-    with pytest.raises(TableError, match=r"Export 7 .*emr\.csv, emr\.xlsx, emr\.parquet.*emr\.tables") as error:
+    with pytest.raises(
+        TableError, match=r"Export 7 .*emr\.csv, emr\.xlsx, emr\.xls, emr\.parquet.*emr\.tables"
+    ) as error:
         Export("2026-03", tmp_path / "2026-03", False).read_rows(emr, 7)
     assert "2026-03" not in str(error.value)
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, Export, locate_images, number_exports, read_image_paths
+from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
+from lung_cxr.imaging.emr.exports import Export, locate_images, number_exports, read_image_paths
 from lung_cxr.imaging.emr.keys import key_paths
 from lung_cxr.imaging.emr.tables import TableError
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from lung_cxr import contracts
-from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS
+from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
 from lung_cxr.imaging.reasons import RECORD_FAULTS
 
 

@@ -14,7 +14,7 @@ from lung_cxr.imaging.catalogue.process_image import UNREAD
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
-from lung_cxr.imaging.reasons import FLAGS
+from lung_cxr.imaging.reasons import FLAGS, table_detail
 from lung_cxr.parameters import IngestionParameters, QualityParameters
 
 MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *QC_COLUMNS]
@@ -187,7 +187,7 @@ def _rejections(table: pd.DataFrame) -> pd.DataFrame:
             "file_key": rejected["file_key"],
             "reason_code": codes.str[0].astype("str"),
             "detail": [
-                "; ".join(filter(None, (f"table {int(table)}", detail or other)))
+                "; ".join(filter(None, (table_detail(int(table)), detail or other)))
                 for table, detail, other in zip(rejected["table"], rejected["detail"], others, strict=True)
             ],
         }

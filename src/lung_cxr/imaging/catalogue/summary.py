@@ -69,8 +69,9 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
 
 
 def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
-    """Return sentences about unread values of the tables, for the log and the refresh report."""
-    return [f"{words}: {summary[name]:,}" for name, (_, _, words) in _EMPTY_VALUES.items() if summary.get(name)]
+    """Return sentences about sheets and values that were not read, for the log and the refresh report."""
+    counts = [f"{words}: {summary[name]:,}" for name, (_, _, words) in _EMPTY_VALUES.items() if summary.get(name)]
+    return [*summary.get("sheets_not_read", []), *counts]
 
 
 def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:

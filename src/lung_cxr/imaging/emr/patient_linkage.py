@@ -143,7 +143,7 @@ def _read_all(folders: Sequence[Path], name: str, columns: list[str], rules: Pat
 
 
 def _read(path: Path, columns: list[str], rules: PatientIdRules) -> pd.DataFrame:
-    fields, malformed = read_text_table(path)
+    fields, malformed, *_ = read_text_table(path)
     expected = ", ".join(columns)
     if missing := [column for column in columns if list(fields.columns).count(column) != 1]:
         raise TableError(

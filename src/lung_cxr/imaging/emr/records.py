@@ -14,12 +14,14 @@ from pandera.errors import SchemaErrors
 from lung_cxr.imaging.deidentify.ages import cap_ages
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
 from lung_cxr.imaging.emr.dates import date_rows
-from lung_cxr.imaging.emr.exports import LOGICAL_COLUMNS, stays_inside
+from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.identifiers import is_malformed, without_missing_words
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.emr.row_labels import label_rows
+from lung_cxr.imaging.reasons import table_detail
 from lung_cxr.parameters import EmrParameters
 
 NULLABLE = [name for name in LOGICAL_COLUMNS if name not in ("patient_id", "study_id", "image_path", "patient_name")]
@@ -178,7 +180,7 @@ def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
             "row": rows["row"],
             "file_key": rows["file_key"],
             "reason_code": reasons,
-            "detail": "table " + rows["table"].astype("str"),
+            "detail": rows["table"].map({n: table_detail(n) for n in rows["table"].unique()}).astype("str"),
         }
     ).reset_index(drop=True)
 

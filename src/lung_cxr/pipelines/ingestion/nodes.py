@@ -104,11 +104,16 @@ def pseudonymise_records(
     emr: EmrParameters,
     icd10: Icd10Parameters,
     _withdrawals: dict[str, Any],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Read the EMR tables; return merged patients, pseudonymous records, rejected rows, excluded images and notes."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
+    """Read the EMR tables.
+
+    Returns:
+        Merged patients, pseudonymous records, rejected rows, excluded images, clinical notes, and sentences about
+        sheets that were not read.
+    """
     rules = PatientIdRules.of(emr)
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
-    rows = hospital.read_all_rows(raw_exports, known_exports, emr)
+    rows, sheets_not_read = hospital.read_all_tables(raw_exports, known_exports, emr)
     assignments = checked_assignments(previous_patient_subsets)
     identified = identify_rows(
         rows[~lists.withdrawn_rows(rows, rules)],
@@ -129,6 +134,7 @@ def pseudonymise_records(
         contracts.rejected_records.validate(with_keyed_rows(cleaned.rejected, "export", hashes)),
         cleaned.excluded,
         contracts.clinical_notes.validate(with_earlier_notes(cleaned, previous_clinical_notes, emr.keep_notes)),
+        sheets_not_read,
     )
 
 
@@ -223,6 +229,7 @@ def summarise_ingestion(
     image_manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
     label_review: pd.DataFrame,
+    sheets_not_read: list[str],
     refresh_counts: dict[str, Any],
     withdrawals: dict[str, Any],
     icd10: Icd10Parameters,
@@ -231,6 +238,7 @@ def summarise_ingestion(
     """Count delivered, accepted and rejected rows and images, with the reasons of rejection."""
     counts = summary.summarise(known_exports, records, rejected_records, image_manifest, rejected_images)
     counts["label_review"] = count_label_reviews(label_review)
+    counts["sheets_not_read"] = sheets_not_read
     settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}
     for line in summary.in_words(counts):
         log.info(line)

@@ -75,7 +75,10 @@ def _patients_and_records() -> Pipeline:
                     "icd10": "params:icd10",
                     "_withdrawals": "withdrawals",
                 },
-                ["merged_patients", "records", "rejected_records", "excluded_images", "clinical_notes"],
+                [
+                    *("merged_patients", "records", "rejected_records", "excluded_images", "clinical_notes"),
+                    "sheets_not_read",
+                ],
                 name="pseudonymise_records",
             ),
         ]
@@ -155,6 +158,7 @@ def _report_and_faults() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "rejected_images": "rejected_images",
                     "label_review": "label_review",
+                    "sheets_not_read": "sheets_not_read",
                     "refresh_counts": "refresh_counts",
                     "withdrawals": "withdrawals",
                     "icd10": "params:icd10",

@@ -154,7 +154,7 @@ def _not_shown(images: pd.DataFrame, left_out: int) -> Iterator[str]:
 
 def _thumbnail(store: ImageStore, image: Any) -> Thumbnail:
     where = f"Export {image.source_export}, row number {image.row}"
-    if image.table > 1:
+    if image.table:
         where += f" of table {image.table}"
     return Thumbnail(_small_copy(store, image.image_id), "; ".join(filter(None, (where, image.breach))))
 

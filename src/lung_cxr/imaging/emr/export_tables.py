@@ -1,0 +1,163 @@
+"""The EMR tables of one export folder, read into logical columns."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS, ColumnNames
+from lung_cxr.imaging.emr.table_limits import TableError
+from lung_cxr.imaging.emr.tables import READERS, read_tables
+from lung_cxr.imaging.emr.text_tables import TextTable
+from lung_cxr.parameters import EmrParameters, LogicalColumn
+
+GLOB = frozenset("*?[")
+PATIENT_LISTS = frozenset({"withdrawn", "patient_aliases"})  # file names without suffix that are no EMR tables
+
+log = logging.getLogger(__name__)
+
+
+class ExportTables(NamedTuple):
+    """All EMR tables of one export.
+
+    Attributes:
+        rows: `table` (number of the table in the export, from 1; 0 in an export with one table), `row` (1 is the first
+            row below the header), `malformed` and all `LOGICAL_COLUMNS` as text, "" where a table has no such column;
+            only rows that `emr.row_filter` keeps.
+        notes: Sentences about sheets that were not read.
+    """
+
+    rows: pd.DataFrame
+    notes: list[str]
+
+
+class _NamedTable(NamedTuple):
+    name: str  # as the log and errors call it
+    text: TextTable
+
+
+def read_export_tables(
+    folder: Path, emr: EmrParameters, ordinal: int, only: Sequence[LogicalColumn] | None = None
+) -> ExportTables:
+    """Read all EMR tables of an export as text.
+
+    Args:
+        folder: Folder of the export.
+        emr: Format of the hospital's tables.
+        ordinal: Number of the export in the log and in errors; its name stays in 01_raw and 02_intermediate.
+        only: Logical columns that are read; None: all. With a selection nothing is logged.
+
+    Raises:
+        TableError: There is no table, a table cannot be read, or a required column is missing.
+    """
+    export, names = f"Export {ordinal}", ColumnNames(emr, only)
+    try:
+        files = find_tables(folder, emr)
+        if not files:
+            raise TableError(
+                f"it has none of the tables {', '.join(emr.tables)}. Name its EMR table in emr.tables "
+                "(conf/<env>/parameters_ingestion.yml), or move the folder out of the exports"
+            )
+        tables: list[_NamedTable] = []
+        notes: list[str] = []
+        for name, path in files:
+            found = read_tables(path, names.layout, name)
+            notes += [f"{export}: {unread}" for unread in found.unread]
+            tables += [_NamedTable(f"{text.sheet} of {name}" if text.sheet else name, text) for text in found.tables]
+        _check_filter([table.text.header for table in tables], emr.row_filter, names)
+        frames = [
+            _logical_rows(table, number, emr, names) for number, table in enumerate(tables, start=len(tables) > 1)
+        ]
+    except TableError as error:
+        raise TableError(f"{export} (known_exports in 02_intermediate has its name): {error}") from None
+    if only is None:
+        _log_tables(export, tables, frames, names, notes)
+    kept = [frame[frame.pop("is_kept") | frame["malformed"]] for frame in frames]
+    return ExportTables(pd.concat(kept, ignore_index=True), notes)
+
+
+def find_tables(folder: Path, emr: EmrParameters) -> list[tuple[str, Path]]:
+    """Return the name for messages and the path of each EMR table in a folder, in the order of `emr.tables`.
+
+    Files that a pattern matches are sorted by name and called by the pattern and their number, since a file name that
+    is not in the settings may hold an identifier.
+
+    Raises:
+        TableError: A table is a link out of the folder. (A hard link cannot be told from a file.)
+    """
+    found: dict[Path, str] = {}
+    for entry in emr.tables:
+        if not GLOB.isdisjoint(entry):
+            matches = sorted(path for path in folder.glob(entry) if _may_be_table(path))
+            named = {path: f"{entry} (file {number} of {len(matches)})" for number, path in enumerate(matches, start=1)}
+        else:
+            named = {folder / entry: entry}
+        found |= {path: name for path, name in named.items() if path.is_file() and path not in found}
+    for path, name in found.items():
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise TableError(f"{name} is a link out of the export; expected the table itself: copy it there")
+    return [(name, path) for path, name in found.items()]
+
+
+def _may_be_table(path: Path) -> bool:
+    """Return False for other formats, hidden files, Excel's lock files (`~$emr.xlsx`) and the lists of patients."""
+    is_hidden = path.name.startswith((".", "~$"))
+    return path.suffix.lower() in READERS and not is_hidden and path.stem.casefold() not in PATIENT_LISTS
+
+
+def _logical_rows(table: _NamedTable, number: int, emr: EmrParameters, names: ColumnNames) -> pd.DataFrame:
+    """Return all rows of a table, with `is_kept` by `emr.row_filter`."""
+    fields, malformed, header, *_ = table.text
+    columns = names.resolve(header, table.name)
+    rows = pd.DataFrame(
+        {name: fields[columns[name]] if columns.get(name) in fields.columns else "" for name in LOGICAL_COLUMNS},
+        index=fields.index,
+        dtype="str",
+    )
+    rows.insert(0, "table", number)
+    rows.insert(1, "row", fields.index)
+    rows.insert(2, "malformed", fields.index.isin(malformed))
+    rows.insert(3, "is_kept", _kept(fields, emr.row_filter, names.filter_columns(header)))
+    return rows
+
+
+def _check_filter(headers: list[list[str]], row_filter: Mapping[str, Sequence[str]], names: ColumnNames) -> None:
+    """Refuse a filter column that no table has and whose empty value is not kept: it would drop the whole export."""
+    known = {column for header in headers for column in names.filter_columns(header)}
+    for column, values in row_filter.items():
+        if "" not in values and column not in known:
+            raise TableError(
+                f"no table has the column {column!r} of emr.row_filter; expected it in one of them. Correct its name "
+                'in conf/<env>/parameters_ingestion.yml, or add "" to the values that are kept'
+            )
+
+
+def _kept(
+    fields: pd.DataFrame, row_filter: Mapping[str, Sequence[str]], columns: Mapping[str, str]
+) -> "pd.Series[bool]":
+    kept = pd.Series(True, index=fields.index)
+    for column, values in row_filter.items():
+        given = fields[columns[column]].str.strip() if column in columns else pd.Series("", index=fields.index)
+        kept &= given.isin(values)
+    return kept
+
+
+def _log_tables(
+    export: str, tables: list[_NamedTable], frames: list[pd.DataFrame], names: ColumnNames, notes: list[str]
+) -> None:
+    for (name, text), frame in zip(tables, frames, strict=True):
+        if len(tables) > 1:
+            log.info("%s: table %d is %s, %d rows", export, frame["table"].min(), name, len(frame))
+        if left_out := int((~frame["is_kept"]).sum()):
+            log.info("%s: emr.row_filter leaves out %d of %d rows of %s", export, left_out, len(frame), name)
+        if text.left_out:
+            log.info("%s: %d rows of %s are totals or repeat the header", export, text.left_out, name)
+        if missing := names.missing(names.resolve(text.header, name)):
+            log.warning(
+                "%s: %s has no column for %s; its values are empty (null in emr.columns confirms this)",
+                export, name, ", ".join(missing),
+            )  # fmt: skip
+    for note in notes:
+        log.warning(note)
