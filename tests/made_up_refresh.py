@@ -90,7 +90,7 @@ def made_up_catalogue(folder: Path) -> Catalogue:
             "image_path": [store.path(i) if is_stored else "" for i, is_stored in zip(ids, stored, strict=True)],
         }
     )
-    records = pd.DataFrame({"image_id": ids, "source_export": export, "table": 1, "row": np.arange(images) + 1})
+    records = pd.DataFrame({"image_id": ids, "source_export": export, "table": 0, "row": np.arange(images) + 1})
     looked = [asdict(ProcessedImage(image_id, text_boxes=-1 if n == UNSEEN else 0)) for n, image_id in enumerate(ids)]
     return Catalogue(contracts.image_manifest.validate(manifest), records, pd.DataFrame(looked), store, INGESTION)
 
