@@ -116,7 +116,7 @@ def test_parquet_of_every_type_is_text(tmp_path):
 
 def test_numbers_too_long_for_excel_are_rounded_numbers_not_identifiers(tmp_path):
     write_excel(tmp_path / "emr.xlsx", [["id"], [123456789012345], [1234567890123450], [79012345678901234]])
-    cells = read_text_table(tmp_path / "emr.xlsx").cells
+    cells = read_text_table(tmp_path / "emr.xlsx").fields
     assert cells["id"].tolist() == ["123456789012345", "1.23456789012345E+15", "7.90123456789012E+16"]
     assert [is_malformed(number) for number in cells["id"]] == [False, True, True]
 
