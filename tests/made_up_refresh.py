@@ -33,7 +33,7 @@ SPECIAL = {  # image → why it is not accepted, or its remark
     9: "redacted;enlarged",
     160: "near_duplicate",
 }
-UNSEEN = 10  # stored, flagged, and nobody looked at it
+UNSEEN = 10  # stored, flagged, and not searched for text
 NOTHING_STORED = ("unreadable",)
 FLAGGED = ("inverted", "redacted;enlarged")
 

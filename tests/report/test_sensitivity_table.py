@@ -94,8 +94,8 @@ def test_a_backbone_with_a_finished_run_has_a_heat_map_and_what_is_missing_says_
     ]
     assert texts(figure) == ["80.0", "1.200", "–", "90.0", "1.100", "–", "60.0", "1.400", "40.0", "1.600"]
     caption = figure.get_supxlabel().replace("\n", " ")
-    assert "the best of 6 settings, chosen on the very images" in caption
-    assert "–: not finished (2 settings)" in caption
+    assert "best of 6 grid points" in caption
+    assert "–: not finished (2 grid points)" in caption
 
 
 def test_the_lowest_validation_loss_of_each_strategy_is_framed(table):

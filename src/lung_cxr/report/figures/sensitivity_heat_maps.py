@@ -1,4 +1,4 @@
-"""Heat maps of a sensitivity analysis: how each setting did on the validation set, one figure a backbone."""
+"""Heat maps of a sensitivity analysis: validation results of each grid point, one figure per backbone."""
 
 from collections.abc import Sequence
 from textwrap import fill
@@ -19,14 +19,14 @@ from lung_cxr.report.numbers import NOTHING, plural
 from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import SWEPT
 
-CELL = 0.6  # inches
-DARK = 0.6  # of the colour scale; above it cells are written in white
+SQUARE = 0.6  # inches per grid point
+DARK = 0.6  # position on the colour scale above which numbers are white
 FRAME = "#D55E00"  # Okabe-Ito vermilion
-LETTERS = 18  # of the caption, on an inch
-TRIED = ["strategy", *SWEPT, "max_epochs", "depth"]
+LETTERS = 18  # characters of the caption per inch
+SETTINGS = ["strategy", *SWEPT, "max_epochs", "depth"]
 
 Place = dict[str, Any]
-"""What a cell stands for: values of some columns of `TRIED`."""
+"""A grid point of a panel: values of some columns of `SETTINGS`."""
 
 
 def draw_heat_maps(
@@ -35,9 +35,9 @@ def draw_heat_maps(
     """Draw one figure for each backbone that has a finished run.
 
     Args:
-        table: What `tabulate_grid_points` returned.
-        sensitivity: What was tried.
-        dynamic: At whose p, k and decay n was tried.
+        table: Result of `tabulate_grid_points`.
+        sensitivity: Parameters of the analysis.
+        dynamic: Dynamic fine-tuning with the p, k and decay of the panel over n.
         max_epochs: n of the grid over p, k and decay.
 
     Returns:
@@ -54,15 +54,15 @@ def draw_heat_maps(
 def _figure(
     table: pd.DataFrame, sensitivity: SensitivityParameters, dynamic: StrategyParameters, max_epochs: int
 ) -> Figure:
-    """Draw p × k, a panel for each decay; below them n, and the depth of traditional fine-tuning."""
+    """Draw a panel over p × k for each decay; below, panels over n and over the depth of traditional fine-tuning."""
     p, k, decays, budgets, depths = (
         list(dict.fromkeys(getattr(sensitivity, name)))
         for name in ("patience", "step", "decay", "max_epochs", "depths")
     )
     means, scale = _means(table), _scale(table)
     across = max(len(decays), 2)
-    width = max(across * (CELL * max(map(len, (k, budgets, depths))) + 0.5) + 1.2, 6)
-    height = CELL * (len(p) + 1) + 3.0
+    width = max(across * (SQUARE * max(map(len, (k, budgets, depths))) + 0.5) + 1.2, 6)
+    height = SQUARE * (len(p) + 1) + 3.0
     figure = Figure(figsize=(width, height), layout="constrained")
     above, below = figure.subplots(2, across, height_ratios=[max(len(p), 1), 1])
     for place, (axes, decay) in enumerate(zip(above, decays, strict=False)):
@@ -84,9 +84,9 @@ def _figure(
 
 
 def _means(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `TRIED` with means over the finished seeds: `macro_f1` (%) and `loss`; `is_best`: the lowest loss."""
+    """Return `SETTINGS` with means over the finished seeds: `macro_f1` (%) and `loss`; `is_best`: the lowest loss."""
     finished = table[table["status"] == "finished"]
-    means = finished.groupby(TRIED, dropna=False, as_index=False).agg(
+    means = finished.groupby(SETTINGS, dropna=False, as_index=False).agg(
         macro_f1=("validation_macro_f1", "mean"), loss=("best_val_loss", "mean")
     )
     best = means["loss"] == means.groupby("strategy")["loss"].transform("min")
@@ -100,13 +100,13 @@ def _scale(table: pd.DataFrame) -> ScalarMappable:
 
 
 def _darkness(scale: ScalarMappable, value: float) -> float:
-    """Return where a value stands on the colour scale, 0…1."""
+    """Return the position of a value on the colour scale, 0…1."""
     low, high = scale.get_clim()
     return (value - low) / (high - low)
 
 
 def _draw(axes: Axes, means: pd.DataFrame, scale: ScalarMappable, places: Sequence[Sequence[Place]]) -> None:
-    """Draw a cell for each place: macro-F1 as colour and number, the loss below; a dash where no run has finished."""
+    """Draw a square per grid point: macro-F1 as colour and number, loss below; a dash without a finished run."""
     rows, columns = len(places), max(map(len, places), default=0)
     axes.set(xlim=(-0.5, max(columns, 1) - 0.5), ylim=(max(rows, 1) - 0.5, -0.5), aspect="equal")
     for y, x in np.ndindex(rows, columns):
@@ -130,7 +130,7 @@ def _draw(axes: Axes, means: pd.DataFrame, scale: ScalarMappable, places: Sequen
 def _label(
     axes: Axes, title: str, across: str, columns: Sequence[float], down: str = "", rows: Sequence[float] = ()
 ) -> None:
-    if not columns:  # nothing of the kind was tried
+    if not columns:  # the analysis has no such grid point
         axes.set_axis_off()
         return
     axes.set_title(title, fontsize=9)
@@ -144,20 +144,20 @@ def _label(
 
 def _title(table: pd.DataFrame, max_epochs: int) -> str:
     backbone = backbone_title(table["backbone"].iloc[0])
-    return f"{backbone}: dynamic fine-tuning with other settings (n = {max_epochs} where none is given)"
+    return f"{backbone}: sensitivity of dynamic fine-tuning (n = {max_epochs} unless given)"
 
 
 def _caption(table: pd.DataFrame) -> str:
-    """Return what the numbers are, and what they must not be taken for."""
-    tried, seeds = len(table[TRIED].drop_duplicates()), table["seed"].nunique()
-    missing = tried - len(_means(table))
+    """Return the meaning of the numbers and their selection bias."""
+    points, seeds = len(table[SETTINGS].drop_duplicates()), table["seed"].nunique()
+    missing = points - len(_means(table))
     of_seeds = "one seed" if seeds == 1 else f"means of {seeds} seeds"
     lines = [
-        f"Validation set, {of_seeds}. Colour and upper number: macro-F1 in per cent. Lower number: the lowest "
-        "validation loss, whose weights a run keeps; framed where it is lowest of all runs of a strategy. What is "
-        f"framed is the best of {plural(tried, 'setting')}, chosen on the very images that it is shown for, so these "
-        "numbers flatter it: what it is worth only the test set can say, which had no part in this figure."
+        f"Validation set, {of_seeds}. Colour and upper number: macro-F1 in percent. Lower number: best validation "
+        "loss, framed where it is the lowest of a strategy. The framed grid point is the best of "
+        f"{plural(points, 'grid point')} on the images shown here, so its numbers are optimistically biased. The test "
+        "set is not used in this figure."
     ]
     if missing:
-        lines.append(f"{NOTHING}: not finished ({plural(missing, 'setting')}); the table says why.")
+        lines.append(f"{NOTHING}: not finished ({plural(missing, 'grid point')}); the table gives the reason.")
     return " ".join(lines)

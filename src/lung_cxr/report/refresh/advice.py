@@ -1,4 +1,4 @@
-"""What a data engineer can do about a reason: beside its meaning in `imaging/reasons.py`."""
+"""Advice for the data engineer on each reason code; `imaging/reasons.py` holds its meaning."""
 
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 
@@ -10,43 +10,43 @@ KINDS = {
 }
 
 BY_KIND = {
-    "fault": "Look at the row in the export's table and at its file; mend the export and run again.",
-    "out of scope": "Nothing: right, but not wanted here.",
-    "flag": "Nothing: the image is accepted.",
+    "fault": "Check the row of the export's table and its file; correct the export and run again.",
+    "out of scope": "No action: correct data, but not wanted in this catalogue.",
+    "flag": "No action: the image is accepted.",
 }
 
 ADVICE = {
-    "malformed_row": "Write the table again with quotes around cells that hold the separator.",
-    "missing_patient_id": "Fill in the patient's number.",
-    "missing_image_path": "Fill in the image's path, or leave the row out.",
-    "path_outside_export": "Copy the file into the export and give its path below the export's folder.",
-    "missing_diagnosis": "Fill in the code or the board's diagnosis.",
+    "malformed_row": "Export the table again with quotes around fields that contain the separator.",
+    "missing_patient_id": "Enter the patient number.",
+    "missing_image_path": "Enter the image path, or remove the row.",
+    "path_outside_export": "Copy the file into the export and enter its path relative to the export's folder.",
+    "missing_diagnosis": "Enter the ICD-10 code or the consensus diagnosis.",
     "malformed_icd10": "Correct the code.",
-    "conflicting_labels": "Have the board decide; leave one row.",
+    "conflicting_labels": "Ask the board for one diagnosis; keep one row.",
     "missing_file": "Copy the file into the export, or correct its path.",
-    "unreadable": "Copy the file again from the archive; if it opens there, the reader lacks its kind: report it.",
-    "truncated": "Copy the file again: the copy was cut short.",
+    "unreadable": "Copy the file again from the archive; if it opens there, report the unsupported format.",
+    "truncated": "Copy the file again: the copy is incomplete.",
     "unsupported_pixels": "Export the image as DICOM, PNG or JPEG of 8 to 16 bits of grey.",
-    "multi_frame": "Export the one frame that is the radiograph.",
-    "unchecked_pixels": "Set ingestion.burned_in_text to redact, or look at the images and accept_unchecked_pixels.",
+    "multi_frame": "Export only the frame with the radiograph.",
+    "unchecked_pixels": "Set ingestion.burned_in_text: redact, or inspect the images and accept_unchecked_pixels.",
     "burned_in_annotation": "Export the image again without the text.",
-    "burned_in_text": "Look at the image; set ingestion.burned_in_text to redact to have it blacked out.",
+    "burned_in_text": "Inspect the image; with ingestion.burned_in_text: redact the text is blacked out.",
     "text_remains": "Export the image again without the text.",
-    "too_small": "Export the full size; ingestion.quality.min_side moves the limit.",
-    "blurred": "Look below: ingestion.quality.min_sharpness moves the limit.",
-    "nearly_blank": "Look below: ingestion.quality.min_contrast moves the limit.",
-    "too_dark": "Look below: ingestion.quality.max_dark_fraction moves the limit.",
-    "too_bright": "Look below: ingestion.quality.max_bright_fraction moves the limit.",
-    "extreme_aspect_ratio": "Look below: ingestion.quality.max_aspect_ratio moves the limit.",
-    "rotated": "Look below: turn the image; ingestion.quality.max_rotation moves the limit.",
-    "not_a_chest": "Look below: ingestion.quality.max_non_chest moves the limit.",
-    "not_frontal": "Look below at what the picture alone decided: ingestion.quality.max_lateral moves the limit.",
-    "near_duplicate": "Find out whose image it is: two patients seem to share it.",
-    "not_one_of_seven": "Nothing, unless a code is missing in icd10.classes.",
-    "unknown_view": "Fill in the view, add its spelling to emr.views, or accept it: ingestion.accept_unknown_view.",
+    "too_small": "Export the full size; the threshold is ingestion.quality.min_side.",
+    "blurred": "Check the contact sheet; the threshold is ingestion.quality.min_sharpness.",
+    "nearly_blank": "Check the contact sheet; the threshold is ingestion.quality.min_contrast.",
+    "too_dark": "Check the contact sheet; the threshold is ingestion.quality.max_dark_fraction.",
+    "too_bright": "Check the contact sheet; the threshold is ingestion.quality.max_bright_fraction.",
+    "extreme_aspect_ratio": "Check the contact sheet; the threshold is ingestion.quality.max_aspect_ratio.",
+    "rotated": "Rotate the image at the source; the threshold is ingestion.quality.max_rotation.",
+    "not_a_chest": "Check the contact sheet; the threshold is ingestion.quality.max_non_chest.",
+    "not_frontal": "Check the contact sheet; where only the image decided, the threshold is max_lateral.",
+    "near_duplicate": "Find the right patient: two patients seem to share the image.",
+    "not_one_of_seven": "No action, unless a code is missing in icd10.classes.",
+    "unknown_view": "Enter the view, add its spelling to emr.views, or set ingestion.accept_unknown_view.",
 }
 
 
 def advice(code: str) -> str:
-    """Return what to do about a reason."""
+    """Return the advice on a reason code, or the general advice on its kind."""
     return ADVICE.get(code, BY_KIND[KINDS[code]])

@@ -1,7 +1,7 @@
-"""Contact sheets: small copies of stored images, to see whether one would sign the rejections.
+"""Contact sheets: thumbnails of stored images for a visual check of rejections and flags.
 
-Only what the store holds is shown: windowed grey pixels without a header, burned-in text blacked out. An image that was
-quarantined because of text, or that nobody looked at for text, is never shown, whatever lies in the store.
+Thumbnails show the stored pixels: windowed grey values without a header, burned-in text blacked out. An image that was
+quarantined because of text, or that was not searched for text, is never shown, even if it is in the store.
 """
 
 import base64
@@ -23,13 +23,13 @@ from lung_cxr.report.numbers import plural
 from lung_cxr.report.refresh.advice import MEANINGS
 from lung_cxr.report.refresh.quality_thresholds import breaches
 
-SIDE = 160  # pixels of a small copy
+SIDE = 160  # pixels of a thumbnail
 JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small copy and what stands below it."""
+    """A thumbnail as a data URI, and its caption."""
 
     uri: str
     caption: str
@@ -40,11 +40,11 @@ class Group:
     """All images with one reason or flag.
 
     Attributes:
-        code: The reason or flag.
-        meaning: In words.
-        images: How many have it.
-        thumbnails: Those that are shown.
-        not_shown: Why the others are not, with counts.
+        code: Reason or flag.
+        meaning: Meaning of the code.
+        images: Number of images with the code.
+        thumbnails: Shown images.
+        not_shown: Reasons for images that are not shown, with counts.
     """
 
     code: str
@@ -56,13 +56,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a contact sheet is made from.
+    """Inputs of a contact sheet.
 
     Attributes:
         image_manifest: `contracts.image_manifest`.
         records: `contracts.records`: the table row of each image.
-        source_files: The ledger: whether anybody looked for text.
-        store: The images.
+        source_files: Ledger of the source files; tells which images were searched for text.
+        store: Image store.
         settings: Thresholds of quality control.
     """
 
@@ -77,8 +77,8 @@ def rejected_sheet(catalogue: Catalogue, most: int) -> list[Group]:
     """Return the rejected images by their first reason, faults first.
 
     Args:
-        catalogue: Where they are.
-        most: Thumbnails in all; every reason gets its share.
+        catalogue: Inputs of the contact sheet.
+        most: Largest number of thumbnails over all reasons; every reason gets a share.
     """
     rejected = _listed(catalogue, "rejected")
     first = rejected["qc_reasons"].str.split(";").str[0]
@@ -86,7 +86,7 @@ def rejected_sheet(catalogue: Catalogue, most: int) -> list[Group]:
 
 
 def flagged_sheet(catalogue: Catalogue, most: int) -> list[Group]:
-    """Return accepted images with a remark, by remark: what was altered should be looked at, too."""
+    """Return the accepted images with a flag, by flag; altered images need a visual check too."""
     accepted = _listed(catalogue, "accepted")
     found = accepted["qc_reasons"].str.split(";")
     groups = {code: accepted[found.map(lambda codes, code=code: code in codes).astype(bool)] for code in FLAGS}
@@ -94,7 +94,7 @@ def flagged_sheet(catalogue: Catalogue, most: int) -> list[Group]:
 
 
 def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
-    """Return images of one status that the exports still name, with row, broken limits and why one is not shown."""
+    """Return the images of one status with their table row, exceeded thresholds, and the reason for hiding them."""
     manifest = catalogue.image_manifest
     images = manifest[(manifest["qc_status"] == status) & (manifest["qc_reasons"] != "")]
     rows = catalogue.records[["image_id", "source_export", "table", "row"]]
@@ -102,14 +102,14 @@ def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
     images = images.assign(breach=breaches(images, catalogue.settings))
     seen = catalogue.source_files.set_index("image_id").reindex(images["image_id"])
     codes = images["qc_reasons"].str.split(";")
-    unseen = (seen["text_boxes"] == NOT_SEARCHED) & (seen["burned_in"] != "NO")
+    unchecked = (seen["text_boxes"] == NOT_SEARCHED) & (seen["burned_in"] != "NO")
     images["hidden"] = np.select(
         [
             np.array([not TEXT_IN_PIXELS.isdisjoint(found) for found in codes], dtype=bool),
             np.array([not catalogue.store.has(image_id) for image_id in images["image_id"]], dtype=bool),
-            unseen.to_numpy() | np.array(["not_looked_at" in found for found in codes], dtype=bool),
+            unchecked.to_numpy() | np.array(["not_looked_at" in found for found in codes], dtype=bool),
         ],
-        ["the pixels may hold text", "nothing is stored", "nobody looked for text in the pixels"],
+        ["the pixels may hold text", "not in the image store", "not searched for text"],
         default="",
     )
     return images.sort_values(["source_export", "table", "row"])
@@ -132,14 +132,14 @@ def _groups(store: ImageStore, by_code: Mapping[str, pd.DataFrame], most: int) -
 
 
 def _deal_out(counts: Mapping[str, int], most: int) -> dict[str, int]:
-    """Return how many of each group are shown: one after the other in turn, so that no group crowds out the rest."""
+    """Return the number of thumbnails of each group, assigned in turns so that no group displaces the others."""
     turns = zip_longest(*([code] * count for code, count in counts.items()))
     dealt = [code for code in chain.from_iterable(turns) if code is not None][:most]
     return {code: dealt.count(code) for code in counts}
 
 
 def _spread(images: pd.DataFrame, number: int) -> Iterator[Any]:
-    """Yield images from all over the list, so that late exports are seen as early ones are."""
+    """Yield images at equal distances in the list, so that early and late exports are shown."""
     chosen = [round(place * (len(images) - 1) / max(1, number - 1)) for place in range(number)]
     yield from images.iloc[chosen].itertuples(index=False)
 
@@ -149,7 +149,7 @@ def _not_shown(images: pd.DataFrame, left_out: int) -> Iterator[str]:
         if why:
             yield f"{plural(count, 'image')}, {why}"
     if left_out:
-        yield f"{plural(left_out, 'image')} more, for lack of room (ingestion_report)"
+        yield f"{plural(left_out, 'further image')}: more than the maximum in ingestion_report"
 
 
 def _thumbnail(store: ImageStore, image: Any) -> Thumbnail:
@@ -160,7 +160,7 @@ def _thumbnail(store: ImageStore, image: Any) -> Thumbnail:
 
 
 def _small_copy(store: ImageStore, image_id: str) -> str:
-    """Return a JPEG as it stands in the page itself; it holds pixels only."""
+    """Return a thumbnail as a data URI with a JPEG without metadata."""
     small = Image.fromarray(store.get(image_id)).resize((SIDE, SIDE), Image.Resampling.BOX)
     with io.BytesIO() as jpeg:
         small.save(jpeg, "JPEG", quality=JPEG_QUALITY)

@@ -1,7 +1,7 @@
-"""What a refresh did, in numbers alone: the machine-readable report, from which the page takes every count.
+"""Facts of a refresh: the machine-readable report, and the source of every count on the page.
 
-Nothing in it is about one image or patient: no key, no path, no folder's name; an export is its ordinal. "Before" is
-the catalogue of the last report, so that a refresh that was killed on its way reports all of its work when it ends.
+It holds no data of single images or patients: no key, path or folder name; exports are ordinal numbers. "Before" means
+the catalogue at the last report, so an interrupted refresh reports all of its work when it ends.
 """
 
 from collections.abc import Mapping
@@ -20,21 +20,21 @@ from lung_cxr.report.refresh.advice import MEANINGS, advice
 from lung_cxr.report.refresh.quality_thresholds import PREFIX, metric_columns, metric_values, metrics_of
 from lung_cxr.report.refresh.sentences import headline
 
-FIRST_EXPORT = "nothing to compare with: no earlier export has an accepted image"
+FIRST_EXPORT = "no comparison: no earlier export has an accepted image"
 NO_IMAGES = "the export has no accepted image"
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh left behind.
+    """Results of a refresh.
 
     Attributes:
         known_exports: `contracts.known_exports`.
         rejected: Rows of `contracts.rejected_records` and `rejected_images` together.
         image_manifest: `contracts.image_manifest`.
-        summary: What `summarise` counted.
-        file_counts: Files by what was done about them: `exports` by ordinal, and `total`.
-        reported: `reported_counts` of the last report; None where this is the first.
+        summary: Counts of `summarise`.
+        file_counts: Number of files by action: `exports` by ordinal, and `total`.
+        reported: `reported_counts` of the last report; None for the first report.
     """
 
     known_exports: pd.DataFrame
@@ -80,7 +80,7 @@ def gather_facts(
 
 
 def counts_to_keep(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the next report calls "before": accepted images by export and by class."""
+    """Return the counts that the next report calls "before": accepted images by export and by class."""
     return {
         "exports": {str(export["export"]): export["accepted"] for export in facts["exports"]},
         "classes": {row["class"]: row["after"] for row in facts["classes"]},
@@ -102,7 +102,7 @@ def _catalogue(refreshed: Refreshed, accepted: pd.DataFrame) -> dict[str, int]:
 
 
 def _export(number: int, refreshed: Refreshed, accepted: pd.DataFrame, is_new: bool) -> dict[str, Any]:
-    """Return what came in one export and what became of it."""
+    """Return rows, files, accepted images and rejections of one export."""
     images = accepted[accepted["export"] == number]
     earlier = accepted.loc[accepted["export"] < number, "patient_key"].unique()
     codes = refreshed.rejected.loc[refreshed.rejected["export"] == number, "reason_code"]
@@ -128,7 +128,7 @@ def _classes(refreshed: Refreshed, accepted: pd.DataFrame) -> list[dict[str, Any
 
 
 def _reasons(rejected: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return every reason that occurs, faults first, frequent ones first."""
+    """Return the reasons that occur with their counts: faults first, then by falling count."""
     counts = rejected.groupby(["reason_code", "export"]).size()
     rows = []
     for kind, codes in (("fault", FAULTS), ("out of scope", OUT_OF_SCOPE)):
@@ -152,7 +152,7 @@ def _flags(accepted: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _quality(manifest: pd.DataFrame, settings: IngestionParameters) -> list[dict[str, Any]]:
-    """Return of each metric its limits, how many images break them, and its quantiles; None where none was measured."""
+    """Return thresholds, number of images beyond them, and quantiles of each metric; None without a measurement."""
     rows = []
     for metric in metrics_of(manifest, settings):
         values = metric_values(manifest, metric.name).dropna()
@@ -183,7 +183,7 @@ def _drift(number: int, accepted: pd.DataFrame, settings: IngestionReportParamet
 
 
 def _variables(images: pd.DataFrame) -> pd.DataFrame:
-    """Return what is compared: who, which class and view, and every metric. Unknown is a category where it occurs."""
+    """Return the compared variables: patient characteristics, class, view and every metric; unknown is a category."""
     metrics = ["side", *(name.removeprefix(PREFIX) for name in metric_columns(images))]
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""The figures of the refresh page: a histogram of every metric with its limits, and how far each variable drifted."""
+"""Figures of the refresh page: histograms of the quality metrics with thresholds, and drift of each variable."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,16 @@ ACCEPTED, REJECTED = "#0072B2", "#E69F00"  # Okabe-Ito blue and orange
 BINS = 48
 COLUMNS = 3
 PANEL_HEIGHT = 2.2  # inches
-TAIL = 0.005  # of the values on either side are drawn in the outermost bins
+TAIL = 0.005  # share of the values on each side that the outermost bins collect
 
 
 @styled
 def draw_histograms(manifest: pd.DataFrame, metrics: Sequence[Metric]) -> Figure:
-    """Draw every metric's distribution, accepted beside rejected images, its limits as lines.
+    """Draw the histogram of every metric for accepted and rejected images, with its thresholds as lines.
 
     Args:
         manifest: `contracts.image_manifest`.
-        metrics: From `metrics_of`.
+        metrics: Metrics of `metrics_of`.
     """
     rows = math.ceil(len(metrics) / COLUMNS)
     height = PANEL_HEIGHT * rows
@@ -49,11 +49,11 @@ def draw_histograms(manifest: pd.DataFrame, metrics: Sequence[Metric]) -> Figure
 
 @styled
 def draw_drift(entry: Mapping[str, Any], settings: DriftParameters) -> Figure:
-    """Draw each variable's distance, what chance gives, and the distance from which on it counts.
+    """Draw the distance of each variable, its 95 % quantile under chance, and the smallest distance that is drift.
 
     Args:
-        entry: Of `facts["drift"]`, with at least one distance.
-        settings: The limits.
+        entry: Entry of `facts["drift"]` with at least one distance.
+        settings: Thresholds of drift.
     """
     tested = [one for one in entry["comparisons"] if one["distance"] is not None][::-1]
     figure = Figure(figsize=(6.4, 0.9 + 0.24 * len(tested)), layout="constrained")
@@ -62,26 +62,26 @@ def draw_drift(entry: Mapping[str, Any], settings: DriftParameters) -> Figure:
     colours = [REJECTED if one["drifted"] else ACCEPTED for one in tested]
     axes.barh(places, [one["distance"] for one in tested], height=0.62, color=colours)
     chance = [one["by_chance"] for one in tested]
-    axes.scatter(chance, places, marker="|", s=90, color=INK, zorder=3, label="95 % of random deals stay below")
+    axes.scatter(chance, places, marker="|", s=90, color=INK, zorder=3, label="95 % quantile under chance")
     axes.axvline(settings.min_distance, color=FAINT, linestyle=(0, (5, 3)), linewidth=1, label="min_distance")
     axes.set_yticks(places, [variable_title(one["variable"]) for one in tested])
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, max(0.3, *(1.08 * one["distance"] for one in tested), *(1.08 * value for value in chance)))
-    axes.set_xlabel("distance from the catalogue so far (0 alike, 1 nothing in common)")
+    axes.set_xlabel("distance from the earlier catalogue (0: equal, 1: disjoint distributions)")
     axes.grid(axis="x")
     figure.legend(loc="outside upper left", ncols=2, fontsize=8, handlelength=1.6)
     return figure
 
 
 def _histogram(axes: Axes, accepted: np.ndarray, rejected: np.ndarray, metric: Metric) -> None:
-    """Draw one metric: counts on a logarithmic axis, so that one image among thousands is seen."""
+    """Draw one metric with counts on a logarithmic axis, so that a single image is visible."""
     accepted, rejected = accepted[np.isfinite(accepted)], rejected[np.isfinite(rejected)]
     edges = _edges(np.concatenate([accepted, rejected]), metric)
     for values, colour, name in ((accepted, ACCEPTED, "accepted"), (rejected, REJECTED, "rejected")):
         counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
         axes.stairs(counts, edges, fill=True, color=colour, alpha=0.55, label=name)
         axes.stairs(np.maximum(counts, 0.5), edges, color=colour, linewidth=0.9, baseline=None)
-    label = "limit"
+    label = "threshold"
     for limit, outside in ((metric.least, edges[0]), (metric.most, edges[-1])):
         if limit is not None:
             axes.axvline(limit, color=INK, linewidth=1.1, linestyle=(0, (5, 3)), label=label)
@@ -99,7 +99,7 @@ def _histogram(axes: Axes, accepted: np.ndarray, rejected: np.ndarray, metric: M
 
 
 def _edges(values: np.ndarray, metric: Metric) -> np.ndarray:
-    """Return the bins: all but the tails, the limits inside; bin edges fall on no limit but by chance."""
+    """Return bin edges that cover all values but the tails, and all thresholds."""
     limits = [limit for limit in (metric.least, metric.most, metric.flag) if limit is not None]
     inner = np.quantile(values, [TAIL, 1 - TAIL]).tolist() if values.size else []
     points = [*limits, *inner] or [0.0, 1.0]

@@ -1,4 +1,4 @@
-"""The refresh report as one page: what happened to every image, and what quality control looked like."""
+"""The refresh report as one HTML page: counts, rejections, drift, quality and contact sheets."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -31,12 +31,12 @@ def render_refresh_report(
     """Return the page as HTML.
 
     Args:
-        facts: What `gather_facts` returned: every count on the page.
-        catalogue: Where the images of the contact sheets are.
-        ingestion: Settings that the refresh ran with.
-        settings: Of the page.
-        icd10_version: Of the map from codes to classes.
-        made_at: When it was made, UTC.
+        facts: Result of `gather_facts`: every count on the page.
+        catalogue: Inputs of the contact sheets.
+        ingestion: Parameters of the refresh.
+        settings: Parameters of the page.
+        icd10_version: Version of the map from codes to classes.
+        made_at: Time of the report, UTC.
     """
     newest = [export["export"] for export in facts["exports"]][-settings.max_exports :]
     return render_page(
@@ -67,7 +67,7 @@ def render_refresh_report(
 
 
 def _drift(entry: Mapping[str, Any], settings: IngestionReportParameters) -> dict[str, Any]:
-    """Return one export's table and figure, or the reason why there is none."""
+    """Return table and figure of one export, or the reason why there is none."""
     comparisons, reason = entry["comparisons"], entry.get("reason", "")
     return {
         "export": entry["export"],
@@ -81,9 +81,9 @@ def _drift_picture(entry: Mapping[str, Any], settings: IngestionReportParameters
     drifted = [one["variable"] for one in entry["comparisons"] if one["drifted"]]
     return picture(
         draw_drift(entry, settings.drift),
-        f"Export {entry['export']}. Bars are distances, orange where it drifted; the tick is what 95 % of random deals "
-        "of the patients stay below; dashed, the distance from which on it counts.",
-        f"Bars of each variable's distance from the catalogue so far; drifted: {', '.join(drifted) or 'none'}.",
+        f"Drift of export {entry['export']}. Bars: distance from the earlier catalogue, orange where it is drift. "
+        "Ticks: 95 % quantile under chance. Dashed: smallest distance that is drift.",
+        f"Bars of the distance of each variable from the earlier catalogue; drift: {', '.join(drifted) or 'none'}.",
     )
 
 
@@ -91,8 +91,7 @@ def _histograms(catalogue: Catalogue, facts: Mapping[str, Any]) -> Picture:
     beyond = ", ".join(f"{row['metric']} {row['beyond_limit']}" for row in facts["quality"])
     return picture(
         draw_histograms(catalogue.image_manifest, metrics_of(catalogue.image_manifest, catalogue.settings)),
-        "Every readable image, accepted (blue) and rejected for whatever reason (orange); dashed, the limit, and grey "
-        "what lies beyond it; dotted, above what an accepted image is flagged. The axis of counts is "
-        "logarithmic; the outermost half percent is in the outermost bars.",
-        f"Histograms of every quality metric with its limit; images beyond it: {beyond}.",
+        "Quality metrics of every readable image: accepted (blue) and rejected for any reason (orange). Dashed: "
+        "threshold of rejection. Dotted: threshold of a flag. Counts are logarithmic; outermost bars collect 0.5 %.",
+        f"Histograms of every quality metric with its threshold; images beyond it: {beyond}.",
     )

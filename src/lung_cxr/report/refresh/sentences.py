@@ -1,9 +1,10 @@
-"""The refresh in a sentence or two, and what must be said before it. Every claim is made from the counts."""
+"""Headline and notices of the refresh report, generated from the counts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lung_cxr.imaging.reasons import LABEL_REVIEW
+from lung_cxr.report.labels import SYNTHETIC
 from lung_cxr.report.numbers import percent, plural
 
 TITLES = {
@@ -17,48 +18,48 @@ TITLES = {
 
 
 def variable_title(name: str) -> str:
-    """Return a compared variable as it stands in a sentence."""
+    """Return the title of a compared variable in a sentence."""
     return TITLES.get(name, name.replace("_", " "))
 
 
 def headline(facts: Mapping[str, Any]) -> str:
-    """Return the answer to "what did this refresh do?" in plain text.
+    """Return the summary of the refresh as plain text.
 
     Args:
-        facts: What `gather_facts` puts together, without the headline.
+        facts: Facts of `gather_facts` without the headline.
     """
-    said = [
-        "Synthetic data, no real patient." if facts["synthetic"] else "",
+    sentences = [
+        SYNTHETIC if facts["synthetic"] else "",
         _what_came(facts),
         _what_moved(facts),
         _what_drifted(facts),
     ]
-    return " ".join(text for text in said if text)
+    return " ".join(text for text in sentences if text)
 
 
 def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str]:
-    """Return what a reader must know before any number, most important first.
+    """Return the warnings that stand above all numbers, most important first.
 
     Args:
-        facts: What `gather_facts` returned.
+        facts: Result of `gather_facts`.
         allowed_fault_fraction: `ingestion.max_fault_fraction`.
     """
     vanished = facts["files"].get("vanished", 0)
-    unseen = sum(row["count"] for row in facts["flags"] if row["flag"] == "not_looked_at")
+    unchecked = sum(row["count"] for row in facts["flags"] if row["flag"] == "not_looked_at")
     gone = [export["export"] for export in facts["exports"] if not export["present"]]
     lost = [export for export in facts["exports"] if export["accepted"] < export["accepted_before"]]
     said = [
         *(_too_many_faults(export, allowed_fault_fraction) for export in facts["exports"]),
-        f"{plural(unseen, 'image')} accepted without a look for burned-in text: this page shows none of them, but the "
-        "catalogue may hold identifiers."
-        if unseen
+        f"{plural(unchecked, 'accepted image')} not searched for burned-in text: this page shows none of them, but the "
+        "catalogue may contain identifiers."
+        if unchecked
         else "",
-        f"{plural(vanished, 'file')} of earlier runs {'is' if vanished == 1 else 'are'} gone; their images stay in the "
-        "catalogue as they were."
+        f"{plural(vanished, 'file')} of earlier runs {'is' if vanished == 1 else 'are'} missing; the catalogue keeps "
+        "their images unchanged."
         if vanished
         else "",
-        f"Rows of patients who withdrew: {facts['withdrawn_rows']:,}, "
-        "left out; what was kept of them is erased, and the runs that saw them are in withdrawal_report.json."
+        f"Withdrawn patients: {plural(facts['withdrawn_rows'], 'row')} left out. Their stored data are erased, and "
+        "withdrawal_report.json lists the runs that were trained or tested on them."
         if facts["withdrawn_rows"]
         else "",
         *(
@@ -78,7 +79,7 @@ def _labels_to_review(counts: Mapping[str, int]) -> str:
     if not counts:
         return ""
     parts = "; ".join(f"{count:,}: {LABEL_REVIEW[reason]}" for reason, count in counts.items())
-    return f"For the board to look at again (02_intermediate/label_review.parquet): {parts}."
+    return f"Labels for review by the board (02_intermediate/label_review.parquet): {parts}."
 
 
 def _what_came(facts: Mapping[str, Any]) -> str:
@@ -107,14 +108,14 @@ def _what_was_rejected(new: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _what_moved(facts: Mapping[str, Any]) -> str:
-    """Return what became of images of earlier exports."""
+    """Return the changes of earlier exports."""
     old = [export for export in facts["exports"] if not export["new"]]
     counts = {
         name: sum(export["files"].get(name, 0) for export in old)
         for name in ("new", "changed", "remade", "relabelled", "vanished")
     }
-    words = {"new": "new", "changed": "changed", "remade": "made again", "relabelled": "relabelled", "vanished": "gone"}
-    found = [f"{count:,} {words[name]}" for name, count in counts.items() if count]
+    words = {"remade": "processed again", "vanished": "missing"}
+    found = [f"{count:,} {words.get(name, name)}" for name, count in counts.items() if count]
     difference = sum(export["accepted"] - export["accepted_before"] for export in old)
     if difference:
         found.append(f"{abs(difference):,} accepted images {'more' if difference > 0 else 'fewer'}")
@@ -126,12 +127,12 @@ def _what_drifted(facts: Mapping[str, Any]) -> str:
         return ""
     compared = [entry for entry in facts["drift"] if entry["comparisons"]]
     if not compared:
-        return "There is nothing yet to compare it with."
+        return "Drift: no earlier export to compare with."
     drifted = [_drifted_in_words(entry) for entry in compared if _drifted(entry)]
     if drifted:
-        return f"Drifted: {'; '.join(drifted)}."
+        return f"Drift: {'; '.join(drifted)}."
     untested = all(one["drifted"] is None for entry in compared for one in entry["comparisons"])
-    return "Too few patients to say whether anything drifted." if untested else "Nothing drifted."
+    return "Drift: not tested, too few patients." if untested else "Drift: none found."
 
 
 def _drifted(entry: Mapping[str, Any]) -> list[str]:
@@ -147,17 +148,17 @@ def _too_many_faults(export: Mapping[str, Any], allowed: float) -> str:
         return ""
     return (
         f"Too many faults in export {export['export']}: {export['faults']:,} of {plural(export['rows'], 'row')}, "
-        f"{percent(export['faults'] / export['rows'])}; {percent(allowed)} are allowed. What is good was saved; no "
-        "patient gets a subset until the export is mended or ingestion.max_fault_fraction raised."
+        f"{percent(export['faults'] / export['rows'])}; {percent(allowed)} are allowed. Valid images were saved. No "
+        "patient is assigned to a subset until the export is corrected or ingestion.max_fault_fraction is raised."
     )
 
 
 def _synthetic(facts: Mapping[str, Any]) -> str:
-    made_up, of = facts["synthetic"], len(facts["exports"])
-    if not made_up:
+    synthetic, total = facts["synthetic"], len(facts["exports"])
+    if not synthetic:
         return ""
-    which = "All data are" if made_up == of else f"{made_up} of {of} exports are"
-    return f"{which} synthetic: drawn by a program, no patient behind them."
+    subject = "All images are" if synthetic == total else f"{synthetic} of {total} exports are"
+    return f"{subject} synthetic, without real patients."
 
 
 def _exports(numbers: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The tables of the refresh page, from its facts."""
+"""Tables of the refresh page, from its facts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,20 +8,20 @@ from lung_cxr.report.refresh.quality_thresholds import TITLES
 from lung_cxr.report.refresh.sentences import variable_title
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
 
-FILES = {  # as `refresh_counts` names them
+FILES = {  # names of `refresh_counts` → column titles
     "new": "New",
     "changed": "Changed",
-    "remade": "Made again",
+    "remade": "Processed again",
     "unchanged": "Unchanged",
-    "absent": "Missing",
-    "vanished": "Gone",
+    "absent": "Not found",
+    "vanished": "Missing",
     "relabelled": "Relabelled",
 }
-LARGEST_CHANGES = 3  # categories named in a cell
+LARGEST_CHANGES = 3  # categories in a cell
 
 
 def exports_table(facts: Mapping[str, Any]) -> Table:
-    """Return what came in every export and what became of it, one export a row."""
+    """Return rows, accepted images, rejections and files of every export."""
     rows = []
     for export in facts["exports"]:
         files = [Cell(_count(export["files"].get(name))) for name in FILES]
@@ -39,8 +39,8 @@ def exports_table(facts: Mapping[str, Any]) -> Table:
             ]
         )
     return Table(
-        caption="Each export by its number. Files: what this run did about them. Known patients had an image in an "
-        "earlier export. Before: at the last report.",
+        caption="Exports. Before: at the last report. Known patients have an image in an earlier export. Files: by the "
+        "action of this run.",
         head=["", "Rows", "Before", "Now", "Patients", "Faults", "Out of scope", *FILES.values()],
         groups=[("", 2), ("Accepted images", 3), ("Rows rejected", 2), ("Files", len(FILES))],
         rows=rows,
@@ -74,12 +74,12 @@ def classes_table(facts: Mapping[str, Any]) -> Table:
 
 
 def reasons_table(facts: Mapping[str, Any], kind: str, exports: Sequence[int]) -> Table | None:
-    """Return the reasons of one kind with their counts, meaning and advice; None where there is none.
+    """Return the reasons of one kind with counts, meaning and advice; None where there are none.
 
     Args:
-        facts: What `gather_facts` returned.
+        facts: Result of `gather_facts`.
         kind: `fault` or `out of scope`.
-        exports: Ordinals with a column of their own; the last column counts all.
+        exports: Ordinals of the exports with an own column; the last column counts all exports.
     """
     rows = [
         [
@@ -93,32 +93,32 @@ def reasons_table(facts: Mapping[str, Any], kind: str, exports: Sequence[int]) -
         if row["kind"] == kind
     ]
     captions = {
-        "fault": "Faults: something is wrong with the export. They count towards ingestion.max_fault_fraction.",
-        "out of scope": "Out of scope: right, but not wanted in this catalogue.",
+        "fault": "Faults: errors in the export. They count towards ingestion.max_fault_fraction.",
+        "out of scope": "Out of scope: correct, but not wanted in this catalogue.",
     }
     columns = [f"Export\N{NO-BREAK SPACE}{number}" for number in exports]
-    return Table(captions[kind], ["Reason", *columns, "All", "Meaning", "What to do"], rows) if rows else None
+    return Table(captions[kind], ["Reason", *columns, "All", "Meaning", "Advice"], rows) if rows else None
 
 
 def flags_table(facts: Mapping[str, Any]) -> Table | None:
-    """Return the remarks on accepted images; None where there is none."""
+    """Return the flags of accepted images; None where there are none."""
     rows = [
         [name_cell(row["flag"]), Cell(f"{row['count']:,}"), text_cell(sentence(row["meaning"]))]
         for row in facts["flags"]
     ]
-    return Table("Accepted with a remark.", ["Flag", "Images", "Meaning"], rows) if rows else None
+    return Table("Flags of accepted images.", ["Flag", "Images", "Meaning"], rows) if rows else None
 
 
 def drift_table(entry: Mapping[str, Any], significance: float) -> Table:
-    """Return one export against the catalogue so far, a variable a row.
+    """Return the comparison of one export with the earlier catalogue, one row per variable.
 
     Args:
-        entry: Of `facts["drift"]`, with comparisons.
+        entry: Entry of `facts["drift"]` with comparisons.
         significance: `ingestion_report.drift.significance`.
     """
     rows = []
     for one in entry["comparisons"]:
-        verdict = {True: "drifted", False: "no", None: ""}[one["drifted"]]
+        decision = {True: "yes", False: "no", None: ""}[one["drifted"]]
         tested = [
             number_cell(one, "distance", lambda value: decimal(value, 2)),
             number_cell(one, "by_chance", lambda value: decimal(value, 2)),
@@ -131,7 +131,7 @@ def drift_table(entry: Mapping[str, Any], significance: float) -> Table:
             [
                 name_cell(name),
                 *merged_reasons(tested),
-                Cell(verdict, kind="status"),
+                Cell(decision, kind="status"),
                 *words,
             ]
         )
@@ -140,16 +140,16 @@ def drift_table(entry: Mapping[str, Any], significance: float) -> Table:
         f"{entry['images_so_far']:,} of {plural(entry['patients_so_far'], 'patient')} in earlier exports"
     )
     return Table(
-        caption=f"Export {entry['export']} against the catalogue so far: {compared}. Distance: share of images that "
-        "would have to change (categories: total variation; numbers: Kolmogorov–Smirnov). By chance: what 95 % of "
-        f"random deals of patients stay below. p by permutation of patients, Holm-adjusted; level {significance:g}.",
-        head=["What", "Distance", "By chance", "p", "Drifted", "Catalogue so far", "This export"],
+        caption=f"Drift of export {entry['export']}: {compared}. Distance: total variation (categories) or "
+        "Kolmogorov–Smirnov statistic (numbers). By chance: 95 % quantile of random reassignments of patients. p: "
+        f"permutation test over patients, Holm-adjusted; level {significance:g}.",
+        head=["Variable", "Distance", "By chance", "p", "Drift", "Earlier catalogue", "This export"],
         rows=rows,
     )
 
 
 def quality_table(facts: Mapping[str, Any]) -> Table:
-    """Return every metric's limits and what was measured, rejected images included."""
+    """Return thresholds and quantiles of every metric over all readable images."""
     rows = []
     for row in facts["quality"]:
         limits = [f"at least {row['at_least']:g}" if row["at_least"] is not None else ""]
@@ -161,16 +161,16 @@ def quality_table(facts: Mapping[str, Any]) -> Table:
         limit = ", ".join(filter(None, limits)).replace(" ", "\N{NO-BREAK SPACE}") or "none"
         rows.append([name_cell(title), text_cell(limit), Cell(f"{row['beyond_limit']:,}"), *numbers])
     return Table(
-        caption="What was measured on every readable image, accepted or not.",
-        head=["Metric", "Limit", "Images beyond", "Least", "1st percentile", "Median", "99th", "Most"],
+        caption="Quality metrics of every readable image, accepted or rejected.",
+        head=["Metric", "Threshold", "Images beyond", "Minimum", "1st percentile", "Median", "99th", "Maximum"],
         rows=rows,
     )
 
 
 def settings_table(settings: Mapping[str, Any]) -> Table:
-    """Return the settings in force by their dotted names."""
+    """Return the parameters of the refresh by their dotted names."""
     rows = [[name_cell(name), text_cell(value)] for name, value in sorted(_flat(settings).items())]
-    return Table("Settings in force.", ["Setting", "Value"], rows)
+    return Table("Parameters of the refresh.", ["Parameter", "Value"], rows)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -184,7 +184,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def sentence(text: str) -> str:
-    """Return words as a sentence: a capital at the front, a full stop at the end."""
+    """Return text with a capital first letter and a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
 
 
@@ -198,7 +198,7 @@ def _changed(before: int, after: int) -> list[Cell]:
 
 
 def _categories(one: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the shares of the categories that moved most, on both sides."""
+    """Return the shares of the most changed categories, before and now."""
     before, now = one["before"]["shares"], one["now"]["shares"]
     moved = sorted({*before, *now}, key=lambda name: (-abs(now.get(name, 0) - before.get(name, 0)), name))
     shown = moved[:LARGEST_CHANGES]
@@ -209,7 +209,7 @@ def _categories(one: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _quartiles(one: Mapping[str, Any]) -> tuple[str, str]:
-    """Return median and quartiles of both sides."""
+    """Return median and quartiles, before and now."""
     before_words, now_words = (
         NOTHING if side["median"] is None else f"{side['median']:.3g} ({side['low']:.3g}–{side['high']:.3g})"
         for side in (one["before"], one["now"])
