@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 DEMO_ROOT := data/demo
 # Messages of TensorFlow's start that no setting of it silences; they say only that there is no GPU.
 START_UP := absl::InitializeLog|oneDNN custom operations|Could not find cuda drivers|failed call to cuInit
+# Packages of benchmarks/gpu.sh beside JAX, numpy, pandas and pillow.
+GPU_PACKAGES := keras|namex|optree|pandera|pydantic|pydantic_core|annotated-types|typ[a-z_-]+|mypy_extensions|filelock
 FOLDED := "http://127.0.0.1:4141/?types=nodes"
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,7 +16,7 @@ SHELL := bash
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PYTHONHASHSEED ?= 0
 
-.PHONY: help env key rotate-key demo test test-all lint viz clean-demo lock
+.PHONY: help env key rotate-key demo test test-all lint viz clean-demo gpu-wheels lock
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +59,12 @@ viz: $(READY)  ## the lineage in a browser, folded to its steps
 
 clean-demo:  ## delete the demo's data
 	rm -rf $(DEMO_ROOT)
+
+gpu-wheels: $(READY)  ## wheels that benchmarks/gpu.sh takes to a machine with a GPU and no package index
+	@mkdir -p .gpu/wheels
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 \
+	  --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
+	  -d .gpu/wheels $$($(BIN)/pip freeze | grep -E "^($(GPU_PACKAGES))==")
 
 lock:  ## resolve pyproject.toml again into requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -25,6 +25,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ AUGMENTATION = AugmentationParameters(  # Table 2
     classes="all_but_largest", rotation=10, brightness=(0.8, 1.2), contrast=(0.9, 1.1), bank=None
 )
 SEED = 2024
+ORDER = ("mobilenet", "resnet50", "densenet121", "vgg16", "inceptionv3", "xception", "efficientnetv2s")
 TINY = 80  # pixels: no backbone takes fewer than 75
 
 # bfloat16 peak with dense matrices, FLOP/s, from NVIDIA's data sheets; the first name within the device's name counts
@@ -145,8 +147,8 @@ class RowFeed(keras.utils.PyDataset):
         return (self.rows[batch], self.augmentation[batch]), self.labels[batch], self.weights[batch]
 
 
-def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
-    """Train one backbone at m = 0, L/2 and L; return its results, or the reason of the failure."""
+def measure_backbone(name: str, settings: Settings, depths: Sequence[str]) -> dict[str, Any]:
+    """Train one backbone at some of m = 0, L/2 and L; return its numbers, or the reason of a failure."""
     keras.utils.clear_session()
     block = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["backbones"][name]
     size = settings.size or block["size"]
@@ -155,7 +157,8 @@ def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
         classifier = random_classifier({**block, "size": size, "weights": None}, study)
         model = gpu_training_model(classifier.model, study.pixels)
         L = len(classifier.groups)
-        by_depth = {str(m): measure_depth(classifier, model, m, study, settings) for m in (0, L // 2, L)}
+        chosen = {"0": 0, "L/2": L // 2, "L": L}
+        by_depth = {depth: measure_depth(classifier, model, chosen[depth], study, settings) for depth in depths}
     except Exception as error:  # for example out of memory; measure the other backbones
         return {"size": size, "failed": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"}
     return {
@@ -163,7 +166,7 @@ def measure_backbone(name: str, settings: Settings) -> dict[str, Any]:
         "layer_groups": L,
         "resident_megabytes": round(study.pixels.nbytes / 1e6, 1),
         "depths": by_depth,
-        "paper_run_extrapolated_hours": round(paper_run_hours(by_depth["0"], by_depth[str(L)]), 3),
+        "paper_run_extrapolated_hours": round(paper_run_hours(by_depth["L"]), 3) if "L" in by_depth else None,
     }
 
 
@@ -212,11 +215,10 @@ def training_flops(classifier: Classifier, m: int) -> float:
     return cost_of([*classifier.backbone_layers, *classifier.head_layers]).flops + 2 * cost_of(opened).flops
 
 
-def paper_run_hours(head_only: dict[str, Any], everything: dict[str, Any]) -> float:
-    """Extrapolate: all 100 epochs at m = L, the slowest; validation at the rate of training the head."""
-    training = sum(TRAINING_IMAGES) / everything["epoch_images_per_second"]
-    validation = VALIDATION_IMAGES / head_only["epoch_images_per_second"]
-    return EPOCHS * (training + validation) / 3600
+def paper_run_hours(everything: dict[str, Any]) -> float:
+    """Extrapolate to all 100 epochs at m = L, validation at a third of the cost of a training image."""
+    images = sum(TRAINING_IMAGES) + VALIDATION_IMAGES / 3
+    return EPOCHS * images / everything["epoch_images_per_second"] / 3600
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -250,9 +252,9 @@ def markdown(result: dict[str, Any]) -> str:
             continue
         for m, at in found["depths"].items():
             share = "" if at["share_of_peak"] is None else f"{100 * at['share_of_peak']:.1f} %"
-            hours = f"{found['paper_run_extrapolated_hours']:.2f}" if int(m) == found["layer_groups"] else ""
+            hours = f"{found['paper_run_extrapolated_hours']:.2f}" if m == "L" else ""
             lines.append(
-                f"| {name} | {found['size']} | {m} of {found['layer_groups']} | {at['epoch_images_per_second']:,.0f} | "
+                f"| {name} | {found['size']} | {m} | {at['epoch_images_per_second']:,.0f} | "
                 f"{at['feed_ratio']['median']:.3f} | {share} | {hours} |"
             )
     return "\n".join(lines)
@@ -279,18 +281,29 @@ def settings_from(arguments: argparse.Namespace, device: str) -> Settings:
     )
 
 
+def profile_to(folder: Path | None) -> AbstractContextManager[None]:
+    """Record a JAX profile in the folder; without a folder, do nothing."""
+    if folder is None:
+        return nullcontext()
+    import jax
+
+    return jax.profiler.trace(str(folder))
+
+
 def main() -> None:
     """Measure the chosen backbones; print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="JSON file to write")
-    parser.add_argument("--backbones", nargs="+", choices=list(BACKBONES), default=list(BACKBONES))
+    parser.add_argument("--backbones", nargs="+", choices=list(BACKBONES), default=ORDER)
     parser.add_argument("--images", type=int, help="images on the device; default: 12,334")
     parser.add_argument("--batch-size", type=int, help="32")
     parser.add_argument("--steps", type=int, help="steps of a measured epoch; default: 192; a multiple of 8")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--jit", choices=["auto", "on", "off"], default="auto")
-    parser.add_argument("--peak", type=float, help="FLOP/s of a device without a known peak")
+    parser.add_argument("--peak", type=float, help="FLOP/s of a device that the table lacks")
+    parser.add_argument("--depths", nargs="+", choices=["0", "L/2", "L"], default=["0", "L/2", "L"])
+    parser.add_argument("--profile", type=Path, help="folder for a JAX profile of the measured epochs")
     parser.add_argument("--tiny", action="store_true", help="80 pixels, a few steps: a smoke test, not a measurement")
     arguments = parser.parse_args()
     around = describe_environment()
@@ -303,9 +316,10 @@ def main() -> None:
         "load_average": os.getloadavg()[0],
         "backbones": {},
     }
-    for name in arguments.backbones:
-        result["backbones"][name] = measure_backbone(name, settings)
-        arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+    with profile_to(arguments.profile):
+        for name in arguments.backbones:
+            result["backbones"][name] = measure_backbone(name, settings, arguments.depths)
+            arguments.output.write_text(json.dumps(result, indent=2) + "\n")
     print(markdown(result))
 
 
