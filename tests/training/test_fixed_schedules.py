@@ -3,6 +3,7 @@ import pytest
 from lung_cxr.contracts import HISTORY_EVENTS
 from lung_cxr.training.strategies.dynamic import DynamicSchedule
 from lung_cxr.training.strategies.gradual import GradualSchedule
+from lung_cxr.training.strategies.lp_ft import LpFtSchedule
 from lung_cxr.training.strategies.registry import STRATEGIES, strategy_of
 from lung_cxr.training.strategies.schedule import FixedSchedule
 from lung_cxr.training.strategies.two_stage import TwoStageSchedule
@@ -150,3 +151,29 @@ def test_dynamic_takes_the_settings_of_algorithm_1(strategy_parameters, backbone
     assert isinstance(schedule, DynamicSchedule)
     assert (schedule.patience, schedule.step, schedule.decay) == (5, 3, 0.2)
     assert (schedule.layer_groups, schedule.at_full_depth) == (14, "continue")
+
+
+@pytest.mark.parametrize(
+    ("kind", "n", "expected"),
+    [
+        ("constant", 4, [1, 1, 1, 1]),
+        ("cosine", 4, [1, 0.853553, 0.5, 0.146447]),
+        ("warmup_cosine", 5, [0.5, 1, 0.853553, 0.5, 0.146447]),
+        ("warmup_cosine", 60, [0.25, 0.5, 0.75, 1]),  # 5 % of 60 epochs
+    ],
+)
+def test_the_learning_rate_schedule_applies_in_every_epoch_of_any_strategy(kind, n, expected):
+    schedules = [fixed(annealing=kind, max_epochs=n, stop_patience=None), planned(annealing=kind, max_epochs=n)]
+    for schedule in schedules:
+        found = []
+        for epoch in range(len(expected)):
+            found.append(schedule.learning_rate / 1e-3)
+            schedule.on_epoch_end(1 / (1 + epoch))
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_lp_ft_lowers_the_rate_after_the_probe_and_starts_from_its_best_weights():
+    schedule = LpFtSchedule(**SHARED, head_patience=2, head_epochs=None, layer_groups=7, fine_tuning_rate=0.1)
+    made = [schedule.on_epoch_end(loss) for loss in [1.0, 1.1, 1.2, 1.1, 0.9]]
+    assert [d.learning_rate for d in made] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-4])
+    assert [(d.unfrozen_groups, d.restore_best_weights) for d in made][2] == (7, True)

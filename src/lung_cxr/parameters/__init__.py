@@ -6,7 +6,7 @@ paper, or our own choice (docs/decisions.md).
 """
 
 from lung_cxr.parameters.backbones import BackboneParameters
-from lung_cxr.parameters.base import ParameterGroup
+from lung_cxr.parameters.base import Off, ParameterGroup
 from lung_cxr.parameters.ingestion import (
     DriftParameters,
     EmrParameters,
@@ -45,6 +45,7 @@ __all__ = [
     "KeyRotationParameters",
     "LogicalColumn",
     "LogisticRegressionParameters",
+    "Off",
     "ParameterGroup",
     "PredictParameters",
     "QualityParameters",

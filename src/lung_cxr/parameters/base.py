@@ -1,10 +1,21 @@
 """Base class and shared types of all parameter groups."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Off:
+    """Marks the value at which an optional setting has no effect, as in `Annotated[float, Off(0.0)]`.
+
+    The identity of a run omits settings that are off, so that runs from before the setting existed stay up to date.
+    """
+
+    value: Any
 
 
 class ParameterGroup(BaseModel):
@@ -14,3 +25,14 @@ class ParameterGroup(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    def effective_settings(self) -> dict[str, Any]:
+        """Return the settings as JSON values, without those that are off."""
+        values = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if any(isinstance(mark, Off) and mark.value == value for mark in field.metadata):
+                del values[name]
+            elif isinstance(value, ParameterGroup):
+                values[name] = value.effective_settings()
+        return values

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.parameters.base import ParameterGroup
+from lung_cxr.parameters.base import Off, ParameterGroup
 
 StopPatience = Annotated[
     int | None,
@@ -69,6 +69,15 @@ class TrainingParameters(ParameterGroup):
     batch_size: int = Field(ge=1, description="images per batch")
     learning_rate: float = Field(gt=0, description="initial η; the paper does not state it")
     optimizer: Literal["adam", "sgd"] = Field(description="the paper does not state it")
+    learning_rate_schedule: Annotated[Literal["constant", "cosine", "warmup_cosine"], Off("constant")] = Field(
+        description="change of the learning rate over the n epochs, besides that of the strategy"
+    )
+    weight_decay: Annotated[float, Off(0.0)] = Field(
+        ge=0, description="decoupled decay of kernels, as a multiple of the learning rate; 0: none"
+    )
+    ema_decay: Annotated[float | None, Off(None)] = Field(
+        gt=0, lt=1, description="decay per step of the averaged weights, which are validated and saved; null: none"
+    )
     dropout: float = Field(ge=0, lt=1, description="rate before the last layer; the paper does not state it")
     head: Literal["gap", "flatten_dense"] = Field(
         description="global average pooling, or dense layers near the paper's file sizes"

@@ -23,6 +23,9 @@ BASELINE_TITLES = {
     "two_stage": "two-stage fine-tuning",
     "gradual": "gradual unfreezing",
     "full": "full fine-tuning",
+    "lp_ft": "LP-FT",
+    "layer_decay": "layer-wise decay",
+    "auto_rgn": "Auto-RGN",
 }
 BASELINE_COLOUR = "#CC79A7"  # Okabe-Ito purple
 

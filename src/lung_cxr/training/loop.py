@@ -18,6 +18,7 @@ from lung_cxr.training.data.feed import Epoch, SplitImages
 from lung_cxr.training.data.sampling import SamplingOrder
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.frozen.open_stage import open_cached_stage
+from lung_cxr.training.optimizer import averaged_weights, make_optimizer
 from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder, EpochProgress, assign, values_of
 from lung_cxr.training.run.history import Row, epoch_line
 from lung_cxr.training.run.interruption import MidEpochCheckpoint, StopRequest
@@ -25,8 +26,6 @@ from lung_cxr.training.stage import Stage, whole_network
 from lung_cxr.training.strategies.schedule import Decision, Schedule
 from lung_cxr.training.strategies.strategy import Strategy
 from lung_cxr.training.validation import Validation, validate
-
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +114,14 @@ class FineTuning:
         self.stage.close()
         self.stage = self._cached_stage() or self.whole_network
         self.model.compile(
-            optimizer=OPTIMIZERS[self.training.optimizer](self.schedule.learning_rate),
+            optimizer=make_optimizer(
+                self.training,
+                self.strategy,
+                self.classifier,
+                self.model.trainable_variables,
+                self.schedule.learning_rate,
+                self.schedule.stage,
+            ),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=self.training.jit_compile,
             steps_per_execution=self.training.steps_per_execution,
@@ -161,12 +167,14 @@ class FineTuning:
         return float(fitted.history["loss"][0])
 
     def validate(self) -> Validation:
-        """Validate the current weights."""
-        return validate(self.stage.logits(self.validation_rows), self.images.labels_of("validation"))
+        """Validate the current weights, or their averages."""
+        with averaged_weights(self.model):
+            return validate(self.stage.logits(self.validation_rows), self.images.labels_of("validation"))
 
     def weights(self) -> list[np.ndarray]:
-        """Return copies of all weights, without the states of random number generators: these are never restored."""
-        return [np.array(value) for value in self.classifier.model.get_weights()]
+        """Return copies of all weights, or their averages; the states of random number generators are not restored."""
+        with averaged_weights(self.model):
+            return [np.array(value) for value in self.classifier.model.get_weights()]
 
     @property
     def model(self) -> keras.Model:
@@ -201,7 +209,7 @@ class FineTuning:
             decision: Its decision on the loss of this epoch.
             checkpoints: Folder of the other run's checkpoints.
         """
-        before = self.weights()
+        before = values_of(self.classifier.model.weights)
         self._carry_out(decision)
         row = {**self.history[-1], "event": decision.event, "patience_counter": decision.patience_counter}
         history = [*self.history[:-1], row]

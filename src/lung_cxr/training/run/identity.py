@@ -70,8 +70,10 @@ def identity_of_plan(
         "seed": seed,
         "parameters": {
             "backbone": {**backbone.model_dump(mode="json"), "weights": _place_independent(backbone.weights)},
-            "strategy": strategy.model_dump(mode="json"),
-            "training": training.model_dump(mode="json", exclude=CHANGES_NO_NUMBER),
+            "strategy": strategy.root.effective_settings(),
+            "training": {
+                name: value for name, value in training.effective_settings().items() if name not in CHANGES_NO_NUMBER
+            },
         },
         **data,
         "initial_weights": None,

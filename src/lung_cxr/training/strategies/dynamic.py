@@ -6,11 +6,11 @@ run (`at_full_depth: stop`) or has no effect (`continue`, Algorithm 1 literally)
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lung_cxr.parameters import ParameterGroup, TrainingParameters
+from lung_cxr.parameters import Off, ParameterGroup, TrainingParameters
 from lung_cxr.training.strategies.schedule import Schedule
 from lung_cxr.training.strategies.strategy import Strategy
 
@@ -23,6 +23,15 @@ class DynamicParameters(ParameterGroup):
     step: int = Field(ge=1, description="k, layer groups per unfreezing (III.F: 3)")
     decay: float = Field(ge=0, lt=1, description="learning rate ← learning rate · (1 − decay) (Eq. 12: 0.1)")
     at_full_depth: Literal["stop", "continue"] = Field(description="after a plateau at m = L: stop, or train to n")
+    backbone_rate: Annotated[float, Off(1.0)] = Field(
+        gt=0, le=1, description="learning rate of the backbone relative to the head (the paper: 1)"
+    )
+    layer_decay: Annotated[float, Off(1.0)] = Field(
+        gt=0, le=1, description="factor of the learning rate per layer group, from the head (the paper: 1)"
+    )
+    warmup_steps: Annotated[int, Off(0)] = Field(
+        ge=0, description="steps after each unfreezing in which the learning rate rises linearly (the paper: 0)"
+    )
 
 
 @dataclass(kw_only=True)
@@ -55,7 +64,7 @@ class DynamicSchedule(Schedule):
         return min(self.unfrozen_groups + self.step, self.layer_groups)
 
     @property
-    def learning_rate(self) -> float:
+    def stage_learning_rate(self) -> float:
         """η · (1 − decay)^r after r unfreezings (Eq. 12)."""
         return self.initial_learning_rate * (1 - self.decay) ** self.stage
 
@@ -86,11 +95,18 @@ class Dynamic(Strategy[DynamicParameters]):
     def schedule(self, layer_groups: int, training: TrainingParameters) -> DynamicSchedule:
         """Return the decisions of Algorithm 1."""
         return DynamicSchedule(
-            max_epochs=training.max_epochs,
-            initial_learning_rate=training.learning_rate,
+            **self.common_settings(training),
             patience=self.parameters.patience,
             step=self.parameters.step,
             decay=self.parameters.decay,
             layer_groups=layer_groups,
             at_full_depth=self.parameters.at_full_depth,
         )
+
+    def learning_rate_factor(self, depth: int) -> float:
+        """Return backbone_rate · layer_decay^depth for a layer group, and 1 for the head."""
+        return self.parameters.backbone_rate * self.parameters.layer_decay**depth if depth else 1.0
+
+    def warmup_steps(self, stage: int) -> int:
+        """Return the steps of the warm-up after an unfreezing; the head's stage has none."""
+        return self.parameters.warmup_steps if stage else 0

@@ -5,11 +5,17 @@ A schedule is a plain object without Keras and files. It counts epochs; the trai
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal
 
 MOST_NON_FINITE_LOSSES = 3
 """Epochs in a row without a finite validation loss that end a run."""
+
+
+WARMUP_SHARE = 0.05
+"""Share of the n epochs in which `warmup_cosine` raises the learning rate; at least one epoch."""
+
+Annealing = Literal["constant", "cosine", "warmup_cosine"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Schedule(ABC):
     Attributes:
         max_epochs: n; it limits the whole run, over all stages.
         initial_learning_rate: η of the first epoch.
+        annealing: Change of the learning rate over the n epochs, in addition to that of the strategy.
         epoch: Number of finished epochs.
         stage: Number of unfreezings so far (r in Eq. 8).
         unfrozen_groups: m, number of layer groups that train, from the deepest one.
@@ -61,6 +68,7 @@ class Schedule(ABC):
 
     max_epochs: int
     initial_learning_rate: float
+    annealing: Annealing = "constant"
     epoch: int = 0
     stage: int = 0
     unfrozen_groups: int = 0
@@ -71,8 +79,15 @@ class Schedule(ABC):
 
     @property
     @abstractmethod
+    def stage_learning_rate(self) -> float:
+        """Learning rate of the next epoch by the rules of the strategy."""
+
+    @property
     def learning_rate(self) -> float:
-        """Learning rate of the next epoch; the optimiser uses it in every epoch."""
+        """Learning rate of the next epoch, annealing included; the optimiser uses it in every epoch."""
+        if self.annealing == "constant":
+            return self.stage_learning_rate
+        return self.stage_learning_rate * annealing_factor(self.annealing, self.epoch, self.max_epochs)
 
     @property
     @abstractmethod
@@ -130,7 +145,8 @@ class Schedule(ABC):
         Raises:
             ValueError: The state belongs to another kind of schedule.
         """
-        if set(state) != set(asdict(self)):
+        names = {field.name for field in fields(self)}
+        if not names - {"annealing"} <= set(state) <= names:  # checkpoints of earlier versions have no annealing
             raise ValueError(f"expected the state of {type(self).__name__}, found one with {sorted(state)}")
         for name, value in state.items():
             setattr(self, name, value)
@@ -168,7 +184,7 @@ class FixedSchedule(Schedule):
     stop_patience: int | None
 
     @property
-    def learning_rate(self) -> float:
+    def stage_learning_rate(self) -> float:
         """The initial learning rate, in every epoch."""
         return self.initial_learning_rate
 
@@ -197,3 +213,22 @@ class FixedSchedule(Schedule):
     def has_waited(self, patience: int | None) -> bool:
         """Return whether so many epochs have passed without improvement; False for None."""
         return patience is not None and self.patience_counter >= patience
+
+
+def annealing_factor(kind: Annealing, epoch: int, max_epochs: int) -> float:
+    """Return the factor of the learning rate in an epoch.
+
+    `cosine` falls from 1 towards 0 along half a cosine (Loshchilov and Hutter, SGDR, ICLR 2017). `warmup_cosine` first
+    rises linearly for `WARMUP_SHARE` of the epochs.
+
+    Args:
+        kind: Kind of annealing.
+        epoch: Number of finished epochs.
+        max_epochs: n.
+    """
+    warmup = max(1, round(WARMUP_SHARE * max_epochs)) if kind == "warmup_cosine" else 0
+    if kind == "constant" or max_epochs <= warmup:
+        return 1.0
+    if epoch < warmup:
+        return (epoch + 1) / (warmup + 1)
+    return (1 + math.cos(math.pi * (epoch - warmup) / (max_epochs - warmup))) / 2

@@ -21,6 +21,8 @@ class Strategy(ABC, Generic[Parameters]):
 
     Attributes:
         pipeline: `training` for the strategies that the paper compares, `baselines` for all others.
+        scales_by_gradient_norm: Whether the learning rate of each tensor of the backbone follows its relative gradient
+            norm.
         parameters_type: Model of its block in `strategies:` of `conf/base/parameters_training.yml`.
         parameters: The values of that block.
         backbone: Settings of the backbone.
@@ -28,6 +30,7 @@ class Strategy(ABC, Generic[Parameters]):
 
     pipeline: ClassVar[Literal["training", "baselines"]] = "baselines"
     parameters_type: ClassVar[type[ParameterGroup]]
+    scales_by_gradient_norm: ClassVar[bool] = False
 
     def __init__(self, parameters: Parameters, backbone: BackboneParameters):
         self.parameters, self.backbone = parameters, backbone
@@ -42,10 +45,26 @@ class Strategy(ABC, Generic[Parameters]):
 
         unfreeze_groups(classifier, unfrozen_groups)
 
-    def fixed_settings(self, training: TrainingParameters) -> dict[str, Any]:
-        """Return the settings that every fixed schedule needs."""
+    def learning_rate_factor(self, depth: int) -> float:  # noqa: ARG002
+        """Return the learning rate of a layer group relative to the head.
+
+        Args:
+            depth: 0 for the head, 1 for the group nearest the head, … L.
+        """
+        return 1.0
+
+    def warmup_steps(self, stage: int) -> int:  # noqa: ARG002
+        """Return the number of steps of a stage in which the learning rate rises linearly."""
+        return 0
+
+    def common_settings(self, training: TrainingParameters) -> dict[str, Any]:
+        """Return the settings that every schedule needs."""
         return {
             "max_epochs": training.max_epochs,
             "initial_learning_rate": training.learning_rate,
-            "stop_patience": self.parameters.stop_patience,  # type: ignore[attr-defined]
+            "annealing": training.learning_rate_schedule,
         }
+
+    def fixed_settings(self, training: TrainingParameters) -> dict[str, Any]:
+        """Return the settings that every fixed schedule needs."""
+        return {**self.common_settings(training), "stop_patience": self.parameters.stop_patience}  # type: ignore[attr-defined]
