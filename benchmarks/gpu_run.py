@@ -49,7 +49,7 @@ def load_images(data: Path, size: int) -> SplitImages:
 def settings(**changes: Any) -> tuple[TrainingParameters, StrategyParameters]:
     """Return the settings of conf/base with changes: of training, and of dynamic fine-tuning."""
     document = yaml.safe_load((CONF / "parameters_training.yml").read_text(encoding="utf-8"))
-    training = {**document["training"], "variant": "", "load_time_repeats": 0, **changes}
+    training = {**document["training"], "experiment": "", "load_time_repeats": 0, **changes}
     return TrainingParameters.model_validate(training), StrategyParameters.model_validate(
         document["strategies"]["dynamic"]
     )
@@ -145,7 +145,7 @@ def dynamic(data: Path, size: int, tiny: bool) -> dict[str, Any]:
         **{name: record.get(name) for name in kept},
         "seconds": round(seconds, 1),
         "seconds_per_epoch": round(float(history["seconds"].median()), 2),
-        "metrics": record.get("metrics", {}).get("test", {}),
+        "test": {name: record["metrics"]["test"][name] for name in ("accuracy", "macro_f1")},
         "history": history.to_dict("list"),
     }
 
