@@ -50,6 +50,7 @@ class MadeUpRun:
     folder: Path = Path("nowhere")
     history: pd.DataFrame | None = None
     predictions: pd.DataFrame | None = None
+    damage: str | None = None
 
 
 def made_up_split(images: int = 600, seed: int = 0) -> pd.DataFrame:

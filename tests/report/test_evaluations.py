@@ -9,9 +9,10 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
-from lung_cxr.report.rows import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, first_record
+from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, first_record
+from lung_cxr.report.sentences import notices
 from lung_cxr.report.tables.cost import cost_table
-from made_up_runs import evaluated, failed_run, made_up_grid, made_up_run, made_up_split
+from made_up_runs import evaluated, failed_run, made_up_exports, made_up_grid, made_up_run, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
@@ -135,12 +136,14 @@ def test_an_older_record_without_latency_has_the_reason_in_the_cost_table(split)
     assert [cell.text for cell in rows["MobileNet, traditional"]][7:9] == ["48.2", "61.7"]
 
 
-def test_a_record_without_its_predictions_is_an_error_that_says_what_to_do(split):
-    grid = made_up_grid(split, [])
-    grid[DYNAMIC] = [made_up_run(DYNAMIC, split, seed=1, skill=1.0)]
-    object.__setattr__(grid[DYNAMIC][0], "predictions", None)
-    with pytest.raises(FileNotFoundError, match="train the run again"):
-        evaluated(grid, split)
+def test_a_run_with_damaged_files_is_a_row_with_its_reason(split):
+    grid = made_up_grid(split, [DYNAMIC])
+    grid[TRADITIONAL] = [dataclasses.replace(one, damage="predictions.parquet is missing") for one in grid[DYNAMIC]]
+    evaluations = evaluated(grid, split)
+    row = row_of(evaluations, TRADITIONAL)
+    assert (row["status"], row["note"], row["seeds"]) == (DAMAGED, "seed 2024: predictions.parquet is missing", [])
+    assert row_of(evaluations, DYNAMIC)["status"] == FINISHED
+    assert any(row["note"] in notice for notice in notices(evaluations, made_up_exports(False), 0))
 
 
 def recorded(run, split, seed, folder, at, **changes):

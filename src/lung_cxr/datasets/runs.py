@@ -1,4 +1,4 @@
-"""The results of runs: those of one backbone under one strategy, and those of many."""
+"""Datasets of run results: of one grid point, of all baselines, and of a sensitivity analysis."""
 
 import json
 import re
@@ -17,16 +17,20 @@ from lung_cxr.experiments import BASELINE_RUNS
 from lung_cxr.training.run.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.run.history import read_history
 
-SEED_FOLDER = re.compile(r"seed_\d+")
+SEED_FOLDER = re.compile(r"seed_(\d+)")
+REPORTED = ("backbone", "strategy", "parameters", "split_sha256")
+"""Fields of a finished record that reporting needs."""
+DAMAGED = "damaged"
+"""Status of a record that cannot be read."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One finished or failed run. Tables are read when they are asked for.
+    """Results of one finished or failed training seed. Its tables are read on first access.
 
     Attributes:
         folder: `07_model_output/<backbone>/<strategy>/seed_<s>`.
-        record: `run_record.json`; `record["status"]` is "finished" or "failed".
+        record: `run_record.json`; its `status` is "finished" or "failed", or "damaged" where the file cannot be read.
     """
 
     folder: Path
@@ -34,15 +38,15 @@ class RunResult:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has results."""
+        """Return whether the run has results."""
         return self.record["status"] == "finished"
 
     @cached_property
     def failure(self) -> str | None:
-        """Why the last attempt at this run failed; None where it did not.
+        """Return the reason why the last attempt at this run failed, or None.
 
-        A finished run may have one: its results are of the settings that were asked for, but they could not be
-        confirmed or made anew. It then stands in `failure.json`, beside the record.
+        A finished run may have one, in `failure.json`: its results belong to the requested settings, but a later
+        attempt could not confirm or repeat them.
         """
         if not self.finished:
             return self.record["failure"]
@@ -50,28 +54,64 @@ class RunResult:
         return json.loads(path.read_text(encoding="utf-8"))["failure"] if path.exists() else None
 
     @cached_property
+    def damage(self) -> str | None:
+        """Return the reason why the files of a finished run cannot be used, or None."""
+        if missing := [name for name in REPORTED if name not in self.record]:
+            return f"{RECORD} lacks {', '.join(missing)}; restore it or train the run again"
+        for name, read in ((PREDICTIONS, lambda: self.predictions), (HISTORY, lambda: self.history)):
+            if not (self.folder / name).exists():
+                return f"{name} is missing; restore it or train the run again"
+            try:
+                read()
+            except Exception as error:  # a damaged file may raise any error; its text may quote identifiers
+                return _damaged(name, error)
+        return None
+
+    @cached_property
     def history(self) -> pd.DataFrame | None:
-        """`contracts.history`, one row per epoch; None where the run failed before its first epoch ended."""
+        """Return `contracts.history`, one row per epoch; None where the run failed before its first epoch ended."""
         path = self.folder / HISTORY
         return read_history(path) if path.exists() else None
 
     @cached_property
     def predictions(self) -> pd.DataFrame | None:
-        """`contracts.predictions` of validation and test images; None where the run failed."""
+        """Return `contracts.predictions` of validation and test images; None where the run failed."""
         path = self.folder / PREDICTIONS
         return predictions_contract.validate(pd.read_parquet(path)) if path.exists() else None
 
 
-class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
-    """The folder `<backbone>/<strategy>` with its `seed_<s>/run_record.json`.
+def _damaged(name: str, error: Exception) -> str:
+    return f"{name} is damaged ({type(error).__name__}); restore it or train the run again"
 
-    Training writes history and predictions itself, epoch by epoch; the record comes last, through `save`, and
-    marks the run as done. Results are there to be read while other seeds still train, so no dataset of one
-    file would do.
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a run record; a damaged one has status "damaged", the reason as `failure` and the names of its folder.
 
     Args:
-        filepath: The folder.
-        metadata: Ignored here; for Kedro plugins.
+        path: `<backbone>/<strategy>/seed_<s>/run_record.json`.
+    """
+    backbone, strategy, folder = path.parts[-4:-1]
+    names = {"backbone": backbone, "strategy": strategy, "seed": int(folder.rpartition("_")[2])}
+    try:
+        record = dict(json.loads(path.read_text(encoding="utf-8-sig")))
+        seed, _ = record["seed"], record["status"] == "finished" or record["failure"]
+    except (ValueError, KeyError, TypeError) as error:
+        return {**names, "status": DAMAGED, "failure": _damaged(RECORD, error)}
+    if seed != names["seed"]:
+        reason = f"{RECORD} names seed {seed}, but its folder is {folder}; restore it or train the run again"
+        return {**names, "status": DAMAGED, "failure": reason}
+    return record
+
+
+class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
+    """Results of one grid point: the folder `<backbone>/<strategy>` with `seed_<s>/run_record.json`.
+
+    Training writes history and predictions itself, epoch by epoch. `save` writes the record last; it marks the run as
+    done. Finished seeds can be read while others train.
+
+    Args:
+        filepath: Folder of the grid point.
+        metadata: Not used here; for Kedro plugins.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
@@ -79,13 +119,12 @@ class RunsDataset(AbstractDataset[dict[str, Any], list[RunResult]]):
         self.metadata = metadata
 
     def load(self) -> list[RunResult]:
-        """Return the runs that have a record, sorted by seed; an empty list if there is none."""
-        records = [(path.parent, json.loads(path.read_text())) for path in self._records()]
-        runs = [RunResult(folder, record) for folder, record in records]
+        """Return the seeds with a record, sorted by seed; damaged records are included with their reason."""
+        runs = [RunResult(path.parent, read_record(path)) for path in self._records()]
         return sorted(runs, key=lambda run: run.record["seed"])
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write one run's record, whole or not at all."""
+        """Write one run's record (atomic)."""
         text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
         with atomic_write(Path(self._filepath) / f"seed_{data['seed']}" / RECORD) as unfinished:
             unfinished.write_text(text + "\n", encoding="utf-8")
@@ -110,27 +149,27 @@ class BaselineRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResu
     ones too.
 
     Args:
-        filepath: The folder with `<backbone>/<strategy>/seed_<s>/run_record.json`.
-        metadata: Ignored here; for Kedro plugins.
+        filepath: Folder with `<backbone>/<strategy>/seed_<s>/run_record.json`.
+        metadata: Not used here; for Kedro plugins.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
-        self._cells = {
+        self._grid_points = {
             run.results: RunsDataset(filepath=f"{filepath}/{run.backbone}/{run.strategy}") for run in BASELINE_RUNS
         }
         self._filepath = filepath
         self.metadata = metadata
 
     def load(self) -> dict[str, list[RunResult]]:
-        """Return name of the run's entry → its seeds, without the runs that were never started."""
-        loaded = {name: cell.load() for name, cell in self._cells.items()}
+        """Return name of the run's catalogue entry → results of its seeds, without runs that were not started."""
+        loaded = {name: runs.load() for name, runs in self._grid_points.items()}
         return {name: seeds for name, seeds in loaded.items() if seeds}
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write nothing: each run wrote its record when it ended."""
+        """Write nothing: each run writes its own record."""
 
     def _exists(self) -> bool:
-        return any(cell.exists() for cell in self._cells.values())
+        return any(runs.exists() for runs in self._grid_points.values())
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
@@ -140,9 +179,9 @@ class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]
     """The runs of one backbone's sensitivity analysis: `<backbone>-<setting>/seed_<s>/run_record.json`.
 
     Args:
-        filepath: The folder `07_model_output/sensitivity`.
-        backbone: Whose runs.
-        metadata: Ignored here; for Kedro plugins.
+        filepath: Folder `07_model_output/sensitivity`.
+        backbone: Backbone of the runs.
+        metadata: Not used here; for Kedro plugins.
     """
 
     def __init__(self, *, filepath: str, backbone: str, metadata: dict[str, Any] | None = None):
@@ -150,13 +189,13 @@ class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]
         self.metadata = metadata
 
     def load(self) -> dict[str, list[RunResult]]:
-        """Return name of the run → its seeds, of all that have a record; empty where nothing was ever started."""
+        """Return name of the run → results of its seeds, for all runs with a record."""
         names = sorted(runs.name for runs in Path(self._filepath).glob(f"{self._backbone}-*") if runs.is_dir())
         loaded = {name: self._runs(name).load() for name in names}
         return {name: seeds for name, seeds in loaded.items() if seeds}
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write one run's record, whole or not at all."""
+        """Write one run's record (atomic)."""
         self._runs(data["sensitivity"]["id"]).save(data)
 
     def _runs(self, name: str) -> RunsDataset:

@@ -17,6 +17,10 @@ class RunResults(Protocol):
     folder: Path
 
     @property
+    def damage(self) -> str | None:
+        """Return the reason why the files of a finished run cannot be used, or None."""
+
+    @property
     def history(self) -> pd.DataFrame | None:
         """Return `contracts.history`."""
 

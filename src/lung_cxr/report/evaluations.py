@@ -21,7 +21,7 @@ from lung_cxr.experiments import Run
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.comparable_seeds import RunResults, comparable_seeds
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
-from lung_cxr.report.rows import FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
+from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from lung_cxr.splitting.split import split_sha256
 
 COSTS = (*DURATIONS, "size_mb", "weights_mb")
@@ -108,7 +108,7 @@ def evaluate_run(
         seeds), `subgroups`, `certainty` (first seed, see `evaluate_certainty`), `curves` (of each seed) and the `COSTS`
         (medians over seeds).
     """
-    failures = [f"seed {one.record['seed']}: {one.record['failure']}" for one in seeds if _failed(one)]
+    failures = [f"seed {one.record['seed']}: {reason}" for one in seeds if (reason := _problem(one))]
     row = {
         "backbone": run.backbone,
         "strategy": run.strategy,
@@ -172,21 +172,23 @@ def _bootstrap(settings: ReportingParameters) -> dict[str, Any]:
 def _status(seeds: Sequence[RunResults], current: Mapping[int, RunResults]) -> str:
     if current:
         return FINISHED
-    if any(_failed(one) for one in seeds):
+    if any(one.record["status"] == "failed" for one in seeds):
         return FAILED
+    if any(_problem(one) for one in seeds):
+        return DAMAGED
     return OTHER_SPLIT if seeds else NOT_TRAINED
 
 
-def _failed(one: RunResults) -> bool:
-    return one.record["status"] == "failed"
+def _problem(one: RunResults) -> str | None:
+    """Return the reason why a seed failed or why its files cannot be used, or None."""
+    reason: str | None = one.damage if one.record["status"] == "finished" else one.record["failure"]
+    return reason
 
 
 def _on_this_test_set(seeds: Sequence[RunResults], test: pd.DataFrame) -> list[RunResults]:
     """Return the finished seeds whose test images and labels are those of the present split."""
     expected = _images_and_labels(test)
-    return [
-        one for one in seeds if one.record["status"] == "finished" and _images_and_labels(_test_rows(one)) == expected
-    ]
+    return [one for one in seeds if not _problem(one) and _images_and_labels(_test_rows(one)) == expected]
 
 
 def _left_out(tested: Sequence[RunResults], used: Iterable[RunResults], present_split: str) -> dict[str, list[int]]:
@@ -208,11 +210,7 @@ def _test_rows(one: RunResults) -> pd.DataFrame:
 
 
 def _rows_of(one: RunResults, subset: str) -> pd.DataFrame:
-    if one.predictions is None:
-        raise FileNotFoundError(
-            f"{one.record['backbone']}.{one.record['strategy']}, seed {one.record['seed']}: run_record.json says "
-            "finished, but predictions.parquet is missing; delete the record and train the run again"
-        )
+    assert one.predictions is not None  # a seed without predictions has a problem and is not evaluated
     return one.predictions[one.predictions["subset"] == subset]
 
 

@@ -13,7 +13,8 @@ from lung_cxr.experiments import Run
 from lung_cxr.report.comparable_seeds import RunResults
 from lung_cxr.report.labels import METRIC_TITLES, run_title
 
-FINISHED, FAILED, NOT_TRAINED, OTHER_SPLIT = "finished", "failed", "not yet trained", "tested on another split"
+FINISHED, FAILED, DAMAGED = "finished", "failed", "damaged files"
+NOT_TRAINED, OTHER_SPLIT = "not yet trained", "tested on another split"
 
 METRIC_COLUMNS = tuple(f"{metric}{end}" for metric in METRIC_TITLES for end in ("", "_low", "_high", "_sd"))
 """Columns of accuracy and macro-F1 in tables of results, in percent."""

@@ -10,6 +10,7 @@ from lung_cxr.experiments import STRATEGIES
 from lung_cxr.report.labels import DYNAMIC, SYNTHETIC, TRADITIONAL, backbone_title
 from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
 from lung_cxr.report.rows import (
+    DAMAGED,
     FAILED,
     NOT_TRAINED,
     OTHER_SPLIT,
@@ -80,6 +81,7 @@ def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, uncheck
         else "",
         _unfinished(runs),
         *(f"{row_title(row)} failed: {row['note']}" for row in runs if row["status"] == FAILED),
+        *(f"{row_title(row)} is left out: {row['note']}" for row in runs if row["status"] == DAMAGED),
         *(f"{row_title(row)}: {row['note']}" for row in finished if row["note"]),
         _other_split(runs),
         *(text for row in finished for text in (_other_settings(row), _trained_on_other_split(row))),

@@ -70,7 +70,7 @@ def identity_table(runs: Sequence[Mapping[str, Any]], exports: Mapping[str, str]
 
 def settings_table(runs: Sequence[Mapping[str, Any]]) -> Table:
     """Return every setting of the runs; values that differ are listed with their runs."""
-    records = _records(runs)
+    records = [(title, record) for title, record in _records(runs) if "parameters" in record]
     values: dict[str, dict[str, list[str]]] = {}
     for title, record in records:
         for name, value in _flat(record["parameters"]):
