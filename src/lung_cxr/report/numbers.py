@@ -49,6 +49,14 @@ def decimal(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
+def three_digits(value: float | None) -> str:
+    """Return a measurement with three significant digits, whole from 100 on: 0.1234, 1010 as "0.123", "1,010"."""
+    if value is None:
+        return NOTHING
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return (f"{value:.5f}" if "e" in text else text).replace("-", "−")
+
+
 def decimal_interval(low: float | None, high: float | None, digits: int = 3) -> str:
     """Return e.g. 0.81, 0.97 as "[0.810, 0.970]"; "" without an interval."""
     return "" if low is None or high is None else f"[{decimal(low, digits)}, {decimal(high, digits)}]"

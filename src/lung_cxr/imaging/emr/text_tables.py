@@ -118,7 +118,7 @@ def table_of_rows(
     if not header:
         return None
     size.check(columns=len(header), header=sum(map(len, header)))
-    names = [clean_name(name) for name in header]
+    names, repeated = [clean_name(name) for name in header], list(header)
     needed = [position for position, name in enumerate(names) if layout.is_needed(name)]
     columns, numbers, malformed = _Columns([names[position] for position in needed]), [], []
     totals: list[tuple[int, Sequence[str]]] = []  # rows that may be totals: they are if no other row follows
@@ -128,7 +128,7 @@ def table_of_rows(
             continue
         if separator is None:
             row = [*row, *[""] * (len(names) - len(row))][: len(names)]  # noqa: PLW2901
-        if [clean_name(field) for field in row[: len(names)]] == names:
+        if list(row) == repeated:
             left_out += 1
             continue
         totals.append((number, row))
@@ -202,7 +202,7 @@ def _swallowed_rows(row: Sequence[str], separator: str) -> bool:
 def _is_total(row: Sequence[str], columns: int) -> bool:
     """Return True if the first value is a word for a total and most fields are empty."""
     values = [field for field in row if field.strip()]
-    return TOTAL.match(clean_name(values[0])) is not None and len(values) <= max(2, columns // 2)
+    return len(values) <= max(2, columns // 2) and TOTAL.match(clean_name(values[0])) is not None
 
 
 def _is_empty(row: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lung_cxr.parameters import IngestionParameters
+from lung_cxr.report.numbers import three_digits
 
 PREFIX = "qc_"
 KINDS = ("min", "max", "flag")  # prefixes of a metric's parameters
@@ -50,7 +51,7 @@ class Metric:
 
     def breach(self, value: float) -> str:
         """Return e.g. "sharpness 1.93 (at least 2.8)" for a value beyond a threshold, else ""."""
-        number = f"{parameter_of(self.name).replace('_', ' ')} {value:.3g}"
+        number = f"{parameter_of(self.name).replace('_', ' ')} {three_digits(value)}"
         if self.least is not None and value < self.least:
             return f"{number} (at least {self.least:g})"
         if self.most is not None and value > self.most:

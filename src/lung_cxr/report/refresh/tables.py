@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, plural, points
+from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, plural, points, three_digits
 from lung_cxr.report.refresh.quality_thresholds import TITLES
 from lung_cxr.report.refresh.sentences import variable_title
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
@@ -155,8 +155,8 @@ def quality_table(facts: Mapping[str, Any]) -> Table:
         limits = [f"at least {row['at_least']:g}" if row["at_least"] is not None else ""]
         limits.append(f"at most {row['at_most']:g}" if row["at_most"] is not None else "")
         limits.append(f"flagged above {row['flagged_above']:g}" if row["flagged_above"] is not None else "")
-        numbers = [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("minimum", "p1", "median")]
-        numbers += [Cell(NOTHING if row[name] is None else f"{row[name]:.3g}") for name in ("p99", "maximum")]
+        numbers = [Cell(three_digits(row[name])) for name in ("minimum", "p1", "median")]
+        numbers += [Cell(three_digits(row[name])) for name in ("p99", "maximum")]
         title = TITLES.get(row["metric"], row["metric"].replace("_", " ").capitalize())
         limit = ", ".join(filter(None, limits)).replace(" ", "\N{NO-BREAK SPACE}") or "none"
         rows.append([name_cell(title), text_cell(limit), Cell(f"{row['beyond_limit']:,}"), *numbers])
@@ -211,7 +211,9 @@ def _categories(one: Mapping[str, Any]) -> tuple[str, str]:
 def _quartiles(one: Mapping[str, Any]) -> tuple[str, str]:
     """Return median and quartiles, before and now."""
     before_words, now_words = (
-        NOTHING if side["median"] is None else f"{side['median']:.3g} ({side['low']:.3g}–{side['high']:.3g})"
+        NOTHING
+        if side["median"] is None
+        else f"{three_digits(side['median'])} ({three_digits(side['low'])}–{three_digits(side['high'])})"
         for side in (one["before"], one["now"])
     )
     return before_words, now_words
