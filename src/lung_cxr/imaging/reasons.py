@@ -21,6 +21,9 @@ IMAGE_FAULTS = {
     "missing_file": "the named file does not exist",
     "unreadable": "the file cannot be decoded as an image",
     "truncated": "the file ends before the end of the image",
+    "damaged": "the compressed image data contain errors",
+    "implausible_pixels": "the pixels form no image: the header contradicts them, or they are noise",
+    "too_slow": "reading takes longer than the time limit of a file",
     "too_large": "the image has more pixels or bytes than max_megapixels allows",
     "unsupported_pixels": "unsupported pixel format: palette, float or 32 bit",
     "multi_frame": "the file holds several frames",
@@ -60,6 +63,8 @@ FLAGS = {
     "redacted": "burned-in text was blacked out",
     "not_looked_at": "the pixels were not searched for text, and the header does not state that there is none",
     "outdated": "made with earlier settings; the source file no longer exists",
+    "geometry_corrected": "pixels were made square, or the image was mirrored or rotated, as the header states",
+    "bits_corrected": "the header describes the stored bits wrongly; the pixels were read as a smooth image",
     "enlarged": "enlarged: the source is smaller than the stored image",
     "near_duplicate_within_patient": "nearly the same image as another one of the same patient",
 }

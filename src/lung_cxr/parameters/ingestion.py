@@ -101,6 +101,7 @@ class QualityParameters(ParameterGroup):
     min_sharpness: float = Field(
         ge=0, description="minimum SD of the Laplacian at 512 pixels, in grey values (0 to 255)"
     )
+    max_sharpness: float | None = Field(description="maximum SD of the Laplacian; noise is above it; null: no limit")
     min_contrast: float = Field(
         ge=0, description="minimum difference of the 99th and 1st percentile at 32 pixels, in grey values (0 to 255)"
     )

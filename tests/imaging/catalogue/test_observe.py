@@ -121,7 +121,7 @@ def test_the_same_bytes_under_another_time_are_not_decoded(processor, picture, m
 PASSING = {
     "lung_cxr.imaging.reading.read.os.open": OSError(5, "input/output error"),
     "pathlib.Path.stat": PermissionError(13, "denied"),
-    "lung_cxr.imaging.reading.read._decode_raster": MemoryError("Nguyen"),
+    "lung_cxr.imaging.reading.read.decode_raster": MemoryError("Nguyen"),
     "lung_cxr.imaging.catalogue.process_image.standardise": MemoryError("Nguyen"),
     "lung_cxr.imaging.catalogue.image_store.ImageStore.put": OSError(28, "no space left"),
 }

@@ -50,6 +50,8 @@ class ProcessedImage:
         outdated: Whether the stored image has other settings and its file is gone.
         difference_hash: Difference hash of the stored image, keyed by `KeyedHashes.difference`.
         text_boxes: Number of blacked-out text boxes; -1 if the image was not searched.
+        geometry_corrected: Whether pixels were made square, or the image was mirrored or rotated, by the header.
+        bits_corrected: Whether the header's description of the stored bits was wrong and overruled by the pixels.
         qc_sharpness: See `metrics.measure_quality`, as the columns down to `qc_bright_fraction`.
         qc_inversion: See `chest.measure_chest`, as the columns below; measured before black and white were exchanged.
     """
@@ -70,6 +72,8 @@ class ProcessedImage:
     outdated: bool = False
     difference_hash: str = ""
     text_boxes: int = NOT_SEARCHED
+    geometry_corrected: bool = False
+    bits_corrected: bool = False
     qc_sharpness: float = NAN
     qc_contrast: float = NAN
     qc_dark_fraction: float = NAN
@@ -151,8 +155,8 @@ class ImageProcessor:
             if previous is not None and self._is_same(previous, seen):
                 return replace(previous, file_stamp=seen.file_stamp)
             radiograph = decode_image(data, self.max_megapixels, self.standardise.side)
-            seen = replace(seen, header_view=radiograph.view, burned_in=radiograph.burned_in)
-            seen = replace(seen, inverted=radiograph.inverted, rows=radiograph.rows, columns=radiograph.columns)
+            names = ("burned_in", "inverted", "rows", "columns", "geometry_corrected", "bits_corrected")
+            seen = replace(seen, header_view=radiograph.view, **{name: getattr(radiograph, name) for name in names})
             self._check_header(radiograph)
             return self._stored(seen, radiograph)
         except Rejection as rejection:

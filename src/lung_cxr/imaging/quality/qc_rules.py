@@ -68,6 +68,7 @@ def metric_reasons(rows: int, columns: int, metrics: Mapping[str, float], thresh
         "extreme_aspect_ratio": longer / shorter > thresholds.max_aspect_ratio,
         "nearly_blank": metrics["contrast"] < thresholds.min_contrast,
         "blurred": metrics["sharpness"] < thresholds.min_sharpness,
+        "implausible_pixels": exceeds(metrics["sharpness"], thresholds.max_sharpness),
         "too_dark": metrics["dark_fraction"] > thresholds.max_dark_fraction,
         "too_bright": metrics["bright_fraction"] > thresholds.max_bright_fraction,
     }
@@ -133,6 +134,8 @@ def _flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
         "redacted": row.text_boxes > 0,
         "not_looked_at": row.not_searched and accept_unchecked_pixels,
         "outdated": row.outdated,
+        "geometry_corrected": row.geometry_corrected,
+        "bits_corrected": row.bits_corrected,
         "enlarged": 0 < max(row.rows, row.columns) < side,
     }
     return [flag for flag, is_so in flags.items() if is_so]

@@ -1,1 +1,1 @@
-"""Any file of an export → one grey radiograph in memory."""
+"""Read any file of an export into one grey radiograph in memory."""

@@ -1,57 +1,59 @@
-"""DICOM → grey values: any common transfer syntax, 8 to 16 bit, signed or not, modality and VOI transforms applied."""
+"""Decode a DICOM file to grey values: common transfer syntaxes, 8 to 16 bit, modality and VOI transforms applied.
+
+pydicom's `pixel_array` is not used for ordinary files: it needs four more plugins for the syntaxes of radiographs,
+allocates what a header declares before checking it, and decodes JPEG 2000 only at full size (four times the time). It
+is the independent second decoder of files with an unusual header (`_check_against_pydicom`).
+"""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom import uid
-from pydicom.pixels import apply_modality_lut, apply_voi_lut
+from pydicom.encaps import encapsulate
 
-from lung_cxr.imaging.reading import frames
+from lung_cxr.imaging.reading import frames, header_facts
 from lung_cxr.imaging.reading.dicom_header import PixelElement, read_header
-from lung_cxr.imaging.reading.radiograph import BurnedIn, Lut, Radiograph, StoredValues, View, from_pixels, luminance
+from lung_cxr.imaging.reading.grey_lut import make_lut
+from lung_cxr.imaging.reading.radiograph import Lut, Radiograph, StoredValues, from_pixels, luminance
+from lung_cxr.imaging.reading.stored_bits import Bits, find_bits
 from lung_cxr.imaging.reasons import Rejection
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422")  # the first sample is the grey value
-LATERAL = (
-    "LL",
-    "RL",
-    "LAT",
-    "LATERAL",
-    "LLO",
-    "RLO",
-    "LAO",
-    "RAO",
-    "LPO",
-    "RPO",
-)  # CS terms of (0018,5101), and obliques
+MIN_AGREEMENT = 0.98  # correlation of two decoders' images
+MAX_COMPARED = 1 << 18  # pixels of that correlation
+PIXEL_KEYWORDS = (
+    *("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "PhotometricInterpretation"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+)
+
+Words = npt.NDArray[Any]
 
 
 class _Layout:
-    """How pixels are stored (PS3.3 C.7.6.3); what is missing or senseless is as in most files.
+    """Layout of the stored pixels (PS3.3 C.7.6.3); missing or senseless elements get their usual values.
 
     Attributes:
-        rows: Of the image.
-        columns: Of the image.
-        samples: Of a pixel, 1 or 3.
+        rows: Rows of the image.
+        columns: Columns of the image.
+        samples: Samples per pixel, 1 or 3.
         photometric: PhotometricInterpretation.
         allocated: Bits of a stored word, 8 or 16.
-        bits: Of them, those of the value.
-        unused_below: Of them, those below the value.
-        signed: Whether values are in two's complement.
-        has_padding: Whether some values mean "outside the image".
+        bits: Bits of the value within the word.
+        padding: First and last value of pixels outside the image; None without padding.
     """
 
     def __init__(self, header: pydicom.Dataset, max_megapixels: float):
         self.rows, self.columns = _integer(header, "Rows", 0), _integer(header, "Columns", 0)
         if self.rows < 1 or self.columns < 1:
             raise Rejection("unreadable", "no rows or columns")
-        if self.rows * self.columns > max_megapixels * 1e6:
-            raise Rejection("too_large", f"{self.rows * self.columns / 1e6:.0f} megapixels", passing=True)
+        self.geometry = header_facts.read_geometry(header)
+        if (pixels := math.prod(self.geometry.shape(*self.shape))) > max_megapixels * 1e6:
+            raise Rejection("too_large", f"{pixels / 1e6:.0f} megapixels", passing=True)
         if (count := _integer(header, "NumberOfFrames", 1)) > 1:
             raise Rejection("multi_frame", f"{count} frames")
         self.samples = _integer(header, "SamplesPerPixel", 1)
@@ -60,14 +62,17 @@ class _Layout:
         known = {1: MONOCHROME, 3: COLOUR}.get(self.samples, ())
         if self.photometric not in known or self.allocated not in (8, 16):
             raise Rejection("unsupported_pixels", f"{self.allocated} bits allocated")
-        self.bits = _integer(header, "BitsStored", self.allocated)
-        if not 1 <= self.bits <= self.allocated:
-            self.bits = self.allocated
-        self.unused_below = _integer(header, "HighBit", self.bits - 1) - self.bits + 1
-        if not 0 <= self.unused_below <= self.allocated - self.bits:
-            self.unused_below = 0
-        self.signed = self.samples == 1 and _integer(header, "PixelRepresentation", 0) == 1
-        self.has_padding = "PixelPaddingValue" in header
+        count = _integer(header, "BitsStored", self.allocated)
+        if not 1 <= count <= self.allocated:
+            count = self.allocated
+        below = _integer(header, "HighBit", count - 1) - count + 1
+        if not 0 <= below <= self.allocated - count:
+            below = 0
+        self.bits = Bits(count, below, self.samples == 1 and _integer(header, "PixelRepresentation", 0) == 1)
+        self.padding = None
+        if "PixelPaddingValue" in header:
+            first = _integer(header, "PixelPaddingValue", 0)
+            self.padding = first, _integer(header, "PixelPaddingRangeLimit", first)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,65 +83,91 @@ def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int 
     """Decode a DICOM file, with or without the preamble.
 
     Args:
-        data: The file.
-        max_megapixels: A larger image is refused before anything is made for it.
-        most_bytes: To which a deflated file may be inflated.
+        data: Content of the file.
+        max_megapixels: Limit above which an image is rejected before it is decoded.
+        most_bytes: Largest size to which a deflated file may be inflated.
         side: See `read.decode_image`.
 
     Raises:
-        Rejection: `unreadable`, `truncated`, `too_large`, `unsupported_pixels` or `multi_frame`.
-        Exception: Whatever pydicom and the codecs raise on broken files; `read.decode_image` drops it.
+        Rejection: `unreadable`, `truncated`, `damaged`, `too_large`, `too_slow`, `unsupported_pixels`,
+            `implausible_pixels` or `multi_frame`.
+        Exception: Any error of pydicom and the codecs on broken files; `read.decode_image` drops it.
     """
     header, pixels = read_header(data, most_bytes)
     layout = _Layout(header, max_megapixels)
-    frame = pixels.frame
-    raw = _native(pixels, layout, header) if frame is None else _compressed(frame, layout, header, side)
-    inverted = layout.photometric == "MONOCHROME1"
-    if raw.ndim == 3:
-        grey = from_pixels(luminance(raw))
-        stored_values, lut = grey.stored_values, grey.lut
-    elif layout.samples == 3:
-        grey = from_pixels(raw)
-        stored_values, lut = grey.stored_values, grey.lut
+    stream = _inspect(pixels, layout, header)
+    if stream is not None:
+        words = _decoded(stream, layout, side)
+    elif pixels.frame is not None:
+        words = _run_lengths(pixels.frame, layout)
     else:
-        stored_values, lut = _stored_values(raw, layout), _lut(header, layout)
-        lut = lut.min() + lut.max() - lut if inverted else lut
-        stored_values = _without_padding(stored_values, lut, header, layout) if layout.has_padding else stored_values
-    return Radiograph(stored_values, lut, layout.rows, layout.columns, _view(header), _burned_in(header), inverted)
+        words = _native(pixels, layout, header)
+    grey = _grey(words, stream, layout, header, pixels) if layout.samples == 1 else _colour(words, layout)
+    if grey.bits == layout.bits and words.shape[:2] == layout.shape and _is_unusual(pixels, stream, layout):
+        _check_against_pydicom(grey, header, pixels, layout)
+    return Radiograph(
+        layout.geometry.apply(grey.stored_values),
+        grey.lut,
+        *layout.geometry.shape(*layout.shape),
+        view=header_facts.read_view(header),
+        burned_in=header_facts.read_burned_in(header),
+        inverted=layout.photometric == "MONOCHROME1",
+        geometry_corrected=layout.geometry != header_facts.Geometry(),
+        bits_corrected=grey.bits != layout.bits,
+        patient=header_facts.read_patient(header),
+    )
 
 
 def _integer(header: pydicom.Dataset, keyword: str, default: int) -> int:
     try:
         return int(header.get(keyword) if header.get(keyword) is not None else default)
-    except Exception:  # several values, a text, bytes of the wrong number: as if it were missing
+    except Exception:  # several values, text, or bytes of the wrong number: treated as missing
         return default
 
 
-def _compressed(frame: bytes, layout: _Layout, header: pydicom.Dataset, side: int | None) -> StoredValues:
-    """(H, W) grey or (H, W, 3) RGB, of the stored integer type; grey JPEG 2000 may be smaller."""
-    syntax = uid.UID(header.file_meta.get("TransferSyntaxUID", ""))
-    if syntax == uid.RLELossless:
-        planes = frames.decode_runs(frame, *layout.shape, layout.samples, layout.allocated // 8)
-        return planes[0] if layout.samples == 1 or layout.photometric in LUMA_FIRST else np.moveaxis(planes, 0, -1)
-    stream = frames.inspect(frame)
+def _inspect(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> frames.Stream | None:
+    """Return the header of a compressed stream, checked against the DICOM header; None for other pixel data."""
+    if pixels.frame is None or (_syntax(header) == uid.RLELossless and not frames.is_start_of_stream(pixels.frame)):
+        return None
+    stream = frames.inspect(pixels.frame)
     if stream.shape != layout.shape or stream.samples != layout.samples:
         raise Rejection("unreadable", "size differs from the header's")
     if stream.bits > 16:
         raise Rejection("unsupported_pixels", f"{stream.bits} bits")
-    layout.bits = max(layout.bits, stream.bits)  # values of a stream are all value
-    as_stated = (stream.bits, stream.signed, 0) == (layout.bits, layout.signed, layout.unused_below)
-    if side and as_stated and stream.samples == 1 and not layout.has_padding:
-        return frames.decode_reduced(frame, stream, side)
-    decoded = frames.decode(frame, stream)
-    if decoded.shape[:2] != layout.shape:
-        raise Rejection("unreadable", "size differs from the header's")
-    turned_to_rgb = stream.kind not in (0, *frames.DECODERS)
-    is_luma = layout.photometric in LUMA_FIRST and not turned_to_rgb
-    return decoded[..., 0] if decoded.ndim == 3 and is_luma else decoded
+    return stream
 
 
-def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> StoredValues:
-    """(H, W) grey or (H, W, 3) RGB, of the stored integer type."""
+def _syntax(header: pydicom.Dataset) -> uid.UID:
+    return uid.UID(header.file_meta.get("TransferSyntaxUID", ""))
+
+
+def _decoded(stream: frames.Stream, layout: _Layout, side: int | None) -> Words:
+    """Return (H, W) words, or (H, W, 3) RGB; JPEG 2000 may be smaller. The bits of the layout become the stream's."""
+    stated = layout.bits
+    count = min(stated.width, stream.bits)
+    below = stated.below if stated.below + count <= stream.bits else 0
+    layout.bits = Bits(count, below, layout.samples == 1 and (stated.signed or stream.signed))
+    if side and stream.samples == 1 and stream.signed == stated.signed and below == 0 and layout.padding is None:
+        layout.bits = layout.bits._replace(width=stream.bits)
+        decoded = frames.decode_reduced(stream, side)
+    else:
+        decoded = frames.decode(stream)
+        if decoded.shape[:2] != layout.shape:
+            raise Rejection("unreadable", "size differs from the header's")
+    is_rgb = stream.kind not in frames.DECODERS  # libjpeg converts
+    if decoded.ndim == 3 and layout.photometric in LUMA_FIRST and not is_rgb:
+        decoded = decoded[..., 0]
+    words = decoded.view(f"u{decoded.itemsize}")
+    return words & words.dtype.type((1 << stream.bits) - 1) if stream.signed else words
+
+
+def _run_lengths(frame: bytes, layout: _Layout) -> Words:
+    planes = frames.decode_runs(frame, *layout.shape, layout.samples, layout.allocated // 8)
+    return planes[0] if layout.samples == 1 or layout.photometric in LUMA_FIRST else np.moveaxis(planes, 0, -1)
+
+
+def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> Words:
+    """Return (H, W) words, or (H, W, 3) RGB, of uncompressed pixel data."""
     per_pixel = 2 if layout.photometric == "YBR_FULL_422" else layout.samples
     count = math.prod(layout.shape) * per_pixel
     if len(pixels.values) < count * layout.allocated // 8:
@@ -158,54 +189,112 @@ def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> S
     return colour[..., 0] if layout.photometric in LUMA_FIRST else colour
 
 
-def _stored_values(raw: StoredValues, layout: _Layout) -> StoredValues:
-    """The BitsStored bits below HighBit (PS3.5 §8.1.1), signed values counted from the smallest possible.
+class _Grey(NamedTuple):
+    """Grey image before the geometry is corrected.
 
-    What old modalities keep in the other bits (overlays) goes.
+    Attributes:
+        stored_values: (h, w) uint8 or uint16, counted from the smallest possible value.
+        lut: (n,) float32, grey value of each stored value.
+        bits: Bits of the words that hold the values.
     """
-    words = raw.view(f"u{raw.itemsize}")
-    if layout.bits > 8 * words.itemsize:
-        words = words.astype(np.uint16)
-    if layout.unused_below:
-        words = words >> layout.unused_below
-    highest = words.dtype.type((1 << layout.bits) - 1)
-    if words.max() > highest:  # seldom, and to look takes half the time of a copy
-        words = words & highest
-    return words ^ words.dtype.type(1 << (layout.bits - 1)) if layout.signed else words
+
+    stored_values: StoredValues
+    lut: Lut
+    bits: Bits
 
 
-def _lut(header: pydicom.Dataset, layout: _Layout) -> Lut:
-    """(2 ** bits,) float32: modality, then VOI transform of every value that can be stored."""
-    values: npt.NDArray[Any] = np.arange(1 << layout.bits) - (layout.signed << (layout.bits - 1))
-    for transform in (apply_modality_lut, apply_voi_lut):
-        try:
-            changed = transform(values, header)
-        except Exception:  # a window of width 0, a table of the wrong length: the percentile window serves instead
-            continue
-        if np.isfinite(shown := changed.astype(np.float32)).all() and np.ptp(shown) > 0:
-            values = changed
-    return values.astype(np.float32)
+def _colour(words: Words, layout: _Layout) -> _Grey:
+    grey = from_pixels(luminance(words) if words.ndim == 3 else words)
+    return _Grey(grey.stored_values, grey.lut, layout.bits)
 
 
-def _without_padding(stored_values: StoredValues, lut: Lut, header: pydicom.Dataset, layout: _Layout) -> StoredValues:
-    """Pixels outside the image (PS3.3 C.7.5.1.1.2) become as black as the image's blackest."""
-    offset = layout.signed << (layout.bits - 1)
-    value = _integer(header, "PixelPaddingValue", 0)
-    first, last = sorted((value + offset, _integer(header, "PixelPaddingRangeLimit", value) + offset))
-    outside = (stored_values >= first) & (stored_values <= last)
-    if not outside.any() or outside.all():
-        return stored_values
-    present = np.flatnonzero(np.bincount(stored_values[~outside]))
-    return np.where(outside, stored_values.dtype.type(present[np.argmin(lut[present])]), stored_values)
+def _grey(
+    words: Words, stream: frames.Stream | None, layout: _Layout, header: pydicom.Dataset, pixels: PixelElement
+) -> _Grey:
+    """Return stored values and LUT of one sample per pixel; pixels outside the image are as dark as its darkest."""
+    width = stream.bits if stream else layout.allocated
+    raw = (
+        None
+        if layout.padding is None
+        else _between(words, *(value % (1 << layout.allocated) for value in layout.padding))
+    )
+    bits = find_bits(words, layout.bits, width, None if raw is None or raw.all() else raw)
+    stored_values = bits.extract(words)
+    outside = None if raw is None else _padding(stored_values, raw, bits, layout)
+    inside = stored_values if outside is None else stored_values[~outside]
+    lut = make_lut(header, bits.smallest, 1 << bits.width, inside, pixels.big_endian)
+    lut = lut.min() + lut.max() - lut if layout.photometric == "MONOCHROME1" else lut
+    if outside is not None:
+        present = np.flatnonzero(np.bincount(inside))
+        darkest = stored_values.dtype.type(present[np.argmin(lut[present])])
+        stored_values = np.where(outside, darkest, stored_values)
+    return _Grey(stored_values, lut, bits)
 
 
-def _view(header: pydicom.Dataset) -> View:
-    position = str(header.get("ViewPosition") or "").strip().upper()
-    if position in ("PA", "AP"):
-        return position  # type: ignore[return-value]
-    return "lateral" if position in LATERAL else "unknown"
+def _between(values: StoredValues, one: int, other: int) -> npt.NDArray[np.bool_]:
+    return (values >= min(one, other)) & (values <= max(one, other))
 
 
-def _burned_in(header: pydicom.Dataset) -> BurnedIn:
-    says = str(header.get("BurnedInAnnotation") or "").strip().upper()
-    return says if says in ("YES", "NO") else ""  # type: ignore[return-value]
+def _padding(
+    stored_values: StoredValues, raw: npt.NDArray[np.bool_], bits: Bits, layout: _Layout
+) -> npt.NDArray[np.bool_] | None:
+    """Return the pixels outside the image (PS3.3 C.7.5.1.1.2); None if there are none, or nothing else.
+
+    PixelPaddingValue may have the wrong sign. A value that the bits cannot hold is compared with the whole words.
+    """
+    assert layout.padding is not None
+    modulus = 1 << layout.allocated
+    first, last = (value % modulus for value in layout.padding)
+    if bits.signed:
+        first, last = (value - modulus if value >= modulus // 2 else value for value in (first, last))
+    first, last = sorted((first - bits.smallest, last - bits.smallest))
+    outside = _between(stored_values, first, last) if first >= 0 and last < 1 << bits.width else raw
+    return outside if outside.any() and not outside.all() else None
+
+
+def _is_unusual(pixels: PixelElement, stream: frames.Stream | None, layout: _Layout) -> bool:
+    """Return whether pydicom should confirm the result; it drops the highest bits of values above unused bits."""
+    if layout.bits.below:
+        return False
+    if layout.samples == 3 or layout.bits.signed:
+        return True
+    if stream is not None:
+        return stream.signed or stream.bits != layout.bits.width
+    return pixels.frame is None and (pixels.big_endian or pixels.swapped)
+
+
+def _check_against_pydicom(grey: _Grey, header: pydicom.Dataset, pixels: PixelElement, layout: _Layout) -> None:
+    """Compare a full decode with that of pydicom, if it has a decoder of the syntax.
+
+    Raises:
+        Rejection: `implausible_pixels`.
+    """
+    try:
+        theirs = _pydicom_pixels(header, pixels)
+        if theirs.shape[:2] != layout.shape:
+            return
+        theirs = luminance(theirs) if theirs.ndim == 3 else theirs.astype(theirs.dtype.newbyteorder("="))
+        masked = layout.bits.extract(theirs.view(f"u{theirs.itemsize}"))  # pydicom masks and shifts only some files
+    except Exception:  # no decoder, or an element that pydicom needs and this project does not
+        return
+    if not any(_agree(one, grey.stored_values) for one in (theirs, masked)):
+        raise Rejection("implausible_pixels", "decoders disagree")
+
+
+def _agree(one: StoredValues, other: StoredValues) -> bool:
+    """Return whether two images are the same but for the scale of their values; True if either is constant."""
+    step = max(1, int((one.size / MAX_COMPARED) ** 0.5))
+    pair = np.stack([image[::step, ::step].ravel().astype(np.float64) for image in (one, other)])
+    return bool(pair.std(axis=1).min() == 0 or np.asarray(np.corrcoef(pair))[0, 1] >= MIN_AGREEMENT)
+
+
+def _pydicom_pixels(header: pydicom.Dataset, pixels: PixelElement) -> npt.NDArray[Any]:
+    single = pydicom.Dataset()
+    single.file_meta = header.file_meta
+    for keyword in PIXEL_KEYWORDS:
+        if keyword in header:
+            single[keyword] = header[keyword]
+    is_native = pixels.frame is None
+    single.add_new("PixelData", "OW", bytes(pixels.values) if is_native else encapsulate([pixels.frame or b""]))
+    single["PixelData"].is_undefined_length = not is_native
+    return single.pixel_array

@@ -1,4 +1,9 @@
-"""A DICOM file's header and where its pixels lie, in bounded time and memory whatever the bytes are (PS3.5, PS3.10)."""
+"""Read a DICOM header and find the pixel data, in bounded time and memory for any bytes (PS3.5, PS3.10).
+
+pydicom parses the header. Own code guards it, because pydicom inflates a deflated file of 200 kB to gigabytes, and
+walks through headers of millions of empty elements or nested sequences (20 s for 7 MB). Fragments are joined here,
+because pydicom takes an offset table that lists fragments for one that lists frames.
+"""
 
 import io
 import logging
@@ -10,6 +15,7 @@ import pydicom
 from pydicom import uid
 from pydicom.datadict import tag_for_keyword
 
+from lung_cxr.imaging.reading import frames
 from lung_cxr.imaging.reasons import Rejection
 
 # after the import, which sets the level back
@@ -38,7 +44,16 @@ WANTED = [
         "WindowCenter",
         "WindowWidth",
         "ViewPosition",
+        "ViewCodeSequence",
+        "PatientOrientation",
+        "PixelAspectRatio",
+        "PixelSpacing",
+        "ImagerPixelSpacing",
         "BurnedInAnnotation",
+        "PatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "PatientSex",
     )
 ]
 MOST_READS = 60_000  # about 20,000 elements; headers of radiographs have some hundreds
@@ -46,17 +61,18 @@ UNDEFINED = 0xFFFFFFFF
 PIXEL_DATA = (0x7FE0, 0x0010)
 ITEM = (0xFFFE, 0xE000)
 END_OF_SEQUENCE = (0xFFFE, 0xE0DD)
-HEAD = 128 + 4 + 12  # bytes: preamble, DICM and the element that says how long the file meta information is
+HEAD = 128 + 4 + 12  # bytes: preamble, DICM and the element with the length of the file meta information
+RLE_SEGMENTS = range(1, 16)  # number of segments, the first word of an RLE frame; the second word is 64
 
 
 class PixelElement(NamedTuple):
-    """PixelData as the file holds it.
+    """PixelData as stored in the file.
 
     Attributes:
         values: Uncompressed pixels.
         frame: One compressed frame, or None.
-        big_endian: Byte order of values.
-        swapped: Whether bytes are stored in pairs, each in big-endian order (VR OW).
+        big_endian: Byte order of the values.
+        swapped: Whether bytes are stored in big-endian words (VR OW).
     """
 
     values: memoryview
@@ -66,27 +82,29 @@ class PixelElement(NamedTuple):
 
 
 class _Budget(io.BytesIO):
-    """Bytes that can be asked for only so often: a header of millions of empty elements ends here."""
+    """A file that allows a limited number of reads, so that a header of millions of elements ends here."""
 
     reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if self.reads > MOST_READS or size is None or size < 0:  # pydicom reads all only to inflate it without bounds
+        if (
+            self.reads > MOST_READS or size is None or size < 0
+        ):  # pydicom reads the rest only to inflate it without a limit
             raise Rejection("unreadable", "endless header")
         return super().read(size)
 
 
 def read_header(data: bytes, most_bytes: int) -> tuple[pydicom.Dataset, PixelElement]:
-    """Return the elements that we use, and the pixels' bytes.
+    """Return the needed elements of the header, and the pixel data.
 
     Args:
-        data: The file, with or without a preamble.
-        most_bytes: To which a deflated file may be inflated.
+        data: Content of the file, with or without a preamble.
+        most_bytes: Largest size to which a deflated file may be inflated.
 
     Raises:
         Rejection: `unreadable`, `truncated`, `multi_frame` or `too_large`.
-        Exception: Whatever pydicom raises on broken files.
+        Exception: Any error of pydicom on broken files.
     """
     data = _inflated(data, most_bytes)
     file = _Budget(data)
@@ -99,7 +117,7 @@ def read_header(data: bytes, most_bytes: int) -> tuple[pydicom.Dataset, PixelEle
 
 
 def _inflated(data: bytes, most_bytes: int) -> bytes:
-    """The same file in Explicit VR Little Endian if it is deflated (PS3.5 A.5)."""
+    """Return a deflated file in Explicit VR Little Endian, any other file unchanged (PS3.5 A.5)."""
     deflated = uid.DeflatedExplicitVRLittleEndian.encode()
     if data[128:136] != b"DICM\x02\x00\x00\x00" or len(data) < HEAD:
         return data
@@ -121,28 +139,28 @@ def _pixel_element(data: memoryview, start: int, header: pydicom.Dataset) -> Pix
     order = "<" if little else ">"
     if struct.unpack_from(f"{order}HH", data, start) != PIXEL_DATA:
         raise Rejection("unsupported_pixels", "float")
-    representation = bytes(data[start + 4 : start + 6])  # where it is implicit, half of an even length: never these
+    representation = bytes(data[start + 4 : start + 6])  # with implicit VR half of the length: never one of these
     length_at = start + (8 if representation in (b"OB", b"OW", b"UN") else 4)
     if length_at + 4 > len(data):
         raise Rejection("truncated")
     length = struct.unpack_from(f"{order}L", data, length_at)[0]
     begin = length_at + 4
-    syntax = header.file_meta.get("TransferSyntaxUID", "")
     if length == UNDEFINED:
         return PixelElement(memoryview(b""), _frame(data, begin))
-    if syntax and uid.UID(syntax).is_encapsulated:
-        raise Rejection("unreadable", "compressed pixels without items")
     if begin + length > len(data):
         raise Rejection("truncated")
-    return PixelElement(data[begin : begin + length], None, not little, representation == b"OW" and not little)
+    values = data[begin : begin + length]
+    if frames.is_start_of_stream(values):  # compressed pixels without items
+        return PixelElement(memoryview(b""), bytes(values))
+    return PixelElement(values, None, not little, representation == b"OW" and not little)
 
 
 def _frame(data: memoryview, position: int) -> bytes:
-    """All fragments of the one frame, joined (PS3.5 A.4); the first item is the table of offsets."""
+    """Return the fragments of the one frame, joined (PS3.5 A.4)."""
     items: list[memoryview] = []
     while True:
         if position + 8 > len(data):
-            break  # no delimiter: the stream itself must tell whether it is whole
+            break  # no delimiter: the stream itself shows whether it is complete
         group, element, length = struct.unpack_from("<HHL", data, position)
         if (group, element) == END_OF_SEQUENCE:
             break
@@ -152,8 +170,16 @@ def _frame(data: memoryview, position: int) -> bytes:
             raise Rejection("truncated")
         items.append(data[position + 8 : position + 8 + length])
         position += 8 + length
-    if not items:
+    fragments = items if items and _starts_frame(items[0]) else items[1:]  # the offset table may be missing
+    if not fragments:
         raise Rejection("truncated")
-    if len(items[0]) > 4:
-        raise Rejection("multi_frame", f"{len(items[0]) // 4} frames")
-    return b"".join(items[1:])
+    if (count := sum(map(_starts_frame, fragments))) > 1:
+        raise Rejection("multi_frame", f"{count} frames")
+    return b"".join(fragments)
+
+
+def _starts_frame(fragment: memoryview) -> bool:
+    """Return whether a fragment begins a frame. Offset tables do not tell: some list fragments."""
+    if len(fragment) >= 64 and struct.unpack_from("<2L", fragment) in [(count, 64) for count in RLE_SEGMENTS]:
+        return True
+    return frames.is_start_of_stream(fragment)

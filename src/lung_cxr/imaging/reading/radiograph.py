@@ -1,6 +1,6 @@
 """Hold one radiograph in memory, the same for all source formats."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,23 @@ BurnedIn = Literal["YES", "NO", ""]
 
 
 @dataclass(frozen=True)
+class HeaderPatient:
+    """Identity in a DICOM header, to be compared with the EMR table as keys. Never store or log it.
+
+    Attributes:
+        patient_id: PatientID as text, "" if missing.
+        name: PatientName, components separated by "^".
+        birth_date: PatientBirthDate, YYYYMMDD.
+        sex: PatientSex: M, F or O.
+    """
+
+    patient_id: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    birth_date: str = field(default="", repr=False)
+    sex: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Radiograph:
     """One decoded radiograph: stored integers, and a LUT from each of them to its grey value.
 
@@ -26,11 +43,14 @@ class Radiograph:
             a half, a quarter … of it (see `read.decode_image`).
         lut: (n,) float32, grey value of each stored value, larger is whiter; modality and VOI transforms applied,
             MONOCHROME1 inverted. All stored values are below n.
-        rows: Rows of the source image.
-        columns: Columns of the source image.
+        rows: Rows of the source image, after `geometry_corrected`.
+        columns: Columns of the source image, after `geometry_corrected`.
         view: View that the header states.
         burned_in: BurnedInAnnotation of the header; "" if missing (always for PNG and JPEG).
         inverted: Whether black and white were exchanged.
+        geometry_corrected: Whether pixels were made square, or the image was mirrored or rotated, as the header states.
+        bits_corrected: Whether BitsStored, HighBit or PixelRepresentation contradicted the pixels and were overruled.
+        patient: Identity in the header of a DICOM file; empty for PNG and JPEG.
     """
 
     stored_values: StoredValues
@@ -40,6 +60,9 @@ class Radiograph:
     view: View = "unknown"
     burned_in: BurnedIn = ""
     inverted: bool = False
+    geometry_corrected: bool = False
+    bits_corrected: bool = False
+    patient: HeaderPatient = field(default=HeaderPatient(), repr=False)
 
     @property
     def values(self) -> npt.NDArray[np.float32]:
