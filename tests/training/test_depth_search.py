@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lung_cxr.models.freezing import open_groups
 from lung_cxr.training import depth_search, loop, runs
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.run.checkpoint import CheckpointFolder
@@ -46,7 +47,7 @@ def planned_losses(monkeypatch):
         monkeypatch.setattr(
             loop.FineTuning,
             "validate",
-            lambda self: validate(self)._replace(loss=losses[loop.open_groups(self.classifier)][self.schedule.epoch]),
+            lambda self: validate(self)._replace(loss=losses[open_groups(self.classifier)][self.schedule.epoch]),
         )
 
     return plan
@@ -100,7 +101,7 @@ def test_a_killed_search_goes_on_with_the_candidate_it_was_at(search, folders, m
     monkeypatch.setattr(
         loop.FineTuning,
         "train_epoch",
-        lambda self: trained.append((loop.open_groups(self.classifier), self.schedule.epoch + 1)) or train(self),
+        lambda self: trained.append((open_groups(self.classifier), self.schedule.epoch + 1)) or train(self),
     )
     record = search(1, 2, 3)
     assert trained == [(2, 2), (3, 1), (3, 2)]

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from lung_cxr.models.freezing import trainable_parameters
+from lung_cxr.models.freezing import open_groups, trainable_parameters
 from lung_cxr.training import loop, stage
-from lung_cxr.training.loop import FineTuning, open_groups
+from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.run.interruption import Interrupted
 from lung_cxr.training.strategies.linear_probe import LinearProbe

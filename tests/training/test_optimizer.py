@@ -14,6 +14,7 @@ from lung_cxr.training.optimizer import averaged_weights, make_optimizer
 from lung_cxr.training.run.checkpoint import CheckpointFolder, values_of
 from lung_cxr.training.run.interruption import Interrupted
 from lung_cxr.training.strategies.registry import STRATEGIES, strategy_of
+from lung_cxr.training.strategies.schedule import FixedSchedule
 
 STEP = 0.1  # learning rate
 
@@ -31,7 +32,8 @@ def step(backbone, tiny_classifier, training_parameters, strategy_parameters):
         if start is not None:
             for variable in variables:
                 variable.assign(keras.ops.full(variable.shape, start))
-        optimizer = make_optimizer(parameters, strategy, classifier, variables, STEP, stage)
+        schedule = FixedSchedule(max_epochs=9, initial_learning_rate=STEP, stop_patience=None, stage=stage)
+        optimizer = make_optimizer(parameters, strategy, schedule, classifier, classifier.model)
         optimizer.build(variables)
         before = values_of(variables)
         for _ in range(steps):
@@ -96,7 +98,8 @@ def test_averages_replace_the_weights_within_a_block_only(
     model = classifier.model
     strategy.open_layers(classifier, 3)
     training = training_parameters(optimizer="sgd", ema_decay=0.9)
-    model.compile(make_optimizer(training, strategy, classifier, model.trainable_variables, STEP, 0), "mse")
+    schedule = FixedSchedule(max_epochs=9, initial_learning_rate=STEP, stop_patience=None)
+    model.compile(make_optimizer(training, strategy, schedule, classifier, model), "mse")
     model.optimizer.build(model.trainable_variables)
     bias = model.get_layer("logits").bias
     path = []

@@ -66,6 +66,11 @@ def restore_dropout(classifier: Classifier) -> None:
             layer.rate = classifier.dropout_rates[layer.name]
 
 
+def open_groups(classifier: Classifier) -> int:
+    """Return the number of layer groups with a trainable weight: m in dynamic fine-tuning."""
+    return sum(any(layer.trainable_variables for layer in group) for group in classifier.groups)
+
+
 def trainable_parameters(classifier: Classifier) -> int:
     """Return the number of trainable parameters, including the head's."""
     return sum(prod(variable.shape) for variable in classifier.model.trainable_variables)

@@ -1,7 +1,6 @@
 """The training loop of all strategies: open a stage, train and validate its epochs, carry out the decisions."""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import keras
 import numpy as np
 
 from lung_cxr.models.classifier import Classifier
-from lung_cxr.models.freezing import trainable_parameters
+from lung_cxr.models.freezing import open_groups, trainable_parameters
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.class_weights import class_counts, loss_weights
@@ -20,7 +19,7 @@ from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.frozen.open_stage import open_cached_stage
 from lung_cxr.training.optimizer import averaged_weights, make_optimizer
 from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder, EpochProgress, assign, values_of
-from lung_cxr.training.run.history import Row, epoch_line
+from lung_cxr.training.run.history import Row, epoch_line, results_row, settings_row
 from lung_cxr.training.run.interruption import MidEpochCheckpoint, StopRequest
 from lung_cxr.training.stage import Stage, whole_network
 from lung_cxr.training.strategies.schedule import Decision, Schedule
@@ -114,14 +113,7 @@ class FineTuning:
         self.stage.close()
         self.stage = self._cached_stage() or self.whole_network
         self.model.compile(
-            optimizer=make_optimizer(
-                self.training,
-                self.strategy,
-                self.classifier,
-                self.model.trainable_variables,
-                self.schedule.learning_rate,
-                self.schedule.stage,
-            ),
+            optimizer=make_optimizer(self.training, self.strategy, self.schedule, self.classifier, self.model),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=self.training.jit_compile,
             steps_per_execution=self.training.steps_per_execution,
@@ -133,12 +125,13 @@ class FineTuning:
 
     def run_epoch(self) -> Decision:
         """Train and validate one epoch, record it, and carry out the decision on its validation loss."""
-        row, patience = self._current_settings(), self.schedule.current_patience
+        row = settings_row(self.schedule, open_groups(self.classifier), trainable_parameters(self.classifier))
+        patience = self.schedule.current_patience
         started = time.perf_counter() - self.mid_epoch.progress.seconds
         train_loss = self.train_epoch()
         validation = self.validate()
         decision = self.schedule.on_epoch_end(validation.loss)
-        row |= _results(train_loss, validation, decision, seconds=time.perf_counter() - started)
+        row |= results_row(train_loss, validation, decision, time.perf_counter() - started)
         self.history.append(row)
         self.report(self.history)
         if self.on_epoch_end is not None:
@@ -231,16 +224,6 @@ class FineTuning:
             self.classifier, self.images, self.augmentation, self.training, self.schedule.stage, self.features
         )
 
-    def _current_settings(self) -> Row:
-        """Return the settings of the coming epoch, as columns of the history."""
-        return {
-            "epoch": self.schedule.epoch + 1,
-            "stage": self.schedule.stage,
-            "unfrozen_groups": open_groups(self.classifier),
-            "trainable_parameters": trainable_parameters(self.classifier),
-            "learning_rate": self.schedule.learning_rate,
-        }
-
     def _checkpoint(
         self,
         schedule: Schedule,
@@ -259,23 +242,3 @@ class FineTuning:
             optimizer=[] if new_optimizer else values_of(self.model.optimizer.variables),
             progress=progress or EpochProgress(),
         )
-
-
-def open_groups(classifier: Classifier) -> int:
-    """Return the number of layer groups with a trainable weight: m in dynamic fine-tuning."""
-    return sum(any(layer.trainable_variables for layer in group) for group in classifier.groups)
-
-
-def _results(train_loss: float, validation: Validation, decision: Decision, seconds: float) -> Row:
-    """Return the results of an epoch, as columns of the history."""
-    best = decision.best_val_loss
-    return {
-        "train_loss": train_loss,
-        "val_loss": validation.loss,
-        "val_accuracy": validation.accuracy,
-        "val_macro_f1": validation.macro_f1,
-        "best_val_loss": best if math.isfinite(best) else math.nan,
-        "patience_counter": decision.patience_counter,
-        "seconds": seconds,
-        "event": decision.event,
-    }

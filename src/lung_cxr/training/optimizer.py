@@ -13,6 +13,7 @@ from keras import ops
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.run.checkpoint import assign, values_of
+from lung_cxr.training.strategies.schedule import Schedule
 from lung_cxr.training.strategies.strategy import Strategy
 
 MEMORY = 0.99
@@ -100,27 +101,23 @@ OPTIMIZERS = {"adam": Adam, "sgd": SGD}
 
 
 def make_optimizer(
-    training: TrainingParameters,
-    strategy: Strategy,
-    classifier: Classifier,
-    variables: Sequence[keras.Variable],
-    learning_rate: float,
-    stage: int,
+    training: TrainingParameters, strategy: Strategy, schedule: Schedule, classifier: Classifier, model: keras.Model
 ) -> keras.optimizers.Optimizer:
     """Return a new optimiser for the trainable variables of a stage.
 
     Args:
         training: Kind of optimiser, weight decay, decay of the averages.
         strategy: Learning-rate factors and warm-up.
+        schedule: Learning rate of the next epoch, and number of unfreezings so far.
         classifier: The network, for the depths of its variables.
-        variables: The trainable variables, in the order of the model.
-        learning_rate: Learning rate of the first epoch.
-        stage: Number of unfreezings so far.
+        model: The model of the stage; its trainable variables get learning rates.
     """
-    depths = [_depths(classifier).get(id(variable), 0) for variable in variables]
+    variables, learning_rate = model.trainable_variables, schedule.learning_rate
+    depth_of = _depths(classifier)
+    depths = [depth_of.get(id(variable), 0) for variable in variables]
     factors = [strategy.learning_rate_factor(depth) for depth in depths]
     adaptive = [strategy.scales_by_gradient_norm and depth > 0 for depth in depths]
-    warmup_steps, decay = strategy.warmup_steps(stage), training.weight_decay
+    warmup_steps, decay = strategy.warmup_steps(schedule.stage), training.weight_decay
     averages = {} if training.ema_decay is None else {"use_ema": True, "ema_momentum": training.ema_decay}
     if not (any(adaptive) or warmup_steps or decay or averages) and set(factors) == {1.0}:
         return KERAS_OPTIMIZERS[training.optimizer](learning_rate)

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,6 +10,10 @@ from lung_cxr.atomic import atomic_write
 from lung_cxr.contracts import history as history_contract
 
 SLOW_EPOCH = 30.0  # seconds; only slower epochs show the time left
+
+if TYPE_CHECKING:  # readers of a history need no Keras
+    from lung_cxr.training.strategies.schedule import Decision, Schedule
+    from lung_cxr.training.validation import Validation
 
 Row = dict[str, Any]
 """One row of `contracts.history`: the settings during the epoch, its losses, and the event at its end.
@@ -32,6 +36,32 @@ def read_history(path: Path) -> pd.DataFrame:
 
 
 _EMPTY = {name: [""] for name in ("val_loss", "val_accuracy", "val_macro_f1", "best_val_loss")}
+
+
+def settings_row(schedule: "Schedule", unfrozen_groups: int, trainable_parameters: int) -> Row:
+    """Return the settings of the next epoch as columns of the history."""
+    return {
+        "epoch": schedule.epoch + 1,
+        "stage": schedule.stage,
+        "unfrozen_groups": unfrozen_groups,
+        "trainable_parameters": trainable_parameters,
+        "learning_rate": schedule.learning_rate,
+    }
+
+
+def results_row(train_loss: float, validation: "Validation", decision: "Decision", seconds: float) -> Row:
+    """Return the results of an epoch as columns of the history."""
+    best = decision.best_val_loss
+    return {
+        "train_loss": train_loss,
+        "val_loss": validation.loss,
+        "val_accuracy": validation.accuracy,
+        "val_macro_f1": validation.macro_f1,
+        "best_val_loss": best if math.isfinite(best) else math.nan,
+        "patience_counter": decision.patience_counter,
+        "seconds": seconds,
+        "event": decision.event,
+    }
 
 
 def epoch_line(row: Row, max_epochs: int, patience: int | None) -> str:

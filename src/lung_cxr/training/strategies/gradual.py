@@ -21,7 +21,7 @@ class GradualParameters(ParameterGroup):
 
 @dataclass(kw_only=True)
 class GradualSchedule(FixedSchedule):
-    """`step` more groups after every `every` epochs, whatever the validation loss is.
+    """`step` more groups after every `every` epochs, independent of the validation loss.
 
     Training continues from the current weights: a schedule that ignores the loss does not restore the best weights.
 

@@ -140,7 +140,7 @@ class Schedule(ABC):
         return asdict(self)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Set what `state` returned.
+        """Restore a state that `state` returned.
 
         Raises:
             ValueError: The state belongs to another kind of schedule.
