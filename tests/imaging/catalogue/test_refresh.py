@@ -186,15 +186,25 @@ class MortalProcessor(ImageProcessor):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("harm", ["deadly", "endless"])
-def test_a_file_that_kills_its_reader_is_rejected_and_the_others_are_read(files, processor, journal, monkeypatch, harm):
+@pytest.mark.parametrize(
+    ("harm", "reason", "detail"),
+    [("deadly", "unreadable", "the reader died"), ("endless", "too_slow", "more than 1 s")],
+)
+def test_a_file_that_crashes_or_blocks_its_reader_is_rejected_and_the_others_are_read(
+    files, processor, journal, monkeypatch, harm, reason, detail
+):
     files[IDS[3]].write_bytes(harm.encode())
     monkeypatch.setattr(reader_processes, "CPU_SECONDS", 1)
     mortal = MortalProcessor(**vars(processor))
     plan = plan_refresh(files, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2).set_index("image_id")
-    assert ledger["reason"].to_dict() == {image_id: "unreadable" if image_id == IDS[3] else "" for image_id in IDS}
-    assert ledger.loc[IDS[3], "detail"] == "the reader died"
+    assert ledger["reason"].to_dict() == {image_id: reason if image_id == IDS[3] else "" for image_id in IDS}
+    assert ledger.loc[IDS[3], "detail"] == detail
+    rows = {
+        row["image_id"]: ProcessedImage.from_row(row, mortal.hashes) for row in ledger.reset_index().to_dict("records")
+    }
+    again = [image_id for image_id, _ in plan_refresh(files, rows, mortal, trust_timestamps=True).to_read]
+    assert again == ([IDS[3]] if reason == "unreadable" else [])
 
 
 def test_a_single_file_that_kills_its_reader_does_not_take_the_run_down(files, processor, journal):

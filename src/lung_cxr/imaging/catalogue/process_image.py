@@ -177,6 +177,13 @@ class ImageProcessor:
         """
         return replace(previous or ProcessedImage(image_id), settings="", reason=reason, detail=detail)
 
+    def timed_out(self, image_id: str, path: Path, cpu_seconds: float) -> ProcessedImage:
+        """Return the row of a file that took too long: rejected, and not read again while it is the same file."""
+        status = path.stat()
+        stamp = self.hashes.file_stamp(status.st_size, status.st_mtime_ns)
+        seen = ProcessedImage(image_id, file_stamp=stamp, settings=self.settings)
+        return self._rejected(seen, "too_slow", f"more than {cpu_seconds:g} s")
+
     def is_current(self, previous: ProcessedImage) -> bool:
         """Return whether a row of an earlier run has the current settings and its image is still stored."""
         return previous.settings == self.settings and (bool(previous.reason) or self._is_whole(previous))

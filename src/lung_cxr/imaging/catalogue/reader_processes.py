@@ -1,13 +1,16 @@
-"""Processes that read files, here or on a cluster: a file that kills its reader does not kill the run."""
+"""Read files in processes, on this machine or a cluster: a file that crashes a decoder does not crash the run."""
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
@@ -16,20 +19,23 @@ from lung_cxr.imaging.catalogue.process_image import ImageProcessor, ProcessedIm
 from lung_cxr.imaging.catalogue.recheck_stored import search_stored
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger
 
-CPU_SECONDS = 300  # of one file in a reader: a decoder that does not end dies there; good files take less than two
+# Time budget of one file: good files take less than 2 s, dense text took 45 s. It is CPU time, so that a busy machine
+# rejects no file.
+CPU_SECONDS = 30.0
+KILL_FACTOR = 1.5  # of the time budget, after which a decoder that does not return is killed
 
 
 def process_files(
     jobs: Sequence[Job], ledger: Ledger, processor: ImageProcessor, workers: int
 ) -> Iterator[ProcessedImage]:
-    """Yield what is seen in each file as it comes, in any order.
+    """Yield the row of each file as soon as it is read, in any order.
 
     Args:
-        jobs: (image_id, path) of files; without a path, the stored image is searched again.
-        ledger: What earlier runs saw.
-        processor: Reads one file.
-        workers: Processes; -1: all cores; 1: this process, which a decoder that crashes takes down with it. On a
-            cluster (a joblib configuration with the backend of Dask) its workers decide.
+        jobs: (image_id, path) of files; without a path, the stored image is searched for text.
+        ledger: Rows of earlier runs.
+        processor: Processor of one file.
+        workers: Number of processes; -1: all cores; 1: this process, without protection against crashes of decoders.
+            Ignored on a cluster (a joblib configuration with the backend of Dask).
     """
     if _is_on_cluster():
         yield from _process_on_cluster(jobs, ledger, processor)
@@ -38,19 +44,19 @@ def process_files(
 
 
 def _processes(workers: int, files: int) -> int:
-    """How many to start; two at least, also on one core: a single one would be this process."""
+    """Return the number of processes; at least two, because one would be this process."""
     return 1 if workers == 1 else max(2, min(effective_n_jobs(workers), files))
 
 
 def _is_on_cluster() -> bool:
     backend, _ = get_active_backend()
-    return type(backend).__name__ == "DaskDistributedBackend"  # importing it would import Dask, which need not be here
+    return type(backend).__name__ == "DaskDistributedBackend"  # the class would need Dask, an optional package
 
 
 def _process_locally(
     jobs: Sequence[Job], ledger: Ledger, processor: ImageProcessor, processes: int
 ) -> Iterator[ProcessedImage]:
-    """Read by processes of this machine; where one dies, nobody knows of which file: the rest goes one by one."""
+    """Read with processes of this machine; if one dies, the file is unknown and the rest is read one by one."""
     waiting = dict(jobs)
     run = (processor, os.getpid(), CPU_SECONDS)
     tasks = (delayed(_process)(*run, image_id, path, ledger.get(image_id)) for image_id, path in jobs)
@@ -76,32 +82,36 @@ _of_thread = threading.local()
 def _process_beside_worker(
     processor: ImageProcessor, image_id: str, path: Path | None, previous: ProcessedImage | None
 ) -> ProcessedImage:
-    """Read one file on a worker of a cluster, by the reader of this thread."""
+    """Read one file on a worker of a cluster, in the reader process of this thread."""
     if not hasattr(_of_thread, "reader"):
         _of_thread.reader = Reader()
     return _of_thread.reader.process(processor, image_id, path, previous)
 
 
 class Reader:
-    """One process that reads file after file, and is started again after each that kills it."""
+    """A process that reads one file after another, and is restarted if a file crashes it.
+
+    It shares nothing with `runners.node_process`, which runs one call per process to release the memory of a device.
+    """
 
     def __init__(self) -> None:
-        self._process = _new_process()
+        self._pool = _new_pool()
 
     def process(
         self, processor: ImageProcessor, image_id: str, path: Path | None, previous: ProcessedImage | None
     ) -> ProcessedImage:
-        """Return what is seen in a file; one that kills its reader is unreadable."""
+        """Return the row of a file; a file that crashes the process is unreadable, or too slow."""
+        start = time.monotonic()
         try:
-            return self._process.submit(
-                _process, processor, os.getpid(), CPU_SECONDS, image_id, path, previous
-            ).result()
+            return self._pool.submit(_process, processor, os.getpid(), CPU_SECONDS, image_id, path, previous).result()
         except BrokenProcessPool:
-            self._process = _new_process()
+            self._pool = _new_pool()
+            if path is not None and time.monotonic() - start > KILL_FACTOR * CPU_SECONDS:
+                return processor.timed_out(image_id, path, CPU_SECONDS)
             return processor.failed(image_id, "unreadable", "the reader died", previous)
 
 
-def _new_process() -> ProcessPoolExecutor:
+def _new_pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
@@ -113,18 +123,22 @@ def _process(
     path: Path | None,
     previous: ProcessedImage | None,
 ) -> ProcessedImage:
-    """Read one file; a worker whose run was killed ends instead of writing into the store of the next one.
+    """Read one file within its time budget.
 
-    It also ends where a file takes too long: decoders cannot be interrupted otherwise. The run itself never does so.
+    A worker whose run was killed exits, so that it does not write into the store of the next run. The run itself has no
+    time budget.
     """
     if run == os.getpid():
         return _process_or_recheck(processor, image_id, path, previous)
     if run != os.getppid():
         os._exit(1)
-    _end_after(cpu_seconds)
-    read = _process_or_recheck(processor, image_id, path, previous)
-    _end_after(0)
-    return read
+    try:
+        with _time_budget(cpu_seconds):
+            return _process_or_recheck(processor, image_id, path, previous)
+    except TimeBudgetExceeded:
+        if path is None:
+            return processor.failed(image_id, "too_slow", f"more than {cpu_seconds:g} s", previous)
+        return processor.timed_out(image_id, path, cpu_seconds)
 
 
 def _process_or_recheck(
@@ -135,7 +149,29 @@ def _process_or_recheck(
     return processor.process(image_id, path, previous)
 
 
-def _end_after(cpu_seconds: float) -> None:
-    """End this process when it has computed so long; 0: do not."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+class TimeBudgetExceeded(BaseException):
+    """Reading a file takes too long."""
+
+
+@contextmanager
+def _time_budget(cpu_seconds: float) -> Iterator[None]:
+    """Raise TimeBudgetExceeded after so many seconds of CPU time; kill the process if a decoder does not return then.
+
+    Args:
+        cpu_seconds: CPU time of this process, so that a busy machine rejects no file.
+    """
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+    signal.signal(signal.SIGPROF, _exceed)
+    signal.setitimer(signal.ITIMER_VIRTUAL, KILL_FACTOR * cpu_seconds)  # SIGVTALRM is not handled
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _exceed(*_: Any) -> None:
+    raise TimeBudgetExceeded
