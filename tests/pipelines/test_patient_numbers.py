@@ -7,6 +7,7 @@ from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.emr import identifiers
 from lung_cxr.pipelines import ingestion
+from lung_cxr.splitting.assignments import PatientSubsetsError
 
 SECRET = Secret(PUBLIC_SECRET)
 NUMBERS = [f"{number:05d}" for number in range(40, 70)]
@@ -124,3 +125,31 @@ def test_a_list_finds_a_withdrawn_number_in_every_spelling(hospital):
     kept = hospital.everything_kept()
     assert not [number for number in NUMBERS[:2] if SECRET.key("patient", number) in kept]
     assert len(hospital.table("05_model_input/split.parquet")) == 56
+
+
+def test_a_lost_fingerprint_is_written_again_and_another_key_is_refused(hospital, monkeypatch):
+    hospital.datasets["pseudonymisation_key"] = {"type": "lung_cxr.datasets.SecretKeyDataset"}
+    monkeypatch.setenv("LUNG_CXR_KEY", "the first secret, forty characters or so")
+    hospital.receive("a", NUMBERS)
+    hospital.run()
+    fingerprint = hospital.data / "02_intermediate/key_fingerprint.txt"
+    before = fingerprint.read_text()
+    fingerprint.unlink()
+    monkeypatch.setenv("LUNG_CXR_KEY", "another secret of forty characters or so")
+    with pytest.raises(IngestionError, match="30 images"):
+        hospital.run()
+    assert not fingerprint.exists()
+    monkeypatch.setenv("LUNG_CXR_KEY", "the first secret, forty characters or so")
+    hospital.run()
+    assert fingerprint.read_text() == before
+
+
+def test_deleted_assignments_are_refused_while_the_split_exists(hospital):
+    hospital.receive("a", NUMBERS)
+    hospital.run()
+    assignments = hospital.data / "05_model_input/patient_subsets.parquet"
+    assignments.rename(assignments.with_suffix(".away"))
+    with pytest.raises(PatientSubsetsError, match="of 30 patients 30"):
+        hospital.run()
+    assignments.with_suffix(".away").rename(assignments)
+    hospital.run()

@@ -221,6 +221,7 @@ def test_a_merge_across_subsets_excludes_the_later_patients_images(split_hospita
     row = memory["patient_key"] == SECRET.key("patient", later)
     memory.loc[row, "subset"] = "test"
     memory.to_parquet(split_hospital.data / "05_model_input/patient_subsets.parquet", index=False)
+    (split_hospital.data / "05_model_input/split.parquet").unlink()  # the change is intended
     split_hospital.run(splitting)
     split_hospital.hand_in("patient_aliases.csv", f"patient_id,merged_into\n{first},{later}\n")
     if archived:

@@ -6,6 +6,7 @@ from pandera.errors import SchemaErrors
 from lung_cxr import contracts
 
 COLUMNS = list(contracts.patient_subsets.columns)
+NAMED = 5  # patient keys in an error
 
 
 class PatientSubsetsError(ValueError):
@@ -41,6 +42,31 @@ def checked_assignments(table: pd.DataFrame | None) -> pd.DataFrame:
             f"{', '.join(contracts.SUBSETS)}. Correct the table, or restore it from a backup."
         )
     return checked
+
+
+def check_against_split(assignments: pd.DataFrame, previous_split: pd.DataFrame | None) -> None:
+    """Refuse assignments that lost or moved a patient of the present split: trained models have seen that split.
+
+    Args:
+        assignments: As `contracts.patient_subsets`.
+        previous_split: `split` of the last run, or None.
+
+    Raises:
+        PatientSubsetsError: A patient of the split has no subset or another one; the message holds counts and keys.
+    """
+    if previous_split is None:
+        return
+    patients = previous_split.drop_duplicates("patient_key").set_index("patient_key")["subset"]
+    present = patients.index.map(assignments.set_index("patient_key")["subset"])
+    lost, moved = patients.index[present.isna()], patients.index[present.notna() & (present != patients)]
+    if len(lost) or len(moved):
+        named = ", ".join([*lost, *moved][:NAMED])
+        raise PatientSubsetsError(
+            f"patient_subsets.parquet contradicts split.parquet: of {len(patients)} patients {len(lost)} have no "
+            f"subset and {len(moved)} have another one (the first: {named}); expected every patient to keep the subset. "
+            "Restore patient_subsets.parquet from a backup. If the change is intended, delete split.parquet: trained "
+            "models have then seen patients of the new test set"
+        )
 
 
 def _validate(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

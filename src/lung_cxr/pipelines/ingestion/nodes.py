@@ -16,7 +16,7 @@ from lung_cxr.imaging.catalogue import fault_check as faults
 from lung_cxr.imaging.catalogue import refresh, summary
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.key_check import check_secret
+from lung_cxr.imaging.catalogue.key_check import check_key_without_fingerprint, check_secret
 from lung_cxr.imaging.catalogue.label_review import count_label_reviews, list_label_reviews
 from lung_cxr.imaging.catalogue.manifest import PAIR_HASHES, build_manifest, list_images
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
@@ -39,10 +39,21 @@ Exports = dict[str, hospital.Export]
 log = logging.getLogger(__name__)
 
 
-def check_key(pseudonymisation_key: Secret, previous_key_fingerprint: str | None, raw_exports: Exports) -> str:
+def check_key(
+    pseudonymisation_key: Secret,
+    previous_key_fingerprint: str | None,
+    previous_image_manifest: pd.DataFrame | None,
+    previous_split: pd.DataFrame | None,
+    raw_exports: Exports,
+    emr: EmrParameters,
+) -> str:
     """Stop if the key did not make this catalogue, or if it is the public key and the patients are real."""
     synthetic = [export.synthetic for export in raw_exports.values()]
     check_secret(pseudonymisation_key, previous_key_fingerprint, synthetic)
+    catalogued = [previous_image_manifest, previous_split]
+    if previous_key_fingerprint is None and any(table is not None for table in catalogued):
+        rows = hospital.read_all_rows(raw_exports, hospital.number_exports(raw_exports.values(), None), emr)
+        check_key_without_fingerprint(pseudonymisation_key, catalogued, rows, PatientIdRules.of(emr))
     return pseudonymisation_key.fingerprint
 
 

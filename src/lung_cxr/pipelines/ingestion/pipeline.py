@@ -31,7 +31,14 @@ def _patients_and_records() -> Pipeline:
         [
             Node(
                 check_key,
-                ["pseudonymisation_key", "previous_key_fingerprint", "raw_exports"],
+                {
+                    "pseudonymisation_key": "pseudonymisation_key",
+                    "previous_key_fingerprint": "previous_key_fingerprint",
+                    "previous_image_manifest": "previous_image_manifest",
+                    "previous_split": "previous_split",
+                    "raw_exports": "raw_exports",
+                    "emr": "params:emr",
+                },
                 "key_fingerprint",
                 name="check_key",
             ),

@@ -12,6 +12,7 @@ from lung_cxr.imaging.catalogue.fault_check import require_passed
 from lung_cxr.parameters import BackboneParameters, IngestionParameters, SplittingParameters
 from lung_cxr.splitting import assign, distribution, folds, leaks, pixels
 from lung_cxr.splitting import split as image_split
+from lung_cxr.splitting.assignments import check_against_split, checked_assignments
 
 LeakCheck = dict[str, Any]
 
@@ -20,9 +21,11 @@ def assign_patients(
     image_manifest: pd.DataFrame,
     fault_check: dict[str, Any],
     previous_patient_subsets: pd.DataFrame | None,
+    previous_split: pd.DataFrame | None,
     splitting: SplittingParameters,
 ) -> pd.DataFrame:
     """Assign each new patient to a subset; earlier assignments stay. Refuse a catalogue with too many faults."""
+    check_against_split(checked_assignments(previous_patient_subsets), previous_split)
     manifest = contracts.image_manifest.validate(image_manifest)
     require_passed(fault_check, manifest)
     return assign.assign_patients(

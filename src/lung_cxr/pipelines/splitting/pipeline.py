@@ -18,7 +18,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 assign_patients,
-                ["image_manifest", "fault_check", "previous_patient_subsets", "params:splitting"],
+                {
+                    "image_manifest": "image_manifest",
+                    "fault_check": "fault_check",
+                    "previous_patient_subsets": "previous_patient_subsets",
+                    "previous_split": "previous_split",
+                    "splitting": "params:splitting",
+                },
                 "patient_subsets",
                 name="assign_patients",
             ),
