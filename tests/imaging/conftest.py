@@ -77,7 +77,7 @@ def clean_rows(secret, emr, icd10) -> Callable[..., CleanedRecords]:
     """Rows of `read_all_rows` → records, as the first refresh makes them."""
 
     def run(rows: pd.DataFrame, settings: EmrParameters = emr, previous: pd.DataFrame | None = None) -> CleanedRecords:
-        lists, rules = PatientLists(frozenset(), 0, ()), PatientIdRules.of(settings)
+        lists, rules = PatientLists(), PatientIdRules.of(settings)
         accept = settings.accept_similar_patient_ids
         found = identify_rows(rows, lists, previous, checked_assignments(None), secret, rules, accept_similar=accept)
         return clean_records(found.rows, secret, found.merged, found.similar, settings, icd10.classes)

@@ -153,3 +153,17 @@ def test_deleted_assignments_are_refused_while_the_split_exists(hospital):
         hospital.run()
     assignments.with_suffix(".away").rename(assignments)
     hospital.run()
+
+
+def test_a_list_that_erases_many_patients_asks_for_confirmation(hospital):
+    hospital.receive("a", NUMBERS)
+    hospital.run()
+    before = hospital.everything_kept()
+    hospital.hand_in("withdrawn.csv", "patient_id\n" + "\n".join(NUMBERS[:20]) + "\n")
+    with pytest.raises(IngestionError, match=r"20 of 30 patients .*confirmed_withdrawals=20"):
+        hospital.run()
+    assert hospital.everything_kept() == before
+    hospital.parameters["ingestion"]["confirmed_withdrawals"] = 20
+    hospital.run()
+    assert len(hospital.table("05_model_input/split.parquet")) == 10
+    assert hospital.report("withdrawal_report")["files"] == {"withdrawn.csv beside the exports": 20}

@@ -17,13 +17,21 @@ from lung_cxr.erasure.keyed_tables import tables_below
 from lung_cxr.erasure.pixel_arrays import erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
+from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import keys_of_all_spellings
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
 from lung_cxr.training.run.file_names import FROZEN_FEATURES
 
-NOTHING_ERASED: dict[str, Any] = {"listed": 0, "not_found": 0, "rows": {}, "erased": {}, "same_pixels_left": 0}
+NOTHING_ERASED: dict[str, Any] = {
+    "files": {},
+    "listed": 0,
+    "not_found": 0,
+    "rows": {},
+    "erased": {},
+    "same_pixels_left": 0,
+}
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +70,14 @@ class DataFolders:
 
 
 def erase_withdrawn(
-    lists: PatientLists, rows: pd.DataFrame, secret: Secret, rules: PatientIdRules, folders: DataFolders
+    lists: PatientLists,
+    rows: pd.DataFrame,
+    secret: Secret,
+    rules: PatientIdRules,
+    folders: DataFolders,
+    *,
+    max_fraction: float = 1.0,
+    confirmed: int = 0,
 ) -> dict[str, Any]:
     """Erase all data of the withdrawn patients and count them.
 
@@ -72,11 +87,17 @@ def erase_withdrawn(
         secret: Secret of the pseudonyms.
         rules: The hospital's rules for patient numbers.
         folders: Folders to search.
+        max_fraction: `ingestion.max_withdrawn_fraction`.
+        confirmed: `ingestion.confirmed_withdrawals`.
 
     Returns:
-        `listed`: numbers on the list. `not_found`: numbers, linked ones included, that neither a row nor the manifest
-        names (archived, erased before, or spelled in another way). `rows`: export → rows left out. `erased`: counts
-        of this erasure, all 0 if it was done before. `same_pixels_left`: images of other numbers with the same pixels.
+        `files`: each list by its place → rows. `listed`: numbers on the lists. `not_found`: numbers, linked ones
+        included, that neither a row nor the manifest names (archived, erased before, or spelled in another way).
+        `rows`: export → rows left out. `erased`: counts of this erasure, all 0 if it was done before.
+        `same_pixels_left`: images of other numbers with the same pixels.
+
+    Raises:
+        IngestionError: The lists would erase too many patients of the catalogue; nothing was erased.
     """
     spellings = {number: [number, *rules.other_spellings(number)] for number in lists.withdrawn}
     patients = {secret.key("patient", text) for texts in spellings.values() for text in texts}
@@ -86,7 +107,9 @@ def erase_withdrawn(
     known_images = catalogue.find_images(folders.linking_tables[1:], patients)
     images = known_images | set(own["image_id"])
     catalogue_patients = set() if manifest is None else set(manifest["patient_key"])
+    refuse_many(len(patients & catalogue_patients), len(catalogue_patients), max_fraction, confirmed)
     found = {
+        "files": dict(lists.files),
         "listed": lists.listed,
         "not_found": _not_found(lists, spellings, set(own["catalogued_id"]), catalogue_patients, secret),
         "rows": {str(export): int(number) for export, number in rows["export"].value_counts().sort_index().items()},
@@ -101,9 +124,31 @@ def erase_withdrawn(
     return {**found, "erased": erased}
 
 
+def refuse_many(erased: int, patients: int, max_fraction: float, confirmed: int) -> None:
+    """Refuse an erasure of many patients unless their number is confirmed: a wrong list cannot be undone.
+
+    Args:
+        erased: Patients of the catalogue that would be erased.
+        patients: Patients in the catalogue.
+        max_fraction: `ingestion.max_withdrawn_fraction`.
+        confirmed: `ingestion.confirmed_withdrawals`.
+
+    Raises:
+        IngestionError: The share is above the limit and the number is not confirmed.
+    """
+    if erased > max_fraction * patients and erased > confirmed:
+        raise IngestionError(
+            f"The withdrawal lists would erase {erased} of {patients} patients of the catalogue "
+            f"({erased / patients:.1%}; ingestion.max_withdrawn_fraction is {max_fraction:.1%}). Nothing was erased. "
+            f"Check the lists; if they are right, run with `--params ingestion.confirmed_withdrawals={erased}`"
+        )
+
+
 def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
     """Return the counts of the erasure and every run that used a withdrawn patient; log them with the remedy."""
     runs = affected_runs(output_folder)
+    if withdrawals["files"]:
+        log.info("Lists of patients: %s", ", ".join(f"{place}: {n} rows" for place, n in withdrawals["files"].items()))
     trained = [run for run in runs if set(run["subsets"]) & {"train", "validation"}]
     if any(withdrawals["erased"].values()):
         counts = ", ".join(f"{name} {count}" for name, count in withdrawals["erased"].items())

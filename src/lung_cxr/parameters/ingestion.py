@@ -150,6 +150,12 @@ class IngestionParameters(ParameterGroup):
     max_fault_fraction: Fraction = Field(
         description="maximum share of faulty rows in an export; above it the run fails after saving all good images"
     )
+    max_withdrawn_fraction: Fraction = Field(
+        description="share of the catalogue's patients that withdrawal lists erase without confirmation"
+    )
+    confirmed_withdrawals: int = Field(
+        ge=0, description="number of patients whose erasure is confirmed above that share"
+    )
     accept_unknown_view: bool = Field(
         description="keep images for which neither the table nor the header gives the view"
     )

@@ -63,7 +63,7 @@ def check_against_split(assignments: pd.DataFrame, previous_split: pd.DataFrame 
         named = ", ".join([*lost, *moved][:NAMED])
         raise PatientSubsetsError(
             f"patient_subsets.parquet contradicts split.parquet: of {len(patients)} patients {len(lost)} have no "
-            f"subset and {len(moved)} have another one (the first: {named}); expected every patient to keep the subset. "
+            f"subset and {len(moved)} have another one (the first: {named}); expected each patient to keep the subset. "
             "Restore patient_subsets.parquet from a backup. If the change is intended, delete split.parquet: trained "
             "models have then seen patients of the new test set"
         )

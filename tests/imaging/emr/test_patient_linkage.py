@@ -6,7 +6,7 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.imaging.emr.exports import Export
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
-from lung_cxr.imaging.emr.patient_linkage import ALIASES, WITHDRAWN, PatientLists, merge_patients, read_patient_lists
+from lung_cxr.imaging.emr.patient_linkage import PatientLists, merge_patients, read_patient_lists
 from lung_cxr.imaging.emr.tables import TableError
 
 
@@ -17,7 +17,7 @@ def lists(tmp_path):
     export.folder.mkdir()
 
     def read(withdrawn: str | None = None, aliases: str | None = None, folder: str = ".") -> PatientLists:
-        for name, text in ((WITHDRAWN, withdrawn), (ALIASES, aliases)):
+        for name, text in (("withdrawn.csv", withdrawn), ("patient_aliases.csv", aliases)):
             if text is not None:
                 (tmp_path / folder / name).write_text(text, encoding="utf-8-sig")
         return read_patient_lists([export], PatientIdRules(4))
@@ -31,7 +31,7 @@ def assignments_of(secret, *assigned) -> pd.DataFrame:
 
 
 def test_missing_lists_are_empty(lists):
-    assert lists() == PatientLists(frozenset(), 0, ())
+    assert lists() == PatientLists()
 
 
 @pytest.mark.parametrize("folder", [".", "2026-01"])
@@ -43,7 +43,7 @@ def test_lists_lie_beside_or_in_an_export_and_are_normalised_like_rows(lists, fo
 
 
 def test_a_root_that_is_the_only_export_is_read_once(tmp_path):
-    (tmp_path / WITHDRAWN).write_text("patient_id\n1\n")
+    (tmp_path / "withdrawn.csv").write_text("patient_id\n1\n")
     assert read_patient_lists([Export(".", tmp_path, synthetic=True)], PatientIdRules()).withdrawn == {"1"}
 
 
@@ -96,7 +96,7 @@ def lists_as_written(tmp_path):
     export = Export("2026-01", tmp_path / "2026-01", synthetic=True)
 
     def read(aliases: str) -> PatientLists:
-        (tmp_path / ALIASES).write_text(aliases)
+        (tmp_path / "patient_aliases.csv").write_text(aliases)
         return read_patient_lists([export], PatientIdRules())
 
     return read

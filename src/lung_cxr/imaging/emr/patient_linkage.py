@@ -1,24 +1,24 @@
 """Patient linkage: the hospital's lists `withdrawn.csv` and `patient_aliases.csv` (DESIGN §4).
 
-Both lists lie beside the exports or inside an export. Image and study keys come from the patient number in the row, so
+Image and study keys come from the patient number in the row, so
 that a merge reads no file again and renames no image. The patient key and the date shift come from the canonical id:
 one number for all numbers of a person.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pandas as pd
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.exports import Export
-from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_malformed, map_distinct
-from lung_cxr.imaging.emr.tables import TableError, read_text_table
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, map_distinct
+from lung_cxr.imaging.emr.patient_lists import read_lists
+from lung_cxr.imaging.emr.tables import TableError
 
-WITHDRAWN = "withdrawn.csv"  # columns: patient_id
-ALIASES = "patient_aliases.csv"  # columns: patient_id, merged_into
+WITHDRAWN = ("withdrawn", "withdrawal", "withdrawals", "withdrawnpatients")  # withdrawn.csv; column patient_id
+ALIASES = ("patientaliases", "patientalias")  # patient_aliases.csv; columns patient_id, merged_into
 MERGED_COLUMNS = ["patient_key", "person_key", "shift_days", "excluded"]
 
 
@@ -28,13 +28,15 @@ class PatientLists:
 
     Attributes:
         withdrawn: Every number of every patient who withdraws, linked numbers included.
-        listed: Count of numbers in `withdrawn.csv`.
+        listed: Count of numbers in the withdrawal lists.
         linked_ids: Groups of numbers of one person, the number that the others were merged into first.
+        files: Each list that was read, by its place → its rows.
     """
 
-    withdrawn: frozenset[str]
-    listed: int
-    linked_ids: tuple[tuple[str, ...], ...]
+    withdrawn: frozenset[str] = frozenset()
+    listed: int = 0
+    linked_ids: tuple[tuple[str, ...], ...] = ()
+    files: Mapping[str, int] = field(default_factory=dict)
 
     def withdrawn_rows(self, rows: pd.DataFrame, rules: PatientIdRules) -> "pd.Series[bool]":
         """Return True for each row of `Export.read_rows` whose patient withdraws."""
@@ -51,14 +53,14 @@ def read_patient_lists(exports: Iterable[Export], rules: PatientIdRules) -> Pati
     Raises:
         TableError: A list cannot be read, lacks a column or a number, or merges numbers in a circle; quotes no value.
     """
-    folders = sorted({folder for export in exports for folder in (export.root, export.folder)})
-    withdrawn = _read_all(folders, WITHDRAWN, ["patient_id"], rules)
-    aliases = _read_all(folders, ALIASES, ["patient_id", "merged_into"], rules)
+    exports = list(exports)
+    withdrawn, withdrawn_lists = read_lists(exports, WITHDRAWN, ["patient_id"], rules)
+    aliases, alias_lists = read_lists(exports, ALIASES, ["patient_id", "merged_into"], rules)
     _check_circles(aliases)
     linked_ids = _linked_ids(aliases.itertuples(index=False, name=None))
     listed = frozenset(withdrawn["patient_id"])
     all_numbers = listed.union(*(group for group in linked_ids if listed.intersection(group)))
-    return PatientLists(all_numbers, len(listed), linked_ids)
+    return PatientLists(all_numbers, len(listed), linked_ids, withdrawn_lists | alias_lists)
 
 
 def link_spellings(
@@ -137,31 +139,6 @@ def with_canonical_keys(table: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _read_all(folders: Sequence[Path], name: str, columns: list[str], rules: PatientIdRules) -> pd.DataFrame:
-    tables = [_read(path, columns, rules) for folder in folders if (path := folder / name).is_file()]
-    return pd.concat([pd.DataFrame(columns=columns, dtype="str"), *tables], ignore_index=True)
-
-
-def _read(path: Path, columns: list[str], rules: PatientIdRules) -> pd.DataFrame:
-    fields, malformed, *_ = read_text_table(path)
-    expected = ", ".join(columns)
-    if missing := [column for column in columns if list(fields.columns).count(column) != 1]:
-        raise TableError(
-            f"{path.name}: found no column {', '.join(missing)}, or found it twice; expected a header with {expected} "
-            "and one line per number. Correct the list and run ingestion again; nothing was read"
-        )
-    table = pd.DataFrame({column: map_distinct(fields[column], rules.normalise) for column in columns})
-    unusable = (table == "").any(axis=1) | table.map(is_malformed).any(axis=1)
-    broken = sorted({*malformed, *table.index[unusable]})
-    if broken:
-        raise TableError(
-            f"{path.name}: {len(broken)} of {len(table)} rows lack a number, hold a rounded number (1.2E+10) or have "
-            f"too many fields (the first is row {broken[0]} below the header); expected {expected} in each row. "
-            "Correct the list and run ingestion again; nothing was read"
-        )
-    return table.reset_index(drop=True)
-
-
 def _linked_ids(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
     """Return groups of numbers joined by any chain of (number, merged into), the last number of the chain first."""
     into: dict[str, set[str]] = {}
@@ -191,6 +168,6 @@ def _check_circles(aliases: pd.DataFrame) -> None:
         TopologicalSorter(into).prepare()
     except CycleError as error:  # its own message holds the numbers
         raise TableError(
-            f"{ALIASES} merges {len(error.args[1]) - 1} numbers in a circle; expected each chain of merges to end in "
-            "the number that is kept. Correct the list and run ingestion again; nothing was read"
+            f"patient_aliases merges {len(error.args[1]) - 1} numbers in a circle; expected each chain of merges "
+            "to end in the number that is kept. Correct the list and run ingestion again; nothing was read"
         ) from None

@@ -78,12 +78,13 @@ def erase_withdrawn(
     refresh_pages_folder: Path,
     grad_cam_folder: Path,
     emr: EmrParameters,
+    ingestion: IngestionParameters,
 ) -> dict[str, Any]:
     """Erase all stored data of patients who withdraw, before any other step."""
     rules = PatientIdRules.of(emr)
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
     if not lists.withdrawn:
-        return withdrawal.NOTHING_ERASED
+        return {**withdrawal.NOTHING_ERASED, "files": dict(lists.files)}
     rows = hospital.read_all_rows(raw_exports, known_exports, emr)
     withdrawn_rows = rows[lists.withdrawn_rows(rows, rules)]
     places = withdrawal.DataFolders(
@@ -97,7 +98,15 @@ def erase_withdrawn(
         refresh_pages=refresh_pages_folder,
         grad_cam=grad_cam_folder,
     )
-    return withdrawal.erase_withdrawn(lists, withdrawn_rows, pseudonymisation_key, rules, places)
+    return withdrawal.erase_withdrawn(
+        lists,
+        withdrawn_rows,
+        pseudonymisation_key,
+        rules,
+        places,
+        max_fraction=ingestion.max_withdrawn_fraction,
+        confirmed=ingestion.confirmed_withdrawals,
+    )
 
 
 def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
@@ -253,7 +262,13 @@ def summarise_ingestion(
     settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}
     for line in summary.in_words(counts):
         log.info(line)
-    return {**settings, "files": refresh_counts["total"], "withdrawn": withdrawals["rows"], **counts}
+    return {
+        **settings,
+        "files": refresh_counts["total"],
+        "withdrawn": withdrawals["rows"],
+        "patient_lists": withdrawals["files"],
+        **counts,
+    }
 
 
 def describe_refresh(

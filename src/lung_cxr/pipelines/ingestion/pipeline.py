@@ -64,6 +64,7 @@ def _patients_and_records() -> Pipeline:
                     "refresh_pages_folder": "refresh_pages_folder",
                     "grad_cam_folder": "grad_cam_folder",
                     "emr": "params:emr",
+                    "ingestion": "params:ingestion",
                 },
                 "withdrawals",
                 name="erase_withdrawn",

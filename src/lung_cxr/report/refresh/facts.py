@@ -65,6 +65,7 @@ def gather_facts(
         "synthetic": int(refreshed.known_exports["synthetic"].sum()),
         "new_exports": new,
         "withdrawn_rows": sum(refreshed.summary["withdrawn"].values()),
+        "patient_lists": refreshed.summary.get("patient_lists", {}),
         "catalogue": _catalogue(refreshed, accepted),
         "files": refreshed.file_counts["total"],
         "exports": [_export(number, refreshed, accepted, number in new) for number in known],

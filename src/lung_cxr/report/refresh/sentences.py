@@ -62,6 +62,7 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
         "withdrawal_report.json lists the runs that were trained or tested on them."
         if facts["withdrawn_rows"]
         else "",
+        _patient_lists(facts.get("patient_lists", {})),
         *(
             f"Export {export['export']} has {export['accepted_before'] - export['accepted']:,} accepted images fewer "
             "than at the last report."
@@ -73,6 +74,12 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
         _synthetic(facts),
     ]
     return [text for text in said if text]
+
+
+def _patient_lists(files: Mapping[str, int]) -> str:
+    if not files:
+        return "No list of withdrawn patients or of aliases was found beside, in or above the exports."
+    return f"Lists of patients that were read: {'; '.join(f'{place}, {n:,} rows' for place, n in files.items())}."
 
 
 def _labels_to_review(counts: Mapping[str, int]) -> str:
