@@ -1,5 +1,7 @@
 """Spellings of patient numbers through ingestion and splitting: one person stays one patient in one subset."""
 
+import shutil
+
 import pandas as pd
 import pytest
 
@@ -167,3 +169,40 @@ def test_a_list_that_erases_many_patients_asks_for_confirmation(hospital):
     hospital.run()
     assert len(hospital.table("05_model_input/split.parquet")) == 10
     assert hospital.report("withdrawal_report")["files"] == {"withdrawn.csv beside the exports": 20}
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_corrected_number_moves_the_image_to_the_other_patient(hospital, in_place):
+    hospital.receive("a", NUMBERS)
+    hospital.run()
+    target = "a"
+    if not in_place:
+        shutil.copytree(hospital.exports / "a", hospital.exports / "b")
+        target = "b"
+    spell(hospital, target, lambda number: {NUMBERS[0]: "55555"}.get(number, number))
+    for _ in range(2):
+        hospital.run()
+        manifest = hospital.table("03_primary/image_manifest.parquet").set_index("patient_key")
+        old, new = (manifest.loc[SECRET.key("patient", number)] for number in (NUMBERS[0], "55555"))
+        assert (old["qc_status"], old["qc_reasons"].split(";")[0]) == ("rejected", "patient_corrected")
+        assert new["qc_status"] == "accepted"
+        assert hospital.report("ingestion_summary")["patients_corrected"] == 1
+        assert (manifest["qc_status"] == "accepted").sum() == 30
+
+
+def test_one_file_of_two_patients_is_a_fault_of_both_and_a_review_item(hospital):
+    hospital.receive("a", [*NUMBERS, "55555"])
+    path = hospital.exports / "a/emr.csv"
+    table = pd.read_csv(path, dtype="str")
+    table.loc[table["patient_id"] == "55555", ["image_path", "icd10_primary"]] = [
+        "a-00040.png",
+        table["icd10_primary"][0],
+    ]
+    table.to_csv(path, index=False)
+    hospital.run()
+    rejected = hospital.table("02_intermediate/rejected_images.parquet")
+    assert rejected["reason_code"].tolist() == ["pixels_of_two_patients"] * 2
+    assert hospital.table("02_intermediate/label_review.parquet")["reason"].tolist() == [
+        "exact_duplicate_patients_differ"
+    ]
+    assert not {SECRET.key("patient", number) for number in ("00040", "55555")} & patients(hospital)

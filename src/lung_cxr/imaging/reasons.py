@@ -38,6 +38,7 @@ IMAGE_FAULTS = {
     "too_dark": "the share of black pixels is above max_dark_fraction",
     "too_bright": "the share of white pixels is above max_bright_fraction",
     "rotated": "the chest lies on its side or upside down",
+    "pixels_of_two_patients": "the same file or the same pixels belong to rows of two patients",
     "near_duplicate": "nearly the same image as one of another patient",
 }
 
@@ -50,6 +51,7 @@ OUT_OF_SCOPE = {
     "not_a_chest": "the image does not look like a chest",
     "unknown_view": "neither the table nor the header gives the view",
     "exact_duplicate": "the same pixels as another image",
+    "patient_corrected": "a newer row gives the file another patient number",
     "merged_across_subsets": "the patient number was merged with one that was assigned to another subset earlier",
 }
 
@@ -72,6 +74,7 @@ FLAGS = {
 LABEL_REVIEW = {
     "near_duplicate_labels_differ": "two nearly identical images have different classes",
     "exact_duplicate_labels_differ": "two images with identical pixels have different classes",
+    "exact_duplicate_patients_differ": "images with identical pixels belong to different patients; all are rejected",
     "codes_disagree": "the ICD-10 codes and the consensus diagnosis give different classes",
 }
 """Reasons to review a label; the image and its label stay unchanged."""

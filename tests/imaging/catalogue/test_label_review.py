@@ -55,6 +55,19 @@ def test_every_copy_of_another_class_is_listed_beside_the_first():
     ]
 
 
+def test_conflicts_between_patients_are_listed_also_with_one_class():
+    manifest = images(
+        ("Pneumonia", "a", "rejected", "pixels_of_two_patients"),
+        ("Pneumonia", "a", "rejected", "pixels_of_two_patients"),
+        ("Atelectasis", "a", "rejected", "pixels_of_two_patients"),
+    )
+    reason = "exact_duplicate_patients_differ"
+    assert listed(manifest) == [
+        (key(1), key(2), "Pneumonia", "Pneumonia", reason),
+        (key(1), key(3), "Pneumonia", "Atelectasis", reason),
+    ]
+
+
 def test_a_code_of_another_class_than_the_boards_is_listed_for_accepted_images_only():
     manifest = images(
         *[("Pneumonia", str(n), "accepted", "") for n in range(4)], ("Pneumonia", "x", "rejected", "blurred")

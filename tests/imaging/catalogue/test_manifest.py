@@ -135,10 +135,19 @@ def test_flags_do_not_reject(manifest_of):
 
 def test_of_exact_duplicates_the_earlier_export_then_the_smaller_id_stays(manifest_of):
     same = {"pixel_sha256": "a" * 64, "difference_hash": "f" * 64}
-    records = [record(1, export=2), record(2), record(3)]
+    records = [record(1, export=2, patient_key=key(9)), record(2, patient_key=key(9)), record(3, patient_key=key(9))]
     manifest = manifest_of(records, [seen(number, **same) for number in (1, 2, 3)])
     assert qc(manifest) == {
         key(1): ("rejected", "exact_duplicate"), key(2): ("accepted", ""), key(3): ("rejected", "exact_duplicate"),
+    }  # fmt: skip
+
+
+def test_the_same_pixels_of_two_patients_are_a_fault_of_both(manifest_of):
+    same = {"pixel_sha256": "a" * 64, "difference_hash": "f" * 64}
+    manifest = manifest_of([record(1), record(2), record(3)], [seen(1, **same), seen(2, **same), seen(3)])
+    assert qc(manifest) == {
+        key(1): ("rejected", "pixels_of_two_patients"), key(2): ("rejected", "pixels_of_two_patients"),
+        key(3): ("accepted", ""),
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from lung_cxr.imaging.catalogue.patient_conflicts import CONFLICT
 from lung_cxr.imaging.reasons import LABEL_REVIEW
 
 LABEL_REVIEW_COLUMNS = ["image_id", "other_image_id", "label", "other_label", "reason"]
@@ -20,10 +21,12 @@ def list_label_reviews(
 
     Returns:
         As `contracts.label_review`: pairs of images with identical or nearly identical pixels and different classes,
-        the kept image first; and accepted images whose consensus diagnosis and ICD-10 codes give different classes.
+        the kept image first; pairs of images with identical pixels and different patients; and accepted
+        images whose consensus diagnosis and ICD-10 codes give different classes.
     """
     near = _differing(compared[compared["correlation"] >= min_correlation], manifest)
-    found = [near.assign(reason="near_duplicate_labels_differ"), _exact(manifest), _codes(records, manifest)]
+    found = [near.assign(reason="near_duplicate_labels_differ"), _exact(manifest), _patients(manifest)]
+    found.append(_codes(records, manifest))
     listed = pd.concat([part[LABEL_REVIEW_COLUMNS].astype("str") for part in found])
     return listed.sort_values(LABEL_REVIEW_COLUMNS, ignore_index=True)
 
@@ -42,6 +45,17 @@ def _exact(manifest: pd.DataFrame) -> pd.DataFrame:
     first = manifest.loc[is_first, ["pixel_sha256", "image_id"]]
     copies = manifest.loc[is_copy, ["pixel_sha256", "image_id"]].rename(columns={"image_id": "other_image_id"})
     return _differing(first.merge(copies, on="pixel_sha256"), manifest).assign(reason="exact_duplicate_labels_differ")
+
+
+def _patients(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Pair the first image of each conflict between patients with its other images."""
+    codes = manifest["qc_reasons"].str.split(";").str[0]
+    conflicts = manifest.loc[codes == CONFLICT, ["pixel_sha256", "image_id", "label"]]
+    first = conflicts.drop_duplicates("pixel_sha256")
+    others = conflicts.rename(columns={"image_id": "other_image_id", "label": "other_label"})
+    pairs = first.merge(others, on="pixel_sha256")
+    pairs = pairs[pairs["image_id"] != pairs["other_image_id"]]
+    return pairs.assign(reason="exact_duplicate_patients_differ")
 
 
 def _differing(pairs: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:

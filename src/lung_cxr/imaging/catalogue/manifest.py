@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.imaging.catalogue.patient_conflicts import add_patient_conflicts
 from lung_cxr.imaging.catalogue.process_image import UNREAD
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
@@ -102,6 +103,7 @@ def build_manifest(
         ingestion.accept_unchecked_pixels,
         ingestion.standardise.side,
     )
+    add_patient_conflicts(table, reasons)
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, ingestion.quality, store, compared)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")

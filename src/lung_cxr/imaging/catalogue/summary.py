@@ -54,6 +54,7 @@ def summarise(
         "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
         "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
         **{name: int((records[column] == reason).sum()) for name, (column, reason, _) in _EMPTY_VALUES.items()},
+        "patients_corrected": int(manifest["qc_reasons"].str.split(";").str[0].eq("patient_corrected").sum()),
         "kept_without_record": int((~manifest["image_id"].isin(records["image_id"])).sum()),
     }
 
@@ -69,8 +70,9 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
 
 
 def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
-    """Return sentences about sheets and values that were not read, for the log and the refresh report."""
-    counts = [f"{words}: {summary[name]:,}" for name, (_, _, words) in _EMPTY_VALUES.items() if summary.get(name)]
+    """Return sentences about unread sheets and unread or corrected values, for the log and the refresh report."""
+    counted = {name: words for name, (_, _, words) in _EMPTY_VALUES.items()} | _CORRECTIONS
+    counts = [f"{words}: {summary[name]:,}" for name, words in counted.items() if summary.get(name)]
     return [*summary.get("sheets_not_read", []), *counts]
 
 
@@ -100,6 +102,10 @@ _EMPTY_VALUES = {  # name in the summary → column and reason in the records, t
         "Exam dates not understood, left empty (emr.date_format)",
     ),
     "ages_not_understood": ("age_reason", "not_understood", "Ages and birth dates that give no age, left empty"),
+}
+
+_CORRECTIONS = {
+    "patients_corrected": "Images that a newer row gives to another patient number; the earlier number has lost them",
 }
 
 _TITLES = {
