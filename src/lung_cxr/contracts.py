@@ -129,6 +129,16 @@ merged_patients = _table(
     }
 )
 
+shared_images = _table(
+    {
+        "image_id": _key(),  # of the file
+        "other_image_id": _key(),  # id that several exports name
+        "export": pa.Column(INT64, pa.Check.ge(1)),
+        "file_stamp": pa.Column(str),  # keyed hash of size and time: the file is compared again only if it changes
+    },
+    unique=["other_image_id", "export"],
+)
+
 clinical_notes = _table(
     {
         "image_id": _key(unique=True),

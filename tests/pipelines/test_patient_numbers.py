@@ -206,3 +206,25 @@ def test_one_file_of_two_patients_is_a_fault_of_both_and_a_review_item(hospital)
         "exact_duplicate_patients_differ"
     ]
     assert not {SECRET.key("patient", number) for number in ("00040", "55555")} & patients(hospital)
+
+
+def test_one_path_in_two_months_is_two_images(hospital, monkeypatch):
+    """Without study numbers, January's image had February's id and was overwritten."""
+    hospital.receive("a", NUMBERS)
+    hospital.run()
+    before = hospital.table("03_primary/image_manifest.parquet")
+    hospital.receive("b", NUMBERS)
+    for path in (hospital.exports / "b").glob("*.png"):
+        path.rename(path.with_name(path.name.replace("b-", "a-")))
+    table = pd.read_csv(hospital.exports / "b/emr.csv", dtype="str")
+    table["image_path"] = table["image_path"].str.replace("b-", "a-")
+    table.to_csv(hospital.exports / "b/emr.csv", index=False)
+    hospital.run()
+    after = hospital.table("03_primary/image_manifest.parquet")
+    assert (after["qc_status"] == "accepted").sum() == 60
+    old = after[after["image_id"].isin(before["image_id"])].reset_index(drop=True)
+    assert old["pixel_sha256"].tolist() == before["pixel_sha256"].tolist()
+    assert after["study_key"].nunique() == 60
+    no_file_may_be_read(monkeypatch)
+    hospital.run()
+    pd.testing.assert_frame_equal(hospital.table("03_primary/image_manifest.parquet"), after)

@@ -22,12 +22,13 @@ from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
-from lung_cxr.imaging.emr.keys import keys_of_all_spellings, with_keys
+from lung_cxr.imaging.emr.keys import with_keys
+from lung_cxr.imaging.emr.separate_files import all_keys
 from lung_cxr.splitting.pixels import ARRAYS
 
 REBUILT_TABLES = {
     *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
-    *("new_images_seen", "probabilities"),
+    *("shared_images", "new_images_seen", "probabilities"),
 }
 """Tables that the next run rebuilds: rows that cannot be renamed are dropped."""
 
@@ -169,7 +170,7 @@ def new_keys(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secre
         new: The new secret.
         rules: The hospital's rules for patient numbers.
     """
-    before, after = (pd.concat(keys_of_all_spellings(rows, secret, rules), ignore_index=True) for secret in (old, new))
+    before, after = (all_keys(rows, secret, rules) for secret in (old, new))
     columns = ("study_key", "image_id")
     keys = {key: name for column in columns for key, name in zip(before[column], after[column], strict=True)}
     files = (with_keys(rows, secret, rules)["file_key"] for secret in (old, new))

@@ -20,8 +20,8 @@ from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
-from lung_cxr.imaging.emr.keys import keys_of_all_spellings
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
+from lung_cxr.imaging.emr.separate_files import all_keys
 from lung_cxr.training.run.file_names import FROZEN_FEATURES
 
 NOTHING_ERASED: dict[str, Any] = {
@@ -101,7 +101,7 @@ def erase_withdrawn(
     """
     spellings = {number: [number, *rules.other_spellings(number)] for number in lists.withdrawn}
     patients = {secret.key("patient", text) for texts in spellings.values() for text in texts}
-    own = pd.concat(keys_of_all_spellings(rows, secret, rules))
+    own = all_keys(rows, secret, rules)
     patients |= set(own["patient_key"])
     manifest = _table(folders.primary / "image_manifest.parquet")
     known_images = catalogue.find_images(folders.linking_tables[1:], patients)

@@ -39,3 +39,25 @@ def test_a_known_study_keeps_its_earlier_spelling(secret):
     known = {secret.key("image", "7", "NULL", "0.png")}
     assert with_keys(rows("7", study="NULL"), secret, PatientIdRules(), known)["image_id"].tolist() == [*known]
     assert with_keys(rows("7", study="NULL"), secret, PatientIdRules())["image_id"].tolist() == [image(secret, "7", 0)]
+
+
+def test_names_that_are_equal_in_nfkc_are_different_images_and_files(secret):
+    cells = {"patient_id": ["7", "7"], "study_id": "", "image_path": ["x²1.png", "x21.png"]}
+    keyed = with_keys(pd.DataFrame(cells, dtype="str"), secret, PatientIdRules())
+    assert keyed["image_id"].nunique() == keyed["file_key"].nunique() == 2
+
+
+def test_an_earlier_id_that_two_files_share_stays_with_the_file_of_that_name(secret):
+    cells = {"patient_id": ["7", "7"], "study_id": "", "image_path": ["x²1.png", "x21.png"]}
+    shared = secret.key("image", "7", "x21.png")
+    keyed = with_keys(pd.DataFrame(cells, dtype="str"), secret, PatientIdRules(), {shared})
+    assert keyed["image_id"].tolist() == [secret.key("image", "7", "x²1.png"), shared]
+    one = with_keys(pd.DataFrame(cells, dtype="str").head(1), secret, PatientIdRules(), {shared})
+    assert one["image_id"].tolist() == [shared]  # the only file: it keeps its id
+
+
+def test_all_rows_of_an_image_take_the_id_that_the_catalogue_knows(secret):
+    cells = {"patient_id": ["40000.0", "40000"], "study_id": "S", "image_path": "a.png"}
+    known = secret.key("image", "40000.0", "S", "a.png")
+    keyed = with_keys(pd.DataFrame(cells, dtype="str"), secret, PatientIdRules(), {known})
+    assert keyed["image_id"].tolist() == [known, known]

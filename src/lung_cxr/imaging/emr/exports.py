@@ -1,6 +1,5 @@
 """One hospital export: a folder with EMR tables and the images they name, read into logical columns."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -8,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pandas as pd
 
 from lung_cxr.imaging.emr.export_tables import ExportTables, read_export_tables
+from lung_cxr.imaging.emr.file_names import find_file
 from lung_cxr.parameters import EmrParameters
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists
@@ -46,21 +46,19 @@ class Export:
         return read_export_tables(self.folder, emr, ordinal).rows
 
     def locate(self, image_path: str) -> Path | None:
-        """Return the file that an EMR cell names, None where that leads out of the folder, also through a link.
+        """Return the file that a field names, None if the path leads out of the folder, also through a link.
 
-        Unicode spellings of the name are tried in turn: file systems differ in them. A name that the system refuses
-        (too long, a NUL, links in a circle, no permission) is returned as it is: a file that is not there.
+        A name that the system refuses (too long, a NUL, links in a circle, no permission) is returned as it is: a
+        missing file.
         """
         if not stays_inside(image_path):
             return None
         relative = image_path.strip().replace("\\", "/")
-        spellings = (relative, *(unicodedata.normalize(form, relative) for form in ("NFC", "NFD", "NFKC")))
-        path = self.folder / relative
         try:
-            path = next((path for text in spellings if (path := self.folder / text).exists()), path)
+            path = find_file(self.folder, relative)
             return path if path.resolve().is_relative_to(self.folder.resolve()) else None
         except (OSError, RuntimeError, ValueError):  # their messages quote the name
-            return path
+            return self.folder / relative
 
 
 def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> pd.DataFrame:

@@ -33,9 +33,7 @@ def with_keys(
     keyed = _keyed(present, secret)
     for spelling in earlier if known_images else []:
         other = (spelling != present).any(axis=1) & ~keyed["image_id"].isin(known_images)
-        found = _keyed(spelling[other], secret)
-        found = found[found["image_id"].isin(known_images)]
-        keyed.loc[found.index] = found
+        keyed = _with_known(keyed, _keyed(spelling[other], secret), known_images)
     return rows.assign(
         patient_id=present["patient"],
         study_id=present["study"],
@@ -57,32 +55,46 @@ def key_paths(paths: pd.DataFrame, secret: Secret) -> pd.DataFrame:
 
 
 def normalised_path(text: str) -> str:
-    """Return one spelling for each image path: forward slashes, no "./", NFKC; "" for a missing path."""
-    clean = "" if is_missing(text) else clean_text(text).replace("\\", "/")
+    """Return an image path with forward slashes and no "./", "" for a missing path; its characters stay as they are."""
+    clean = "" if is_missing(text) else text.strip().replace("\\", "/")
     return posixpath.normpath(clean) if clean else ""
+
+
+def _earlier_path(text: str) -> str:
+    """Return the path as earlier catalogues have it: NFKC, so that two files could share one image id."""
+    return normalised_path(clean_text(text))
 
 
 def _spellings(rows: pd.DataFrame, rules: PatientIdRules) -> list[pd.DataFrame]:
     """Return `patient, study, path` in normal form, then as catalogues under other rules or before them have them."""
-    paths = map_distinct(rows["image_path"], normalised_path)
+    path, earlier_path = (map_distinct(rows["image_path"], clean) for clean in (normalised_path, _earlier_path))
     normal = map_distinct(rows["study_id"], normalise_identifier)
     clean = map_distinct(rows["study_id"], clean_text)
     pairs = [
-        (rules.normalise, normal),
-        (PatientIdRules(rules.width).normalise, normal),
-        (PatientIdRules().normalise, normal),
-        (lambda text: _zero_padded(clean_text(text), rules.width), clean),
-        (clean_text, clean),
+        (rules.normalise, normal, path),
+        (PatientIdRules(rules.width).normalise, normal, path),
+        (PatientIdRules().normalise, normal, path),
+        (lambda text: _zero_padded(clean_text(text), rules.width), clean, earlier_path),
+        (clean_text, clean, earlier_path),
     ]
     patients = rows["patient_id"]
     return [
-        pd.DataFrame({"patient": map_distinct(patients, spell), "study": study, "path": paths})
-        for spell, study in pairs
+        pd.DataFrame({"patient": map_distinct(patients, spell), "study": study, "path": named})
+        for spell, study, named in pairs
     ]
 
 
 def _zero_padded(number: str, width: int | None) -> str:
     return number.zfill(width or 0) if number.isdigit() else number
+
+
+def _with_known(keyed: pd.DataFrame, earlier: pd.DataFrame, known_images: Collection[str]) -> pd.DataFrame:
+    """Replace the keys of images that the catalogue knows under an earlier id of one image only."""
+    known = earlier[earlier["image_id"].isin(known_images) & ~earlier["image_id"].isin(keyed["image_id"])]
+    known = known.assign(present=keyed["image_id"]).sort_values(["present", "image_id"]).drop_duplicates("present")
+    known = known[~known["image_id"].duplicated(keep=False)].set_index("present")
+    replaced = known.reindex(keyed["image_id"]).set_axis(keyed.index)
+    return replaced.where(replaced["image_id"].notna(), keyed).astype("str")
 
 
 def _keyed(spelling: pd.DataFrame, secret: Secret) -> pd.DataFrame:

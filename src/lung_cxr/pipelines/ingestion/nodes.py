@@ -31,6 +31,7 @@ from lung_cxr.imaging.emr import keys, patient_linkage
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.identify import identify_rows
 from lung_cxr.imaging.emr.records import clean_records, with_earlier_notes
+from lung_cxr.imaging.emr.separate_files import locate_in, separate_files
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 from lung_cxr.splitting.assignments import checked_assignments
 
@@ -120,16 +121,18 @@ def pseudonymise_records(
     pseudonymisation_key: Secret,
     previous_patient_subsets: pd.DataFrame | None,
     previous_image_manifest: pd.DataFrame | None,
+    previous_shared_images: pd.DataFrame | None,
     previous_clinical_notes: pd.DataFrame | None,
     emr: EmrParameters,
     icd10: Icd10Parameters,
+    ingestion: IngestionParameters,
     _withdrawals: dict[str, Any],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
     """Read the EMR tables.
 
     Returns:
-        Merged patients, pseudonymous records, rejected rows, excluded images, clinical notes, and sentences about
-        sheets that were not read.
+        Merged patients, compared files, pseudonymous records, rejected rows, excluded images, clinical notes, and
+        sentences about sheets that were not read.
     """
     rules = PatientIdRules.of(emr)
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
@@ -144,12 +147,21 @@ def pseudonymise_records(
         rules,
         accept_similar=emr.accept_similar_patient_ids,
     )
+    separated = separate_files(
+        identified.rows,
+        previous_image_manifest,
+        previous_shared_images,
+        locate_in(raw_exports, known_exports),
+        pseudonymisation_key,
+        trust_timestamps=ingestion.trust_timestamps,
+    )
     cleaned = clean_records(
-        identified.rows, pseudonymisation_key, identified.merged, identified.similar, emr, icd10.classes
+        separated.rows, pseudonymisation_key, identified.merged, identified.similar, emr, icd10.classes
     )
     hashes = KeyedHashes(pseudonymisation_key)
     return (
         contracts.merged_patients.validate(identified.merged),
+        contracts.shared_images.validate(separated.shared),
         contracts.records.validate(with_keyed_rows(cleaned.records, "source_export", hashes)),
         contracts.rejected_records.validate(with_keyed_rows(cleaned.rejected, "export", hashes)),
         cleaned.excluded,
