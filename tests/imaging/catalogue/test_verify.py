@@ -13,7 +13,7 @@ from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.locks import CatalogueInUseError, catalogue_lock
 
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "the secret of this test, forty characters"
 IDS = [digit * 32 for digit in "abcd"]
 
 

@@ -47,7 +47,7 @@ def _find(exports: Sequence[Export], names: Sequence[str]) -> Iterator[Path]:
     roots = {export.root.resolve() for export in exports}
     folders = roots | {root.parent for root in roots} | {export.folder.resolve() for export in exports}
     for folder in sorted(folders):
-        for path in sorted(folder.iterdir()):
+        for path in _entries(folder):
             stem, suffix = re.sub(r"[\s_-]", "", path.stem.casefold()), path.suffix.casefold()
             if stem in names and suffix in READERS and path.is_file():
                 yield path
@@ -56,6 +56,14 @@ def _find(exports: Sequence[Export], names: Sequence[str]) -> Iterator[Path]:
                     f"{path.name} is named like a list of patients, but is not read; expected {names[0]} with one of "
                     f"the suffixes {', '.join(READERS)}. Save it under such a name, or move it out of the folder"
                 )
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return the sorted entries of a folder; the folder above the exports may be closed to the user."""
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, PermissionError):
+        return []
 
 
 def _place(path: Path, root: Path, exports: Sequence[Export]) -> str:
