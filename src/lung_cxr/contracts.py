@@ -129,6 +129,16 @@ merged_patients = _table(
     }
 )
 
+_optional_key = pa.Column(str, pa.Check.str_matches(r"^([0-9a-f]{32})?$"))
+row_identities = _table(
+    {
+        "image_id": _key(unique=True),
+        "header_id": _optional_key,  # keys of the row's number, name and birth date, compared with the header's
+        "header_name": _optional_key,
+        "header_birth": _optional_key,
+    }
+)
+
 shared_images = _table(
     {
         "image_id": _key(),  # of the file

@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.unkeyed_ledger import RAW_TIME
+from lung_cxr.imaging.deidentify.identity_keys import IDENTITY_KEYS
 from lung_cxr.imaging.deidentify.keyed_hashes import UNKNOWN_STAMP, KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 
@@ -38,6 +39,7 @@ class HashRotation:
         """
         renewed = {
             "source_key": lambda _: "",
+            **dict.fromkeys(IDENTITY_KEYS, lambda _: ""),  # compared again when the file is read again
             "file_stamp": lambda _: UNKNOWN_STAMP,
             "difference_hash": lambda value: self.new.difference(self.old.plain_difference(value)),
             **dict.fromkeys(PIXEL_COLUMNS, self.new.pixels),

@@ -38,6 +38,7 @@ IMAGE_FAULTS = {
     "too_dark": "the share of black pixels is above max_dark_fraction",
     "too_bright": "the share of white pixels is above max_bright_fraction",
     "rotated": "the chest lies on its side or upside down",
+    "header_of_another_patient": "the DICOM header names another patient than the row",
     "pixels_of_two_patients": "the same file or the same pixels belong to rows of two patients",
     "near_duplicate": "nearly the same image as one of another patient",
 }
@@ -59,6 +60,7 @@ TEXT_IN_PIXELS = frozenset({"unchecked_pixels", "burned_in_annotation", "burned_
 """Reasons that keep an image off every report page: its pixels may show a name."""
 
 FLAGS = {
+    "header_disagrees": "the DICOM header names another patient than the row: a person must check it",
     "inverted": "grey values were inverted: MONOCHROME1, or air was white",
     "looks_foreign": "may not be a chest: a person should inspect the image",
     "looks_lateral": "may be a lateral view: a person should inspect the image",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lung_cxr.imaging.catalogue.header_check import MISMATCH, check_headers
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.patient_conflicts import add_patient_conflicts
 from lung_cxr.imaging.catalogue.process_image import UNREAD
@@ -42,11 +43,13 @@ class Manifest(NamedTuple):
         images: One row per image, as `contracts.image_manifest`.
         rejected: One row per rejected image, as `contracts.rejected_images`.
         compared: Candidate near duplicates with their correlation, `PAIR_COLUMNS`.
+        not_compared: Export → fields of the DICOM headers that the PACS writes in another way than the tables.
     """
 
     images: pd.DataFrame
     rejected: pd.DataFrame
     compared: pd.DataFrame
+    not_compared: dict[str, list[str]]
 
 
 def list_images(
@@ -82,6 +85,7 @@ def build_manifest(
     ingestion: IngestionParameters,
     store: ImageStore,
     compared: pd.DataFrame | None,
+    identities: pd.DataFrame | None = None,
 ) -> Manifest:
     """Accept or reject every image.
 
@@ -91,6 +95,7 @@ def build_manifest(
         ingestion: Thresholds and policies.
         store: Store of the images; read only to confirm near duplicates.
         compared: Candidate pairs of earlier runs, if any; a pair is compared again only if one of its images changed.
+        identities: Keys of the patient in each row, as `contracts.row_identities`; None: headers are not compared.
     """
     table = images.merge(ledger, on="image_id", how="left").fillna(UNREAD)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
@@ -103,6 +108,7 @@ def build_manifest(
         ingestion.accept_unchecked_pixels,
         ingestion.standardise.side,
     )
+    not_compared = _add_header_mismatches(table, identities, ingestion.header_mismatch, reasons, flags)
     add_patient_conflicts(table, reasons)
     _add_exact_duplicates(table, reasons)
     compared = _add_near_duplicates(table, reasons, flags, ingestion.quality, store, compared)
@@ -115,7 +121,26 @@ def build_manifest(
     table["qc_reasons"] = pd.Series(codes, dtype="str")  # keeps the dtype of an empty table too
     table["image_path"] = pd.Series(paths, dtype="str")
     table = table.astype({"rows": np.int64, "columns": np.int64})
-    return Manifest(table[MANIFEST_COLUMNS], _rejections(table), compared)
+    return Manifest(table[MANIFEST_COLUMNS], _rejections(table), compared, not_compared)
+
+
+def _add_header_mismatches(
+    table: pd.DataFrame,
+    identities: pd.DataFrame | None,
+    policy: str,
+    reasons: list[list[str]],
+    flags: list[list[str]],
+) -> dict[str, list[str]]:
+    """Reject or flag images whose DICOM header names another patient than the row."""
+    if identities is None or policy == "ignore" or "source_export" not in table:
+        return {}
+    checked = check_headers(table, identities)
+    for position in table.index[checked.mismatch]:
+        if policy == "flag":
+            flags[position].append("header_disagrees")
+        elif not reasons[position]:
+            reasons[position].append(MISMATCH)
+    return checked.not_compared
 
 
 def _not_rejected(reasons: list[list[str]]) -> npt.NDArray[np.bool_]:

@@ -73,7 +73,13 @@ def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
     """Return sentences about unread sheets and unread or corrected values, for the log and the refresh report."""
     counted = {name: words for name, (_, _, words) in _EMPTY_VALUES.items()} | _CORRECTIONS
     counts = [f"{words}: {summary[name]:,}" for name, words in counted.items() if summary.get(name)]
-    return [*summary.get("sheets_not_read", []), *counts]
+    fields = {"header_id": "patient numbers", "header_name": "names", "header_birth": "birth dates"}
+    headers = [
+        f"Export {export}: most DICOM headers have other {', '.join(fields[name] for name in found)} than the tables; "
+        "these are not compared"
+        for export, found in summary.get("headers_not_compared", {}).items()
+    ]
+    return [*summary.get("sheets_not_read", []), *counts, *headers]
 
 
 def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:

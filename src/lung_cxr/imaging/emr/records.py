@@ -12,15 +12,17 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from lung_cxr.imaging.deidentify.ages import cap_ages
+from lung_cxr.imaging.deidentify.identity_keys import IDENTITY_KEYS, identity_keys
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
-from lung_cxr.imaging.emr.dates import date_rows
+from lung_cxr.imaging.emr.dates import date_rows, parse_dates
 from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.identifiers import is_malformed, without_missing_words
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.emr.row_labels import label_rows
+from lung_cxr.imaging.emr.similar_ids import core_of
 from lung_cxr.imaging.reasons import table_detail
 from lung_cxr.parameters import EmrParameters
 
@@ -55,12 +57,14 @@ class CleanedRecords(NamedTuple):
         rejected: One line per row that is not in `records`, as `contracts.rejected_records`.
         excluded: `image_id, reason_code` of images whose latest row was rejected.
         notes: Scrubbed notes of records, as `contracts.clinical_notes`; empty unless `emr.keep_notes` is true.
+        identities: Keys of number, name and birth date of each record, as `contracts.row_identities`.
     """
 
     records: pd.DataFrame
     rejected: pd.DataFrame
     excluded: pd.DataFrame
     notes: pd.DataFrame
+    identities: pd.DataFrame
 
 
 def clean_records(
@@ -102,6 +106,7 @@ def clean_records(
         _rejections(identified[reasons != ""], reasons[reasons != ""]),
         _excluded(identified, reasons, records["image_id"]),
         _notes(identified[reasons == ""] if emr.keep_notes else identified.head(0), identified),
+        _identities(identified[reasons == ""], secret, emr),
     )
 
 
@@ -166,6 +171,15 @@ def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataF
         exam_day=rows["exam_day"] + pd.to_timedelta(shifts.astype("int64"), unit="D"),
         source_export=rows["export"],
     )
+
+
+def _identities(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
+    """Return the keys with which the headers of the images are compared."""
+    births = parse_dates(rows["birth_date"], emr.date_format).days.dt.strftime("%Y%m%d").fillna("")
+    people = zip(rows["patient_id"].map(core_of), rows["patient_name"], births, strict=True)
+    keys = [identity_keys(number, name, birth, secret) for number, name, birth in people]
+    table = pd.DataFrame(keys, columns=IDENTITY_KEYS, index=rows.index, dtype="str")
+    return rows[["image_id"]].join(table).sort_values("image_id", ignore_index=True)
 
 
 def _notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:

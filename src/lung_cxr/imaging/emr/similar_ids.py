@@ -37,7 +37,7 @@ def similar_ids(
     known |= set(rows.loc[rows["patient_key"].isin(known_patients), "patient_id"])
     groups = defaultdict(list)
     for number in first_export.index:
-        groups[_skeleton(number)].append(number)
+        groups[core_of(number)].append(number)
     found: set[str] = set()
     for numbers in groups.values():
         rank = {number: 0 if number in known else int(first_export[number]) for number in numbers}
@@ -53,15 +53,15 @@ def similar_ids(
     return frozenset(found)
 
 
-def _skeleton(number: str) -> str:
-    """Return the part of a number that survives spreadsheets and typists."""
+def core_of(number: str) -> str:
+    """Return the part of a number that spreadsheets and typists keep: capitals and digits without leading zeros."""
     letters = "".join(character for character in number.upper().translate(LATIN) if character.isalnum())
     return letters.lstrip("0")
 
 
 def _similar(number: str) -> Iterator[str]:
     """Yield similar numbers; a catalogue holds keys only, so that each one must be tried."""
-    skeleton = _skeleton(number)
-    yield from {number.upper(), number.lower(), skeleton, number.lstrip("0")} - {number}
-    if skeleton.isdigit():
-        yield from (skeleton.zfill(width) for width in range(len(skeleton) + 1, LONGEST_NUMBER + 1))
+    core = core_of(number)
+    yield from {number.upper(), number.lower(), core, number.lstrip("0")} - {number}
+    if core.isdigit():
+        yield from (core.zfill(width) for width in range(len(core) + 1, LONGEST_NUMBER + 1))

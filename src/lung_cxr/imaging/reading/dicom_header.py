@@ -56,6 +56,7 @@ WANTED = [
         "PatientSex",
     )
 ]
+PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 MOST_READS = 60_000  # about 20,000 elements; headers of radiographs have some hundreds
 UNDEFINED = 0xFFFFFFFF
 PIXEL_DATA = (0x7FE0, 0x0010)
@@ -114,6 +115,22 @@ def read_header(data: bytes, most_bytes: int) -> tuple[pydicom.Dataset, PixelEle
         cut = "Rows" in header or (start > len(data) and len(header.file_meta) > 0)
         raise Rejection("truncated" if cut else "unreadable", "no pixel data")
     return header, _pixel_element(memoryview(data), start, header)
+
+
+def read_patient(data: bytes, most_bytes: int) -> dict[str, str]:
+    """Return PatientID, PatientName, PatientBirthDate and PatientSex (PS3.3 C.7.1.1) as text, "" if missing.
+
+    Args:
+        data: The file. A file that is no DICOM has no such values.
+        most_bytes: To which a deflated file may be inflated.
+    """
+    try:
+        tags = [tag_for_keyword(keyword) or 0 for keyword in PATIENT]
+        file = _Budget(_inflated(data, most_bytes))
+        header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=tags)
+        return {keyword: str(header.get(keyword) or "") for keyword in PATIENT}
+    except Exception:  # a value that cannot be read is a missing value; messages quote it
+        return dict.fromkeys(PATIENT, "")
 
 
 def _inflated(data: bytes, most_bytes: int) -> bytes:

@@ -127,12 +127,12 @@ def pseudonymise_records(
     icd10: Icd10Parameters,
     ingestion: IngestionParameters,
     _withdrawals: dict[str, Any],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame | list[str], ...]:
     """Read the EMR tables.
 
     Returns:
-        Merged patients, compared files, pseudonymous records, rejected rows, excluded images, clinical notes, and
-        sentences about sheets that were not read.
+        Merged patients, compared files, identities of the rows, pseudonymous records, rejected rows, excluded images,
+        clinical notes, and sentences about sheets that were not read.
     """
     rules = PatientIdRules.of(emr)
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
@@ -162,6 +162,7 @@ def pseudonymise_records(
     return (
         contracts.merged_patients.validate(identified.merged),
         contracts.shared_images.validate(separated.shared),
+        contracts.row_identities.validate(cleaned.identities),
         contracts.records.validate(with_keyed_rows(cleaned.records, "source_export", hashes)),
         contracts.rejected_records.validate(with_keyed_rows(cleaned.rejected, "export", hashes)),
         cleaned.excluded,
@@ -201,6 +202,7 @@ def standardise_images(
 def apply_qc(
     records: pd.DataFrame,
     excluded_images: pd.DataFrame,
+    row_identities: pd.DataFrame,
     merged_patients: pd.DataFrame,
     source_files: pd.DataFrame,
     previous_image_manifest: pd.DataFrame | None,
@@ -210,14 +212,14 @@ def apply_qc(
     pixel_folder: Path,
     pseudonymisation_key: Secret,
     ingestion: IngestionParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Accept or reject every image; return manifest, rejections, compared near duplicates and labels to review."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, list[str]]]:
+    """Accept or reject every image; return manifest, rejections, near duplicates, label review and header check."""
     Journal(refresh_journal).clear()  # `source_files` is saved by now
     images = list_images(records, excluded_images, previous_image_manifest, merged_patients)
     hashes = KeyedHashes(pseudonymisation_key)
     key_pixel_rows(pixel_folder, source_files, hashes)
     compared = with_keyed_pixels(previous_compared_images, PAIR_HASHES, source_files, hashes)
-    manifest = build_manifest(images, source_files, ingestion, ImageStore(image_folder), compared)
+    manifest = build_manifest(images, source_files, ingestion, ImageStore(image_folder), compared, row_identities)
     label_review = list_label_reviews(
         records, manifest.images, manifest.compared, ingestion.quality.near_duplicate_correlation
     )
@@ -226,6 +228,7 @@ def apply_qc(
         contracts.rejected_images.validate(manifest.rejected),
         manifest.compared,
         contracts.label_review.validate(label_review),
+        manifest.not_compared,
     )
 
 
@@ -262,6 +265,7 @@ def summarise_ingestion(
     rejected_images: pd.DataFrame,
     label_review: pd.DataFrame,
     sheets_not_read: list[str],
+    header_check: dict[str, list[str]],
     refresh_counts: dict[str, Any],
     withdrawals: dict[str, Any],
     icd10: Icd10Parameters,
@@ -271,6 +275,7 @@ def summarise_ingestion(
     counts = summary.summarise(known_exports, records, rejected_records, image_manifest, rejected_images)
     counts["label_review"] = count_label_reviews(label_review)
     counts["sheets_not_read"] = sheets_not_read
+    counts["headers_not_compared"] = header_check
     settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}
     for line in summary.in_words(counts):
         log.info(line)

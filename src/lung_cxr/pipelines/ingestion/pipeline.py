@@ -86,7 +86,7 @@ def _patients_and_records() -> Pipeline:
                     "_withdrawals": "withdrawals",
                 },
                 [
-                    *("merged_patients", "shared_images"),
+                    *("merged_patients", "shared_images", "row_identities"),
                     *("records", "rejected_records", "excluded_images", "clinical_notes", "sheets_not_read"),
                 ],
                 name="pseudonymise_records",
@@ -121,6 +121,7 @@ def _images() -> Pipeline:
                 {
                     "records": "records",
                     "excluded_images": "excluded_images",
+                    "row_identities": "row_identities",
                     "merged_patients": "merged_patients",
                     "source_files": "source_files",
                     "previous_image_manifest": "previous_image_manifest",
@@ -131,7 +132,7 @@ def _images() -> Pipeline:
                     "pseudonymisation_key": "pseudonymisation_key",
                     "ingestion": "params:ingestion",
                 },
-                ["image_manifest", "rejected_images", "compared_images", "label_review"],
+                ["image_manifest", "rejected_images", "compared_images", "label_review", "header_check"],
                 name="apply_qc",
             ),
             Node(
@@ -169,6 +170,7 @@ def _report_and_faults() -> Pipeline:
                     "rejected_images": "rejected_images",
                     "label_review": "label_review",
                     "sheets_not_read": "sheets_not_read",
+                    "header_check": "header_check",
                     "refresh_counts": "refresh_counts",
                     "withdrawals": "withdrawals",
                     "icd10": "params:icd10",
