@@ -35,13 +35,13 @@ def test_a_few_exchanged_headers_are_found():
 
 
 def test_a_header_of_an_unknown_patient_is_found_where_most_agree():
-    headers = people(8)
+    headers = people(12)
     headers[3] = ("stranger", "", "", "")
-    assert check(people(8), headers)[0] == [3]
+    assert check(people(12), headers)[0] == [3]
     headers[3] = ("", "", "another birth", "")
-    assert check(people(8), headers)[0] == [3]
+    assert check(people(12), headers)[0] == [3]
     headers[3] = ("", "", "", "F")  # row 3 is male
-    assert check(people(8), headers)[0] == [3]
+    assert check(people(12), headers)[0] == [3]
 
 
 def test_other_numbers_of_the_pacs_are_reported_once_and_no_fault():

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pandas as pd
 
 from lung_cxr.imaging.emr.export_tables import ExportTables, read_export_tables
-from lung_cxr.imaging.emr.file_names import find_file
+from lung_cxr.imaging.emr.find_files import find_file
 from lung_cxr.parameters import EmrParameters
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists

@@ -4,7 +4,7 @@ The normal form, step by step:
 
 1. Unicode NFKC without invisible characters and outer blanks; every dash is "-", every decimal digit is 0 to 9.
 2. Excel's text marks are removed: `="00123"`, `"00123"` and `'00123` are 00123.
-3. A missing word (`NULL`, `N/A`, `nan`, `None`, `-` …) is the empty text; in a patient number also `unknown` and zeros.
+3. A missing word (`NULL`, `N/A`, `nan`, `None`, `-` …) is the empty text; in a patient number also `unknown`.
 4. A whole number written as a decimal loses its fraction: `40000.0` is 40000.
 5. The hospital's rules for patient numbers (`PatientIdRules`): case and punctuation may count or not, and digits may be
    padded with zeros to a width.
@@ -28,7 +28,7 @@ MISSING_WORDS = frozenset(
 )
 """Words for a missing value, in lower case: of SQL, pandas, R, Excel and of typists."""
 
-UNKNOWN_PATIENT = re.compile(r"unknown|0+")  # placeholders: one such number would join all unknown patients
+UNKNOWN_PATIENT = "unknown"  # a placeholder: as a number it would join all unknown patients
 DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 TEXT_MARKS = (re.compile(r'=?\s*"(.*)"'), re.compile(r"['\u2018\u2019](.*?)['\u2018\u2019]?"))
 WHOLE_DECIMAL = re.compile(r"(\d+)[.,]0+")
@@ -65,7 +65,7 @@ class PatientIdRules:
     def normalise(self, text: str) -> str:
         """Return the normal form of one patient number, "" for a missing one."""
         number = normalise_identifier(text)
-        if UNKNOWN_PATIENT.fullmatch(number.casefold()):
+        if number.casefold() == UNKNOWN_PATIENT:
             return ""
         if "case" in self.ignores:
             number = number.upper()

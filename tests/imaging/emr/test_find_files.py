@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from lung_cxr.imaging.emr.file_names import find_file
+from lung_cxr.imaging.emr.find_files import find_file
 
 NFD = unicodedata.normalize("NFD", "ảnh")
 
