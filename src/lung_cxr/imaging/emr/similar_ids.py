@@ -62,6 +62,6 @@ def core_of(number: str) -> str:
 def _similar(number: str) -> Iterator[str]:
     """Yield similar numbers; a catalogue holds keys only, so that each one must be tried."""
     core = core_of(number)
-    yield from {number.upper(), number.lower(), core, number.lstrip("0")} - {number}
+    yield from {number.upper(), number.lower(), core, number.lstrip("0")} - {number, ""}
     if core.isdigit():
         yield from (core.zfill(width) for width in range(len(core) + 1, LONGEST_NUMBER + 1))
