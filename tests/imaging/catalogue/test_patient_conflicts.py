@@ -44,3 +44,7 @@ def test_the_newest_row_of_a_file_wins_and_everything_else_is_a_conflict(images,
 
 def test_rejected_images_are_not_compared():
     assert judge(("A", "p", "s", 1, "f"), ("B", "p", "s", 1, "g"), rejected=[0]) == [["blurred"], []]
+
+
+def test_an_empty_table_has_no_conflict():
+    add_patient_conflicts(pd.DataFrame(columns=COLUMNS), [])

@@ -4,6 +4,7 @@ A newer row that gives the same file another patient number is a correction: the
 Everything else is a conflict: no rule can tell to whom the image belongs, so that no patient keeps it.
 """
 
+import numpy as np
 import pandas as pd
 
 CORRECTED = "patient_corrected"
@@ -18,7 +19,7 @@ def add_patient_conflicts(table: pd.DataFrame, reasons: list[list[str]]) -> None
             a present export names, else NaN. Index: 0 to n − 1.
         reasons: Reasons of each image; images with a reason are not compared.
     """
-    candidates = table[[not found for found in reasons]]
+    candidates = table[np.array([not found for found in reasons], dtype=bool)]
     candidates = candidates[candidates["pixel_sha256"] != ""]
     patients = candidates.groupby("pixel_sha256")["patient_key"].transform("nunique")
     for _, group in candidates[patients > 1].groupby("pixel_sha256"):
