@@ -67,6 +67,7 @@ class Ward(Hospital):
         ):
             group, key = name.split(".")
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[group][key])
+        catalogue["params:training.experiment"] = ""
         return catalogue
 
     def by_path(self, table: pd.DataFrame) -> pd.DataFrame:
