@@ -38,8 +38,9 @@ class DynamicParameters(ParameterGroup):
 class DynamicSchedule(Schedule):
     """Algorithm 1 as a function of the validation losses.
 
-    The base class counts: line 17 (is the loss the lowest so far?), line 18 (keep the best weights), lines 20 to 22
-    (patience counter). This class decides: when to unfreeze, to which depth, and the learning rate.
+    The base class counts: whether the loss is the lowest so far (line 17), the best loss (line 18), and the patience
+    counter (lines 20 and 22). The loop keeps and restores the best weights (line 19; Eq. 13). This class decides when
+    to unfreeze, to which depth, and at which learning rate.
 
     Attributes:
         patience: p, epochs without improvement.
@@ -56,16 +57,16 @@ class DynamicSchedule(Schedule):
     at_full_depth: Literal["stop", "continue"] = "stop"
 
     def wants_unfreezing(self) -> bool:
-        """Return whether patience has run out with m < L (line 24 of Algorithm 1; Eq. 13)."""
+        """Return whether patience has run out and m < L (line 24)."""
         return self._patience_has_run_out and not self._all_unfrozen
 
     def groups_after_unfreezing(self) -> int:
-        """Return m ← min(m + k, L) (Eq. 8)."""
+        """Return m ← min(m + k, L) (line 25; Eq. 8)."""
         return min(self.unfrozen_groups + self.step, self.layer_groups)
 
     @property
     def stage_learning_rate(self) -> float:
-        """η · (1 − decay)^r after r unfreezings (Eq. 12)."""
+        """η · (1 − decay)^r after r unfreezings (line 29; Eq. 12)."""
         return self.initial_learning_rate * (1 - self.decay) ** self.stage
 
     def at_final_plateau(self) -> bool:
