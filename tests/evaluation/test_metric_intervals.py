@@ -69,7 +69,7 @@ def test_the_interval_over_several_seeds_reaches_to_each_of_them(make_prediction
     good, poor = (make_predictions(images=300, patients=200, seed=1, skill=skill) for skill in (4.0, 0.5))
     both, best, worst = (evaluate_seeds(frames, **SETTINGS) for frames in ([good, poor], [good], [poor]))
     assert worst["accuracy_high"] < both["accuracy"] < best["accuracy_low"]
-    assert both["accuracy_low"] < worst["accuracy_high"], "one draw of four holds the poor seed twice"
+    assert both["accuracy_low"] < worst["accuracy_high"], "one resample of four holds the poor seed twice"
     assert both["accuracy_high"] > best["accuracy_low"]
 
 
@@ -86,7 +86,7 @@ def test_one_patient_has_no_interval_and_says_why(make_predictions):
     truth = label_indices(frame["label"].tolist())
     numbers = metric_intervals(frame["patient_key"].tolist(), truth, [probabilities(frame)], **SETTINGS)
     assert all(np.isnan(numbers[f"{metric}_{end}"]) for metric in METRICS for end in ENDS)
-    assert "at least two" in numbers["log_loss_low_reason"]
+    assert "5 patients" in numbers["log_loss_low_reason"]
 
 
 def test_ten_thousand_draws_of_every_metric_on_the_papers_test_set_take_seconds(make_predictions):
@@ -94,3 +94,19 @@ def test_ten_thousand_draws_of_every_metric_on_the_papers_test_set_take_seconds(
     started = time.process_time()  # of the processor: others may use this machine too
     evaluate_predictions(frame, n_resamples=10_000, confidence=0.95, seed=0)
     assert time.process_time() - started < 2 * 60 / 14  # fourteen runs within a minute on two cores
+
+
+def test_a_class_with_few_patients_has_numbers_but_no_interval():
+    """Seven classes; one patient has the rare class, and every image is predicted correctly."""
+    truth = np.array([0] * 30 + [1] * 12 + [6])
+    wide = np.full((len(truth), 7), 0.02)
+    wide[np.arange(len(truth)), truth] = 0.88
+    patients = [f"{number:02d}" for number in range(len(truth))]
+    numbers = metric_intervals(patients, truth, [wide], 200, 0.95, seed=0)
+    for metric in ("recall", "precision", "f1", "auroc", "average_precision"):
+        assert np.isnan(numbers[f"{metric}_atelectasis_low"])
+        assert "1 count here" in numbers[f"{metric}_atelectasis_low_reason"]
+    assert numbers["recall_covid_19_low"] == pytest.approx(0.025 ** (1 / 12))
+    assert numbers["recall_covid_19_high"] == 1.0
+    assert np.isnan(numbers["auroc_pneumonia_low"]), "all resamples are equal"
+    assert numbers["accuracy_low"] < 1.0 == numbers["accuracy_high"]

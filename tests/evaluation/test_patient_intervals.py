@@ -2,12 +2,15 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import f1_score
 
 from lung_cxr.evaluation.intervals import (
+    clopper_pearson,
     counts_per_patient,
     patient_intervals,
     percentile_interval,
+    ratio_intervals,
     resampled_matrices,
     resampled_metrics,
 )
@@ -69,7 +72,7 @@ def test_one_patient_has_no_interval_and_says_why(make_predictions):
     frame = make_predictions(images=5, patients=1, seed=0)
     numbers = evaluate_predictions(frame, n_resamples=100, confidence=0.95, seed=0)
     assert np.isnan(numbers["accuracy_low"])
-    assert "at least two" in numbers["accuracy_low_reason"]
+    assert "5 patients" in numbers["accuracy_low_reason"]
 
 
 def test_ten_thousand_draws_of_the_papers_test_set_take_seconds(make_predictions):
@@ -77,3 +80,25 @@ def test_ten_thousand_draws_of_the_papers_test_set_take_seconds(make_predictions
     started = time.perf_counter()
     patient_intervals([counts], n_resamples=10_000, confidence=0.95, seed=0)
     assert time.perf_counter() - started < 60 / 14  # fourteen runs within a minute
+
+
+def test_clopper_pearson_by_its_closed_form_and_by_scipy():
+    assert clopper_pearson(1.0, 4, 0.95) == pytest.approx((0.025**0.25, 1.0))
+    assert clopper_pearson(0.0, 4, 0.95) == pytest.approx((0.0, 1 - 0.025**0.25))
+    exact = stats.binomtest(7, 20).proportion_ci(0.95, method="exact")
+    assert clopper_pearson(0.35, 20, 0.95) == pytest.approx((exact.low, exact.high))
+
+
+def test_a_share_of_all_patients_has_no_interval_of_zero_width():
+    patients = np.repeat(list("abcdef"), 3)  # three images per patient count as one observation
+    ones = np.ones(len(patients))
+    numbers = ratio_intervals(patients, {"share": (ones, ones)}, n_resamples=100, confidence=0.95, seed=0)
+    assert (numbers["share_low"], numbers["share_high"]) == pytest.approx((0.025 ** (1 / 6), 1.0))
+
+
+def test_below_five_patients_there_is_no_interval():
+    patients = np.array(list("abcd"))
+    ones = np.ones(4)
+    numbers = ratio_intervals(patients, {"share": (ones, ones)}, n_resamples=100, confidence=0.95, seed=0)
+    assert np.isnan(numbers["share_low"])
+    assert "5 patients" in numbers["share_low_reason"]

@@ -8,7 +8,14 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from lung_cxr.evaluation.paired_tests import BOOTSTRAP_NUMBERS, TEST_NUMBERS, holm, mcnemar_exact, paired_test
+from lung_cxr.evaluation.paired_tests import (
+    BOOTSTRAP_NUMBERS,
+    TEST_NUMBERS,
+    corrected_resampled_t_test,
+    holm,
+    mcnemar_exact,
+    paired_test,
+)
 from lung_cxr.evaluation.predictions import COMPARISON_NUMBERS, compare_predictions
 
 SETTINGS = {"n_resamples": 1000, "confidence": 0.95, "seed": 0}
@@ -108,3 +115,22 @@ def test_runs_without_a_common_seed_or_common_images_are_not_compared(prediction
         assert all(math.isnan(ours[name]) for name in COMPARISON_NUMBERS)
         assert words in ours["mcnemar_p_reason"]
     assert set(BOOTSTRAP_NUMBERS) < set(COMPARISON_NUMBERS)
+
+
+def test_the_corrected_resampled_t_test_by_hand():
+    """Five folds: s² = 2.5, (1/5 + 1/4) · 2.5 = 1.125, t = 3 / √1.125 = 2√2; p of t(4) in closed form."""
+    numbers = corrected_resampled_t_test([1, 2, 3, 4, 5], test_to_train=1 / 4)
+    t = 2 * math.sqrt(2)
+    p = 1 - 0.75 * t / math.sqrt(1 + t**2 / 4) * (1 - t**2 / 12 / (1 + t**2 / 4))
+    assert (numbers["t"], numbers["df"], numbers["p"]) == (pytest.approx(t), 4, pytest.approx(p))
+    assert numbers["p"] == pytest.approx(0.04742, abs=5e-6)
+    assert numbers["ci_low"] == pytest.approx(3 - 2.776445 * math.sqrt(1.125), abs=1e-5)
+    plain = paired_test([1, 2, 3, 4, 5])
+    assert plain["p"] < numbers["p"], "overlapping training sets make the plain test too optimistic"
+
+
+def test_the_corrected_test_of_equal_or_single_folds_is_undefined():
+    for differences in ([], [1.0], [2.0, 2.0, 2.0]):
+        numbers = corrected_resampled_t_test(differences, test_to_train=1 / 4)
+        assert np.isnan(numbers["p"])
+        assert numbers["p_reason"]

@@ -171,6 +171,13 @@ def test_without_any_run_the_page_is_about_the_data(split):
     assert "<img" not in html
 
 
+def test_a_page_of_an_empty_test_set_can_be_made(split):
+    without = split[split["subset"] != "test"]
+    html = page(made_up_grid(without, [DYNAMIC, TRADITIONAL, Run("mobilenet", "full")]), without)
+    assert Tags(html).open == []
+    assert "The test set is empty" in html
+
+
 def test_small_counts_of_people_are_suppressed():
     split = made_up_split(images=60)
     manifest = made_up_manifest(split).assign(sex="F", view="PA")

@@ -10,7 +10,8 @@ from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.labels import SYNTHETIC
 from lung_cxr.report.rows import OTHER_SPLIT
 from lung_cxr.report.sentences import notices, significance
-from made_up_runs import evaluated_runs, made_up_exports
+from lung_cxr.training.data.label_cue import label_cue
+from made_up_runs import AUGMENTATION, evaluated, evaluated_runs, made_up_exports, made_up_grid, made_up_split
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
@@ -85,8 +86,18 @@ def noticed(evaluations, synthetic=False, unchecked=0):
     return " | ".join(notices(evaluations, made_up_exports(synthetic), unchecked))
 
 
-def test_a_complete_grid_of_real_data_needs_no_notice():
-    assert noticed(evaluated_runs(*RUNS)) == ""
+def test_a_complete_grid_of_real_data_needs_no_notice_but_that_of_its_augmentation():
+    assert noticed(evaluated_runs(*RUNS)) == label_cue({"augmentation": AUGMENTATION})
+
+
+def test_an_empty_test_set_is_the_headline():
+    split = made_up_split(images=300)
+    without = split[split["subset"] != "test"]
+    evaluations = evaluated(made_up_grid(without, [DYNAMIC, TRADITIONAL]), without)
+    comparison = compare_strategies(evaluations, synthetic=False)
+    assert comparison["headline"].startswith("The test set is empty")
+    (pair,) = comparison["per_backbone"]
+    assert pair["accuracy_difference_reason"] == "the test set has no image"
 
 
 def test_warnings_stand_above_the_numbers(both):

@@ -65,4 +65,5 @@ def describe_sets(
         else:
             names = [f"{name}{end}" for name in of_class for end in ("", "_low", "_high")]
             absent |= all_undefined(names, f"no {DISEASES[index]} among the labels")
-    return {"threshold": threshold, **ratio_intervals(patients, ratios, **bootstrap), **absent}
+    sizes = [name for name in ratios if name.startswith("set_size")]
+    return {"threshold": threshold, **ratio_intervals(patients, ratios, **bootstrap, means=sizes), **absent}

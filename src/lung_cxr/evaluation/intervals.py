@@ -7,11 +7,17 @@ a sum of counts, and 10,000 resamples are one matrix product.
 For a run with several training seeds each resample also resamples the seeds with replacement (hierarchical bootstrap):
 the interval then covers both other patients and repeated training. The variance over S resampled seeds is too small by
 the factor (S − 1) / S, which matters for two or three seeds.
+
+The bootstrap of a share near 0 or 1 is too narrow: 4 of 4 correct gives [1, 1]. The interval of a share (accuracy,
+recall, precision, coverage) is therefore never narrower than the Clopper–Pearson interval in which each patient is one
+observation, as if all images of a patient had the same outcome (the effective sample size of Korn and Graubard 1998 at
+its lower bound). Below `FEWEST` patients there is no interval.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
+from scipy import stats
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.metrics import accuracy, macro_f1
@@ -20,7 +26,8 @@ from lung_cxr.evaluation.undefined import Numbers, all_undefined
 BOOTSTRAPPED = ("accuracy", "macro_f1")
 INTERVAL_ENDS = tuple(f"{metric}_{end}" for metric in BOOTSTRAPPED for end in ("low", "high"))
 WEIGHTS_AT_ONCE = 500_000  # patient weights held in memory, 4 MB: they fit a processor's cache
-TOO_FEW = "an interval over patients needs at least two"
+FEWEST = 5  # patients
+TOO_FEW = f"an interval needs {FEWEST} patients or more"
 
 
 def counts_per_patient(patients: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -82,6 +89,27 @@ def percentile_interval(values: np.ndarray, confidence: float) -> tuple[float, f
     return float(low), float(high)
 
 
+def clopper_pearson(share: float, patients: int, confidence: float) -> tuple[float, float]:
+    """Return the Clopper–Pearson interval of a share of `patients` observations; the count may be fractional."""
+    count, tail = share * patients, (1 - confidence) / 2
+    low = stats.beta.ppf(tail, count, patients - count + 1) if count > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, count + 1, patients - count) if count < patients else 1.0
+    return float(low), float(high)
+
+
+def share_interval(share: float, resampled: np.ndarray, patients: int, confidence: float) -> tuple[float, float]:
+    """Return the interval of a share: bootstrap or Clopper–Pearson over patients, at each end the wider one.
+
+    Args:
+        share: Observed share.
+        resampled: Share in each resample.
+        patients: Number of patients with an image in the denominator.
+        confidence: Level of the interval, e.g. 0.95.
+    """
+    ends = [percentile_interval(resampled, confidence), clopper_pearson(share, patients, confidence)]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
 def mean_over_resampled_seeds(by_seed: Sequence[np.ndarray], seed: int) -> np.ndarray:
     """Return the mean over training seeds, resampled with replacement, of each resample of patients.
 
@@ -106,15 +134,22 @@ def patient_intervals(counts_by_seed: Sequence[np.ndarray], n_resamples: int, co
         seed: Seed of the resamples.
 
     Returns:
-        `accuracy_low, accuracy_high, macro_f1_low, macro_f1_high`; NaN with the reason for fewer than two patients.
+        `accuracy_low, accuracy_high, macro_f1_low, macro_f1_high`; NaN with the reason below `FEWEST` patients.
     """
-    if counts_by_seed[0].shape[0] < 2:
+    patients = counts_by_seed[0].shape[0]
+    if patients < FEWEST:
         return all_undefined(INTERVAL_ENDS, TOO_FEW)
+    observed = float(np.mean([accuracy(counts.sum(axis=0)) for counts in counts_by_seed]))
     resampled = [resampled_metrics(counts, n_resamples, seed) for counts in counts_by_seed]
     intervals: Numbers = {}
     for metric in BOOTSTRAPPED:
         mean = mean_over_resampled_seeds([values[metric] for values in resampled], seed)
-        intervals[f"{metric}_low"], intervals[f"{metric}_high"] = percentile_interval(mean, confidence)
+        interval = (
+            share_interval(observed, mean, patients, confidence)
+            if metric == "accuracy"
+            else percentile_interval(mean, confidence)
+        )
+        intervals |= {f"{metric}_low": interval[0], f"{metric}_high": interval[1]}
     return intervals
 
 
@@ -124,6 +159,7 @@ def ratio_intervals(
     n_resamples: int,
     confidence: float,
     seed: int,
+    means: Collection[str] = (),
 ) -> Numbers:
     """Return ratios of two sums over images, e.g. means over a subset of the images, with their intervals.
 
@@ -133,9 +169,11 @@ def ratio_intervals(
         n_resamples: Number of bootstrap resamples of patients; those with denominator 0 are left out.
         confidence: Level of the intervals, e.g. 0.95.
         seed: Seed of the resamples.
+        means: Names of ratios that are no shares of images, e.g. mean sizes.
 
     Returns:
-        `<name>`, `<name>_low` and `<name>_high`; the ends are NaN with the reason where fewer than two patients count.
+        `<name>`, `<name>_low` and `<name>_high`; the ends are NaN with the reason where fewer than `FEWEST` patients
+        have an image in the denominator.
     """
     keys, position = np.unique(patients, return_inverse=True)
     columns = [column for pair in ratios.values() for column in pair]
@@ -145,11 +183,17 @@ def ratio_intervals(
     for column, (name, (above, below)) in enumerate(ratios.items()):
         numbers[name] = float(above.sum() / below.sum())
         ends = [f"{name}_low", f"{name}_high"]
-        if np.unique(position[below > 0]).size < 2:
+        counted = np.unique(position[below > 0]).size
+        if counted < FEWEST:
             numbers |= all_undefined(ends, TOO_FEW)
             continue
         over, under = resampled[:, 2 * column], resampled[:, 2 * column + 1]
-        interval = percentile_interval(over[under > 0] / under[under > 0], confidence)
+        values = over[under > 0] / under[under > 0]
+        interval = (
+            percentile_interval(values, confidence)
+            if name in means
+            else share_interval(numbers[name], values, counted, confidence)
+        )
         numbers |= dict(zip(ends, interval, strict=True))
     return numbers
 

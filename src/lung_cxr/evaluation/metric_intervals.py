@@ -5,17 +5,26 @@ over the images. AUROC and average precision need the images in the order of the
 resample is then a weight per image, and both metrics are cumulative sums of weights, for all resamples at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.intervals import TOO_FEW, mean_over_resampled_seeds, patient_weights, percentile_interval
+from lung_cxr.evaluation.intervals import (
+    FEWEST,
+    TOO_FEW,
+    mean_over_resampled_seeds,
+    patient_weights,
+    percentile_interval,
+    share_interval,
+)
 from lung_cxr.evaluation.metrics import (
     CLASS_NAMES_IN_KEYS,
     METRICS,
+    PER_CLASS_METRICS,
     accuracy,
     calibration_gaps,
+    count_matrix,
     log_losses,
     macro_f1,
 )
@@ -23,6 +32,8 @@ from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 WEIGHTS_AT_ONCE = 4_000_000  # image weights of one batch of resamples, 16 MB
 NO_RESAMPLE = "undefined in every resample of the patients"
+ALL_EQUAL = "all resamples of the patients give the same value"
+SHARES = ("accuracy", "recall", "precision")
 ENDS = ("low", "high")
 
 Resamples = dict[str, np.ndarray]
@@ -48,21 +59,59 @@ def metric_intervals(
 
     Returns:
         `<metric>_low` and `<metric>_high` for each of `METRICS`, over the resamples in which the metric is defined (a
-        resample without an image of a class has no recall of that class). NaN with the reason for fewer than two
-        patients, or where no resample defines the metric.
+        resample without an image of a class has no recall of that class). Shares are no narrower than
+        `intervals.share_interval`. NaN with the reason where fewer than `FEWEST` patients have an image that the metric
+        depends on, or where all resamples give the same value.
     """
     keys, position = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    if keys.size < 2:
+    if keys.size < FEWEST:
         return all_undefined([f"{metric}_{end}" for metric in METRICS for end in ENDS], TOO_FEW)
     each = [resampled_metrics(position, truth, values, n_resamples, seed) for values in probabilities_by_seed]
+    shares, supports = _shares(truth, probabilities_by_seed), _supports(position, truth, probabilities_by_seed)
     intervals: Numbers = {}
     for metric in METRICS:
         values = mean_over_resampled_seeds([one[metric] for one in each], seed)
-        defined = values[np.isfinite(values)]
-        names = [f"{metric}_{end}" for end in ENDS]
-        ends = percentile_interval(defined, confidence) if defined.size else ()
-        intervals |= dict(zip(names, ends, strict=True)) if ends else all_undefined(names, NO_RESAMPLE)
+        intervals |= _interval(metric, values[np.isfinite(values)], shares.get(metric), supports, confidence)
     return intervals
+
+
+def _interval(
+    metric: str, values: np.ndarray, share: float | None, supports: Mapping[str, int], confidence: float
+) -> Numbers:
+    """Return both ends of one metric's interval, or the reason why there is none."""
+    names = [f"{metric}_{end}" for end in ENDS]
+    if supports[metric] < FEWEST:
+        return all_undefined(names, f"{TOO_FEW}; {supports[metric]} count here")
+    if not values.size:
+        return all_undefined(names, NO_RESAMPLE)
+    if share is not None:
+        return dict(zip(names, share_interval(share, values, supports[metric], confidence), strict=True))
+    if np.ptp(values) == 0:
+        return all_undefined(names, ALL_EQUAL)
+    return dict(zip(names, percentile_interval(values, confidence), strict=True))
+
+
+def _shares(truth: np.ndarray, probabilities_by_seed: Sequence[np.ndarray]) -> dict[str, float]:
+    """Return the observed accuracy, recalls and precisions, means over the seeds; NaN where a seed has none."""
+    matrices = np.stack([count_matrix(truth, values.argmax(axis=1)) for values in probabilities_by_seed])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        every = _confusion_metrics(matrices.astype(np.float64))
+    return {name: float(values.mean()) for name, values in every.items() if name.split("_")[0] in SHARES}
+
+
+def _supports(position: np.ndarray, truth: np.ndarray, probabilities_by_seed: Sequence[np.ndarray]) -> dict[str, int]:
+    """Return the number of patients with an image that each metric depends on.
+
+    For metrics of a class these are the patients with the class; for precision the patients with a prediction of the
+    class (fewest over the seeds); for AUROC the smaller of patients with the class and patients with another class.
+    """
+    supports = dict.fromkeys(METRICS, np.unique(position).size)
+    for index, key in enumerate(CLASS_NAMES_IN_KEYS):
+        own, others = (np.unique(position[is_class]).size for is_class in (truth == index, truth != index))
+        predicted = [np.unique(position[values.argmax(axis=1) == index]).size for values in probabilities_by_seed]
+        supports |= {f"{metric}_{key}": own for metric in PER_CLASS_METRICS}
+        supports |= {f"precision_{key}": min(predicted), f"auroc_{key}": min(own, others)}
+    return supports
 
 
 def resampled_metrics(

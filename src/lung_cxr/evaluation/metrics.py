@@ -20,6 +20,8 @@ PER_CLASS_METRICS = ("precision", "recall", "f1", "auroc", "average_precision")
 OVERALL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
 METRICS = OVERALL_METRICS + tuple(f"{metric}_{key}" for key in CLASS_NAMES_IN_KEYS for metric in PER_CLASS_METRICS)
 
+NO_IMAGE = "the test set has no image"
+
 CALIBRATION_BINS = 15  # equal-width bins of confidence, as in Guo et al. 2017
 SUM_TOLERANCE = 1e-2  # rows of a bfloat16 softmax sum to 1 up to a few thousandths
 
@@ -41,7 +43,7 @@ def classification_metrics(labels: Sequence[str], probabilities: np.ndarray) -> 
     """
     truth, probabilities = label_indices(labels), _checked(labels, probabilities)
     if truth.size == 0:
-        return all_undefined(METRICS, "the test set has no image")
+        return all_undefined(METRICS, NO_IMAGE)
     predicted = probabilities.argmax(axis=1)
     matrix = count_matrix(truth, predicted)
     per_class = [_class_metrics(index, matrix, truth, probabilities) for index in range(len(DISEASES))]

@@ -13,6 +13,7 @@ from scipy import stats
 
 from lung_cxr.evaluation.intervals import (
     BOOTSTRAPPED,
+    FEWEST,
     TOO_FEW,
     mean_over_resampled_seeds,
     percentile_interval,
@@ -64,6 +65,38 @@ def paired_test(differences: Sequence[float], confidence: float = 0.95) -> Numbe
     }
 
 
+def corrected_resampled_t_test(differences: Sequence[float], test_to_train: float, confidence: float = 0.95) -> Numbers:
+    """Test whether differences over the folds of a cross-validation are zero on average (Nadeau and Bengio 2003).
+
+    The training sets of the folds overlap, so the differences are not independent and the plain paired t-test rejects
+    too often. The corrected variance of the mean is (1 / n + test_to_train) · s² instead of s² / n.
+
+    Args:
+        differences: n values, one per fold and repetition, e.g. accuracy of A − B in percentage points.
+        test_to_train: Test images per training image of a fold, e.g. 1 / 4 with five folds.
+        confidence: Level of the interval of the mean.
+
+    Returns:
+        `n, mean, sd, t, df, p` (two-sided), `ci_low, ci_high`; undefined numbers are NaN with `<name>_reason`.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    known: Numbers = {"n": values.size, **({"mean": float(values.mean())} if values.size else {})}
+    if values.size < 2 or np.ptp(values) <= EQUAL_WITHIN * max(1.0, float(np.abs(values).max())):
+        reason = "a test over folds needs two different differences or more"
+        return all_undefined(("mean", "sd", "t", "df", "p", "ci_low", "ci_high"), reason, but=known)
+    sd, df = float(values.std(ddof=1)), values.size - 1
+    error = math.sqrt(1 / values.size + test_to_train) * sd
+    t, half = known["mean"] / error, float(stats.t.ppf((1 + confidence) / 2, df)) * error
+    return known | {
+        "sd": sd,
+        "t": t,
+        "df": df,
+        "p": float(2 * stats.t.sf(abs(t), df)),
+        "ci_low": known["mean"] - half,
+        "ci_high": known["mean"] + half,
+    }
+
+
 def _untestable(values: np.ndarray) -> str | None:
     """Return the reason why a test over these differences is undefined, or None."""
     if values.size < 2:
@@ -112,7 +145,7 @@ def paired_patient_bootstrap(
         `<metric>_bootstrap_p`: twice the smaller share of resamples on one side of zero. The data themselves count as
         one resample, so p is never zero.
     """
-    if counts_a[0].shape[0] < 2:
+    if counts_a[0].shape[0] < FEWEST:
         return all_undefined(BOOTSTRAP_NUMBERS, TOO_FEW)
     a = [resampled_metrics(counts, n_resamples, seed) for counts in counts_a]
     b = [resampled_metrics(counts, n_resamples, seed) for counts in counts_b]

@@ -11,7 +11,15 @@ import pandas as pd
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.intervals import BOOTSTRAPPED, counts_per_patient
 from lung_cxr.evaluation.metric_intervals import metric_intervals
-from lung_cxr.evaluation.metrics import METRICS, accuracy, classification_metrics, count_matrix, label_indices, macro_f1
+from lung_cxr.evaluation.metrics import (
+    METRICS,
+    NO_IMAGE,
+    accuracy,
+    classification_metrics,
+    count_matrix,
+    label_indices,
+    macro_f1,
+)
 from lung_cxr.evaluation.paired_tests import BOOTSTRAP_NUMBERS, mcnemar_exact, paired_patient_bootstrap
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 
@@ -92,6 +100,8 @@ def _incomparable(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> str | N
     """Return the reason why these pairs of predictions, one per seed, cannot be compared, or None."""
     if not pairs:
         return "the two runs have no training seed in common"
+    if pairs[0][0].empty:
+        return NO_IMAGE
     same = all(first["image_id"].tolist() == second["image_id"].tolist() for first, second in pairs)
     return None if same else "the two runs were tested on different images"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.report.numbers import plural
-from lung_cxr.report.rows import Row, finished_runs, images_by_class
+from lung_cxr.report.rows import Row, finished_runs, images_by_class, label_cues
 
 FEW_IMAGES = 30  # test images of a class: one image more or less changes its recall by more than three points
 
@@ -21,6 +21,7 @@ def limitations(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> 
     finished = finished_runs(evaluations)
     return [
         *_of_synthetic_data(known_exports),
+        *label_cues(evaluations),
         *_of_small_classes(finished),
         *_of_single_seeds(finished),
         *_of_one_test_set(finished),

@@ -12,6 +12,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import Run
 from lung_cxr.report.comparable_seeds import RunResults
 from lung_cxr.report.labels import METRIC_TITLES, run_title
+from lung_cxr.training.data.label_cue import label_cue
 
 FINISHED, FAILED, DAMAGED = "finished", "failed", "damaged files"
 NOT_TRAINED, OTHER_SPLIT = "not yet trained", "tested on another split"
@@ -83,6 +84,13 @@ def evaluated_records(row: Row) -> list[Mapping[str, Any]]:
 def first_record(row: Row) -> Mapping[str, Any]:
     """Return the run record of the first evaluated seed of a finished row."""
     return next(record for record in row["records"] if record.get("seed") == row["seeds"][0])
+
+
+def label_cues(evaluations: Mapping[str, Any]) -> list[str]:
+    """Return the distinct label-cue warnings of the evaluated records."""
+    records = [record for row in finished_runs(evaluations) for record in evaluated_records(row)]
+    warnings = [label_cue(record["parameters"]["training"]) for record in records]
+    return sorted({warning for warning in warnings if warning})
 
 
 def median_of_records(records: Sequence[Mapping[str, Any]], name: str) -> float | None:

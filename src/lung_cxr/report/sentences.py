@@ -18,6 +18,7 @@ from lung_cxr.report.rows import (
     best_by_test_accuracy,
     evaluated_records,
     finished_runs,
+    label_cues,
     row_title,
 )
 from lung_cxr.report.tables.reference_models import (
@@ -46,6 +47,11 @@ def headline(
     finished = finished_runs(evaluations)
     if not finished:
         return "No run has finished on the present split: there is nothing to compare yet."
+    if not evaluations["images"]["test"]:
+        return (
+            "The test set is empty: no run can be evaluated. Give it a share in splitting.fractions, or wait for "
+            "more patients, and train again."
+        )
     comparable = comparable_pairs(pairs)
     if len(comparable) > 1:
         answer = f"{_over_backbones(over_backbones)} {_best(finished)}"
@@ -88,6 +94,7 @@ def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, uncheck
         *warnings,
         *not_better_than_references(finished, evaluations),
         *_unequal_settings(finished),
+        *label_cues(evaluations),
     ]
     return [text for text in sentences if text]
 

@@ -22,6 +22,7 @@ from lung_cxr.models.keras_settings import use_standard_keras_settings
 from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
+from lung_cxr.training.data.label_cue import label_cue, warn_of_label_cue
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.loop import FineTuning, OnEpochEnd
@@ -106,6 +107,8 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
     Yields:
         The new record of each finished or failed run.
     """
+    if warning := label_cue(experiment.training.model_dump()):
+        warn_of_label_cue(warning)
     for seed in experiment.training.seeds:
         folders = folders_of_seed(seed)
         title = f"{experiment.backbone_name}, {experiment.strategy_name}, seed {seed}"

@@ -49,7 +49,8 @@ def draw_bars(evaluations: Mapping[str, Any], metric: str) -> Figure:
     axes.set_ylabel(f"{AXIS_TITLES[metric]}, %")
     axes.grid(axis="y")
     columns = 2 if len(backbones) <= FEW else 4
-    figure.legend(loc="outside upper left", ncols=columns, fontsize=8, handlelength=1.3, columnspacing=1)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside upper left", ncols=columns, fontsize=8, handlelength=1.3, columnspacing=1)
     return figure
 
 
@@ -59,7 +60,7 @@ def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], metric: str, strategy: 
     for position, row in enumerate(rows):
         x, metrics = position + side * BAR_WIDTH / 2, row.get("metrics", {})
         if metrics.get(metric) is None:
-            status = row.get("status", NOT_TRAINED)
+            status = metrics.get(f"{metric}_reason") or row.get("status", NOT_TRAINED)
             axes.text(
                 x, 2, status, rotation=90, ha="center", va="bottom", color=FAINT, fontsize=7.5, backgroundcolor="w"
             )

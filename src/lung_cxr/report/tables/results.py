@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lung_cxr.evaluation.intervals import FEWEST
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, PER_CLASS_METRICS
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title
@@ -158,7 +159,8 @@ def class_table(row: Row) -> Table:
         for name, title in (("balanced_accuracy", "balanced accuracy"), ("log_loss", "log loss"), ("ece", "ECE"))
     )
     return Table(
-        caption=f"Metrics by class, one against the rest, with intervals over patients. Over all classes: {overall}.",
+        caption="Metrics by class, one against the rest, with intervals over patients; below "
+        f"{FEWEST} patients of a class there is none. Over all classes: {overall}.",
         head=["Class", "Test images", "Precision", "Recall", "F1", "AUROC", "Average precision"],
         rows=cells,
     )
@@ -183,7 +185,8 @@ def _about_test_set(evaluations: Mapping[str, Any]) -> str:
     return (
         f"Test set: {plural(evaluations['images']['test'], 'image')} of "
         f"{plural(evaluations['patients']['test'], 'patient')}. In brackets: {100 * evaluations['confidence']:.0f} % "
-        f"intervals over patients ({evaluations['n_resamples']:,} bootstrap resamples).{seeds}"
+        f"intervals over patients ({evaluations['n_resamples']:,} bootstrap resamples; for shares at least "
+        f"Clopper–Pearson).{seeds}"
     )
 
 
