@@ -13,7 +13,7 @@ SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its 
     *("nodes", "pipeline", "sweep", "catalogue", "refresh", "data", "metrics", "read"),
 }
 KEDRO = {
-    *("datasets", "pipelines", "hooks", "command_errors", "config_loader", "run_options"),
+    *("datasets", "pipelines", "hooks", "command_errors", "config_loader", "file_access", "run_options"),
     *("runners", "pipeline_registry", "settings", "__main__"),
 }
 

@@ -9,6 +9,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project
 from kedro.io import DataCatalog
+from kedro_datasets.pandas import CSVDataset
 
 from lung_cxr import parameters as groups
 from lung_cxr import pipelines as pipeline_folders
@@ -173,7 +174,7 @@ def test_every_dataset_of_every_pipeline_has_its_layer_and_preview_through_the_p
         viz = dataset.metadata["kedro-viz"]
         assert viz.get("preview") is False or hasattr(dataset, "preview"), name
         assert "layer" in viz or viz["preview"] is False, name
-        if type(dataset).__name__ == "CSVDataset" and "preview" not in viz:
+        if isinstance(dataset, CSVDataset) and "preview" not in viz:
             assert viz["preview_args"]["nrows"] > len(RUNS + BASELINE_RUNS), f"{name} would be cut"
 
 

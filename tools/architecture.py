@@ -30,7 +30,8 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("report",),
     ("datasets",),
     ("pipelines",),
-    ("hooks", "command_errors", "config_loader", "run_options", "runners", "pipeline_registry", "settings", "__main__"),
+    ("hooks", "command_errors", "config_loader", "file_access", "run_options"),
+    ("runners", "pipeline_registry", "settings", "__main__"),
 )
 
 Graph = dict[str, set[str]]

@@ -4,6 +4,7 @@ import os
 
 from lung_cxr.command_errors import CommandErrorHook
 from lung_cxr.config_loader import ExperimentConfigLoader, subfolder
+from lung_cxr.file_access import FileAccessHook
 from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook, RefreshReportHook, ReportHook
 from lung_cxr.run_options import RunOptionsHook
 
@@ -14,6 +15,7 @@ def environment_variable(name: str, default: str = "") -> str:
 
 
 HOOKS = (
+    FileAccessHook(),
     CatalogueLockHook(),
     PredictionLockHook(),
     RefreshReportHook(),

@@ -12,7 +12,7 @@ from leaks.planted import Project
 from leaks.search import Find, Search
 from lung_cxr.synthetic.hospital.people import without_accents
 
-MAY_NAME_EXPORTS = ("data/test/02_intermediate/known_exports.parquet", "debug.log")
+MAY_NAME_EXPORTS = "data/test/02_intermediate/known_exports.parquet"
 LEGIBLE = ("name", "patient_id", "birth_date", "phone", "national_id", "study_id")  # short enough for a corner
 
 

@@ -6,6 +6,7 @@ from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset, SweepRunsDataset
+from lung_cxr.datasets.safe_csv import SafeCSVDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "OptionalDataset",
     "RunResult",
     "RunsDataset",
+    "SafeCSVDataset",
     "SecretKeyDataset",
     "SweepRunsDataset",
 ]

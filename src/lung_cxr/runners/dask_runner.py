@@ -19,6 +19,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import AbstractRunner
 from pluggy import PluginManager
 
+from lung_cxr.file_access import present_umask
 from lung_cxr.runners.executor import ClusterExecutor
 from lung_cxr.runners.local_cluster import local_cluster
 from lung_cxr.runners.on_worker import GPU, ProjectOnWorker
@@ -86,7 +87,7 @@ class DaskRunner(AbstractRunner):
             logging.getLogger("distributed").setLevel(logging.WARNING)  # hides connection messages
             client = stack.enter_context(Client(address, name="lung_cxr", set_as_default=False))
             client.wait_for_workers(1, timeout=WORKER_TIMEOUT)
-            client.register_plugin(ProjectOnWorker(str(PACKAGE_NAME)))
+            client.register_plugin(ProjectOnWorker(str(PACKAGE_NAME), present_umask()))
             client.forward_logging(level=logging.INFO)
             log.info("Cluster %s: %s", address, _describe_cluster(client))
             self._executor = ClusterExecutor(client, str(PACKAGE_NAME), self._resources_of_gpu_nodes(pipeline, client))

@@ -1,6 +1,7 @@
 """Functions that run on a worker of the cluster: configure the project, then run nodes."""
 
 import logging
+import os
 import pickle
 from dataclasses import dataclass
 from functools import cache
@@ -31,12 +32,13 @@ class ProjectOnWorker(WorkerPlugin):
 
     Args:
         package: Name of the project's package.
+        umask: Permissions that new files do not get, as in the process of the command.
     """
 
     name = "lung_cxr"
 
-    def __init__(self, package: str):
-        self._package = package
+    def __init__(self, package: str, umask: int):
+        self._package, self._umask = package, umask
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002
         """Configure the project; its log goes to the process of the command.
@@ -50,6 +52,7 @@ class ProjectOnWorker(WorkerPlugin):
                 "run in processes beside it that may crash: start workers with "
                 "DASK_DISTRIBUTED__WORKER__DAEMON=False"
             )
+        os.umask(self._umask)
         configure_project_here(self._package)
 
 
