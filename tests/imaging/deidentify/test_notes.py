@@ -138,3 +138,40 @@ def test_no_note_holds_the_number_of_another_patient():
         }
     )
     assert scrub_notes(rows, rows).tolist() == ["như BN [ID]", ""]
+
+
+OTHER_NAMES = [
+    "LÝ THỊ MAI", "CAO VĂN TẠ", "TÔ NGỌC VÂN", "MAI XUÂN THƯỞNG", "ĐÀO DUY ANH", "TẠ THỊ KIỀU", "HÀ VĂN LÂU",
+    "Lý Thường Kiệt", "Mai Thị Hoa", "Cao Bá Quát", "THÁI THỊ LIÊN", "LA VĂN CẦU", "KIM NGỌC", "LY THI MAI",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+@pytest.mark.parametrize(
+    "title", ["BS", "BS.", "BÁC SĨ", "ông", "BÀ", "chị", "BN", "Bệnh nhân", "họ tên:", "KTV", "vợ"]
+)
+def test_names_after_a_title_go_in_capitals_and_of_every_family(title, name):
+    assert scrub(f"Tim to. {title} {name} đọc phim") == f"Tim to. {title} [NAME] đọc phim"
+    assert scrub(f"TIM TO, {title} {name}, HO KHAN") == f"TIM TO, {title} [NAME], HO KHAN"
+
+
+@pytest.mark.parametrize(
+    "name", ["NGUYỄN THỊ LAN", "LÝ VĂN PHỨC", "ĐÀO DUY TỪ", "CAO VĂN TẠ", "Tạ Thị Kiều", "MAI THỊ HOA"]
+)
+def test_names_without_a_title_go_with_their_family_or_middle_name(name):
+    assert scrub(f"người đưa đến: {name}; ho") == "người đưa đến: [NAME]; ho"
+
+
+def test_a_name_ends_at_the_first_clinical_word():
+    assert scrub("BN LÝ THỊ MAI HO SỐT 3 NGÀY") == "BN [NAME] HO SỐT 3 NGÀY"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "BN NAM 58 TUỔI, HO SỐT", "BỆNH NHÂN NỮ, KHÓ THỞ", "BN COPD, THA", "BỆNH NHÂN VÀO VIỆN VÌ HO RA MÁU",
+        "CAO HUYẾT ÁP, LAO PHỔI CŨ", "Cao huyết áp. Kim loại ở thành ngực. Mai tái khám", "TRÀN DỊCH MÀNG PHỔI HAI BÊN",
+    ],
+)  # fmt: skip
+def test_clinical_words_in_capitals_stay(note):
+    assert scrub(note) == note

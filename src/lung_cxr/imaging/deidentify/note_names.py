@@ -1,4 +1,4 @@
-"""Names of people in notes: the patient's own in every spelling, and what is plainly somebody else's."""
+"""The patient's own name in notes, in every spelling. `other_names` finds the names of other people."""
 
 import re
 import unicodedata
@@ -10,24 +10,6 @@ Span = tuple[int, int]
 
 WORD = re.compile(r"[^\W\d_]+")
 GAP = re.compile(r"[\s,._'’-]{0,3}")
-_TITLE = r"[A-ZÀ-ÝĂĐĨŨƠƯẠ-Ỹ][a-zà-ýăđĩũơưạ-ỹ'’]+"
-_UPPER = r"[A-ZÀ-ÝĂĐĨŨƠƯẠ-Ỹ]{2,}"
-_FAMILY = (
-    "Nguyễn|Nguyen|Trần|Tran(?! (?:Dich|Khi|Mu))|Lê|Phạm|Pham|Hoàng|Hoang|Huỳnh|Huynh|Phan|Vũ|Võ|Đặng|Dang|Bùi|Bui"
-    "|Đỗ|Hồ|Ngô|Ngo|Dương|Duong|Trương|Truong|Đinh|Dinh|Lâm|Đoàn|Doan|Trịnh|Trinh|Lương|Luong"
-)
-OTHERS = [
-    re.compile(rf"\b(?:{_FAMILY})(?:[ ]+(?:{_TITLE}|[A-ZĐ]\b\.?)){{1,4}}"),
-    re.compile(rf"\b(?:NGUYỄN|NGUYEN|TRẦN|PHẠM|HUỲNH|HUYNH|ĐẶNG|BÙI|NGÔ|LÊ)(?:[ ]+{_UPPER}){{1,4}}"),
-    re.compile(
-        rf"\b(?i:mr|mrs|ms|miss|dr|prof|mr/mrs|bs|bác sĩ|bs\.?ck\d?|ths|pgs|gs|ktv|ông|bà|anh|chị|cô|chú|bác)"
-        rf"\b[.:]?\s+(?P<what>{_TITLE}(?:[ ]+{_TITLE}){{0,4}})"
-    ),
-    re.compile(
-        rf"(?i:họ\s*(?:và\s*)?tên|ho\s*(?:va\s*)?ten|bệnh nhân|benh nhan|patient|\bpt|\bbn|name)"
-        rf"\s*[:.]?\s+(?P<what>{_TITLE}(?:[ ]+{_TITLE}){{1,4}})"
-    ),
-]
 CUES = {"bn", "pt", "patient", "nhân", "nhan", "tên", "ten", "ông", "bà", "anh", "chị", "em", "cháu", "cô", "chú",
         "bác", "mr", "mrs", "ms", "miss", "dr", "bs", "name"}  # fmt: skip
 CLINICAL = {
@@ -52,27 +34,28 @@ CLINICAL = {
     "hoang dan",
     "thu nho",
     "quang pho",
-}  # fmt: skip  (folded pairs: words of radiology that are also names)
-COMMON = {"do", "an", "to", "in", "no", "so", "ho", "he", "may", "la", "van", "thi"}  # in ASCII they may be anything
+}  # fmt: skip  (pairs without diacritics: words of radiology that are also names)
+# without diacritics these may be any word
+COMMON = {"do", "an", "to", "in", "no", "so", "ho", "he", "may", "la", "van", "thi"}
 
 
 def clean(text: str) -> str:
-    """NFKC, without invisible characters, marks that no letter takes and characters of private use."""
+    """Return the text in NFKC, without invisible characters, stray combining marks and private-use characters."""
     composed = clean_text(text)
     return "".join(letter for letter in composed if unicodedata.category(letter) not in ("Mn", "Co", "Cf"))
 
 
 def fold(text: str) -> str:
-    """Take the diacritics off clean text; every letter stays in its place: "Đỗ Ánh" → "Do Anh"."""
+    """Return clean text without diacritics; every letter keeps its position: "Đỗ Ánh" → "Do Anh"."""
     return "".join("d" if c == "đ" else "D" if c == "Đ" else unicodedata.normalize("NFD", c)[0] for c in text)
 
 
 def own_name_spans(text: str, name: str) -> list[Span]:
-    """Where a person's own name stands in clean text: whole, in parts, in any order, with and without diacritics.
+    """Return the spans of clean text that hold the patient's name: complete or in parts, in any order and spelling.
 
     Args:
-        text: From `clean`.
-        name: The person's name, clean.
+        text: Result of `clean`.
+        name: Name of the patient, clean.
     """
     parts = [word.lower() for word in WORD.findall(name)]
     long = {fold(part): part for part in parts if len(part) > 1}
@@ -86,17 +69,8 @@ def own_name_spans(text: str, name: str) -> list[Span]:
     return spans
 
 
-def others_spans(text: str) -> list[Span]:
-    """Where clean text plainly names somebody: a title or a Vietnamese family name before capitalised words."""
-    return [
-        found.span("what") if "what" in pattern.groupindex else found.span()
-        for pattern in OTHERS
-        for found in pattern.finditer(text)
-    ]
-
-
 def _is_joined(word: str, parts: list[str]) -> bool:
-    """Whether a word is the name written together: nguyenvanhung, hungnguyenvan, hungnguyen, hungnv, nvhung."""
+    """Return whether a word is the name without blanks: nguyenvanhung, hungnguyenvan, hungnguyen, hungnv, nvhung."""
     if len(parts) < 2:
         return False
     *before, given = parts
@@ -106,7 +80,7 @@ def _is_joined(word: str, parts: list[str]) -> bool:
 
 
 def _runs(text: str, words: list[Span], long: set[str], initials: set[str]) -> list[list[Span]]:
-    """Neighbouring words that are all parts or initials of the name."""
+    """Return groups of neighbouring words that are parts or initials of the name."""
     runs: list[list[Span]] = []
     previous_end = None
     for start, end in words:
@@ -124,7 +98,7 @@ def _runs(text: str, words: list[Span], long: set[str], initials: set[str]) -> l
 
 
 def _named(text: str, run: list[Span], long: dict[str, str], words: list[Span]) -> list[Span]:
-    """The part of a run that is the name: all of it, or the words that can be nothing else."""
+    """Return the spans of a group that are the name: all of it, or the words that can be nothing else."""
     parts = [span for span in run if span[1] - span[0] > 1]
     whole = (run[0][0], run[-1][1])
     if len(parts) >= 2 or (parts and len(run) >= 2):

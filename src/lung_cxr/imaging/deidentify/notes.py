@@ -1,22 +1,27 @@
-"""Clinical notes without the patient: names, numbers, dates and places become [NAME], [ID], [DATE] … (DESIGN §6).
+"""Scrub clinical notes: names, numbers, dates and places become [NAME], [ID], [DATE] and so on.
 
-Pattern and name matching in Vietnamese and English. It finds the row's own name and numbers in every spelling, the
-numbers of every other patient of the exports, and whatever looks like a date, telephone, address, e-mail or card. It
-cannot promise that free text names nobody else: a third person's first name in lower case stays.
+Patterns and names in Vietnamese and English. They find the row's own name and numbers in every spelling, the numbers of
+every other patient of the exports, names after titles and family names, and everything that looks like a date,
+telephone number, address, e-mail address or card. They cannot find every name: another person's first name in lower
+case stays. A note in a legacy encoding is dropped.
 """
 
+import logging
 import re
 from collections.abc import Collection, Iterable
 
 import pandas as pd
 
-from lung_cxr.imaging.deidentify.note_names import Span, clean, fold, others_spans, own_name_spans
+from lung_cxr.imaging.deidentify.legacy_encodings import is_legacy_encoded
+from lung_cxr.imaging.deidentify.note_names import Span, clean, fold, own_name_spans
 from lung_cxr.imaging.deidentify.note_patterns import FOLDED, PLACES, WEB, compiled
+from lung_cxr.imaging.deidentify.other_names import others_spans
+
+log = logging.getLogger(__name__)
 
 KINDS = ("NAME", "DATE", "PHONE", "EMAIL", "URL", "ADDRESS", "ID")
-SHORTEST_NUMBER = (
-    4  # digits: a patient number of three could be any measurement; after "mã BN" or "MRN" it goes all the same
-)
+# digits: a patient number of three could be any measurement; after "mã BN" or "MRN" it is replaced all the same
+SHORTEST_NUMBER = 4
 _MARKS = {kind: chr(0xE000 + position) for position, kind in enumerate(KINDS)}  # private use: no pattern matches them
 _WEB, _PLACES = compiled(WEB), compiled(PLACES)
 _FOLDED = compiled(FOLDED, re.IGNORECASE)
@@ -24,13 +29,13 @@ _TOKEN = re.compile(r"[^\W_][\w./-]*[^\W_]")
 
 
 def scrub_note(note: str, name: str, numbers: Iterable[str], everybodys: Collection[str]) -> str:
-    """Return a note with placeholders for all that identifies.
+    """Return a note with placeholders for everything that identifies a person.
 
     Args:
         note: Free text.
-        name: The patient's, "" where nobody wrote it down.
-        numbers: The row's own: patient and study number, "" is skipped.
-        everybodys: Lower-case numbers of all rows: replaced where they stand as they are.
+        name: Name of the patient; "" if it is not given.
+        numbers: Patient and study number of the row; "" is skipped.
+        everybodys: Lower-case numbers of all rows: replaced if they are written the same way.
     """
     text = clean(note)
     for kind, pattern in _WEB:  # e-mail and web addresses first: a name may be in them
@@ -54,26 +59,29 @@ def scrub_notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> "pd.Series[str]":
 
     Args:
         rows: `clinical_note, patient_name, patient_id, study_id`, the numbers cleaned.
-        all_rows: `patient_id, study_id` of every row: no note may hold another's either, but numbers of up to four
-            characters, which may be anything.
+        all_rows: `patient_id, study_id` of every row: their numbers are replaced in all notes, except those of up to
+            four characters, which may be any number.
 
     Returns:
-        Notes under the index of `rows`; "" where there was none.
+        Notes with the index of `rows`; "" where there is none or its encoding is a legacy one.
     """
     numbers = pd.concat([all_rows["patient_id"], all_rows["study_id"]]).unique()
     everybodys = {
         number.lower() for number in numbers if len(number) > SHORTEST_NUMBER and any(map(str.isdigit, number))
     }
     columns = (rows[name] for name in ("clinical_note", "patient_name", "patient_id", "study_id"))
+    legacy = rows["clinical_note"].map(is_legacy_encoded).astype(bool)
+    if dropped := int(legacy.sum()):
+        log.warning("%d notes in TCVN3 or VNI were dropped; export them in Unicode (UTF-8) to keep them", dropped)
     notes = [
-        scrub_note(note, name, numbers, everybodys) if note.strip() else ""
-        for note, name, *numbers in zip(*columns, strict=True)
+        scrub_note(note, name, numbers, everybodys) if note.strip() and not is_dropped else ""
+        for is_dropped, note, name, *numbers in zip(legacy, *columns, strict=True)
     ]
     return pd.Series(notes, rows.index, dtype="str")
 
 
 def _number_pattern(number: str) -> re.Pattern[str] | None:
-    """A number with and without leading zeros, its characters apart or together; None where it is too short to tell."""
+    """Return a pattern of a number with and without leading zeros and separators; None if the number is too short."""
     core = re.sub(r"[^0-9a-z]", "", fold(number).lower()).lstrip("0")
     full = re.sub(r"[^0-9a-z]", "", fold(number).lower())
     if not any(map(str.isdigit, full)) or len(full) < SHORTEST_NUMBER:
@@ -94,7 +102,7 @@ def _matches(pattern: re.Pattern[str], text: str) -> list[Span]:
 
 
 def _replace(text: str, spans: Iterable[Span], kind: str) -> str:
-    """Put the mark of a kind in the place of each span; overlapping ones become one."""
+    """Replace each span by the mark of a kind; overlapping spans become one."""
     pieces, end = [], 0
     for start, stop in sorted(spans):
         if start >= end:
