@@ -1,24 +1,55 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically: a reader finds the complete file or the one before."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # disk full, or the user's quota is used up
+
+
+class DiskFullError(OSError):
+    """The disk is full, or the user's quota is used up; the message names the folder."""
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a path to write to; it takes the place of `path` when the block ends without an error.
+    """Yield a temporary path; it replaces `path` when the block ends without an error.
 
-    The name ends as `path` does, since some writers choose the format by it. The folder is made if need be. The bytes
-    are on the disk before the name is: a power cut does not leave an empty file either.
+    The temporary name keeps the suffix, because some writers choose the format by it. Missing folders are created. The
+    bytes are flushed to the disk before the rename, so that a power cut leaves no empty file.
+
+    Raises:
+        DiskFullError: The disk is full; `path` keeps its former content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".unfinished-{path.name}")
     try:
-        yield unfinished
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with name_full_disk(path):
+            yield unfinished
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
+            unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def name_full_disk(path: Path) -> Iterator[None]:
+    """Name the path in the error of a full disk: the operating system does not.
+
+    Args:
+        path: File that the block writes.
+
+    Raises:
+        DiskFullError: The disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or isinstance(error, DiskFullError):
+            raise
+        raise DiskFullError(
+            error.errno, f"The disk of {path} is full. Free space on it, then run the command again"
+        ) from None

@@ -35,7 +35,14 @@ def test_it_saves_to_the_wrapped_dataset(optional, path):
     pd.testing.assert_frame_equal(pd.read_parquet(path), table)
 
 
-def test_a_damaged_file_is_an_error_not_a_fresh_start(optional, path):
+def test_a_damaged_file_is_an_error_that_names_it_and_what_to_restore(optional, path):
     Path(path).write_bytes(b"half a parq")
-    with pytest.raises(DatasetError):
+    with pytest.raises(DatasetError, match=rf"{path} is damaged.*backup"):
         optional.load()
+
+
+def test_a_damaged_file_that_a_run_rebuilds_is_named_and_counts_as_missing(path, caplog):
+    Path(path).write_bytes(b"half a parq")
+    wrapped = {"type": "pandas.ParquetDataset", "filepath": path}
+    assert OptionalDataset(dataset=wrapped, rebuildable=True).load() is None
+    assert f"{path} is damaged" in caplog.text

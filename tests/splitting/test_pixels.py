@@ -217,3 +217,11 @@ def test_the_split_it_is_in_line_with_is_recorded(world):
     world.manifest["label"] = pd.Series("COVID-19", index=world.manifest.index, dtype="str")
     world.grow([0, 1])
     assert world.result["8"]["split_sha256"] != known
+
+
+@pytest.mark.parametrize("damaged", ["pixels_16.npy", "pixels_16.rows.parquet"])
+def test_a_damaged_array_or_list_is_named_and_rebuilt(world, caplog, damaged):
+    world.grow(range(5), sizes=[16])
+    (world.arrays / damaged).write_bytes(b"no array, no table" * 20)
+    assert world.grow(range(5), sizes=[16]) == 5
+    assert f"{world.arrays / damaged} is damaged" in caplog.text

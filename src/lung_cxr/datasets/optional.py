@@ -1,8 +1,11 @@
-"""Another dataset's data, or None if nothing was saved yet."""
+"""Another dataset's data, or None if nothing was saved."""
 
+import logging
 from typing import Any
 
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
+
+log = logging.getLogger(__name__)
 
 
 class OptionalDataset(AbstractDataset[Any, Any]):
@@ -13,16 +16,34 @@ class OptionalDataset(AbstractDataset[Any, Any]):
 
     Args:
         dataset: Definition of the wrapped dataset, as in the catalogue.
+        rebuildable: Whether a run rebuilds a damaged file from other data; if not, a damaged file is an error.
         metadata: Ignored here; for Kedro plugins.
     """
 
-    def __init__(self, *, dataset: dict[str, Any], metadata: dict[str, Any] | None = None):
+    def __init__(self, *, dataset: dict[str, Any], rebuildable: bool = False, metadata: dict[str, Any] | None = None):
         self._dataset: AbstractDataset = AbstractDataset.from_config("previous", dict(dataset))
+        self._path, self._rebuildable = dataset.get("filepath") or dataset.get("path"), rebuildable
         self.metadata = metadata
 
     def load(self) -> Any:
-        """Return the data, or None if nothing was saved."""
-        return self._dataset.load() if self._dataset.exists() else None
+        """Return the data, or None if nothing was saved or a rebuildable file is damaged.
+
+        Raises:
+            DatasetError: A file is damaged that holds what no run can rebuild.
+        """
+        if not self._dataset.exists():
+            return None
+        try:
+            return self._dataset.load()
+        except Exception as error:  # any error of the reader on damaged bytes; its text is not shown
+            found = f"{self._path} is damaged ({type(error.__cause__ or error).__name__})"
+        if self._rebuildable:
+            log.warning("%s; this run rebuilds it", found)
+            return None
+        raise DatasetError(
+            f"{found}. It holds decisions of earlier runs, which no run can rebuild. Restore the file from a backup, "
+            "then run the command again"
+        )
 
     def save(self, data: Any) -> None:
         """Save to the wrapped dataset."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from lung_cxr.atomic import name_full_disk
+
 
 class GrowingArray:
     """Append rows to a file of uint8 (rows, size, size); a kill never leaves the file broken.
@@ -23,7 +25,7 @@ class GrowingArray:
 
     def __init__(self, path: Path, size: int, keep: int):
         self.rows = keep
-        self._size = size
+        self._size, self._path = size, path
         self._file = path.open("r+b" if keep else "w+b")
         header = _header(keep, size)
         if not keep:
@@ -34,7 +36,8 @@ class GrowingArray:
         """Write one image, (size, size) uint8, behind the last one."""
         if image.shape != (self._size, self._size) or image.dtype != np.uint8:
             raise ValueError(f"Found {image.dtype} {image.shape}, expected uint8 {(self._size, self._size)}")
-        self._file.write(image.tobytes())
+        with name_full_disk(self._path):
+            self._file.write(image.tobytes())
         self.rows += 1
 
     def commit(self) -> None:
@@ -51,8 +54,9 @@ class GrowingArray:
         self._file.close()
 
     def _to_disk(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with name_full_disk(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
 
 def committed_rows(path: Path, size: int) -> int:

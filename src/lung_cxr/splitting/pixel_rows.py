@@ -1,5 +1,6 @@
 """One pixel array and the list of the images in its rows."""
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ import pandas as pd
 
 from lung_cxr.splitting.growing_array import GrowingArray, committed_rows
 from lung_cxr.splitting.stored_images import RESIZE_METHOD
+
+log = logging.getLogger(__name__)
 
 ROW_COLUMNS = ["image_id", "pixel_sha256", "method"]  # equal values: equal pixels
 
@@ -45,9 +48,16 @@ class PixelRows:
     def _known(self) -> pd.DataFrame:
         """Return the content of the committed rows, in order."""
         rows = committed_rows(self.path, self.size)
+        nothing = pd.DataFrame(columns=ROW_COLUMNS, dtype="str")
+        if not rows and self.path.exists() and self.path.stat().st_size:
+            log.warning("%s is damaged; this run rebuilds it", self.path)
         if not rows or not self._list.exists():
-            return pd.DataFrame(columns=ROW_COLUMNS, dtype="str")
-        return pd.read_parquet(self._list).iloc[:rows]
+            return nothing
+        try:
+            return pd.read_parquet(self._list).iloc[:rows]
+        except (OSError, ValueError):  # ArrowInvalid is a ValueError
+            log.warning("%s is damaged; this run rebuilds it and %s", self._list, self.path.name)
+            return nothing
 
     @property
     def _target(self) -> Path:

@@ -1,6 +1,5 @@
 """Store images as `<2>/<image_id>.png`: 8-bit grey, no metadata, atomic writes."""
 
-import errno
 import os
 import re
 from collections.abc import Collection
@@ -10,10 +9,11 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 
+from lung_cxr.atomic import FULL
+
 # 8 ms per image instead of 67 ms with Pillow's defaults, and no larger (measured at 1024²)
 FAST = {"level": 1, "strategy": imagecodecs.PNG.STRATEGY.RLE, "filter": imagecodecs.PNG.FILTER.PAETH}
 
-FULL = (errno.ENOSPC, errno.EDQUOT)  # disk full, or the user's quota is used up
 IMAGE_ID = re.compile("[0-9a-f]{32}").fullmatch
 
 Grey = npt.NDArray[np.uint8]

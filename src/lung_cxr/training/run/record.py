@@ -1,11 +1,11 @@
 """The run record: settings, hashes, versions, results and metrics of a run."""
 
-import errno
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
+from lung_cxr.atomic import FULL
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
@@ -111,7 +111,7 @@ def failed_record(identity: Identity, failure: str) -> RunRecord:
 def failure_of(error: Exception) -> str:
     """Return type and message of an error, without its folder names: they are in the log only."""
     message = without_folders(f"{type(error).__name__}: {error}")[:LONGEST_FAILURE]
-    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    is_full = isinstance(error, OSError) and error.errno in FULL
     return f"{message}. {FULL_DISK_ADVICE}" if is_full else message
 
 
