@@ -86,6 +86,6 @@ def clean_rows(secret, emr, icd10) -> Callable[..., CleanedRecords]:
 
 
 @pytest.fixture(scope="session")
-def nobody_merged() -> pd.DataFrame:
+def no_merged_patients() -> pd.DataFrame:
     """`merged_patients` of a hospital that has merged no numbers."""
     return pd.DataFrame(columns=MERGED_COLUMNS).astype({"shift_days": "int64", "excluded": bool})

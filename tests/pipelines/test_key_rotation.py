@@ -71,9 +71,9 @@ def old_keys(hospital) -> set[str]:
 
 
 def subsets_by_patient(hospital, secret: str) -> dict[str, str]:
-    memory = hospital.table("05_model_input/patient_subsets.parquet").set_index("patient_key")["subset"]
+    assignments = hospital.table("05_model_input/patient_subsets.parquet").set_index("patient_key")["subset"]
     names = {Secret(secret).key("patient", patient): patient for patient in [*PATIENTS, "Q1", "Q2"]}
-    return {names[key]: subset for key, subset in memory.items()}
+    return {names[key]: subset for key, subset in assignments.items()}
 
 
 def test_the_catalogue_equals_one_made_with_the_new_key(catalogued, monkeypatch, tmp_path, project, caplog):

@@ -40,8 +40,8 @@ def keys_of(patient: str, exports: str = "a") -> list[str]:
 
 
 def in_subset(hospital, subset: str) -> list[str]:
-    memory = hospital.table("05_model_input/patient_subsets.parquet").set_index("patient_key")["subset"]
-    return [patient for patient in PATIENTS if memory.get(SECRET.key("patient", patient)) == subset]
+    assignments = hospital.table("05_model_input/patient_subsets.parquet").set_index("patient_key")["subset"]
+    return [patient for patient in PATIENTS if assignments.get(SECRET.key("patient", patient)) == subset]
 
 
 def test_withdrawn_patients_are_erased_everywhere_and_all_others_stay(split_hospital, caplog):
@@ -62,7 +62,7 @@ def test_withdrawn_patients_are_erased_everywhere_and_all_others_stay(split_hosp
     before = split_hospital.everything_kept()
     half_written = split_hospital.data / "07_model_output/mobilenet/dynamic/seed_7/.unfinished-predictions.parquet"
     half_written.write_bytes(f"PAR1 {SECRET.key('patient', leaving['test'])}".encode())
-    memory = split_hospital.table("05_model_input/patient_subsets.parquet")
+    assignments = split_hospital.table("05_model_input/patient_subsets.parquet")
     keys = [key for patient in leaving.values() for key in keys_of(patient)]
     assert all(key in before for key in keys)
     split_hospital.hand_in("withdrawn.csv", "patient_id\n" + "\n".join([*leaving.values(), "P99"]) + "\n")
@@ -89,7 +89,7 @@ def test_withdrawn_patients_are_erased_everywhere_and_all_others_stay(split_hosp
     assert split_hospital.report("ingestion_summary")["withdrawn"] == {"1": 3}
     assert not list((split_hospital.data / "05_model_input").glob("pixels_*"))
     split_hospital.run(splitting)
-    kept = memory[~memory["patient_key"].isin(keys)].reset_index(drop=True)
+    kept = assignments[~assignments["patient_key"].isin(keys)].reset_index(drop=True)
     pd.testing.assert_frame_equal(split_hospital.table("05_model_input/patient_subsets.parquet"), kept)
     rows = split[~split["patient_key"].isin(keys)].reset_index(drop=True)
     pd.testing.assert_frame_equal(split_hospital.table("05_model_input/split.parquet"), rows)
@@ -217,10 +217,10 @@ def test_a_merge_across_subsets_excludes_the_later_patients_images(split_hospita
     test = in_subset(split_hospital, "test")
     split_hospital.receive("b", [later, first])
     split_hospital.run()
-    memory = split_hospital.table("05_model_input/patient_subsets.parquet")
-    row = memory["patient_key"] == SECRET.key("patient", later)
-    memory.loc[row, "subset"] = "test"
-    memory.to_parquet(split_hospital.data / "05_model_input/patient_subsets.parquet", index=False)
+    assignments = split_hospital.table("05_model_input/patient_subsets.parquet")
+    row = assignments["patient_key"] == SECRET.key("patient", later)
+    assignments.loc[row, "subset"] = "test"
+    assignments.to_parquet(split_hospital.data / "05_model_input/patient_subsets.parquet", index=False)
     (split_hospital.data / "05_model_input/split.parquet").unlink()  # the change is intended
     split_hospital.run(splitting)
     split_hospital.hand_in("patient_aliases.csv", f"patient_id,merged_into\n{first},{later}\n")

@@ -34,9 +34,9 @@ def test_a_catalogue_with_nothing_accepted_says_so(manifest_of):
 
 def test_a_forgotten_patient_is_an_error(manifest_of):
     manifest = manifest_of([("a", "Pneumonia", 1), ("b", "Pneumonia", 1)])
-    memory = assign_patients(manifest, None, **SPLIT)
+    assignments = assign_patients(manifest, None, **SPLIT)
     with pytest.raises(ValueError, match="1 patients of the manifest"):
-        split_images(manifest, memory.head(1))
+        split_images(manifest, assignments.head(1))
 
 
 def test_the_hash_follows_every_value_and_the_order(manifest_of):

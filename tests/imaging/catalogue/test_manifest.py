@@ -45,7 +45,7 @@ def tables(records, observations):
 
 
 @pytest.fixture
-def manifest_of(tmp_path, ingestion, nobody_merged):
+def manifest_of(tmp_path, ingestion, no_merged_patients):
     def run(
         records,
         observations,
@@ -68,7 +68,7 @@ def manifest_of(tmp_path, ingestion, nobody_merged):
             "standardise": ingestion.standardise.model_copy(update={"side": 1024}),
         }
         manifest = build_manifest(
-            list_images(frame, excluded, previous, nobody_merged),
+            list_images(frame, excluded, previous, no_merged_patients),
             ledger,
             ingestion.model_copy(update=policies),
             ImageStore(tmp_path),
@@ -151,7 +151,7 @@ def test_the_same_pixels_of_two_patients_are_a_fault_of_both(manifest_of):
     }  # fmt: skip
 
 
-def test_a_rejected_image_takes_nobody_with_it(manifest_of):
+def test_a_rejected_image_rejects_no_other(manifest_of):
     same = {"pixel_sha256": "a" * 64}
     manifest = manifest_of([record(1), record(2)], [seen(1, qc_sharpness=0.1, **same), seen(2, **same)])
     assert qc(manifest)[key(2)] == ("accepted", "")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lung_cxr.erasure.key_rotation import RotatedFolders, check_fingerprint, new_keys, rotate
+from lung_cxr.erasure.key_rotation import RotatedFolders, check_fingerprint, rotate
+from lung_cxr.erasure.new_keys import new_keys
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.summary import IngestionError
