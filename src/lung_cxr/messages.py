@@ -1,4 +1,4 @@
-"""Messages of errors, as records and the report may keep them."""
+"""Error messages without the folders of this machine, for run records and the report."""
 
 import re
 
@@ -6,13 +6,13 @@ FOLDERS = re.compile(
     r"""(?<=['"`])(?:~\w*|[A-Za-z]:)?[/\\][^'"`\n]*[/\\]"""  # between quotes, where a name may hold spaces
     r"""|(?<![\w./\\~-])(?:file://|~\w*|[A-Za-z]:)?[/\\](?![/\\])(?:[^\s/\\'"`]+[/\\]+)+"""  # not the // of https://
 )
-"""The folders of an absolute path, up to the file's name."""
+"""Folders of an absolute path, up to the name of the file."""
 
 
 def without_folders(message: str) -> str:
-    """Return a message with every absolute path cut to its file's name.
+    """Return a message in which every absolute path is cut to the name of its file.
 
-    A library's message may hold the place of a file on this machine, and with it a user's or a hospital's name, which
-    a record that travels has no use for. Addresses in the web stay whole.
+    The message of a library may hold a path of this machine, and with it the name of a user or a hospital. URLs stay
+    complete.
     """
     return FOLDERS.sub("", message)

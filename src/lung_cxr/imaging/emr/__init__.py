@@ -1,1 +1,1 @@
-"""The hospital's tables → pseudonymous records, every row accounted for."""
+"""Turns the EMR tables of a hospital into pseudonymous records; every row is accounted for."""

@@ -1,4 +1,4 @@
-"""One hospital export: a folder with EMR tables and the images they name, read into logical columns."""
+"""A hospital export: a folder with EMR tables and the image files that they name."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lung_cxr.imaging.emr.export_tables import ExportTables, read_export_tables
 from lung_cxr.imaging.emr.find_files import find_file
 from lung_cxr.parameters import EmrParameters
 
-MARKER = "SYNTHETIC"  # an empty file of this name says that nobody in the export exists
+MARKER = "SYNTHETIC"  # empty file that declares all patients of the export synthetic
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Export:
     """A folder that a hospital delivered.
 
     Attributes:
-        export_id: The folder's name, "." where the exports' root itself is the one export.
-        folder: Where it is.
-        synthetic: Whether the marker file says that nobody in it exists.
+        export_id: Name of the folder, "." if the root of the exports is itself the only export.
+        folder: Path of the folder.
+        synthetic: True if the marker file declares all patients synthetic.
     """
 
     export_id: str
@@ -29,7 +29,7 @@ class Export:
 
     @property
     def root(self) -> Path:
-        """The folder of all exports; the export's own where it is the only one."""
+        """Return the folder of all exports; the export itself if it is the only one."""
         depth = len(PurePosixPath(self.export_id).parts)
         return self.folder.parents[depth - 1] if depth else self.folder
 
@@ -62,11 +62,11 @@ class Export:
 
 
 def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> pd.DataFrame:
-    """Return `export, export_id, synthetic`: known exports keep their ordinal, new ones follow in order of name.
+    """Return `export, export_id, synthetic`: known exports keep their ordinal, new ones follow in the order of names.
 
     Args:
-        exports: Those there are now.
-        previous: The table of the last run; its exports stay in it, there or not.
+        exports: All present exports.
+        previous: Table of the last run, None for the first; its exports stay, even if they are no longer present.
     """
     known = [] if previous is None else previous.to_dict("records")
     names = {row["export_id"] for row in known}
@@ -108,7 +108,7 @@ def read_image_paths(exports: Mapping[str, Export], known: pd.DataFrame, emr: Em
 
 
 def files_of(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrParameters) -> list[Path]:
-    """Return every file that a row of any export names and that is there."""
+    """Return all existing files that rows of the exports name."""
     names = dict(zip(known["export"], known["export_id"], strict=True))
     named = read_image_paths(exports, known, emr)
     located = (exports[names[row.export]].locate(row.image_path) for row in named.itertuples())
@@ -125,14 +125,14 @@ def _is_file(path: Path) -> bool:
 def locate_images(
     records: pd.DataFrame, exports: Mapping[str, Export], known: pd.DataFrame, paths: pd.DataFrame
 ) -> dict[str, Path | None]:
-    """Return image_id → file, None where the path leads out of its export.
+    """Return image_id → file, None if the path leads out of its export.
 
-    Records hold keys of paths only; this is the way back, never saved.
+    Records hold keyed hashes of paths only; this mapping back to files is never saved.
 
     Args:
         records: `image_id, source_export, file_key`.
-        exports: By name.
-        known: Names to ordinals.
+        exports: Exports by `export_id`.
+        known: As `contracts.known_exports`.
         paths: `export, file_key, image_path`, from `keys.key_paths`.
     """
     names = dict(zip(known["export"], known["export_id"], strict=True))
@@ -142,7 +142,7 @@ def locate_images(
 
 
 def stays_inside(image_path: str) -> bool:
-    """Whether a path, as an EMR cell has it, is relative and never climbs above its start."""
+    """Return True if a path, as an EMR field has it, is relative and stays below its start."""
     text = image_path.strip()
     windows = PureWindowsPath(text)
     return not (windows.drive or windows.root or PurePosixPath(text).is_absolute() or ".." in windows.parts)
