@@ -1,9 +1,9 @@
-"""How long the statistics of a whole grid take: fourteen runs on a test set of the paper's size.
+"""Time of the statistics of a whole grid: fourteen runs on a test set of the paper's size.
 
     python benchmarks/bootstrap.py out.json
 
-Every metric of every run with its interval (10,000 draws of patients), and the paired comparison of each backbone's two
-strategies. The predictions are made up: time does not depend on what is predicted. Promised: a minute on two cores.
+Every metric of every run with its interval (10,000 resamples of patients), and the paired comparison of both strategies
+on each backbone. The predictions are random, which does not affect the time. Target: a minute on two cores.
 """
 
 import argparse

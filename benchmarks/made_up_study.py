@@ -1,10 +1,9 @@
-"""A made-up study for the benchmarks of training: 1024² films in the classes of Table 1, in class folders.
+"""A random study for the benchmarks of training: 1024² images in the classes of Table 1, in class folders.
 
     <folder>/<train | validation>/<class>/<number>.png
 
-One chest is drawn for each class, as the synthetic hospital draws them; the files are these, each shifted by other
-pixels and with detector noise of its own, and written as the image store writes its files: they take as long to decode
-as radiographs do. Nothing can be learnt from them, and nothing here is.
+One synthetic chest is drawn per class. Each file is a shifted copy with its own detector noise, written as the image
+store writes its files, so that decoding takes as long as for radiographs. The images contain nothing to learn.
 """
 
 from pathlib import Path
@@ -26,26 +25,26 @@ SIDE = 1024
 DETECTOR_NOISE = 2.0  # grey levels, SD
 
 
-def make_films(folder: Path, images: dict[str, int]) -> None:
-    """Write the films.
+def make_images(folder: Path, images: dict[str, int]) -> None:
+    """Write the images.
 
     Args:
-        folder: Made where it is not there.
+        folder: Folder of the study; created if it does not exist.
         images: Subset → number of images, at least one of each class.
     """
     with Parallel(n_jobs=-1) as parallel:
-        films = parallel(delayed(_draw_film)(number) for number in range(len(DISEASES)))
+        images_of_classes = parallel(delayed(_draw_image)(number) for number in range(len(DISEASES)))
     for subset, total in images.items():
         for label, count in _class_counts(total).items():
             target = folder / subset / label
             target.mkdir(parents=True, exist_ok=True)
             for number in range(count):
-                film = _shifted(films[DISEASES.index(label)], number + 1)
-                (target / f"{number:05d}.png").write_bytes(imagecodecs.png_encode(film, **FAST))
+                image = _shifted(images_of_classes[DISEASES.index(label)], number + 1)
+                (target / f"{number:05d}.png").write_bytes(imagecodecs.png_encode(image, **FAST))
 
 
 def split_of(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `contracts.split` and what the pixel arrays need of a manifest, for films in class folders."""
+    """Return `contracts.split` and the manifest columns of the pixel arrays, for images in class folders."""
     paths = sorted(folder.glob("*/*/*.png"))
     ids = [f"{number:032x}" for number in range(len(paths))]
     labels, subsets = [path.parts[-2] for path in paths], [path.parts[-3] for path in paths]
@@ -55,7 +54,7 @@ def split_of(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def read_once(folder: Path, pixel_folder: Path, size: int) -> SplitImages:
-    """Decode and resize all films into the array that training reads."""
+    """Decode and resize all images into the array that training reads."""
     split, manifest = split_of(folder)
     pixel_folder.mkdir(parents=True, exist_ok=True)
     grow_pixel_arrays(split, manifest, folder, pixel_folder, sizes=[size], workers=-1)
@@ -70,16 +69,16 @@ def _class_counts(total: int) -> dict[str, int]:
     return dict(zip(DISEASES, counts.tolist(), strict=True))
 
 
-def _draw_film(number: int) -> np.ndarray:
-    """Return a film of a class, (1024, 1024) uint8."""
+def _draw_image(number: int) -> np.ndarray:
+    """Return an image of a class, (1024, 1024) uint8."""
     generator = np.random.default_rng(number)
-    film = draw_radiograph(generator, draw_chest(generator, "FM"[number % 2]), DISEASES[number], "PA", SIDE).pixels
+    image = draw_radiograph(generator, draw_chest(generator, "FM"[number % 2]), DISEASES[number], "PA", SIDE).pixels
     square = np.zeros((SIDE, SIDE), np.uint8)
-    left = (SIDE - film.shape[1]) // 2
-    square[: film.shape[0], left : left + film.shape[1]] = np.clip(film * 255, 0, 255)
+    left = (SIDE - image.shape[1]) // 2
+    square[: image.shape[0], left : left + image.shape[1]] = np.clip(image * 255, 0, 255)
     return square
 
 
-def _shifted(film: np.ndarray, number: int) -> np.ndarray:
-    noise = np.random.default_rng(number).normal(0, DETECTOR_NOISE, film.shape)
-    return np.clip(np.roll(film, number, axis=1) + noise, 0, 255).astype(np.uint8)
+def _shifted(image: np.ndarray, number: int) -> np.ndarray:
+    noise = np.random.default_rng(number).normal(0, DETECTOR_NOISE, image.shape)
+    return np.clip(np.roll(image, number, axis=1) + noise, 0, 255).astype(np.uint8)

@@ -171,9 +171,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         if arguments.folder is None:
-            from made_up_study import make_films
+            from made_up_study import make_images
 
-            make_films(folder, {"train": arguments.images, "validation": arguments.images // 8})
+            make_images(folder, {"train": arguments.images, "validation": arguments.images // 8})
         seconds = run(folder, arguments.size, arguments.batch_size, arguments.weights)
     for stage, taken in seconds.items():
         print(f"{stage:8} {taken:8.1f} s")

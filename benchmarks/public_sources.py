@@ -1,11 +1,11 @@
-"""The public collection, source by source: what the runs of `--env public_cxr` are worth within one source.
+"""Results of the runs of `--env public_cxr` within each source of the public collection.
 
     LUNG_CXR_PUBLIC_ROOT=… python benchmarks/public_sources.py out.json [--root data/public_cxr]
 
-In that collection the class is confounded with the source (all tuberculosis comes from two sources that give nothing
-else), so a model may score by recognising the source. The manifest rightly does not know sources; they are found again
-from the collection's own table, with the key of the catalogue. Of each strategy the first finished seed; beside them
-the majority class of the training set and the logistic regression on the frozen features.
+In that collection the class is confounded with the source (all tuberculosis comes from two sources without any other
+class), so a model may recognise the source instead of the disease. The manifest does not contain the source; this
+script recovers it from the collection's own table with the key of the catalogue. It evaluates the first finished seed
+of each strategy, the majority class of the training set and the logistic regression on the frozen features.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from lung_cxr.experiments import BASELINES, STRATEGIES
 from lung_cxr.training.run.file_names import FROZEN_FEATURE_PREDICTIONS, LOGISTIC_REGRESSION
 
 TABLES = ("metadata.csv", "metadata_extra.csv")
-DRAWS, CONFIDENCE, SEED = 10_000, 0.95, 2024
+N_RESAMPLES, CONFIDENCE, SEED = 10_000, 0.95, 2024
 BACKBONE = "mobilenet"
 
 
@@ -63,7 +63,7 @@ def main() -> None:
             chosen = predictions if source == "all" else predictions[predictions["image_id"].map(of_image) == source]
             if chosen.empty:
                 continue
-            numbers = evaluate_predictions(chosen, DRAWS, CONFIDENCE, SEED)
+            numbers = evaluate_predictions(chosen, N_RESAMPLES, CONFIDENCE, SEED)
             results[f"{source}/{name}"] = numbers | {"classes": chosen["label"].value_counts().to_dict()}
             intervals = [
                 f"{100 * numbers[m]:.1f} [{100 * numbers[m + '_low']:.1f}, {100 * numbers[m + '_high']:.1f}]"

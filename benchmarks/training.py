@@ -41,7 +41,7 @@ from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.sampling import batches_per_epoch
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run.environment import describe_environment
-from made_up_study import make_films, read_once
+from made_up_study import make_images, read_once
 
 CONFIGURATION = Path(__file__).parents[1] / "conf/base"
 BANK = 4  # copies of each minority image
@@ -265,7 +265,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as name:
         folder, work = Path(name, "images"), Path(name, "work")
-        make_films(folder, {"train": arguments.images, "validation": arguments.images // 8})
+        make_images(folder, {"train": arguments.images, "validation": arguments.images // 8})
         started = time.perf_counter()
         images = read_once(folder, work, backbone.size)
         result["read_once_seconds"] = round(time.perf_counter() - started, 2)

@@ -14,6 +14,7 @@ from lung_cxr import pipeline_registry
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.pipelines.reporting import create_pipeline
 from lung_cxr.report.labels import SYNTHETIC, TABLE_TITLES
+from lung_cxr.report.rows import DAMAGED
 from lung_cxr.splitting.distribution import tabulate_distribution
 from made_up_runs import (
     made_up_exports,
@@ -94,8 +95,10 @@ def reporting(project, tmp_path, monkeypatch):
     split = made_up_split(images=300)
     write_catalogue(tmp_path, split)
 
-    def run(runs, **frozen_features):
+    def run(runs, damage=None, **frozen_features):
         write_runs(tmp_path, made_up_grid(split, runs))
+        if damage:
+            damage(tmp_path / "07_model_output")
         for backbone, predictions in frozen_features.items():
             folder = tmp_path / "07_model_output" / backbone / "logistic_regression"
             folder.mkdir(parents=True)
@@ -157,3 +160,33 @@ def test_a_logistic_regression_on_frozen_features_is_a_row_of_every_table(report
     html = newest(folder, "report.html").read_text(encoding="utf-8")
     assert html.count("VGG16 logistic regression") >= 3
     assert re.search(r"VGG16, dynamic is not better than .* VGG16&#39;s frozen features: accuracy", html)
+
+
+DAMAGED_FILES = {
+    Run("mobilenet", "dynamic"): "run_record.json",
+    Run("vgg16", "dynamic"): "history.csv",
+    Run("resnet50", "dynamic"): "predictions.parquet",
+}
+
+
+def damage_runs(outputs):
+    """Cut the record, the history and the predictions of one run each, and leave a backup of an intact run."""
+    cut = {
+        "mobilenet/dynamic": "run_record.json",
+        "vgg16/dynamic": "history.csv",
+        "resnet50/dynamic": "predictions.parquet",
+    }
+    for run, name in cut.items():
+        path = outputs / run / "seed_2024" / name
+        path.write_bytes(path.read_bytes()[:300])
+    shutil.copytree(outputs / "mobilenet/traditional/seed_2024", outputs / "mobilenet/traditional/seed_2024_backup1")
+
+
+def test_damaged_runs_are_rows_with_their_reason_and_backups_do_not_count(reporting):
+    folder = reporting([*DAMAGED_FILES, Run("mobilenet", "traditional")], damage=damage_runs)
+    rows = pd.read_csv(newest(folder, "table_strategies.csv")).set_index(["backbone", "strategy"])
+    for run, name in DAMAGED_FILES.items():
+        assert rows.loc[run, "status"] == DAMAGED
+        assert rows.loc[run, "note"].startswith(f"seed 2024: {name} is damaged")
+    assert rows.loc[("mobilenet", "traditional"), ["status", "seeds"]].tolist() == ["finished", 1]
+    assert "MobileNet, dynamic is left out" in newest(folder, "report.html").read_text(encoding="utf-8")

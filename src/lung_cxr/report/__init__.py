@@ -1,1 +1,1 @@
-"""From finished runs and refreshes to what people read: tables, figures, sentences and HTML pages. Knows no Kedro."""
+"""Tables, figures, sentences and HTML pages from finished runs and refreshes. Independent of Kedro."""

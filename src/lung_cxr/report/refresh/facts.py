@@ -52,10 +52,10 @@ def gather_facts(
 
     Returns:
         `headline`; `first` (no report before); `synthetic` (exports); `new_exports` (ordinals); `withdrawn_rows`;
-        `catalogue` (accepted images and patients now, images before and the difference); `files` (what was done about
-        them); `exports`, one entry each; `classes` before and after; `reasons` with counts by export, meaning and
-        advice; `flags`; `label_review` (labels for the board, by reason); `quality` by metric; `drift`, one entry for
-        each new export or else the latest, with `comparisons` (see `measure_drift`) or a `reason` for none.
+        `catalogue` (accepted images and patients now, images before and the difference); `files` (by action);
+        `exports`, one entry each; `classes` before and after; `reasons` with counts by export, meaning and advice;
+        `flags`; `label_review` (labels for the board, by reason); `quality` by metric; `drift`, one entry for each new
+        export or else the latest, with `comparisons` (see `measure_drift`) or a `reason` for none.
     """
     accepted = refreshed.image_manifest[refreshed.image_manifest["qc_status"] == "accepted"]
     known = sorted(refreshed.known_exports["export"].tolist())
@@ -88,8 +88,8 @@ def counts_to_keep(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _before(refreshed: Refreshed, what: str) -> Mapping[str, int]:
-    return {} if refreshed.reported is None else refreshed.reported[what]
+def _before(refreshed: Refreshed, counts: str) -> Mapping[str, int]:
+    return {} if refreshed.reported is None else refreshed.reported[counts]
 
 
 def _catalogue(refreshed: Refreshed, accepted: pd.DataFrame) -> dict[str, int]:

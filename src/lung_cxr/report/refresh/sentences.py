@@ -70,7 +70,7 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
         ),
         _labels_to_review(facts["label_review"]),
         *(f"{note}." for note in facts["notes_on_tables"]),
-        f"{_exports(gone)} {'was' if len(gone) == 1 else 'were'} moved away; what was accepted stays." if gone else "",
+        f"{_exports(gone)} {'was' if len(gone) == 1 else 'were'} moved away; the accepted images stay." if gone else "",
         _synthetic(facts),
     ]
     return [text for text in said if text]
