@@ -27,6 +27,9 @@ SETTINGS = [
     {"jit_compile": True},
     {"jit_compile": False, "steps_per_execution": 3},
     {"device_gib": 0, "checkpoint_minutes": None},
+    {"learning_rate_schedule": "cosine", "ema_decay": 0.9, "jit_compile": True},
+    {"learning_rate_schedule": "warmup_cosine", "weight_decay": 0.1, "precision": "mixed_bfloat16"},
+    {"ema_decay": 0.9, "weight_decay": 0.1, "precision": "mixed_float16"},
     {"batch_size": 64},  # more than there are training images
 ]
 

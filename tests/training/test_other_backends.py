@@ -27,6 +27,12 @@ def test_a_killed_run(backend):
     pass_there(backend, A_KILL)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_learning_rates_per_variable(backend):
+    pass_there(backend, str(Path(__file__).with_name("test_optimizer.py")))
+
+
 def pass_there(backend, *tests):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
