@@ -61,6 +61,7 @@ class Ward(Hospital):
         }
         for name, model in of_group.items():
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[name] | changed.get(name, {}))
+        catalogue["params:training.experiment"] = catalogue["params:training"].load().experiment
         for name, model in (
             ("backbones.mobilenet", groups.BackboneParameters),
             ("strategies.dynamic", StrategyParameters),
