@@ -12,6 +12,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import HTJ2KLossless, JPEG2000Lossless, JPEGBaseline8Bit
 
 from lung_cxr.imaging.reading.read import decode_image, read_image
+from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import standardise
 from lung_cxr.parameters import StandardiseParameters
 from made_up_dicom import make_dicom
@@ -128,6 +129,42 @@ def test_a_frame_in_several_fragments(stored):
     frame = imagecodecs.jpeg2k_encode(stored, level=0, codecformat="j2k", reversible=True, bitspersample=12)
     content = make_dicom(stored, "jpeg2000", 12, PixelData=encapsulate([frame], fragments_per_frame=4, has_bot=False))
     np.testing.assert_array_equal(decode_image(content, MOST).values, stored)
+
+
+def test_an_offset_table_may_list_fragments(smooth):
+    grey = (smooth() * 255).astype(np.uint8)
+    frame = imagecodecs.jpegls_encode(grey)
+    pieces = [frame[start : start + 1000] for start in range(0, len(frame), 1000)]
+    pieces = [piece + bytes(len(piece) % 2) for piece in pieces]
+    offsets = np.cumsum([0, *(len(piece) + 8 for piece in pieces[:-1])]).astype("<u4").tobytes()
+    for table in (offsets, b"", None):
+        items = pieces if table is None else [table, *pieces]
+        data = b"".join(struct.pack("<HHL", 0xFFFE, 0xE000, len(item)) + item for item in items)
+        content = make_dicom(grey, "jpeg_ls", PixelData=data)
+        np.testing.assert_array_equal(decode_image(content, MOST).values, grey)
+
+
+@pytest.mark.parametrize("syntax", ["jpeg2000", "jpeg_baseline", "rle"])
+def test_native_pixels_under_a_compressed_syntax_are_read(smooth, syntax):
+    grey = (smooth() * 255).astype(np.uint8)
+    start, data_set = parts(make_dicom(grey, syntax))[0], parts(make_dicom(grey))[1]
+    np.testing.assert_array_equal(decode_image(start + data_set, MOST).values, grey)
+
+
+def test_a_stream_without_items_is_read(smooth):
+    grey = (smooth() * 255).astype(np.uint8)
+    frame = imagecodecs.jpegls_encode(grey)
+    start = parts(make_dicom(grey, "jpeg_ls"))[0]
+    data_set = parts(make_dicom(grey, PixelData=frame + bytes(len(frame) % 2)))[1]
+    np.testing.assert_array_equal(decode_image(start + data_set, MOST).values, grey)
+
+
+def test_jpeg_xl_in_dicom_is_named(smooth):
+    grey = (smooth() * 255).astype(np.uint8)
+    content = make_dicom(grey, "jpeg2000", PixelData=encapsulate([imagecodecs.jpegxl_encode(grey)]))
+    with pytest.raises(Rejection) as rejection:
+        decode_image(content, MOST)
+    assert (rejection.value.reason, rejection.value.detail) == ("unsupported_pixels", "JPEG XL")
 
 
 @pytest.mark.parametrize("syntax", ["jpeg_lossless", "jpeg_ls", "jpeg2000"])

@@ -104,7 +104,8 @@ def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int 
         words = _native(pixels, layout, header)
     grey = _grey(words, stream, layout, header, pixels) if layout.samples == 1 else _colour(words, layout)
     if grey.bits == layout.bits and words.shape[:2] == layout.shape and _is_unusual(pixels, stream, layout):
-        _check_against_pydicom(grey, header, pixels, layout)
+        ours = grey.stored_values if layout.samples == 3 else layout.bits.extract(words)  # padding included
+        _check_against_pydicom(ours, header, pixels, layout)
     return Radiograph(
         layout.geometry.apply(grey.stored_values),
         grey.lut,
@@ -263,7 +264,7 @@ def _is_unusual(pixels: PixelElement, stream: frames.Stream | None, layout: _Lay
     return pixels.frame is None and (pixels.big_endian or pixels.swapped)
 
 
-def _check_against_pydicom(grey: _Grey, header: pydicom.Dataset, pixels: PixelElement, layout: _Layout) -> None:
+def _check_against_pydicom(ours: StoredValues, header: pydicom.Dataset, pixels: PixelElement, layout: _Layout) -> None:
     """Compare a full decode with that of pydicom, if it has a decoder of the syntax.
 
     Raises:
@@ -277,7 +278,7 @@ def _check_against_pydicom(grey: _Grey, header: pydicom.Dataset, pixels: PixelEl
         masked = layout.bits.extract(theirs.view(f"u{theirs.itemsize}"))  # pydicom masks and shifts only some files
     except Exception:  # no decoder, or an element that pydicom needs and this project does not
         return
-    if not any(_agree(one, grey.stored_values) for one in (theirs, masked)):
+    if not any(_agree(one, ours) for one in (theirs, masked)):
         raise Rejection("implausible_pixels", "decoders disagree")
 
 

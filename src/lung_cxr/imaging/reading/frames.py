@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from lung_cxr.imaging.reading import jpeg_integrity
-from lung_cxr.imaging.reading.jpeg_integrity import FRAME_HEADERS, JPEG_LS, LOSSLESS, LOSSY, MAX_MARKERS
+from lung_cxr.imaging.reading.jpeg_integrity import END_OF_IMAGE, FRAME_HEADERS, JPEG_LS, LOSSLESS, LOSSY, MAX_MARKERS
 from lung_cxr.imaging.reading.radiograph import StoredValues
 from lung_cxr.imaging.reasons import Rejection
 
@@ -70,7 +70,7 @@ def inspect(frame: bytes) -> Stream:
     """
     if frame.startswith(JPEG_XL):
         raise Rejection("unsupported_pixels", "JPEG XL")
-    has_end = jpeg_integrity.END_OF_IMAGE in frame
+    has_end = END_OF_IMAGE in frame
     if frame.startswith(START_OF_IMAGE):
         return _jpeg_header(jpeg_integrity.completed(frame), has_end)
     start = frame.find(JPEG_2000, 0, 4096)  # bare, or in a JP2 box
@@ -157,7 +157,7 @@ def _jpeg_header(content: bytes, has_end: bool) -> Stream:
 
 
 def _jpeg2000_header(content: bytes, has_end: bool) -> Stream:
-    """Read ISO/IEC 15444-1 A.5.1 (SIZ) and A.6.1 (COD), and check that all tile-parts are complete (A.4.2, SOT)."""
+    """Read ISO/IEC 15444-1 A.5.1 (SIZ) and A.6.1 (COD); drop bytes after the last tile-part."""
     length, _, x, y, x0, y0 = struct.unpack_from(">HHLLLL", content, 4)
     samples, depth = struct.unpack_from(">HB", content, 40)
     position, levels = 4 + length, 0
@@ -168,15 +168,20 @@ def _jpeg2000_header(content: bytes, has_end: bool) -> Stream:
         if marker == CODING_STYLE:
             levels = content[position + 9]
         position += 2 + length
-    _check_tile_parts(content, position)
+    content = content[: _end_of_tile_parts(content, position)] + END_OF_IMAGE
     return Stream(0, (y - y0, x - x0), (depth & 0x7F) + 1, depth > 0x7F, levels, samples, content, has_end)
 
 
-def _check_tile_parts(content: bytes, position: int) -> None:
+def _end_of_tile_parts(content: bytes, position: int) -> int:
+    """Return where the tile-parts from a position end (A.4.2, SOT).
+
+    Raises:
+        Rejection: `truncated`.
+    """
+    end = len(content) - len(END_OF_IMAGE)
     while content[position : position + 2] == START_OF_TILE_PART.to_bytes(2):
         length = struct.unpack_from(">L", content, position + 6)[0]
-        if length == 0:  # up to the end of the stream
-            return
-        position += length
-    if position > len(content) - 2:
+        position = position + length if length else end  # 0: up to the end of the stream
+    if position > end:
         raise Rejection("truncated")
+    return position

@@ -81,7 +81,7 @@ def completed(stream: bytes) -> bytes:
     whether the stream is complete.
     """
     end = stream.rfind(END_OF_IMAGE)
-    return stream[: end + 2] if end >= 0 else stream.rstrip(b"\0") + END_OF_IMAGE
+    return stream[: end + 2] if end >= 0 else stream + END_OF_IMAGE
 
 
 def first_image(file: bytes) -> bytes:

@@ -15,6 +15,18 @@ from lung_cxr.imaging.reasons import Rejection
 
 logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)  # it logs EXIF at level DEBUG
 
+OTHER_FORMATS = {  # first bytes → name
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+    b"GIF8": "GIF",
+    b"RIFF": "WebP",
+    b"%PDF": "PDF",
+}
 BYTES_PER_PIXEL = 8  # largest size of a file per allowed pixel: three samples of 16 bits, and its header
 UNBLOCKED = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # opening a pipe would block
 
@@ -83,6 +95,8 @@ def decode_image(data: bytes, max_megapixels: float, side: int | None = None) ->
         try:
             if data.startswith((PNG, JPEG)):
                 return decode_raster(data, max_megapixels)
+            if name := next((name for start, name in OTHER_FORMATS.items() if data.startswith(start)), None):
+                raise Rejection("unreadable", name)
             return decode_dicom(data, max_megapixels, most_bytes(max_megapixels), side)
         except Rejection:
             raise

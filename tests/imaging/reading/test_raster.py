@@ -1,5 +1,6 @@
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -86,3 +87,63 @@ def test_no_file_is_missing_and_a_folder_is_unreadable(tmp_path):
     with pytest.raises(Rejection) as rejection:
         read_image(tmp_path, MOST)
     assert rejection.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
+def test_png_of_16_bits_keeps_them_beside_colour_and_alpha(smooth, mode):
+    grey = (smooth() * 4095).astype(np.uint16)
+    opaque = np.full_like(grey, 65535)
+    bands = {"LA": [grey, opaque], "RGB": [grey] * 3, "RGBA": [grey, grey, grey, opaque]}[mode]
+    values = decode_image(imagecodecs.png_encode(np.stack(bands, -1)), MOST).values
+    assert np.abs(values - grey).max() <= 1
+    assert len(np.unique(values)) > 1000
+
+
+@pytest.mark.parametrize(("mode", "deep"), [("LA", False), ("RGBA", False), ("P", False), ("LA", True), ("RGBA", True)])
+def test_transparent_pixels_are_black(smooth, mode, deep):
+    largest = 65535 if deep else 255
+    grey = (smooth() * largest * 0.8).astype(np.uint16 if deep else np.uint8) + 20
+    alpha = np.full_like(grey, largest)
+    alpha[:20] = 0
+    grey[:20] = largest
+    if mode == "P":
+        image = Image.fromarray(grey // 2 + 1).convert("P")
+        image.putpalette([min(255, 2 * level) for level in range(256) for _ in range(3)])
+        indices = np.asarray(image).copy()
+        indices[:20] = 0
+        image.putdata(indices.ravel().tolist())
+        content = encoded(image, "PNG", transparency=0)
+    else:
+        content = imagecodecs.png_encode(np.stack([*([grey] * (len(mode) - 1)), alpha], -1))
+    values = decode_image(content, MOST).values
+    assert (values[:20] == 0).all()
+    assert np.corrcoef(values[20:].ravel(), grey[20:].ravel())[0, 1] > 0.999
+
+
+def test_an_image_that_is_transparent_everywhere_is_shown(smooth):
+    grey = (smooth() * 255).astype(np.uint8)
+    content = imagecodecs.png_encode(np.stack([grey, np.zeros_like(grey)], -1))
+    np.testing.assert_array_equal(decode_image(content, MOST).values, grey)
+
+
+def test_of_a_phones_picture_with_a_preview_the_first_image_is_read(smooth):
+    grey = (smooth(height=200, width=160) * 255).astype(np.uint8)
+    first = Image.fromarray(grey)
+    content = encoded(first, "MPO", save_all=True, append_images=[first.resize((40, 50))], quality=95)
+    values = decode_image(content, MOST).values
+    assert values.shape == grey.shape
+    assert np.abs(values - grey).mean() < 2
+
+
+FORMATS = {"TIFF": "TIFF", "BMP": "BMP", "GIF": "GIF", "WEBP": "WebP"}
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "JPEG XL", "JPEG 2000"])
+def test_other_formats_are_named(smooth, name):
+    grey = (smooth() * 255).astype(np.uint8)
+    content = {"JPEG XL": imagecodecs.jpegxl_encode, "JPEG 2000": imagecodecs.jpeg2k_encode}.get(
+        name, lambda pixels: encoded(Image.fromarray(pixels), name)
+    )(grey)
+    with pytest.raises(Rejection) as rejection:
+        decode_image(content, MOST)
+    assert (rejection.value.reason, rejection.value.detail) == ("unreadable", FORMATS.get(name, name))
