@@ -174,6 +174,7 @@ class IngestionParameters(ParameterGroup):
     max_megapixels: float = Field(
         gt=0, description="maximum size of an image, in millions of pixels; larger ones are rejected before decoding"
     )
+    reread: int = Field(ge=0, description="number that makes all files be read again when it changes")
     quality: QualityParameters
     standardise: StandardiseParameters
     workers: int = Field(

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import DECODER_VERSION, ImageProcessor, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import TextBox
 from lung_cxr.imaging.quality.duplicates import difference_hash
@@ -190,3 +190,28 @@ def test_what_is_current_depends_on_settings_and_store(processor, picture):
     processor.store.remove(ID)
     assert not processor.is_current(seen)
     assert processor.is_current(ProcessedImage(ID, settings=processor.settings, reason="unreadable"))
+
+
+@pytest.mark.parametrize(
+    ("row", "is_kept"),
+    [
+        ({}, True),
+        ({"qc_sharpness": 60.0}, False),
+        ({"reason": "multi_frame"}, False),
+        ({"reason": "truncated"}, False),
+        ({"reason": "not_frontal"}, True),
+        ({"qc_sharpness": 60.0, "decoder": DECODER_VERSION}, True),
+        ({"reason": "truncated", "decoder": DECODER_VERSION}, True),
+    ],
+)
+def test_of_an_earlier_decoders_rows_only_suspects_are_read_again(processor, picture, row, is_kept):
+    seen = vars(processor.process(ID, picture, None))
+    earlier = {name: value for name, value in seen.items() if name != "decoder"} | row
+    assert processor.is_current(ProcessedImage.from_row(earlier, processor.hashes)) == is_kept
+
+
+def test_reread_reads_every_file_again(processor, picture):
+    seen = processor.process(ID, picture, None)
+    again = replace(processor, reread=1)
+    assert not again.is_current(seen)
+    assert again.is_current(again.process(ID, picture, seen))

@@ -29,6 +29,10 @@ from lung_cxr.parameters import IngestionParameters, StandardiseParameters, Text
 
 # part of the settings' fingerprint: raise it when the stored pixels of ordinary files change, and all are read again
 READING_VERSION = 5
+# raise it when the stored pixels of unusual files change: only rows that may be affected are read again
+DECODER_VERSION = 1
+MAYBE_READABLE = ("unreadable", "truncated", "multi_frame", "unsupported_pixels")  # a later decoder may read these
+NOISE_SHARPNESS = 35.0  # above all real images: bits or sign may have been read wrongly
 NOT_SEARCHED = -1  # number of text boxes in an image that was not searched for text
 NAN = float("nan")
 
@@ -57,6 +61,7 @@ class ProcessedImage:
         stored_bytes: Size of the stored file; 0 if unknown (older ledgers).
         outdated: Whether the stored image has other settings and its file is gone.
         difference_hash: Difference hash of the stored image, keyed by `KeyedHashes.difference`.
+        decoder: `DECODER_VERSION` of the reading; 0 in ledgers that lack it.
         text_boxes: Number of blacked-out text boxes; -1 if the image was not searched.
         geometry_corrected: Whether pixels were made square, or the image was mirrored or rotated, by the header.
         bits_corrected: Whether the header's description of the stored bits was wrong and overruled by the pixels.
@@ -83,6 +88,7 @@ class ProcessedImage:
     stored_bytes: int = 0
     outdated: bool = False
     difference_hash: str = ""
+    decoder: int = DECODER_VERSION
     text_boxes: int = NOT_SEARCHED
     geometry_corrected: bool = False
     bits_corrected: bool = False
@@ -99,7 +105,7 @@ class ProcessedImage:
     @classmethod
     def from_row(cls, row: Mapping[str, Any], hashes: KeyedHashes) -> "ProcessedImage":
         """Return a row of a ledger of any version: missing columns get their defaults, unknown ones are dropped."""
-        row = with_keyed_hashes(row, hashes)
+        row = {"decoder": 0, **with_keyed_hashes(row, hashes)}
         return cls(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
 
 
@@ -118,6 +124,7 @@ class ImageProcessor:
         accept_unchecked_pixels: Whether the text policy `off` accepts images whose header does not exclude text.
         burned_in_text: Text policy: search all images for text or none, and redact or reject.
         max_megapixels: Limit above which an image is rejected.
+        reread: Number that makes all files be read again when it changes.
     """
 
     store: ImageStore
@@ -126,12 +133,13 @@ class ImageProcessor:
     accept_unchecked_pixels: bool
     burned_in_text: TextPolicy
     max_megapixels: float
+    reread: int = 0
 
     @classmethod
     def from_parameters(cls, ingestion: IngestionParameters, store: ImageStore, secret: Secret) -> "ImageProcessor":
         """Return the processor of these settings."""
         text = (ingestion.accept_unchecked_pixels, ingestion.burned_in_text)
-        return cls(store, secret, ingestion.standardise, *text, ingestion.max_megapixels)
+        return cls(store, secret, ingestion.standardise, *text, ingestion.max_megapixels, ingestion.reread)
 
     @property
     def hashes(self) -> KeyedHashes:
@@ -143,7 +151,8 @@ class ImageProcessor:
         """Return the fingerprint of all settings that change a stored image; a file with another one is read again."""
         chosen = self.standardise
         text = (self.burned_in_text, burned_in_text.DETECTOR_VERSION, self.accept_unchecked_pixels)
-        parts = (READING_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text)
+        reread = (self.reread,) if self.reread else ()  # 0: as in catalogues without this setting
+        parts = (READING_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text, *reread)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
     def process(self, image_id: str, path: Path, previous: ProcessedImage | None) -> ProcessedImage:
@@ -199,7 +208,9 @@ class ImageProcessor:
 
     def is_current(self, previous: ProcessedImage) -> bool:
         """Return whether a row of an earlier run has the current settings and its image is still stored."""
-        return previous.settings == self.settings and (bool(previous.reason) or self._is_whole(previous))
+        if previous.settings != self.settings or _may_be_misread(previous):
+            return False
+        return bool(previous.reason) or self._is_whole(previous)
 
     def kept(self, previous: ProcessedImage) -> ProcessedImage:
         """Return the row of an image whose file is gone.
@@ -280,6 +291,12 @@ class ImageProcessor:
         """Delete the stored image of an earlier version of the file, and return the rejected row."""
         self.store.remove(seen.image_id)
         return replace(seen, reason=reason, detail=detail)
+
+
+def _may_be_misread(previous: ProcessedImage) -> bool:
+    """Return whether an earlier decoder rejected a file that is readable now, or read noise out of it."""
+    is_suspect = previous.reason in MAYBE_READABLE or previous.qc_sharpness > NOISE_SHARPNESS
+    return previous.decoder < DECODER_VERSION and is_suspect
 
 
 def _check_untouched(path: Path, before: os.stat_result) -> None:
