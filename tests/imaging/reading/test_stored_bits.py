@@ -142,7 +142,7 @@ def test_a_second_decoder_confirms_unusual_files(grey, syntax, monkeypatch):
     content = make_dicom(values, syntax)
     np.testing.assert_array_equal(decode_image(content, MOST).values, values)
     other = np.random.default_rng(0).permuted(values)
-    monkeypatch.setattr("lung_cxr.imaging.reading.dicom._pydicom_pixels", lambda *_: other)
+    monkeypatch.setattr("lung_cxr.imaging.reading.second_decoder._pydicom_pixels", lambda *_: other)
     with pytest.raises(Rejection) as rejection:
         decode_image(content, MOST)
     assert (rejection.value.reason, rejection.value.detail) == ("implausible_pixels", "decoders disagree")

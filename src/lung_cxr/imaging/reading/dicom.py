@@ -2,7 +2,7 @@
 
 pydicom's `pixel_array` is not used for ordinary files: it needs four more plugins for the syntaxes of radiographs,
 allocates what a header declares before checking it, and decodes JPEG 2000 only at full size (four times the time). It
-is the independent second decoder of files with an unusual header (`_check_against_pydicom`).
+is the independent second decoder of files with an unusual header (`second_decoder`).
 """
 
 import math
@@ -12,24 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom import uid
-from pydicom.encaps import encapsulate
 
 from lung_cxr.imaging.reading import frames, header_facts
 from lung_cxr.imaging.reading.dicom_header import PixelElement, read_header
 from lung_cxr.imaging.reading.grey_lut import make_lut
 from lung_cxr.imaging.reading.radiograph import Lut, Radiograph, StoredValues, from_pixels, luminance
+from lung_cxr.imaging.reading.second_decoder import check_against_pydicom
 from lung_cxr.imaging.reading.stored_bits import Bits, find_bits
 from lung_cxr.imaging.reasons import Rejection
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422")  # the first sample is the grey value
-MIN_AGREEMENT = 0.98  # correlation of two decoders' images
-MAX_COMPARED = 1 << 18  # pixels of that correlation
-PIXEL_KEYWORDS = (
-    *("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "PhotometricInterpretation"),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-)
 
 Words = npt.NDArray[Any]
 
@@ -105,7 +99,7 @@ def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int 
     grey = _grey(words, stream, layout, header, pixels) if layout.samples == 1 else _colour(words, layout)
     if grey.bits == layout.bits and words.shape[:2] == layout.shape and _is_unusual(pixels, stream, layout):
         ours = grey.stored_values if layout.samples == 3 else layout.bits.extract(words)  # padding included
-        _check_against_pydicom(ours, header, pixels, layout)
+        check_against_pydicom(ours, header, pixels, layout.bits)
     return Radiograph(
         layout.geometry.apply(grey.stored_values),
         grey.lut,
@@ -115,7 +109,6 @@ def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int 
         inverted=layout.photometric == "MONOCHROME1",
         geometry_corrected=layout.geometry != header_facts.Geometry(),
         bits_corrected=grey.bits != layout.bits,
-        patient=header_facts.read_patient(header),
     )
 
 
@@ -262,40 +255,3 @@ def _is_unusual(pixels: PixelElement, stream: frames.Stream | None, layout: _Lay
     if stream is not None:
         return stream.signed or stream.bits != layout.bits.width
     return pixels.frame is None and (pixels.big_endian or pixels.swapped)
-
-
-def _check_against_pydicom(ours: StoredValues, header: pydicom.Dataset, pixels: PixelElement, layout: _Layout) -> None:
-    """Compare a full decode with that of pydicom, if it has a decoder of the syntax.
-
-    Raises:
-        Rejection: `implausible_pixels`.
-    """
-    try:
-        theirs = _pydicom_pixels(header, pixels)
-        if theirs.shape[:2] != layout.shape:
-            return
-        theirs = luminance(theirs) if theirs.ndim == 3 else theirs.astype(theirs.dtype.newbyteorder("="))
-        masked = layout.bits.extract(theirs.view(f"u{theirs.itemsize}"))  # pydicom masks and shifts only some files
-    except Exception:  # no decoder, or an element that pydicom needs and this project does not
-        return
-    if not any(_agree(one, ours) for one in (theirs, masked)):
-        raise Rejection("implausible_pixels", "decoders disagree")
-
-
-def _agree(one: StoredValues, other: StoredValues) -> bool:
-    """Return whether two images are the same but for the scale of their values; True if either is constant."""
-    step = max(1, int((one.size / MAX_COMPARED) ** 0.5))
-    pair = np.stack([image[::step, ::step].ravel().astype(np.float64) for image in (one, other)])
-    return bool(pair.std(axis=1).min() == 0 or np.asarray(np.corrcoef(pair))[0, 1] >= MIN_AGREEMENT)
-
-
-def _pydicom_pixels(header: pydicom.Dataset, pixels: PixelElement) -> npt.NDArray[Any]:
-    single = pydicom.Dataset()
-    single.file_meta = header.file_meta
-    for keyword in PIXEL_KEYWORDS:
-        if keyword in header:
-            single[keyword] = header[keyword]
-    is_native = pixels.frame is None
-    single.add_new("PixelData", "OW", bytes(pixels.values) if is_native else encapsulate([pixels.frame or b""]))
-    single["PixelData"].is_undefined_length = not is_native
-    return single.pixel_array

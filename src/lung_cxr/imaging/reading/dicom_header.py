@@ -50,10 +50,6 @@ WANTED = [
         "PixelSpacing",
         "ImagerPixelSpacing",
         "BurnedInAnnotation",
-        "PatientID",
-        "PatientName",
-        "PatientBirthDate",
-        "PatientSex",
     )
 ]
 PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")

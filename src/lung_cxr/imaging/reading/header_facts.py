@@ -1,4 +1,4 @@
-"""Read the facts of a DICOM header that do not concern pixel values: view, burned-in text, geometry and identity."""
+"""Read the facts of a DICOM header that do not concern pixel values: view, burned-in text and geometry."""
 
 import math
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pydicom
 
-from lung_cxr.imaging.reading.radiograph import BurnedIn, HeaderPatient, StoredValues, View
+from lung_cxr.imaging.reading.radiograph import BurnedIn, StoredValues, View
 
 # CS terms of ViewPosition (0018,5101), obliques included
 LATERAL_POSITIONS = ("LL", "RL", "LAT", "LATERAL", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO")
@@ -83,23 +83,19 @@ def read_burned_in(header: pydicom.Dataset) -> BurnedIn:
     return stated if stated in ("YES", "NO") else ""  # type: ignore[return-value]
 
 
-def read_patient(header: pydicom.Dataset) -> HeaderPatient:
-    """Read the identity in the header. It stays in memory: it is never stored or logged."""
-    keywords = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
-    return HeaderPatient(*(_text(header, keyword, upper=False) for keyword in keywords))
-
-
-def _text(header: pydicom.Dataset, keyword: str, upper: bool = True) -> str:
+def _text(header: pydicom.Dataset, keyword: str) -> str:
     try:
-        text = str(header.get(keyword) or "").strip("\0 ")
+        return str(header.get(keyword) or "").strip("\0 ").upper()
     except Exception:  # an invalid value: pydicom converts when asked
         return ""
-    return text.upper() if upper else text
 
 
 def _coded_view(header: pydicom.Dataset) -> View:
     """Return the view of ViewCodeSequence: by its meaning, else by its code; `unknown` if they contradict."""
-    items: list[pydicom.Dataset] = list(header.get("ViewCodeSequence") or ())
+    try:
+        items: list[pydicom.Dataset] = list(header.get("ViewCodeSequence") or ())
+    except Exception:  # a broken sequence: treated as missing
+        return "unknown"
     if len(items) != 1:
         return "unknown"
     item: pydicom.Dataset = items[0]

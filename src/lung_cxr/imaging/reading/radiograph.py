@@ -1,6 +1,6 @@
 """Hold one radiograph in memory, the same for all source formats."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,23 +12,6 @@ StoredValues = npt.NDArray[Any]
 Lut = npt.NDArray[np.float32]
 View = Literal["PA", "AP", "lateral", "unknown"]
 BurnedIn = Literal["YES", "NO", ""]
-
-
-@dataclass(frozen=True)
-class HeaderPatient:
-    """Identity in a DICOM header, to be compared with the EMR table as keys. Never store or log it.
-
-    Attributes:
-        patient_id: PatientID as text, "" if missing.
-        name: PatientName, components separated by "^".
-        birth_date: PatientBirthDate, YYYYMMDD.
-        sex: PatientSex: M, F or O.
-    """
-
-    patient_id: str = field(default="", repr=False)
-    name: str = field(default="", repr=False)
-    birth_date: str = field(default="", repr=False)
-    sex: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -50,7 +33,6 @@ class Radiograph:
         inverted: Whether black and white were exchanged.
         geometry_corrected: Whether pixels were made square, or the image was mirrored or rotated, as the header states.
         bits_corrected: Whether BitsStored, HighBit or PixelRepresentation contradicted the pixels and were overruled.
-        patient: Identity in the header of a DICOM file; empty for PNG and JPEG.
     """
 
     stored_values: StoredValues
@@ -62,7 +44,6 @@ class Radiograph:
     inverted: bool = False
     geometry_corrected: bool = False
     bits_corrected: bool = False
-    patient: HeaderPatient = field(default=HeaderPatient(), repr=False)
 
     @property
     def values(self) -> npt.NDArray[np.float32]:
