@@ -17,6 +17,7 @@ from lung_cxr.atomic import atomic_write
 from lung_cxr.evaluation.frozen_features import frozen_feature_predictions
 from lung_cxr.models.classifier import build_classifier
 from lung_cxr.models.freezing import unfreeze_groups
+from lung_cxr.models.keras_settings import fresh_keras
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
@@ -24,7 +25,7 @@ from lung_cxr.training.frozen.open_stage import image_features
 from lung_cxr.training.frozen.split_point import FrozenPrefix, frozen_split_points
 from lung_cxr.training.run.file_names import FAILURE, FROZEN_FEATURE_PREDICTIONS, IDENTITY_FILE, PREDICTIONS, RECORD
 from lung_cxr.training.run.record import RunRecord, failure_of
-from lung_cxr.training.runs import adapt_random_weights, fresh_keras
+from lung_cxr.training.runs import adapt_random_weights
 
 log = logging.getLogger(__name__)
 

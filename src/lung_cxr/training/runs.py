@@ -2,23 +2,18 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
-import pandas as pd
 
 from lung_cxr.atomic import atomic_write
-from lung_cxr.diseases import PROBABILITY_COLUMNS
-from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.timing import measure_load_time
 from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.locks import wait_lock
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation, restore_dropout
-from lung_cxr.models.keras_settings import use_standard_keras_settings
+from lung_cxr.models.keras_settings import fresh_keras
 from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
@@ -45,7 +40,7 @@ from lung_cxr.training.run.record import (
 from lung_cxr.training.strategies.registry import StrategyParameters, strategy_of
 from lung_cxr.training.strategies.strategy import Strategy
 from lung_cxr.training.strategies.traditional import Traditional
-from lung_cxr.training.validation import log_softmax, predict_logits
+from lung_cxr.training.validation import metrics_by_subset, tabulate_predictions
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +158,7 @@ def train_run(
         tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier, on_epoch_end)
         restore_dropout(classifier)
         model_sha256 = save_model(classifier.model, folders.model)
-        predictions = _predict(classifier, experiment)
+        predictions = tabulate_predictions(classifier.model, experiment.images, experiment.training.batch_size)
         with atomic_write(folders.predictions) as unfinished:
             predictions.to_parquet(unfinished, index=False)
         return finished_record(
@@ -172,7 +167,7 @@ def train_run(
             facts_of_search,
             data_of(experiment.images, experiment.synthetic),
             weighting_of(experiment.images.labels_of("train"), experiment.training),
-            {"metrics": _metrics(predictions), "model_sha256": model_sha256},
+            {"metrics": metrics_by_subset(predictions), "model_sha256": model_sha256},
             load_time_of(folders, experiment.training),
             {
                 "batch_normalisation_images": classifier.batch_normalisation_images,
@@ -198,21 +193,6 @@ def _completed(folders: RunFolders, training: TrainingParameters) -> RunRecord |
         return None
     log.info("Measuring the load time, which is missing in the record")
     return with_load_time(record, load_time_of(folders, training))
-
-
-@contextmanager
-def fresh_keras(precision: str, seed: int) -> Iterator[None]:
-    """Reset Keras to a clean state with a run's precision and seed, for the length of a block."""
-    before = keras.config.dtype_policy()
-    use_standard_keras_settings()
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-        keras.utils.clear_session()
 
 
 def build(experiment: Experiment, seed: int) -> Classifier:
@@ -253,22 +233,3 @@ def _fine_tune(
         search = search_depth(strategy, classifier, fine_tune, folders.checkpoints)
         return search.chosen, search.facts
     return fine_tune(strategy, folders.checkpoints), {}
-
-
-def _predict(classifier: Classifier, experiment: Experiment) -> pd.DataFrame:
-    """Return `contracts.predictions` of the validation and test images."""
-    images = experiment.images
-    rows = np.flatnonzero(images.split["subset"].isin(["validation", "test"]).to_numpy())
-    logits = predict_logits(classifier.model, images, rows, experiment.training.batch_size)
-    table = images.split.iloc[rows][["image_id", "patient_key", "subset", "label"]].reset_index(drop=True)
-    return table.assign(**dict(zip(PROBABILITY_COLUMNS, np.exp(log_softmax(logits)).T, strict=True)))
-
-
-def _metrics(predictions: pd.DataFrame) -> dict[str, dict]:
-    """Return all metrics of each subset."""
-    return {
-        str(subset): classification_metrics(
-            list(rows["label"]), rows[list(PROBABILITY_COLUMNS)].to_numpy(dtype=np.float64)
-        )
-        for subset, rows in predictions.groupby("subset", sort=False)
-    }

@@ -1,12 +1,14 @@
-"""Predictions of the classifier, and the validation metrics of an epoch."""
+"""Predictions of the classifier and their metrics, after an epoch and after the run."""
 
 from typing import NamedTuple
 
 import keras
 import numpy as np
+import pandas as pd
 
-from lung_cxr.evaluation.metrics import count_matrix, macro_f1
-from lung_cxr.training.data.feed import Images, InferenceFeed
+from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.evaluation.metrics import classification_metrics, count_matrix, macro_f1
+from lung_cxr.training.data.feed import Images, InferenceFeed, SplitImages
 
 
 class Validation(NamedTuple):
@@ -52,3 +54,21 @@ def validate(logits: np.ndarray, labels: np.ndarray) -> Validation:
         accuracy=float((predicted == labels).mean()),
         macro_f1=float(macro_f1(count_matrix(labels, predicted))),
     )
+
+
+def tabulate_predictions(model: keras.Model, images: SplitImages, batch_size: int) -> pd.DataFrame:
+    """Return `contracts.predictions` of the validation and test images."""
+    rows = np.flatnonzero(images.split["subset"].isin(["validation", "test"]).to_numpy())
+    logits = predict_logits(model, images, rows, batch_size)
+    table = images.split.iloc[rows][["image_id", "patient_key", "subset", "label"]].reset_index(drop=True)
+    return table.assign(**dict(zip(PROBABILITY_COLUMNS, np.exp(log_softmax(logits)).T, strict=True)))
+
+
+def metrics_by_subset(predictions: pd.DataFrame) -> dict[str, dict]:
+    """Return all metrics of each subset."""
+    return {
+        str(subset): classification_metrics(
+            list(rows["label"]), rows[list(PROBABILITY_COLUMNS)].to_numpy(dtype=np.float64)
+        )
+        for subset, rows in predictions.groupby("subset", sort=False)
+    }

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from lung_cxr.models.keras_settings import fresh_keras
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.identity import Identity, with_weights
 from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import RunRecord, finished_record, settings_of
-from lung_cxr.training.runs import Experiment, build, fresh_keras, record_of_failure, train_run, train_seeds
+from lung_cxr.training.runs import Experiment, build, record_of_failure, train_run, train_seeds
 from lung_cxr.training.strategies.registry import strategy_of
 from lung_cxr.training.strategies.schedule import Decision, Schedule
 from lung_cxr.training.sweep.grid import GridPoint
