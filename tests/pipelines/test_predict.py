@@ -34,7 +34,7 @@ PATIENTS = [f"P{number:02d}" for number in range(14)]
 
 
 class Ward(Hospital):
-    """The hospital's folder with a trained run, and images that nobody has labelled."""
+    """The hospital's folder with a trained run, and unlabelled images."""
 
     @property
     def new(self) -> Path:
@@ -153,7 +153,7 @@ def write_ward_round(folder: Path, elsewhere: Path) -> None:
     (folder / NAME / "series 1/IM0001").write_bytes(make_dicom(picture(1), PatientName=NAME, ViewPosition="PA"))
     (folder / NAME / "side.dcm").write_bytes(make_dicom(picture(2), PatientName=NAME, ViewPosition="LL"))
     Image.fromarray(picture(3)).save(folder / "NGUYEN.jpg", quality=95)
-    (folder / "NGUYEN.txt").write_text(f"{NAME}: see the film")
+    (folder / "NGUYEN.txt").write_text(f"{NAME}: see the image")
     (folder / "NGUYEN-empty.png").touch()
     (folder / "cut.dcm").write_bytes(make_dicom(picture(4), PatientName=NAME)[:9000])
     Image.fromarray(np.full((150, 200), 90, np.uint8)).save(folder / "blank.png")

@@ -1,4 +1,4 @@
-"""What machines write beside the common case: other windows, byte orders, missing and wrong elements, JPEG 2000."""
+"""Rarer DICOM files: other windows and byte orders, missing and wrong elements, fragments, JPEG 2000."""
 
 import io
 import struct
@@ -80,7 +80,7 @@ def test_transforms_that_leave_no_picture_are_left_out(stored, wrong):
     "keywords",
     [("BitsStored", "HighBit"), ("PixelRepresentation",), ("SamplesPerPixel",), ("SOPClassUID", "SOPInstanceUID")],
 )
-def test_what_is_missing_is_as_in_most_files(stored, keywords):
+def test_missing_elements_get_their_usual_values(stored, keywords):
     def without(dataset):
         for keyword in keywords:
             delattr(dataset, keyword)
@@ -89,7 +89,7 @@ def test_what_is_missing_is_as_in_most_files(stored, keywords):
 
 
 def parts(content: bytes) -> tuple[bytes, bytes]:
-    """The file meta information with what precedes it, and the data set."""
+    """Return the file meta information with its preamble, and the data set."""
     end = 144 + struct.unpack("<L", content[140:144])[0]
     return content[:end], content[end:]
 
@@ -208,7 +208,7 @@ def test_reduced_jpeg_2000_keeps_the_scale_of_its_values(detail, signed):
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-def test_what_is_stored_of_jpeg_2000_is_nearly_that_of_the_same_image_uncompressed(detail, photometric):
+def test_stored_pixels_of_jpeg_2000_are_close_to_those_of_the_uncompressed_image(detail, photometric):
     header = {"PhotometricInterpretation": photometric, "WindowCenter": "2000", "WindowWidth": "3500"}
     reduced, whole = (
         standardise(decode_image(make_dicom(detail, syntax, 12, **header), MOST, STORE.side), STORE).astype(int)
@@ -233,7 +233,7 @@ REAL = ("CR-MONO1-10-chest", "nema_rg1_mono1_jpeg2000.dcm", "nih_dx_implicit_le.
 
 @pytest.mark.parametrize("name", [*REAL, "presidio_mono1_rle_burned_in.dcm"])
 def test_real_radiographs_are_stored_as_chests(public_cxr, name):
-    """Lungs darker than what lies between them, air above the shoulders black, the whole range of grey in use."""
+    """Lungs are darker than the mediastinum, and the whole range of grey is used."""
     content = read_image(public_cxr / "full/dicom" / name, MOST)
     image = standardise(
         content, StandardiseParameters(side=1024, percentiles=(0.5, 99.5), aspect="pad", max_inversion=None)

@@ -18,10 +18,12 @@ def grey(smooth) -> np.ndarray:
     return (cv2.GaussianBlur(smooth(7, 120, 100), (0, 0), 3) * 4000).astype(np.uint16)
 
 
-@pytest.mark.parametrize("keyword", ["PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"])
+@pytest.mark.parametrize(
+    "keyword", ["PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"]
+)
 @pytest.mark.parametrize(("height", "width"), [(3, 2), (2, 3), (1, 2)])
 def test_pixels_become_square(grey, keyword, height, width):
-    scale = {"PixelAspectRatio": 1, "PixelSpacing": 0.1, "ImagerPixelSpacing": 0.1}[keyword]
+    scale = 1 if keyword == "PixelAspectRatio" else 0.1
     value = [height, width] if scale == 1 else [f"{height * scale:.1f}", f"{width * scale:.1f}"]
     rows, columns = (120, 100 * width // height) if width > height else (120 * height // width, 100)
     radiograph = decode_image(make_dicom(grey, bits=12, **{keyword: value}), MOST)

@@ -33,7 +33,7 @@ def reason_of(content: bytes) -> str:
 
 @contextmanager
 def little_time_and_memory(seconds: float, megabytes: float):
-    """Python's and numpy's memory; codecs that allocate by themselves are bounded by what they are asked to decode."""
+    """Limit CPU time and the memory of Python and numpy; the memory of codecs is bounded by the declared size."""
     tracemalloc.start()
     start = time.process_time()
     try:
@@ -92,7 +92,7 @@ def test_a_stream_that_claims_more_pixels_than_its_header():
 
 
 def test_runs_that_unpack_to_more_than_the_image():
-    """128 times its size; only what the header announces is written."""
+    """Runs unpack to 128 times their size; only the declared size is written."""
     runs = struct.pack("<16L", 1, 64, *[0] * 14) + b"\x81\x07" * 100_000
     content = make_dicom(GREY, "rle", PixelData=encapsulate([runs]))
     with little_time_and_memory(1, 10):

@@ -1,4 +1,4 @@
-"""Whatever the bytes, the reader gives a finite image or one reason, in bounded time."""
+"""For any bytes the reader returns a finite image or one reason, in bounded time."""
 
 import io
 
@@ -13,7 +13,7 @@ from lung_cxr.imaging.reading.read import decode_image
 from lung_cxr.imaging.reasons import IMAGE_FAULTS, Rejection
 from made_up_dicom import SYNTAXES, make_dicom
 
-MOST = 0.25  # megapixels: also bounds what is unpacked, to 2 MB
+MOST = 0.25  # megapixels: also limits inflated data to 2 MB
 SIDE = 16  # a quarter of the images here, so that JPEG 2000 is decoded reduced
 LOSSY = ("jpeg_baseline", "jpeg_ls")  # of 8 bits here, as the encoders have it
 
@@ -150,7 +150,7 @@ def test_rubbish_has_one_reason(data, start):
 
 @pytest.mark.parametrize("number", range(len(WHOLE)))
 def test_every_beginning_of_a_file_is_refused_or_lacks_nothing_that_shows(number):
-    """Cut at each of 60 places; only what follows the pixels may be missing."""
+    """Cut at each of 60 places; only bytes after the pixels may be missing."""
     whole = decode_image(WHOLE[number], MOST).values
     for length in np.linspace(0, len(WHOLE[number]) - 1, 60).astype(int):
         found = outcome(WHOLE[number][:length])

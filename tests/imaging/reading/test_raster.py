@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -46,7 +48,7 @@ def test_colour_becomes_luminance():
     assert (decode_image(encoded(Image.fromarray(red), "PNG"), MOST).values == 60).all()
 
 
-def test_the_cameras_orientation_is_obeyed(smooth):
+def test_the_exif_orientation_is_applied(smooth):
     pixels = (smooth(height=40, width=20) * 255).astype(np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6  # rotate by 90° to see it upright
@@ -147,3 +149,16 @@ def test_other_formats_are_named(smooth, name):
     with pytest.raises(Rejection) as rejection:
         decode_image(content, MOST)
     assert (rejection.value.reason, rejection.value.detail) == ("unreadable", FORMATS.get(name, name))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "LA", "P", "I;16"])
+def test_a_png_with_fewer_rows_than_declared_is_truncated(smooth, mode):
+    grey = (smooth() * 255).astype(np.uint8)
+    image = Image.fromarray(grey.astype(np.uint16) * 256) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    content = encoded(image, "PNG")
+    assert decode_image(content, MOST).values.shape == grey.shape
+    taller = content[:20] + struct.pack(">L", 2 * len(grey)) + content[24:29]
+    longer = taller + struct.pack(">L", zlib.crc32(taller[12:29])) + content[33:]
+    with pytest.raises(Rejection) as rejection:
+        decode_image(longer, MOST)
+    assert rejection.value.reason == "truncated"

@@ -49,6 +49,7 @@ WANTED = [
         "PixelAspectRatio",
         "PixelSpacing",
         "ImagerPixelSpacing",
+        "NominalScannedPixelSpacing",
         "BurnedInAnnotation",
     )
 ]

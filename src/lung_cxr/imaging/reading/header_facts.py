@@ -126,7 +126,7 @@ def _orientation(header: pydicom.Dataset) -> tuple[str, str]:
 
 def _pixel_height(header: pydicom.Dataset) -> float:
     """Return height over width of a pixel; 1 if square, missing or absurd."""
-    for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
+    for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         try:
             height, width = (float(number) for number in header.get(keyword))
             ratio = height / width

@@ -1,6 +1,8 @@
 """Decode PNG and JPEG files: 8 or 16 bits, grey or colour, with or without transparency, upright by their EXIF tag."""
 
 import io
+import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -15,6 +17,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
 ENDS = {PNG + b"\0\0\0\rIHDR": b"IEND\xae\x42\x60\x82", JPEG: jpeg_integrity.END_OF_IMAGE}  # first and last bytes
 COLOUR_TYPES_16_BIT = (2, 4, 6)  # RGB, grey and alpha, RGBA; Pillow reduces them to 8 bits
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # per pixel, by colour type
 FIRST_FRAME = ("MPO",)  # a phone's JPEG whose further frames are previews
 
 
@@ -34,6 +37,8 @@ def decode_raster(data: bytes, max_megapixels: float) -> Radiograph:
         if data.startswith(JPEG):
             jpeg_integrity.check_scans(data)
             jpeg_integrity.check_lossy(jpeg_integrity.first_image(data), np.asarray(image), _decode_jpeg)
+        else:
+            _check_rows(data)
         pixels, alpha = _wide_pixels(data) if _is_wide_png(data) else _pixels(image)
     grey = luminance(pixels) if pixels.ndim == 3 else pixels
     if alpha is not None and alpha.max() > 0 and alpha.min() < alpha.max():
@@ -57,6 +62,26 @@ def _pixels(image: Image.Image) -> tuple[StoredValues, StoredValues | None]:
         bands = np.asarray(image.convert("LA" if is_grey else "RGBA"))
         return bands[..., 0] if is_grey else bands[..., :3], bands[..., -1]
     return np.asarray(image.convert("RGB")), None
+
+
+def _check_rows(png: bytes) -> None:
+    """Reject a PNG with fewer rows than its header declares; Pillow leaves the others black (PNG 11.2.2, 7.2).
+
+    Raises:
+        Rejection: `truncated`.
+    """
+    columns, rows, bits, colour_type, _, _, interlaced = struct.unpack_from(">LLBBBBB", png, 16)
+    if interlaced:
+        return
+    needed = rows * (1 + (columns * bits * SAMPLES[colour_type] + 7) // 8)
+    inflater, position, inflated = zlib.decompressobj(), len(PNG), 0
+    while position + 8 <= len(png) and inflated < needed:
+        length, kind = struct.unpack_from(">L4s", png, position)
+        if kind == b"IDAT":
+            inflated += len(inflater.decompress(png[position + 8 : position + 8 + length], needed + 1))
+        position += 12 + length
+    if inflated < needed:
+        raise Rejection("truncated")
 
 
 def _is_wide_png(data: bytes) -> bool:

@@ -26,6 +26,7 @@ OTHER_FORMATS = {  # first bytes → name
     b"GIF8": "GIF",
     b"RIFF": "WebP",
     b"%PDF": "PDF",
+    b"ftyp": "HEIF",  # after four bytes
 }
 BYTES_PER_PIXEL = 8  # largest size of a file per allowed pixel: three samples of 16 bits, and its header
 UNBLOCKED = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # opening a pipe would block
@@ -95,7 +96,9 @@ def decode_image(data: bytes, max_megapixels: float, side: int | None = None) ->
         try:
             if data.startswith((PNG, JPEG)):
                 return decode_raster(data, max_megapixels)
-            if name := next((name for start, name in OTHER_FORMATS.items() if data.startswith(start)), None):
+            if name := next(
+                (name for start, name in OTHER_FORMATS.items() if start in (data[: len(start)], data[4:8])), ""
+            ):
                 raise Rejection("unreadable", name)
             return decode_dicom(data, max_megapixels, most_bytes(max_megapixels), side)
         except Rejection:
