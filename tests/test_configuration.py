@@ -25,6 +25,7 @@ PREVIEWED = {  # by Kedro-Viz: counts, tables and figures in which nobody has a 
     *("withdrawals", "refresh_counts", "fault_check", "ingestion_summary", "refresh_report", "reported_counts"),
     *("leak_check", "pixel_arrays", "table1_distribution", "withdrawal_report"),
     *("table2_augmentation", "table3_traditional", "table4_dynamic", "table5_methods", "table_strategies"),
+    *("cross_validation_results", "cross_validation_tests"),
     *("comparison", "figure_{name}", "sensitivity_table"),
 }
 
@@ -62,7 +63,7 @@ def catalogue(config):
 
 
 def _persistent_names(pipelines):
-    chosen = ("__default__", "demo", "baselines", "sensitivity", "predict")
+    chosen = ("__default__", "demo", "baselines", "cross_validation", "sensitivity", "predict")
     names = set().union(*(pipelines[name].datasets() for name in chosen))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 

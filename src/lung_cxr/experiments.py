@@ -34,12 +34,18 @@ class Run(NamedTuple):
         """Name of the catalogue entry with the results (without dots, because other pipelines use it)."""
         return f"{self.backbone}-{self.strategy}-runs"
 
+    @property
+    def fold_results(self) -> str:
+        """Name of the catalogue entry with the results of the cross-validation."""
+        return f"{self.backbone}-{self.strategy}-folds"
+
 
 RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES)
 BASELINE_RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in BASELINES)
 GRID = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES + BASELINES)
 
 LOGISTIC_REGRESSION = "logistic_regression"  # reference model of each backbone; pipeline `training`
+CROSS_VALIDATED = (*GRID, *(Run(backbone, LOGISTIC_REGRESSION) for backbone in BACKBONES))
 
 
 def reference_predictions(backbone: str) -> str:

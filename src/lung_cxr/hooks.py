@@ -18,6 +18,7 @@ from kedro.pipeline import Pipeline
 from lung_cxr.experiments import (
     BACKBONES,
     BASELINE_RUNS,
+    CROSS_VALIDATED,
     LOGISTIC_REGRESSION,
     RUNS,
     reference_predictions,
@@ -25,7 +26,7 @@ from lung_cxr.experiments import (
 )
 from lung_cxr.imaging.catalogue.key_check import refuse_half_rotated_key
 from lung_cxr.locks import catalogue_lock, refuse_while_written
-from lung_cxr.parameters import SensitivityParameters, TrainingParameters
+from lung_cxr.parameters import SensitivityParameters, SplittingParameters, TrainingParameters
 from lung_cxr.training.run.file_names import FAILURE
 from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import GridPoint, grid_points
@@ -181,7 +182,9 @@ class FailedRunsHook:
         made = pipeline.all_outputs()
         failures = [
             f"{name}, seed {run.record['seed']}: {run.failure}"
-            for name, run in chain(_grid_runs(made, catalog), _sensitivity_runs(made, catalog))
+            for name, run in chain(
+                _grid_runs(made, catalog), _fold_runs(made, catalog), _sensitivity_runs(made, catalog)
+            )
             if run.failure is not None
         ]
         failures += _failed_reference_models(made, catalog)
@@ -195,6 +198,17 @@ def _grid_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunR
     for grid_point in RUNS + BASELINE_RUNS:
         if grid_point.results in made:
             yield from ((grid_point.namespace, run) for run in _with_seeds(catalog.load(grid_point.results), catalog))
+
+
+def _fold_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:
+    """Yield name and run of `cross_validation`, for the folds and seeds in the parameters."""
+    for grid_point in CROSS_VALIDATED:
+        if grid_point.fold_results not in made:
+            continue
+        n_folds = SplittingParameters.model_validate(catalog.load("params:splitting")).n_folds or 0
+        for fold, runs in catalog.load(grid_point.fold_results).items():
+            if fold <= n_folds:
+                yield from ((f"{grid_point.namespace}, fold {fold}", run) for run in _with_seeds(runs, catalog))
 
 
 def _failed_reference_models(made: set[str], catalog: DataCatalog) -> Iterator[str]:

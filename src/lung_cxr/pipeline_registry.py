@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline
 from lung_cxr.experiments import DEMO_BACKBONE
 from lung_cxr.pipelines import (
     baselines,
+    cross_validation,
     ingestion,
     key_rotation,
     predict,
@@ -19,10 +20,10 @@ from lung_cxr.pipelines import (
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by name.
 
-    `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`
-    and `sensitivity`. `demo` puts the synthetic hospital in front and trains one backbone. Kedro's `find_pipelines`
-    would look only for the folders that a command names, and miss what `demo` is made of. The steps of `__default__`
-    are namespaces, as the backbones are: Kedro-Viz draws each as one box, which opens with a click.
+    `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`,
+    `cross_validation` and `sensitivity`. `demo` puts the synthetic hospital in front and trains one backbone. Kedro's
+    `find_pipelines` loads only the folders that a command names, and would miss the parts of `demo`. The steps of
+    `__default__` are namespaces, as the backbones are: Kedro-Viz draws each as one box, which opens with a click.
     """
     rooms = {
         "synthetic_hospital": synthetic_hospital.create_pipeline(),
@@ -30,6 +31,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "splitting": _folded("splitting", splitting.create_pipeline()),
         "training": training.create_pipeline(),
         "baselines": baselines.create_pipeline(),
+        "cross_validation": cross_validation.create_pipeline(),
         "sensitivity": sensitivity.create_pipeline(),
         "reporting": _folded("reporting", reporting.create_pipeline()),
     }

@@ -14,6 +14,11 @@ from lung_cxr.splitting.folds import assign_folds, fold_splits
 from lung_cxr.splitting.split import split_images
 
 FRACTIONS = {"train": 0.8, "validation": 0.1, "test": 0.1}
+OTHERS = {"seed": 1, "fractions": FRACTIONS, "workers": 1}
+
+
+def settings(folds=5, outer=False):
+    return SplittingParameters(**OTHERS, folds=None if outer else folds, outer_folds=folds if outer else None)
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ def test_without_folds_the_table_stays_and_another_number_assigns_all_again(mani
 def test_each_patient_is_held_out_exactly_once(manifest, subsets, rotate_test):
     split = split_images(manifest, subsets)
     held_out = "test" if rotate_test else "validation"
-    splits = dict(fold_splits(split, assigned(manifest, subsets), 5, rotate_test=rotate_test))
+    splits = dict(fold_splits(split, assigned(manifest, subsets), settings(outer=rotate_test)))
     assert list(splits) == [1, 2, 3, 4, 5]
     rows = pd.concat([one[one["subset"] == held_out] for one in splits.values()])
     expected = split if rotate_test else split[split["subset"] != "test"]
@@ -91,13 +96,11 @@ def test_each_patient_is_held_out_exactly_once(manifest, subsets, rotate_test):
 def test_a_table_that_does_not_fit_is_an_error_that_says_what_to_do(manifest, subsets, table):
     tables = {"of 4 folds": assigned(manifest, subsets, folds=4), "incomplete": assigned(manifest, subsets).iloc[5:]}
     with pytest.raises(ValueError, match="--pipelines splitting"):
-        list(fold_splits(split_images(manifest, subsets), tables.get(table), 5, rotate_test=False))
+        list(fold_splits(split_images(manifest, subsets), tables.get(table), settings()))
 
 
-def test_only_one_kind_of_folds_can_be_set():
-    settings = {"seed": 1, "fractions": FRACTIONS, "workers": 1}
-    assert SplittingParameters(**settings, folds=5, outer_folds=None).n_folds == 5
-    assert SplittingParameters(**settings, folds=None, outer_folds=4).n_folds == 4
-    assert SplittingParameters(**settings, folds=None, outer_folds=None).n_folds is None
+def test_no_folds_or_two_kinds_are_an_error(manifest, subsets):
+    with pytest.raises(ValueError, match=r"splitting\.folds and splitting\.outer_folds are null"):
+        list(fold_splits(split_images(manifest, subsets), None, settings(folds=None)))
     with pytest.raises(ValidationError, match="both set"):
-        SplittingParameters(**settings, folds=5, outer_folds=5)
+        SplittingParameters(**OTHERS, folds=5, outer_folds=5)

@@ -5,7 +5,14 @@ from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
-from lung_cxr.datasets.runs import BaselineRunsDataset, RunResult, RunsDataset, SweepRunsDataset
+from lung_cxr.datasets.runs import (
+    BaselineRunsDataset,
+    CrossValidationRunsDataset,
+    FoldRunsDataset,
+    RunResult,
+    RunsDataset,
+    SweepRunsDataset,
+)
 from lung_cxr.datasets.safe_csv import SafeCSVDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 
@@ -14,7 +21,9 @@ __all__ = [
     "AtomicParquetDataset",
     "AtomicTextDataset",
     "BaselineRunsDataset",
+    "CrossValidationRunsDataset",
     "ExportsDataset",
+    "FoldRunsDataset",
     "FolderDataset",
     "NewImagesDataset",
     "OptionalDataset",

@@ -13,11 +13,12 @@ from kedro.io import AbstractDataset
 
 from lung_cxr.atomic import atomic_write
 from lung_cxr.contracts import predictions as predictions_contract
-from lung_cxr.experiments import BASELINE_RUNS
+from lung_cxr.experiments import BASELINE_RUNS, CROSS_VALIDATED
 from lung_cxr.training.run.file_names import FAILURE, HISTORY, PREDICTIONS, RECORD
 from lung_cxr.training.run.history import read_history
 
 SEED_FOLDER = re.compile(r"seed_(\d+)")
+FOLD_FOLDER = re.compile(r"fold_(\d+)")
 REPORTED = ("backbone", "strategy", "parameters", "split_sha256")
 """Fields of a finished record that reporting needs."""
 DAMAGED = "damaged"
@@ -206,3 +207,66 @@ class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "backbone": self._backbone}
+
+
+class FoldRunsDataset(AbstractDataset[dict[str, Any], dict[int, list[RunResult]]]):
+    """The runs of one grid point in a cross-validation: `fold_<k>/seed_<s>/run_record.json`.
+
+    Args:
+        filepath: The folder `<backbone>/<strategy>`.
+        metadata: Ignored here; for Kedro plugins.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
+        self._filepath = filepath
+        self.metadata = metadata
+
+    def load(self) -> dict[int, list[RunResult]]:
+        """Return fold → its runs that have a record, sorted by seed; empty before the first run."""
+        found = {int(match[1]): path for path, match in self._folds() if match}
+        loaded = {fold: RunsDataset(filepath=str(path)).load() for fold, path in sorted(found.items())}
+        return {fold: runs for fold, runs in loaded.items() if runs}
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the record of one run atomically."""
+        RunsDataset(filepath=f"{self._filepath}/fold_{data['fold']}").save(data)
+
+    def _folds(self) -> Iterator[tuple[Path, re.Match[str] | None]]:
+        return ((path, FOLD_FOLDER.fullmatch(path.name)) for path in Path(self._filepath).glob("fold_*"))
+
+    def _exists(self) -> bool:
+        return bool(self.load())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+class CrossValidationRunsDataset(AbstractDataset[dict[str, Any], dict[str, dict[int, list[RunResult]]]]):
+    """All runs of the pipeline `cross_validation` that have a record, of any command.
+
+    Args:
+        filepath: The folder with `<backbone>/<strategy>/fold_<k>/seed_<s>/run_record.json`.
+        metadata: Ignored here; for Kedro plugins.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
+        self._grid = {
+            run.fold_results: FoldRunsDataset(filepath=f"{filepath}/{run.backbone}/{run.strategy}")
+            for run in CROSS_VALIDATED
+        }
+        self._filepath = filepath
+        self.metadata = metadata
+
+    def load(self) -> dict[str, dict[int, list[RunResult]]]:
+        """Return the catalogue entry of a grid point → fold → runs, without grid points that were never started."""
+        loaded = {name: dataset.load() for name, dataset in self._grid.items()}
+        return {name: folds for name, folds in loaded.items() if folds}
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write nothing: each run wrote its record when it ended."""
+
+    def _exists(self) -> bool:
+        return bool(self.load())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}

@@ -28,7 +28,8 @@ def mark_affected_runs(
     """Write a mark in the folder of every run that used one of these patients, or may have used one.
 
     A run on the present split used the patients of that split. For a run on an older split only the predictions are
-    known; it may have used any patient who was ever assigned to training.
+    known; it may have used any patient who was ever assigned to training. A run on a fold may have been trained on any
+    patient who was ever assigned.
 
     Args:
         model_folder: `06_models`.
@@ -39,8 +40,10 @@ def mark_affected_runs(
     """
     present = None if split is None else split_sha256(split)
     in_split = _subsets(split, patient_keys)
-    trained_on = _subsets(assignments, patient_keys) & {"train"}
+    assigned = _subsets(assignments, patient_keys)
     for folder, identity in _runs(model_folder, output_folder):
+        in_fold = any(part.startswith("fold_") for part in folder.parts)
+        trained_on = {"train"} if assigned and (in_fold or "train" in assigned) else set()
         is_present = present is not None and identity.get("split_sha256") == present
         seen = in_split if is_present else _subsets(_predictions(output_folder / folder), patient_keys) | trained_on
         if seen:

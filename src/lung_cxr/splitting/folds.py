@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lung_cxr import contracts
+from lung_cxr.parameters import SplittingParameters
 from lung_cxr.splitting.assign import accepted_images, append_assignments
 
 COLUMNS = list(contracts.patient_folds.columns)
@@ -68,20 +69,27 @@ def folds_of_images(split: pd.DataFrame, patient_folds: pd.DataFrame | None, fol
 
 
 def fold_splits(
-    split: pd.DataFrame, patient_folds: pd.DataFrame | None, folds: int, *, rotate_test: bool
+    split: pd.DataFrame, patient_folds: pd.DataFrame | None, settings: SplittingParameters
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield number and split of each fold; rows and their order are those of `split`.
 
+    With `outer_folds`, fold k is the test set and fold k + 1 the validation set. With `folds`, fold k without the
+    patients of the sticky test set is the validation set.
+
     Args:
         split: `contracts.split`.
-        patient_folds: `contracts.patient_folds`.
-        folds: Number of folds.
-        rotate_test: Fold k is the test set and fold k + 1 the validation set. Otherwise fold k, without the patients of
-            the sticky test set, is the validation set.
+        patient_folds: `contracts.patient_folds`, or None.
+        settings: Number and kind of the folds.
 
     Raises:
-        ValueError: As `folds_of_images`.
+        ValueError: No cross-validation is set, or as `folds_of_images`.
     """
+    folds, rotate_test = settings.n_folds, settings.outer_folds is not None
+    if folds is None:
+        raise ValueError(
+            "splitting.folds and splitting.outer_folds are null: set one of them, e.g. in "
+            "conf/<env>/parameters_splitting.yml, and run `kedro run --pipelines splitting` first"
+        )
     of_image = folds_of_images(split, patient_folds, folds)
     for fold in range(1, folds + 1):
         test = of_image == fold if rotate_test else split["subset"] == "test"

@@ -56,6 +56,7 @@ class Experiment:
         data_hashes: `split_sha256` and `pixel_sha256`.
         synthetic: Whether any image is synthetic; None: unknown.
         feature_folder: Folder in which all runs of the backbone share the features of frozen layers; None: no cache.
+        fold: Fold of a cross-validation; None: the split itself.
     """
 
     backbone_name: str
@@ -67,6 +68,7 @@ class Experiment:
     data_hashes: dict[str, str]
     synthetic: bool | None = None
     feature_folder: Path | None = None
+    fold: int | None = None
 
     @property
     def features(self) -> FeatureFolder | None:
@@ -77,7 +79,7 @@ class Experiment:
 
     def identity(self, seed: int) -> Identity:
         """Return the identity of one seed's run, without its initial weights."""
-        return identity_of_plan(
+        plan = identity_of_plan(
             self.backbone_name,
             self.strategy_name,
             seed,
@@ -86,6 +88,12 @@ class Experiment:
             self.training,
             self.data_hashes,
         )
+        return plan if self.fold is None else {**plan, "fold": self.fold}
+
+    def title(self, seed: int) -> str:
+        """Return the name of one seed's run in the log."""
+        fold = "" if self.fold is None else f", fold {self.fold}"
+        return f"{self.backbone_name}, {self.strategy_name}{fold}, seed {seed}"
 
 
 def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFolders]) -> Iterator[RunRecord]:
@@ -106,7 +114,7 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
         warn_of_label_cue(warning)
     for seed in experiment.training.seeds:
         folders = folders_of_seed(seed)
-        title = f"{experiment.backbone_name}, {experiment.strategy_name}, seed {seed}"
+        title = experiment.title(seed)
         with wait_lock(folders.model.parent, title):
             yield from _train_seed(experiment, seed, folders, title)
 

@@ -94,7 +94,7 @@ def _disclaimers(record: Mapping[str, Any]) -> list[str]:
 
 def _run(record: Mapping[str, Any], experiment: str) -> str:
     """Return the folder of the run in 06_models, the value of `predict.run`."""
-    folder = Path(record["backbone"], record["strategy"])
+    folder = Path(record["backbone"], record["strategy"], *([f"fold_{record['fold']}"] if "fold" in record else []))
     if sweep := record.get("sensitivity"):
         folder = Path("sensitivity", sweep["id"])
     return Path(experiment, folder, f"seed_{record['seed']}").as_posix()
