@@ -28,6 +28,8 @@ from made_up_runs import (
 MADE = {
     "run_evaluations",
     "comparison",
+    "cross_validation_results",
+    "cross_validation_tests",
     "table2_augmentation",
     "table3_traditional",
     "table4_dynamic",

@@ -8,9 +8,11 @@ import pandas as pd
 from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
-from lung_cxr.experiments import BACKBONES, GRID, Run, reference_predictions
-from lung_cxr.parameters import ReportingParameters
+from lung_cxr.experiments import BACKBONES, CROSS_VALIDATED, GRID, Run, reference_predictions
+from lung_cxr.parameters import ReportingParameters, SplittingParameters
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
+from lung_cxr.splitting.folds import fold_splits
+from lung_cxr.splitting.split import split_sha256
 
 
 def evaluate_runs(
@@ -38,6 +40,36 @@ def evaluate_runs(
     fitted = {backbone: results[reference_predictions(backbone)] for backbone in BACKBONES}
     regressions = {name: contracts.predictions.validate(table) for name, table in fitted.items() if table is not None}
     return evaluate_grid(grid, contracts.split.validate(split), parameters, manifest, regressions, external)
+
+
+def pool_folds(
+    split: pd.DataFrame,
+    patient_folds: pd.DataFrame | None,
+    cross_validation_runs: dict[str, dict[int, list[Any]]],
+    splitting: SplittingParameters,
+    parameters: ReportingParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pool the held-out predictions of the cross-validation, and test differences over folds.
+
+    Returns:
+        `out_of_fold.RESULT_COLUMNS` and `out_of_fold.TEST_COLUMNS`; without rows if no cross-validation is set or run.
+    """
+    from lung_cxr.evaluation import out_of_fold
+
+    of_grid = {run: cross_validation_runs.get(run.fold_results, {}) for run in CROSS_VALIDATED}
+    started = {(run.backbone, run.strategy): folds for run, folds in of_grid.items() if folds}
+    if splitting.n_folds is None or not started:
+        return pd.DataFrame(columns=out_of_fold.RESULT_COLUMNS), pd.DataFrame(columns=out_of_fold.TEST_COLUMNS)
+    splits = dict(fold_splits(split, patient_folds, splitting))
+    rotated = "validation" if splitting.outer_folds is None else "test"
+    counts = [one["subset"].value_counts() for one in splits.values()]
+    folds = out_of_fold.CrossValidation(
+        splits={fold: split_sha256(one) for fold, one in splits.items()},
+        rotated_subset=rotated,
+        test_to_train=sum(count[rotated] / count["train"] for count in counts) / len(counts),
+    )
+    bootstrap = {"n_resamples": parameters.n_resamples, "confidence": parameters.confidence, "seed": parameters.seed}
+    return out_of_fold.pool_folds(started, folds, bootstrap)
 
 
 def _grid(results: dict[str, list[Any]]) -> dict[Run, list[Any]]:

@@ -9,6 +9,7 @@ from lung_cxr.pipelines.reporting.nodes import (
     draw_grad_cams,
     draw_runs,
     evaluate_runs,
+    pool_folds,
     tabulate_context,
     tabulate_strategies,
     write_report,
@@ -36,6 +37,18 @@ def create_pipeline() -> Pipeline:
                 },
                 "run_evaluations",
                 name="evaluate_runs",
+            ),
+            Node(
+                pool_folds,
+                {
+                    "split": "split",
+                    "patient_folds": "patient_folds",
+                    "cross_validation_runs": "cross_validation_runs",
+                    "splitting": "params:splitting",
+                    "parameters": "params:reporting",
+                },
+                ["cross_validation_results", "cross_validation_tests"],
+                name="pool_folds",
             ),
             Node(
                 compare_strategies,
