@@ -241,7 +241,7 @@ def test_a_disk_that_fills_up_at_a_table_stops_the_run_and_the_next_one_finishes
 
     with monkeypatch.context() as patch:
         patch.setattr(pd.DataFrame, "to_parquet", full)
-        with pytest.raises(DatasetError, match="No space left on device"):
+        with pytest.raises(DatasetError, match="Errno 28"):
             catalogue.run()
     catalogue.run()
     assert catalogue.manifest["qc_status"].tolist() == ["accepted"] * 6
