@@ -1,5 +1,6 @@
 """Nodes of `cross_validation`: pass the split of each fold to the training of `lung_cxr.training`."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,8 @@ from lung_cxr.pipelines.training.nodes import experiment_on, reference_model
 from lung_cxr.splitting import folds
 from lung_cxr.splitting.split import split_sha256
 from lung_cxr.training.strategies.registry import StrategyParameters
+
+log = logging.getLogger(__name__)
 
 # Load time does not depend on the fold, and measuring it for many runs takes long.
 NOT_MEASURED = {"load_time_repeats": 0}
@@ -68,5 +71,6 @@ def _folds(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield each fold with the fields `images` and `data_hashes` of a model or experiment on its split."""
     for fold, split in folds.fold_splits(model.images.split, patient_folds, splitting):
+        log.info("Fold %d of %d", fold, splitting.n_folds)
         hashes = {**model.data_hashes, "split_sha256": split_sha256(split)}
         yield fold, {"images": replace(model.images, split=split), "data_hashes": hashes}
