@@ -40,7 +40,7 @@ def hospital(
 
 @pytest.fixture
 def detector() -> Detector:
-    """An upright patient in the middle of a film of 36 × 36 cm."""
+    """An upright patient in the middle of an image of 36 × 36 cm."""
     return Detector(rows=180, columns=180, pitch=0.2, centre=90.0, tilt=0.0, top=0.0)
 
 

@@ -136,7 +136,7 @@ def shown(exam: Exam, parameters: SyntheticHospitalParameters) -> np.ndarray:
     return np.asarray(Image.fromarray(values).resize((64, 64), Image.Resampling.BOX))
 
 
-def test_what_is_done_to_a_picture_is_what_its_name_says(parameters, schedule):
+def test_what_is_done_to_an_image_is_what_its_name_says(parameters, schedule):
     by_kind = {exam.defect: exam for exam in schedule}
     views = {kind: shown(by_kind[kind], parameters) for kind in ("inverted", "rotated", "too_dark", "too_bright")}
     sound = {kind: shown(replace(by_kind[kind], defect=""), parameters) for kind in views}
@@ -147,7 +147,7 @@ def test_what_is_done_to_a_picture_is_what_its_name_says(parameters, schedule):
     assert (views["too_bright"] >= views["too_bright"].max() - 0.1 * np.ptp(views["too_bright"])).mean() > 0.5
 
 
-def test_a_near_duplicate_is_another_patients_film_a_little_smaller(parameters, schedule):
+def test_a_near_duplicate_is_another_patients_image_a_little_smaller(parameters, schedule):
     exam = next(exam for exam in schedule if exam.defect == "near_duplicate")
     original = next(other for other in schedule if other.study_id == exam.picture_of.study_id)
     assert original.person.patient_id != exam.person.patient_id

@@ -1,24 +1,25 @@
-"""What a radiographer would look for, measured: air is dark, and each sign is where it belongs."""
+"""Each sign is where it belongs, and the signs can be learnt; nothing else differs between the diseases."""
 
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.model_selection import cross_val_score
+from sklearn.svm import SVC
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.synthetic.phantom.anatomy import Chest
+from lung_cxr.synthetic.phantom.anatomy import Chest, draw_chest
 from lung_cxr.synthetic.phantom.disease_signs import CHEST_CHANGES, SIGNS
 from lung_cxr.synthetic.phantom.findings import Finding, Scene
 from lung_cxr.synthetic.phantom.frontal import draw_radiograph
-from lung_cxr.synthetic.phantom.lateral import draw_lateral
-from lung_cxr.synthetic.phantom.projection import Detector, tubes
-from lung_cxr.synthetic.phantom.skeleton import rib_thickness
+from lung_cxr.synthetic.phantom.projection import Detector
 from lung_cxr.synthetic.phantom.tissues import lung_thickness, mediastinum_thickness
 
-RIGHT, LEFT = -1, 1  # the patient's
+RIGHT, LEFT = -1, 1  # side of the patient
+PER_DISEASE = 32  # images
 
 
 def box(field: np.ndarray, detector: Detector, x: tuple[float, float], y: tuple[float, float]) -> np.ndarray:
-    """The part of a field between two x and two y, in cm."""
+    """Return the part of a field between two x and two y, in cm."""
     inside = (detector.x >= x[0]) & (detector.x < x[1]) & (detector.y >= y[0]) & (detector.y < y[1])
     return field[inside]
 
@@ -34,36 +35,6 @@ def share_filled(finding: Finding, scene: Scene, x: tuple[float, float], y: tupl
     """Share of the air within a box that fluid has replaced."""
     lung = box(scene.lung, scene.detector, x, y)
     return float((box(finding.filled, scene.detector, x, y) * lung).sum() / lung.sum())
-
-
-def test_a_tube_across_the_beam_holds_its_volume(detector):
-    thickness = tubes(detector, [[(-5.0, 10.0), (0.0, 10.0), (5.0, 10.0)]], 0.8, 0.8)
-    volume = thickness.sum() * detector.pitch**2
-    ends = 2 * 0.8 * (1 - np.pi / 4)  # what rounding takes off its length
-    assert volume == pytest.approx(np.pi * 0.8**2 * (10.0 - ends), rel=0.03)
-    assert thickness.max() == pytest.approx(1.6, rel=0.08)
-
-
-def test_lungs_are_air_on_either_side_of_the_heart(detector, chest):
-    lung = lung_thickness(detector, chest, mediastinum_thickness(detector, chest))
-    assert box(lung, detector, (-9, -5), (12, 22)).min() > 8
-    assert box(lung, detector, (5, 9), (11, 15)).min() > 8
-    assert box(lung, detector, (-1, 1), (6, 26)).max() < 6  # mediastinum
-    assert box(lung, detector, (-12, 12), (35, 36)).max() < 0.3  # abdomen
-    assert lung[:, :5].max() == 0  # arms
-
-
-def test_the_heart_lies_to_the_patients_left(detector, chest):
-    heart = mediastinum_thickness(detector, chest)
-    assert box(heart, detector, (5, 8), (22, 26)).mean() > 3 * box(heart, detector, (-8, -5), (22, 26)).mean()
-
-
-def test_ribs_are_symmetrical_and_cross_the_lungs(detector, chest):
-    ribs = rib_thickness(detector, chest)
-    assert ribs == pytest.approx(ribs[:, ::-1], abs=1e-3)
-    down_the_lung = box(ribs, detector, (-8.2, -7.8), (6, 28)).reshape(-1, 2).mean(axis=1)
-    crossings = np.sum(np.diff(np.sign(down_the_lung - down_the_lung.mean())) > 0)
-    assert crossings >= 7
 
 
 def test_consolidation_is_one_lobe_with_air_in_its_bronchi(detector, chest):
@@ -128,21 +99,21 @@ def test_collapse_pulls_mediastinum_and_diaphragm_to_its_side(detector, chest, s
     assert abs(share_filled(finding, scene, other, (6, 26))) < 0.02
 
 
-@pytest.mark.parametrize("disease", DISEASES)
-def test_a_film_is_the_same_each_time_and_finite(chest, disease):
-    first, second = (draw_radiograph(np.random.default_rng(5), chest, disease, "PA", 128).pixels for _ in range(2))
-    assert first.dtype == np.float32
-    assert max(first.shape) <= 128 < 1.1 * max(first.shape)
-    assert np.isfinite(first).all()
-    assert np.array_equal(first, second)
-    assert np.percentile(first, 99) - np.percentile(first, 1) > 0.6  # uses the grey scale
+def draw(number: int, disease: str) -> np.ndarray:
+    """Draw one image of a new patient, (32, 32)."""
+    generator = np.random.default_rng([number, DISEASES.index(disease)])
+    pixels = draw_radiograph(generator, draw_chest(generator, "FM"[number % 2]), disease, "PA", 128).pixels
+    return np.asarray(Image.fromarray(np.clip(pixels, 0, 1)).resize((32, 32), Image.Resampling.BOX))
 
 
-def test_a_lateral_film_is_no_frontal_one(chest):
-    films = [
-        draw_radiograph(np.random.default_rng(1), chest, "COVID-19", "PA", 128),
-        draw_radiograph(np.random.default_rng(2), chest, "Tuberculosis", "PA", 128),
-        draw_lateral(np.random.default_rng(3), chest, 128),
-    ]
-    frontal, another, lateral = (np.asarray(Image.fromarray(film.pixels).resize((64, 64))).ravel() for film in films)
-    assert np.corrcoef(frontal, another)[0, 1] > np.corrcoef(frontal, lateral)[0, 1] + 0.1
+@pytest.mark.slow
+def test_a_support_vector_machine_tells_the_diseases_apart_but_not_by_the_corners():
+    images = np.array([draw(number, disease) for disease in DISEASES for number in range(PER_DISEASE)])
+    labels = np.repeat(np.arange(len(DISEASES)), PER_DISEASE)
+
+    def accuracy(part: np.ndarray) -> float:
+        return float(cross_val_score(SVC(C=10), part.reshape(len(part), -1), labels, cv=4).mean())
+
+    assert accuracy(images) > 0.65  # 0.83 when written; chance is 0.14
+    for edge in (images[:, :5, :5], images[:, :5, -5:], images[:, -4:]):
+        assert accuracy(edge) < 0.25
