@@ -7,13 +7,14 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+import yaml
 
 from lung_cxr.models import initial_weights
-from lung_cxr.models.initial_weights import IMAGENET, RANDOM, is_failed_download, places_to_try, server_answers
+from lung_cxr.models.initial_weights import DEMO, IMAGENET, RANDOM, is_failed_download, places_to_try, server_answers
 
 
 @pytest.mark.parametrize(
-    ("weights", "places"), [(None, [RANDOM]), ("imagenet", [IMAGENET]), ("auto", [IMAGENET, RANDOM])]
+    ("weights", "places"), [(None, [RANDOM]), ("imagenet", [IMAGENET]), ("auto", [IMAGENET, RANDOM]), ("demo", [DEMO])]
 )
 def test_places_are_tried_in_order(monkeypatch, weights, places):
     monkeypatch.delenv("LUNG_CXR_WEIGHTS", raising=False)
@@ -27,6 +28,16 @@ def test_auto_prefers_the_folder_of_weights(monkeypatch, tmp_path):
     file.touch()
     [place] = places_to_try("auto", "vgg16")
     assert (place.file, place.source) == (file, file.name)
+
+
+def test_the_package_ships_the_weights_of_the_demo(build, project):
+    file = project / "conf/demo/parameters_backbones.yml"
+    settings = yaml.safe_load(file.read_text(encoding="utf-8"))["backbones"]["mobilenet"]
+    assert settings["weights"] == "demo"
+    assert build("mobilenet", **settings).weights_source == DEMO.source
+    assert DEMO.file.stat().st_size < 1.5e6
+    with pytest.raises(ValueError, match="demo_mobilenet"):
+        build("mobilenet", **settings | {"options": {"alpha": 0.5}})
 
 
 @pytest.fixture

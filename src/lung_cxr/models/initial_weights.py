@@ -1,4 +1,4 @@
-"""Find a backbone's initial weights: Keras' ImageNet download, a file, or random values."""
+"""Find a backbone's initial weights: Keras' ImageNet download, a file, the demo's file, or random values."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ class InitialWeights:
     """One source of weights.
 
     Attributes:
-        source: Name in the run record: `imagenet`, `random`, or the name of the file.
+        source: Name in the run record: `imagenet`, `random`, `demo (pretrained on drawings)`, or the name of the file.
         file: Path of the weights file; None for `imagenet` and `random`.
     """
 
@@ -39,6 +39,8 @@ class InitialWeights:
 
 
 IMAGENET = InitialWeights("imagenet")  # downloaded by Keras, or from its cache
+# MobileNet, alpha 0.25, pretrained by tools/pretrain_demo_weights.py: no radiograph of a real person
+DEMO = InitialWeights("demo (pretrained on drawings)", Path(__file__).with_name("demo_mobilenet.weights.h5"))
 RANDOM = InitialWeights("random")
 
 
@@ -46,7 +48,7 @@ def places_to_try(weights: str | None, architecture: str) -> list[InitialWeights
     """Return the sources to try, in order.
 
     Args:
-        weights: `imagenet`, a path, `auto` or None (random), as in `parameters_backbones.yml`.
+        weights: `imagenet`, a path, `auto`, `demo` or None (random), as in `parameters_backbones.yml`.
         architecture: Row of `models/backbones.py`.
 
     Raises:
@@ -56,6 +58,8 @@ def places_to_try(weights: str | None, architecture: str) -> list[InitialWeights
         return [RANDOM]
     if weights == "imagenet":
         return [IMAGENET]
+    if weights == "demo":
+        return [DEMO]
     if weights == "auto":
         folder = os.environ.get(WEIGHTS_FOLDER)
         file = Path(folder) / f"{architecture}_imagenet_notop.weights.h5" if folder else None
