@@ -11,12 +11,12 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from lung_cxr.imaging.deidentify.ages import cap_ages
+from lung_cxr.imaging.deidentify.age_cap import cap_ages
 from lung_cxr.imaging.deidentify.identity_keys import IDENTITY_KEYS, identity_keys
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
-from lung_cxr.imaging.emr.dates import date_rows, parse_dates
+from lung_cxr.imaging.emr.dates_and_ages import date_rows, parse_dates
 from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.identifiers import is_malformed, without_missing_words
 from lung_cxr.imaging.emr.parsers import translate

@@ -2,7 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lung_cxr.imaging.emr.dates import DAY_FIRST, MONTH_FIRST, completed_years, date_rows, parse_ages, parse_dates
+from lung_cxr.imaging.emr.dates_and_ages import (
+    DAY_FIRST,
+    MONTH_FIRST,
+    completed_years,
+    date_rows,
+    parse_ages,
+    parse_dates,
+)
 
 
 def text(*values: str) -> pd.Series:

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from lung_cxr.imaging.deidentify.ages import cap_ages
+from lung_cxr.imaging.deidentify.age_cap import cap_ages
 
 
 def test_the_oldest_are_ninety_and_nobody_is_200_or_unborn():

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lung_cxr.imaging.deidentify.ages import IMPLAUSIBLE
+from lung_cxr.imaging.deidentify.age_cap import IMPLAUSIBLE
 from lung_cxr.imaging.emr.parsers import clean_text
 
 EARLIEST, LATEST = pd.Timestamp("1850-01-01"), pd.Timestamp("2150-01-01")  # outside: a typing error, not a date
