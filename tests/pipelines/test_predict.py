@@ -233,7 +233,9 @@ def test_nothing_accepted_is_a_table_without_a_number(ward):
 @pytest.mark.parametrize("run", [None, "vgg16/dynamic/seed_7", f"{RUN}/../seed_8", "/etc"])
 def test_a_run_that_is_not_there_is_an_error_that_lists_those_that_are(ward, run, monkeypatch):
     Image.fromarray(picture()).save(ward.new / "a.png")
-    monkeypatch.setattr("lung_cxr.prediction.read.read_new_images", lambda *_: pytest.fail("files were read first"))
+    monkeypatch.setattr(
+        "lung_cxr.prediction.read_files.read_new_images", lambda *_: pytest.fail("files were read first")
+    )
     with pytest.raises(NoSuchRunError, match=rf"expected one of {RUN}\. .*predict.run={RUN}"):
         ward.predict(run)
 
@@ -277,7 +279,7 @@ def test_a_prediction_that_was_cut_off_goes_on_without_reading_again(ward, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.prediction.read.apply_qc_rules", killed)
+        patch.setattr("lung_cxr.prediction.read_files.apply_qc_rules", killed)
         with pytest.raises(KeyboardInterrupt):
             ward.predict()
     with caplog.at_level(logging.INFO):

@@ -14,7 +14,7 @@ from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.limitations import limitations
 from lung_cxr.report.page import render_report
 from lung_cxr.report.tables.cost import cost_table
-from lung_cxr.report.tables.data import exports_of_split, ingestion_table, people_table
+from lung_cxr.report.tables.dataset_tables import exports_of_split, ingestion_table, people_table
 from lung_cxr.report.tables.results import strategy_frame
 from lung_cxr.report.tables.runs_table import identity_table, settings_table
 from lung_cxr.splitting.split import split_sha256

@@ -16,7 +16,7 @@ from lung_cxr.report.limitations import limitations
 from lung_cxr.report.numbers import p_digits, reason_for
 from lung_cxr.report.rows import Row, best_by_test_accuracy, finished_runs, first_record, row_title, several_seeds
 from lung_cxr.report.sentences import notices
-from lung_cxr.report.tables import calibration, data, hypothesis_tests, results, runs_table, subgroup_tables
+from lung_cxr.report.tables import calibration, dataset_tables, hypothesis_tests, results, runs_table, subgroup_tables
 from lung_cxr.report.tables.claim import claim_sentence, claim_table
 from lung_cxr.report.tables.cost import cost_table
 from lung_cxr.report.tables.manuscript import numbered_tables
@@ -76,9 +76,9 @@ def _content(sources: Sources) -> dict[str, Any]:
         "main_table": results.comparison_table(evaluations, comparison),
         "tables": numbered_tables(evaluations, sources.table1, bool(sources.known_exports["synthetic"].any())),
         "table_titles": TABLE_TITLES,
-        "patients": data.people_table(sources.split, sources.image_manifest),
-        "ingestion": data.ingestion_table(sources.ingestion_summary),
-        "weights": data.weight_table(first_record(best)) if best else None,
+        "patients": dataset_tables.people_table(sources.split, sources.image_manifest),
+        "ingestion": dataset_tables.ingestion_table(sources.ingestion_summary),
+        "weights": dataset_tables.weight_table(first_record(best)) if best else None,
         "several_seeds": several_seeds(evaluations),
         "costs": cost_table(evaluations) if finished else None,
         "strategies": strategies_table(evaluations),
@@ -92,7 +92,9 @@ def _content(sources: Sources) -> dict[str, Any]:
         "tests": hypothesis_tests.test_table(comparison),
         "backbone_tests": hypothesis_tests.backbone_test_table(comparison) if comparison["per_backbone"] else None,
         "runs": runs_table.runs_table(runs),
-        "lineage": runs_table.identity_table(runs, data.exports_of_split(sources.split, sources.image_manifest)),
+        "lineage": runs_table.identity_table(
+            runs, dataset_tables.exports_of_split(sources.split, sources.image_manifest)
+        ),
         "settings": runs_table.settings_table(runs),
         "records": runs_table.record_texts(runs),
         "limitations": limitations(evaluations, sources.known_exports),

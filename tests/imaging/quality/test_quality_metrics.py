@@ -3,8 +3,8 @@ from PIL import Image, ImageFilter
 
 from lung_cxr import contracts
 from lung_cxr.imaging.quality.chest import measure_chest
-from lung_cxr.imaging.quality.metrics import measure_quality
 from lung_cxr.imaging.quality.qc_rules import metric_reasons
+from lung_cxr.imaging.quality.quality_metrics import measure_quality
 from lung_cxr.imaging.reading.radiograph import from_pixels
 from lung_cxr.imaging.reading.read import read_image
 from lung_cxr.imaging.standardise import standardise

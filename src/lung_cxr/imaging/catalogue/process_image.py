@@ -18,8 +18,8 @@ from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.similar_ids import core_of
 from lung_cxr.imaging.quality.chest import measure_chest
 from lung_cxr.imaging.quality.duplicates import difference_hash
-from lung_cxr.imaging.quality.metrics import measure_quality
 from lung_cxr.imaging.quality.qc_rules import exceeds
+from lung_cxr.imaging.quality.quality_metrics import measure_quality
 from lung_cxr.imaging.reading.dicom_header import read_patient
 from lung_cxr.imaging.reading.radiograph import Radiograph
 from lung_cxr.imaging.reading.read import JPEG, PNG, decode_image, most_bytes, read_bytes

@@ -26,12 +26,12 @@ def read_new_images(
     experiment: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every file and apply the QC rules, as ingestion does; return the file keys and the results."""
-    from lung_cxr.prediction import read
+    from lung_cxr.prediction import read_files
     from lung_cxr.prediction.trained_run import find_run
 
     find_run(predict.run, model_folder, output_folder, experiment)  # a wrong name must fail before hours of reading
     check_secret(pseudonymisation_key, previous_key_fingerprint, [new_images.synthetic])
-    seen = read.read_new_images(
+    seen = read_files.read_new_images(
         new_images, pseudonymisation_key, new_images_workplace, ingestion, predict.accept_unknown_view
     )
     return new_images.file_keys(pseudonymisation_key), contracts.new_images_seen.validate(seen)
@@ -48,7 +48,7 @@ def predict_new_images(
     """Predict every accepted image, then delete the standardised images; return the table for Parquet and for CSV."""
     from lung_cxr.models.saved_model import load_checked_model
     from lung_cxr.prediction.probabilities import tabulate_probabilities
-    from lung_cxr.prediction.read import clear, working_store
+    from lung_cxr.prediction.read_files import clear, working_store
     from lung_cxr.prediction.trained_run import find_run
 
     run = find_run(predict.run, model_folder, output_folder, experiment)

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lung_cxr.report.labels import DYNAMIC, SYNTHETIC, TABLE_TITLES, TRADITIONAL
 from lung_cxr.report.tables.augmentation_table import augmentation_table
-from lung_cxr.report.tables.data import distribution_table
+from lung_cxr.report.tables.dataset_tables import distribution_table
 from lung_cxr.report.tables.related_work import related_work_table
 from lung_cxr.report.tables.results import strategy_table
 from lung_cxr.report.tables.table import NO_NUMBER, Cell, Table
