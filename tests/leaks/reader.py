@@ -15,6 +15,7 @@ def read_text(pixels: np.ndarray) -> list[str]:
     pieces = []
     for scale in (1, ENLARGED) if max(pixels.shape) <= MAX_SIDE / ENLARGED else (1,):
         image = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC) if scale > 1 else pixels
-        found = text_reader.read(image, text_reader.detect(image))
+        quads, _ = text_reader.detect(image)
+        found = text_reader.read(image, quads)
         pieces += [one.text for one in found if one.score >= MIN_SCORE and one.text.strip()]
     return pieces

@@ -58,6 +58,35 @@ def test_text_is_found_and_a_second_look_finds_nothing(text, how):
     assert not cleared.image[cleared.image != image].any()
 
 
+def gone(image: np.ndarray, drawn: np.ndarray) -> float:
+    """Share of the drawn pixels that are black after redaction."""
+    ink = drawn.astype(int) - image > 30
+    return float((redact(drawn).image[ink] == 0).mean())
+
+
+def test_white_letters_on_black_at_the_edge_of_a_tile_go():
+    """The detector's mean likelihood of such a name was 0.486, below the library's threshold of 0.5."""
+    image = chest(1024)
+    image[:60, 600:] = 8
+    assert gone(image, written(image, "DUONG MINH KHANH", place=(658, 10), size=28)) == 1
+
+
+def test_text_of_140_pixels_goes():
+    image = chest(1024)
+    assert gone(image, written(image, "HOANG", place=(120, 500), size=190)) > 0.95
+
+
+@pytest.mark.parametrize("is_lying", [False, True])
+@pytest.mark.parametrize("contrast", [45, 120])
+def test_a_barcode_goes(is_lying, contrast):
+    image = chest(512)
+    bars = np.repeat(np.arange(50) % 2 == 0, np.random.default_rng(3).integers(2, 9, 50))
+    code = np.tile(bars, (50, 1)).T if is_lying else np.tile(bars, (50, 1))
+    drawn = image.astype(int)
+    drawn[100 : 100 + code.shape[0], 80 : 80 + code.shape[1]] += contrast * code
+    assert gone(image, np.clip(drawn, 0, 255).astype(np.uint8)) > 0.95
+
+
 def test_what_is_found_is_read_for_the_caller():
     assert "PAT-0012345" in read(find_text(written(chest(), "PAT-0012345")))
 
@@ -85,9 +114,9 @@ def test_what_is_measured_has_neither_text_nor_black_boxes():
     assert abs(smooth.astype(int) - 90).max() <= 5  # of 255
 
 
-def box(text: str, score: float, length: float, height: float) -> TextBox:
+def box(text: str, score: float, length: float, height: float, likelihood: float = 0.8) -> TextBox:
     corners = np.array([[0, 0], [length, 0], [length, height], [0, height]], np.float32) + 10
-    return TextBox(corners, text, score)
+    return TextBox(corners, text, score, likelihood)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +136,9 @@ def box(text: str, score: float, length: float, height: float) -> TextBox:
         (box("KLA", 0.6, 300, 140), False),  # ribs
         (box("RO", 0.3, 100, 30), False),  # vertebrae
         (box("0000", 0.96, 560, 200), False),
+        (box("NGUYEN", 0.99, 300, 30, likelihood=0.4), True),
+        (box("", 0.0, 160, 20, likelihood=0.4), False),  # the trachea, a fold
+        (box("PAL", 0.79, 80, 40, likelihood=0.31), False),
     ],
 )
 def test_what_counts_as_text_on_1024_pixels(candidate, expected):

@@ -1,8 +1,8 @@
-"""PP-OCRv6 (detector and recogniser, https://github.com/PaddlePaddle/PaddleOCR) as RapidOCR ships it in its wheel.
+"""Detect and read text with PP-OCRv6 (https://github.com/PaddlePaddle/PaddleOCR), as RapidOCR ships it in its wheel.
 
-Nothing is downloaded. One set of models per process, loaded at its first use; one thread each, since ingestion runs a
-process per core. A radiograph is looked at in tiles, with its soft shades taken away, and only where there are strokes:
-whole, the detector overlooks small text, takes lungs for letters, and needs 250 MB more.
+Nothing is downloaded. Each process loads its own models at their first use, with one thread each, because ingestion
+runs a process per core. An image is searched in tiles, without its soft shades, and only where there are strokes. In
+the whole image the detector overlooks small text, takes lungs for letters, and needs 250 MB more.
 """
 
 import logging
@@ -17,26 +17,27 @@ import numpy as np
 import numpy.typing as npt
 
 TILE = 384  # pixels at most, a multiple of the detector's 32: the smaller, the less memory
-OVERLAP = 64  # pixels: no line of text that fits is cut lengthwise by a tile's edge
-STROKE = 9  # pixels: wider lines than this are no small text
+OVERLAP = 64  # pixels: no lower line of text is cut lengthwise by a tile's edge
+STROKE = 9  # pixels: wider lines are no small text
 STROKE_CONTRAST = 24  # grey levels above or below their surroundings
 STROKE_WINDOW = 20  # pixels: about a letter
-STROKE_SHARE = (
-    0.25  # of such a window: below it there is no letter. Text down to 9 pixels planted on real films: 0.29 and more
-)
-SHADE_WINDOW = 41  # pixels: what changes more slowly is anatomy
-SHADE_GAIN = 3  # of what is left
-MAX_CANDIDATES = 20_000  # contours looked at; the library's 1,000 lose the upper half of a noisy film
+# share of such a window: below it there is no letter; text of 9 pixels and more on real radiographs has 0.29 and more
+STROKE_SHARE = 0.25
+SHADE_WINDOW = 41  # pixels: slower changes of grey are anatomy
+SHADE_GAIN = 3  # of the remaining detail
+MAX_CANDIDATES = 20_000  # contours; the library's 1,000 lose the upper half of a noisy image
+MIN_LIKELIHOOD = 0.3  # mean of a box; the library's 0.5 loses thin white letters on black. The recogniser decides
 
 Grey = npt.NDArray[np.uint8]
 Quads = npt.NDArray[np.float32]
+Likelihoods = npt.NDArray[np.float32]
 
 
 class Read(NamedTuple):
-    """What the recogniser made of one place.
+    """Result of the recogniser for one quadrilateral.
 
     Attributes:
-        text: Characters, as read.
+        text: Recognised characters.
         score: Mean confidence of its characters, 0…1.
     """
 
@@ -44,14 +45,15 @@ class Read(NamedTuple):
     score: float
 
 
-def detect(image: Grey) -> Quads:
-    """Return the quadrilaterals in which there may be text.
+def detect(image: Grey) -> tuple[Quads, Likelihoods]:
+    """Return the quadrilaterals that may hold text.
 
     Args:
         image: (H, W) uint8.
 
     Returns:
-        (N, 4, 2) float32: corners as column and row, clockwise from the upper left.
+        (N, 4, 2) float32: corners as column and row, clockwise from the upper left; (N,) float32: mean likelihood of
+        text in each, 0…1.
     """
     strokes, flat = _has_strokes(image), _without_shades(image)
     likelihood = np.zeros(image.shape, np.float32)
@@ -59,18 +61,18 @@ def detect(image: Grey) -> Quads:
         if strokes[place].any():
             np.maximum(likelihood[place], _text_likelihood(flat[place]), out=likelihood[place])
     if not likelihood.any():
-        return np.zeros((0, 4, 2), np.float32)
-    quads, _ = _models(os.getpid()).text_det.postprocess_op(likelihood[None, None], image.shape)
-    return np.asarray(quads, np.float32).reshape(-1, 4, 2)
+        return np.zeros((0, 4, 2), np.float32), np.zeros(0, np.float32)
+    quads, likelihoods = _models(os.getpid()).text_det.postprocess_op(likelihood[None, None], image.shape)
+    return np.asarray(quads, np.float32).reshape(-1, 4, 2), np.asarray(likelihoods, np.float32)
 
 
 def read(image: Grey, quads: Quads, upside_down: bool = False) -> list[Read]:
-    """Read what stands in each quadrilateral.
+    """Read the text in each quadrilateral.
 
     Args:
         image: (H, W) uint8.
-        quads: As from `detect`.
-        upside_down: Turn each by 180° first.
+        quads: Quadrilaterals from `detect`.
+        upside_down: Rotate each by 180° first.
     """
     if not len(quads):
         return []
@@ -83,10 +85,10 @@ def read(image: Grey, quads: Quads, upside_down: bool = False) -> list[Read]:
 
 @cache
 def _models(_process: int) -> Any:
-    """The models of one process: a forked child does not use its parent's sessions."""
+    """Return the models of one process: a forked child must not use its parent's sessions."""
     import rapidocr
 
-    logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)  # it writes to the console, past the project's logging
+    logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)  # it writes to the console, not to the project's log
     folder = Path(rapidocr.__file__).parent / "models"
     models: Any = rapidocr.RapidOCR(
         params={
@@ -102,12 +104,13 @@ def _models(_process: int) -> Any:
     blank = np.zeros((64, 64, 3), np.uint8)
     models(blank, use_det=True, use_cls=False, use_rec=False)  # loads the detector
     models.text_det.postprocess_op.max_candidates = MAX_CANDIDATES
+    models.text_det.postprocess_op.box_thresh = MIN_LIKELIHOOD
     models.recognize_txt([blank])  # and the recogniser
     return models
 
 
 def _has_strokes(image: Grey) -> npt.NDArray[np.bool_]:
-    """(H, W) bool: where thin lines, bright or dark, stand as densely as in writing."""
+    """Return where thin bright or dark lines are as dense as in writing, (H, W) bool."""
     kernel = np.ones((STROKE, STROKE), np.uint8)
     bright, dark = (cv2.morphologyEx(image, how, kernel) for how in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT))
     thin = (np.maximum(bright, dark) >= STROKE_CONTRAST).astype(np.float32)
@@ -116,14 +119,14 @@ def _has_strokes(image: Grey) -> npt.NDArray[np.bool_]:
 
 
 def _without_shades(image: Grey) -> Grey:
-    """Small detail on a middle grey, so that text on a lung looks like text on paper."""
+    """Return the small detail on a middle grey, so that text on a lung looks like text on paper."""
     values = image.astype(np.float32)
     shades = cv2.blur(values, (SHADE_WINDOW, SHADE_WINDOW), borderType=cv2.BORDER_REFLECT)
     return np.clip(128 + SHADE_GAIN * (values - shades), 0, 255).astype(np.uint8)
 
 
 def _text_likelihood(tile: Grey) -> npt.NDArray[np.float32]:
-    """(H, W) float32, 0…1, as the detector sees it."""
+    """Return the detector's likelihood of text, (H, W) float32, 0…1."""
     height, width = (-(-length // 32) * 32 for length in tile.shape)
     padded = np.full((height, width), 128, np.uint8)
     padded[: tile.shape[0], : tile.shape[1]] = tile
@@ -132,7 +135,7 @@ def _text_likelihood(tile: Grey) -> npt.NDArray[np.float32]:
 
 
 def _spans(length: int) -> list[slice]:
-    """As few equal tiles as cover one side, at least `OVERLAP` in common."""
+    """Return the fewest equal tiles that cover one side with an overlap of at least `OVERLAP`."""
     tiles = max(1, -(-(length - OVERLAP) // (TILE - OVERLAP)))
     tile = -(-(length + (tiles - 1) * OVERLAP) // tiles)
     step = (length - tile) / max(1, tiles - 1)
