@@ -24,7 +24,7 @@ def test_the_folder_itself_can_be_the_one_export_under_a_name_that_stays(tmp_pat
 
 @pytest.mark.parametrize("filepath", ["", "nowhere/exports"])
 def test_no_folder_is_an_error_that_says_what_to_do(filepath):
-    with pytest.raises(DatasetError, match=r"is not there; expected.*globals\.yml.*LUNG_CXR_PUBLIC_ROOT"):
+    with pytest.raises(DatasetError, match=r"is missing; expected.*globals\.yml.*LUNG_CXR_PUBLIC_ROOT"):
         ExportsDataset(filepath=filepath).load()
 
 

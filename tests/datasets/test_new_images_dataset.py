@@ -10,7 +10,7 @@ def test_the_files_are_listed(tmp_path):
     assert list(NewImagesDataset(filepath=str(tmp_path)).load().files) == ["a.png"]
 
 
-@pytest.mark.parametrize(("make", "state"), [(False, "is not there"), (True, "holds no file")])
+@pytest.mark.parametrize(("make", "state"), [(False, "is missing"), (True, "holds no file")])
 def test_without_a_file_the_error_says_what_to_put_where(tmp_path, make, state):
     folder = tmp_path / "new_images"
     if make:

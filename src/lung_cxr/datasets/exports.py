@@ -1,4 +1,4 @@
-"""The hospital's exports: folders, each with an EMR table and the images it names."""
+"""The hospital's exports: folders with an EMR table and the images that it names."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,14 @@ from lung_cxr.imaging.emr.exports import MARKER, Export
 
 
 class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
-    """Lists the export folders; reads none of their files, and writes none.
+    """Lists the export folders without reading or writing their files.
 
-    An export is a table in one of three formats beside files of three others, and its parts are read at different times
-    (tables first, then only the images that changed), which no dataset of kedro-datasets does.
+    An export holds tables and images in several formats, and its parts are read at different times: first the tables,
+    then only the images that changed. No dataset of kedro-datasets does this.
 
     Args:
-        filepath: The folder of the exports.
-        glob: Which entries of it are exports; "." is the folder itself.
+        filepath: Folder of the exports.
+        glob: Pattern of the export folders below it; "." means that the folder itself is the one export.
         metadata: Ignored here; for Kedro plugins.
     """
 
@@ -26,15 +26,15 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, Export]:
-        """Return export_id → export, in the order of their names.
+        """Return export_id → export, sorted by name.
 
         Raises:
-            DatasetError: The folder is not there, or there is no export in it.
+            DatasetError: The folder is missing or holds no export.
         """
         root = Path(self._filepath)
         if not self._exists():
             raise DatasetError(
-                f"{self._named()} is not there; expected the folder with the hospital's exports. Put the first export "
+                f"{self._named()} is missing; expected the folder with the hospital's exports. Put the first export "
                 "below it, or set `exports` in conf/<env>/globals.yml (in public_cxr the variable LUNG_CXR_PUBLIC_ROOT)"
             )
         folders = [root] if self._glob == "." else sorted(path for path in root.glob(self._glob) if path.is_dir())
@@ -48,10 +48,10 @@ class ExportsDataset(AbstractDataset[list[str], dict[str, Export]]):
         return {export.export_id: export for export in exports}
 
     def save(self, data: list[str]) -> None:
-        """Confirm that the exports of these names are here; who delivers them writes the files.
+        """Confirm that exports of these names exist; the delivering node wrote their files.
 
         Raises:
-            DatasetError: One of them is not here.
+            DatasetError: An export is missing.
         """
         missing = set(data) - (set(self.load()) if self._exists() else set())
         if missing:

@@ -1,4 +1,4 @@
-"""The folder with the images that a trained model is asked about."""
+"""Folder of new images for prediction."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,13 +9,13 @@ from lung_cxr.prediction.new_images import NewImages, find_new_images
 
 
 class NewImagesDataset(AbstractDataset[NewImages, NewImages]):
-    """Lists the files; opens none of them, and writes none.
+    """Lists the files of the folder without opening them.
 
-    Kedro's partitioned datasets know files by a suffix and open all of them alike. These are DICOM, PNG and JPEG among
-    whatever else lies there, told apart by content, and a file that is none of them is a line of the result too.
+    Kedro's partitioned datasets select files by suffix and open all of them in one way. Here a file's format is
+    recognised by its content, and a file that is no image is a row of the result too.
 
     Args:
-        filepath: The folder.
+        filepath: Folder of the new images.
         metadata: Ignored here; for Kedro plugins.
     """
 
@@ -24,23 +24,23 @@ class NewImagesDataset(AbstractDataset[NewImages, NewImages]):
         self.metadata = metadata
 
     def load(self) -> NewImages:
-        """Return the files, at any depth.
+        """Return the files at any depth.
 
         Raises:
-            DatasetError: The folder is not there, or there is no file in it.
+            DatasetError: The folder is missing or holds no file.
         """
         found = find_new_images(Path(self._filepath)) if self._exists() else None
         if found is None or not found.files:
-            state = "is not there" if found is None else "holds no file"
+            state = "is missing" if found is None else "holds no file"
             raise DatasetError(
                 f"The folder of new images {self._filepath!r} {state}; expected DICOM, PNG or JPEG files in it, at any "
-                "depth. Put them there and give the command again"
+                "depth. Put them there, then run the command again"
             )
         return found
 
     def save(self, data: NewImages) -> NoReturn:  # noqa: ARG002
-        """Always an error: the hospital puts the images there."""
-        raise DatasetError(f"{self} is only read")
+        """Raise an error: the hospital delivers the images."""
+        raise DatasetError(f"{self} is read-only")
 
     def _exists(self) -> bool:
         return bool(self._filepath) and Path(self._filepath).is_dir()

@@ -1,8 +1,7 @@
-"""What numbers, dates and places look like in Vietnamese and English notes.
+"""Patterns of numbers, dates and places in Vietnamese and English notes.
 
-Each pattern replaces its group `what`, or all of its match where it has none. Those of `FOLDED` are matched without
-diacritics, case ignored, so that "Mã BN", "ma bn" and "MÃ BN" are one; those of `WEB` and `PLACES` see the text
-as it is.
+A pattern replaces its group `what`, or its whole match if it has no such group. The patterns of `FOLDED` ignore
+diacritics and case: "Mã BN", "ma bn" and "MÃ BN" are equal. Those of `WEB` and `PLACES` match the text as it is.
 """
 
 import re
