@@ -1,6 +1,6 @@
 """How much text that is drawn on real radiographs `redact` removes, and how many radiographs without text it touches.
 
-    LUNG_CXR_PUBLIC_ROOT=… python benchmarks/burned_in_text.py out.json [--half test] [--films 60] [--crops folder]
+    LUNG_CXR_PUBLIC_ROOT=… python benchmarks/burned_in_text.py out.json [--half test] [--films 60] [--skip 0] [--crops folder]
 
 Every film of the public collection gets five texts of known place: names, numbers, dates, small, turned, stacked and
 large text, initials, barcodes; bright or dark, with a contrast of 40 grey levels and more, in four fonts. A text is
@@ -79,10 +79,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--half", choices=("tuning", "test"), default="test")
     parser.add_argument("--films", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=0, help="films of the half that come before")
     parser.add_argument("--crops", type=Path)
     parser.add_argument("--workers", type=int, default=-1)
     given = parser.parse_args()
-    films = choose_films(Path(os.environ["LUNG_CXR_PUBLIC_ROOT"]), given.half)[: given.films]
+    films = choose_films(Path(os.environ["LUNG_CXR_PUBLIC_ROOT"]), given.half)[given.skip :][: given.films]
     measured = Parallel(given.workers)(delayed(measure_film)(film, given.crops) for film in films)
     texts = pd.DataFrame([text for film in measured for text in film["texts"]])
     touched = Counter(film["touched"] for film in measured)

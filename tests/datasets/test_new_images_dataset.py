@@ -21,5 +21,5 @@ def test_without_a_file_the_error_says_what_to_put_where(tmp_path, make, state):
 
 
 def test_it_is_only_read(tmp_path):
-    with pytest.raises(DatasetError, match="only read"):
+    with pytest.raises(DatasetError, match="read-only"):
         NewImagesDataset(filepath=str(tmp_path)).save(find_new_images(tmp_path))

@@ -138,11 +138,20 @@ def box(text: str, score: float, length: float, height: float, likelihood: float
         (box("0000", 0.96, 560, 200), False),
         (box("NGUYEN", 0.99, 300, 30, likelihood=0.4), True),
         (box("", 0.0, 160, 20, likelihood=0.4), False),  # the trachea, a fold
+        (box("LÊ", 0.99, 330, 280), True),
+        (box("HÔ", 0.77, 300, 215), False),
         (box("PAL", 0.79, 80, 40, likelihood=0.31), False),
     ],
 )
 def test_what_counts_as_text_on_1024_pixels(candidate, expected):
     assert is_text(candidate, 1024) is expected
+
+
+def test_an_unread_line_counts_at_full_size_only():
+    trachea = box("360", 0.38, 105, 24)
+    assert is_text(trachea, 512)
+    assert not is_text(trachea, 512, accept_unread=False)
+    assert is_text(box("31/12/2026", 0.9, 105, 24), 512, accept_unread=False)
 
 
 def test_text_that_comes_back_is_given_up(monkeypatch):

@@ -26,6 +26,7 @@ SMALL_HEIGHT, SMALL_SCORE = 0.06, 0.6  # any other low box
 LARGE_HEIGHT, MEDIUM_SCORE, LARGE_SCORE = 0.12, 0.8, 0.9  # higher boxes
 FOREIGN_ASPECT = 1.5  # certain blanks wider than one letter: a script unknown to the recogniser, such as Cyrillic
 LARGE_CHARACTERS = 3  # different characters in the highest boxes: "0000" was a spine, "Dod" was a heart
+CERTAIN_SCORE = 0.98  # with it, two different characters suffice
 SURE_LIKELIHOOD, DOUBTFUL_SCORE = 0.5, 0.9  # a less likely box counts only if it is read with certainty
 UPSIDE_DOWN_SCORE = 0.8  # a lower score is that of upright text turned by mistake
 
@@ -88,18 +89,19 @@ def find_text(image: Grey) -> list[TextBox]:
     return found
 
 
-def is_text(box: TextBox, side: int) -> bool:
+def is_text(box: TextBox, side: int, accept_unread: bool = True) -> bool:
     """Return whether a box holds text that may identify a person: no single letter, no piece of anatomy.
 
     Args:
         box: Detected and read box.
         side: Longer side of the image in pixels.
+        accept_unread: Accept a long, low box that could not be read. In a reduced image that is a trachea or a spine.
     """
     length, height = box.size
     aspect, height = length / height, height / side
     if box.likelihood < SURE_LIKELIHOOD:
         return box.is_read and box.score >= DOUBTFUL_SCORE
-    if aspect >= LINE_ASPECT and height <= LINE_HEIGHT:
+    if accept_unread and aspect >= LINE_ASPECT and height <= LINE_HEIGHT:
         return True
     if aspect >= WORD_ASPECT and height <= SMALL_HEIGHT:
         needed = WORD_SCORE
@@ -107,7 +109,8 @@ def is_text(box: TextBox, side: int) -> bool:
         needed = SMALL_SCORE
     else:
         needed = MEDIUM_SCORE if height <= LARGE_HEIGHT else LARGE_SCORE
-    if height > LARGE_HEIGHT and len(set(filter(str.isalnum, box.text.casefold()))) < LARGE_CHARACTERS:
+    different = LARGE_CHARACTERS - (box.score >= CERTAIN_SCORE)
+    if height > LARGE_HEIGHT and len(set(filter(str.isalnum, box.text.casefold()))) < different:
         return False
     is_foreign = box.text.isspace() and aspect >= FOREIGN_ASPECT
     return (box.is_read or is_foreign) and box.score >= needed
@@ -148,14 +151,14 @@ def _find_at(scale: float, image: Grey) -> list[TextBox]:
     small = image if scale == 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     small = np.asarray(small, np.uint8)
     quads, likelihoods = text_reader.detect(small)
-    side = max(small.shape)
+    rules = (max(small.shape), scale == 1)
     boxes = _read(small, quads, likelihoods)
-    doubtful = [position for position, box in enumerate(boxes) if not is_text(box, side)]
+    doubtful = [position for position, box in enumerate(boxes) if not is_text(box, *rules)]
     turned_boxes = _read(small, quads[doubtful], likelihoods[doubtful], upside_down=True)
     for position, turned in zip(doubtful, turned_boxes, strict=True):
         if turned.score >= UPSIDE_DOWN_SCORE:
             boxes[position] = turned
-    return [replace(box, corners=box.corners / np.float32(scale)) for box in boxes if is_text(box, side)]
+    return [replace(box, corners=box.corners / np.float32(scale)) for box in boxes if is_text(box, *rules)]
 
 
 def _read(
