@@ -1,15 +1,16 @@
-"""How much text that is drawn on real radiographs `redact` removes, and how many radiographs without text it touches.
+"""Measure how much drawn text `redact` removes from real radiographs, and how many radiographs without text it changes.
 
-    LUNG_CXR_PUBLIC_ROOT=… python benchmarks/burned_in_text.py out.json [--half test] [--films 60] [--skip 0] [--crops folder]
+    LUNG_CXR_PUBLIC_ROOT=… python benchmarks/burned_in_text.py out.json [--half test] [--images 60] [--skip 0]
 
-Every film of the public collection gets five texts of known place: names, numbers, dates, small, turned, stacked and
-large text, initials, barcodes; bright or dark, with a contrast of 40 grey levels and more, in four fonts. A text is
-gone if 95 % of its ink is black afterwards, missed if less than 5 % is. The same films are also redacted as they are:
-`--crops` saves the places that changed, for a person to decide whether there was text.
+Every radiograph of the public collection gets five texts in known places: names, numbers, dates, small, turned, stacked
+and large text, initials, barcodes; bright or dark, with a contrast of 40 grey levels and more, in four fonts. A text is
+gone if 95 % of its ink is black afterwards, missed if less than 5 % is. The unchanged radiographs are redacted too:
+`--crops` saves those that changed, with frames, so that a person can decide whether they held text.
 
-The halves are of films: thresholds are chosen on `tuning`, rates are reported on `test`.
+Thresholds are chosen on the half `tuning`; rates are reported on `test`.
 """
 
+# ruff: noqa: SIM905  lists of words are easier to read as text
 import argparse
 import json
 import os
@@ -30,93 +31,58 @@ from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.synthetic.hospital.people import without_accents
 
 SIDE = 1024
-TEXTS = 5  # of a film
+TEXTS = 5  # of a radiograph
 KINDS = ("name", "number", "date", "small", "vertical", "stacked", "large", "initials", "barcode")
 SIZES = {"small": (10, 13), "large": (100, 150), "initials": (16, 48), "vertical": (14, 40), "stacked": (16, 32)}
-FAMILIES = [
-    "NGUYỄN",
-    "TRẦN",
-    "LÊ",
-    "PHẠM",
-    "HOÀNG",
-    "VÕ",
-    "ĐẶNG",
-    "BÙI",
-    "ĐỖ",
-    "HỒ",
-    "NGÔ",
-    "DƯƠNG",
-    "LÝ",
-    "MAI",
-    "SMITH",
-    "GARCIA",
-    "MÜLLER",
-]
-GIVEN = [
-    "VĂN",
-    "THỊ",
-    "MINH",
-    "KHÁNH",
-    "HOA",
-    "LAN",
-    "HÙNG",
-    "ANH",
-    "ĐỨC",
-    "THU",
-    "HẰNG",
-    "TUẤN",
-    "JOHN",
-    "MARIA",
-    "ELENA",
-    "QUANG",
-]
+FAMILIES = ("NGUYỄN TRẦN LÊ PHẠM HOÀNG VÕ ĐẶNG BÙI ĐỖ HỒ NGÔ DƯƠNG LÝ MAI SMITH GARCIA MÜLLER").split()
+GIVEN = ("VĂN THỊ MINH KHÁNH HOA LAN HÙNG ANH ĐỨC THU HẰNG TUẤN JOHN MARIA ELENA QUANG").split()
 FONTS = ["DejaVuSans.ttf", "DejaVuSansMono-Bold.ttf", "DejaVuSerif.ttf", None]  # None: Pillow's own, without accents
 
 
 def main() -> None:
-    """Measure one half of the films; print the rates and write every text's outcome."""
+    """Measure one half of the images; print the rates and write every text's outcome."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--half", choices=("tuning", "test"), default="test")
-    parser.add_argument("--films", type=int, default=60)
-    parser.add_argument("--skip", type=int, default=0, help="films of the half that come before")
+    parser.add_argument("--images", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=0, help="images of the half that come before")
     parser.add_argument("--crops", type=Path)
     parser.add_argument("--workers", type=int, default=-1)
     given = parser.parse_args()
-    films = choose_films(Path(os.environ["LUNG_CXR_PUBLIC_ROOT"]), given.half)[given.skip :][: given.films]
-    measured = Parallel(given.workers)(delayed(measure_film)(film, given.crops) for film in films)
-    texts = pd.DataFrame([text for film in measured for text in film["texts"]])
-    touched = Counter(film["touched"] for film in measured)
+    paths = choose_images(Path(os.environ["LUNG_CXR_PUBLIC_ROOT"]), given.half)[given.skip :][: given.images]
+    measured = Parallel(given.workers)(delayed(measure_image)(path, given.crops) for path in paths)
+    texts = pd.DataFrame([text for image in measured for text in image["texts"]])
+    touched = Counter(image["touched"] for image in measured)
     rates = texts.groupby("kind")["outcome"].value_counts().unstack(fill_value=0)
     rates.loc["all"] = rates.sum()
     print(rates.to_string())
-    print(f"films touched as they are: {touched[True]} of {len(films)}")
-    print(f"CPU seconds a film: {np.mean([film['seconds'] for film in measured]):.2f}")
+    print(f"unchanged radiographs that were touched: {touched[True]} of {len(paths)}")
+    print(f"CPU seconds per radiograph: {np.mean([image['seconds'] for image in measured]):.2f}")
     given.out.write_text(json.dumps(measured, indent=1))
 
 
-def choose_films(root: Path, half: str) -> list[Path]:
-    """Return the films of one half, in an order that their names do not decide."""
-    films = sorted((root / "images").glob("*.jpg"), key=lambda path: zlib.crc32(path.name.encode()))
-    return films[half == "test" :: 2]
+def choose_images(root: Path, half: str) -> list[Path]:
+    """Return the images of one half, in an order that their names do not decide."""
+    paths = sorted((root / "images").glob("*.jpg"), key=lambda path: zlib.crc32(path.name.encode()))
+    return paths[half == "test" :: 2]
 
 
-def measure_film(path: Path, crops: Path | None) -> dict:
-    """Return what became of five drawn texts, and whether the film as it is was touched."""
-    film = read_film(path)
+def measure_image(path: Path, crops: Path | None) -> dict:
+    """Return what became of five drawn texts, and whether the radiograph as it is was touched."""
+    image = read_image(path)
     rng = np.random.default_rng(zlib.crc32(path.name.encode()))
-    cleared, seconds = redacted(film)
-    drawn, texts = draw_texts(film, rng)
+    cleared, seconds = redacted(image)
+    drawn, texts = draw_texts(image, rng)
     after, _ = redacted(drawn)
     outcomes = [{**facts, "outcome": outcome_of(after, ink)} for ink, facts in texts]
-    touched = bool((cleared != film).any())
+    touched = bool((cleared != image).any())
     if touched and crops is not None:
-        save_crops(crops, path.stem, film, cleared != film)
-    return {"film": path.stem, "touched": touched, "seconds": seconds, "texts": outcomes}
+        save_crops(crops, path.stem, image, cleared != image)
+    return {"image": path.stem, "touched": touched, "seconds": seconds, "texts": outcomes}
 
 
-def read_film(path: Path) -> np.ndarray:
-    """Return a film, its longer side 1024 pixels, (H, W) uint8."""
+def read_image(path: Path) -> np.ndarray:
+    """Return a radiograph, its longer side 1024 pixels, (H, W) uint8."""
     image = Image.open(path).convert("L")
     scale = SIDE / max(image.size)
     return np.asarray(image.resize([round(side * scale) for side in image.size], Image.Resampling.BICUBIC))
@@ -132,9 +98,9 @@ def redacted(image: np.ndarray) -> tuple[np.ndarray, float]:
     return after, time.process_time() - started
 
 
-def draw_texts(film: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list]:
-    """Draw `TEXTS` texts that do not overlap; return the film and, of each, where its ink is and what it is."""
-    image, taken, texts = film.copy(), np.zeros(film.shape, bool), []
+def draw_texts(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list]:
+    """Draw `TEXTS` texts that do not overlap; return the radiograph and, of each, where its ink is and what it is."""
+    image, taken, texts = image.copy(), np.zeros(image.shape, bool), []
     for _ in range(60):
         if len(texts) == TEXTS:
             break
@@ -142,22 +108,24 @@ def draw_texts(film: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
         size = int(rng.integers(*SIZES.get(kind, (14, 40))))
         mask = barcode(rng) if kind == "barcode" else glyphs(kind, size, rng)
         height, width = mask.shape
-        if height + 8 > film.shape[0] or width + 8 > film.shape[1]:
+        if height + 8 > image.shape[0] or width + 8 > image.shape[1]:
             continue
-        top, left = (int(rng.integers(4, limit - side - 3)) for limit, side in zip(film.shape, mask.shape, strict=True))
+        top, left = (
+            int(rng.integers(4, limit - side - 3)) for limit, side in zip(image.shape, mask.shape, strict=True)
+        )
         if rng.random() < 0.6:  # most modalities write along the upper or lower edge
-            top = 4 if rng.random() < 0.5 else film.shape[0] - height - 4
+            top = 4 if rng.random() < 0.5 else image.shape[0] - height - 4
         place = np.s_[top : top + height, left : left + width]
         around = np.s_[max(0, top - 14) : top + height + 14, max(0, left - 14) : left + width + 14]
-        contrast, level = int(rng.choice([40, 60, 90, 140, 255])), float(np.median(film[place]))
-        if taken[around].any() or film[place].std() > contrast / 3:
+        contrast, level = int(rng.choice([40, 60, 90, 140, 255])), float(np.median(image[place]))
+        if taken[around].any() or image[place].std() > contrast / 3:
             continue
         grey = level + contrast if level + contrast <= 255 or level < 128 else level - contrast
         grey = float(np.clip(grey, 0, 255))
         if abs(grey - level) < 40:
             continue
         image[place] = np.rint(image[place] * (1 - mask) + grey * mask)
-        ink = np.zeros(film.shape, bool)
+        ink = np.zeros(image.shape, bool)
         ink[place] = mask > 0.5
         if grey < level:  # dark text is gone when its surroundings are as dark
             ink = cv2.dilate(ink.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
@@ -224,10 +192,10 @@ def outcome_of(after: np.ndarray, ink: np.ndarray) -> str:
     return "gone" if share >= 0.95 else "partly" if share >= 0.05 else "missed"
 
 
-def save_crops(folder: Path, name: str, film: np.ndarray, changed: np.ndarray) -> None:
-    """Save the film with the changed places framed."""
+def save_crops(folder: Path, name: str, image: np.ndarray, changed: np.ndarray) -> None:
+    """Save the radiograph with the changed places framed."""
     folder.mkdir(parents=True, exist_ok=True)
-    framed = np.repeat(film[..., None], 3, axis=2)
+    framed = np.repeat(image[..., None], 3, axis=2)
     contours, _ = cv2.findContours(changed.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     for contour in contours:
         x, y, width, height = cv2.boundingRect(contour)

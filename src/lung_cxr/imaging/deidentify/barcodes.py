@@ -8,6 +8,7 @@ BAR_HEIGHT = 17  # pixels over which an edge must be straight: ribs and vessels 
 WINDOW = 96  # pixels across the bars in which edges are counted
 EDGE_CONTRAST = 24  # grey levels between two neighbours of a pixel
 SURE_EDGES, POSSIBLE_EDGES = 5, 3  # dark-to-bright edges in a window, and as many bright-to-dark
+SURE_PIXELS = 800  # with sure edges: drawn barcodes have 5,000 and more, crossing cables had 159
 
 Grey = npt.NDArray[np.uint8]
 Corners = npt.NDArray[np.float32]
@@ -30,8 +31,8 @@ def _bars(image: Grey) -> list[Corners]:
     spread = np.ones((BAR_HEIGHT, WINDOW // 2), np.uint8)  # back to the ends of the bars
     possible = cv2.dilate((edges >= POSSIBLE_EDGES).astype(np.uint8), spread)
     _, regions, boxes, _ = cv2.connectedComponentsWithStats(possible)
-    found = np.unique(regions[edges >= SURE_EDGES])
-    return [_corners(*boxes[region, :4]) for region in found if region]
+    sure = np.bincount(regions[edges >= SURE_EDGES], minlength=len(boxes))
+    return [_corners(*boxes[region, :4]) for region in np.flatnonzero(sure >= SURE_PIXELS) if region]
 
 
 def _edges_in_window(image: Grey) -> npt.NDArray[np.float32]:
