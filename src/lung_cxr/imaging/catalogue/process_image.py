@@ -33,6 +33,8 @@ READING_VERSION = 5
 DECODER_VERSION = 1
 MAYBE_READABLE = ("unreadable", "truncated", "multi_frame", "unsupported_pixels")  # a later decoder may read these
 NOISE_SHARPNESS = 35.0  # above all real images: bits or sign may have been read wrongly
+# in the fingerprint of the text policy `off`: constant, so that a new detector causes no second reading
+WITHOUT_DETECTOR = 3
 NOT_SEARCHED = -1  # number of text boxes in an image that was not searched for text
 NAN = float("nan")
 
@@ -150,7 +152,8 @@ class ImageProcessor:
     def settings(self) -> str:
         """Return the fingerprint of all settings that change a stored image; a file with another one is read again."""
         chosen = self.standardise
-        text = (self.burned_in_text, burned_in_text.DETECTOR_VERSION, self.accept_unchecked_pixels)
+        detector = burned_in_text.DETECTOR_VERSION if self.burned_in_text != "off" else WITHOUT_DETECTOR
+        text = (self.burned_in_text, detector, self.accept_unchecked_pixels)
         reread = (self.reread,) if self.reread else ()  # 0: as in catalogues without this setting
         parts = (READING_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text, *reread)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
