@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from lung_cxr.experiments import RUNS
 from project_copy import Project
 
 
@@ -137,10 +138,10 @@ def test_new_images_get_the_probabilities_of_a_run(trained):
 
 @pytest.mark.slow
 def test_kedro_run_does_everything(catalogue):
-    """All seven backbones with both strategies, tiny, then the report."""
+    """All backbones with both strategies, tiny, then the report."""
     catalogue.kedro("run", "--env", "test")
     records = catalogue.modified("07_model_output/*/*/seed_7/run_record.json")
-    assert len(records) == 14
+    assert len(records) == len(RUNS)
     reports = catalogue.modified("08_reporting/report.html/*/report.html")
     assert "not yet trained" not in list(reports)[-1].read_text()
 
