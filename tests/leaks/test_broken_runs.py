@@ -70,7 +70,7 @@ BROKEN = {
     every_row_faulty: TOO_MANY,
     columns_that_changed_places: TOO_MANY,
     withdrawals_without_header: "no column",
-    merges_in_a_circle: "patient_aliases.csv",
+    merges_in_a_circle: "patient_aliases",
     a_store_that_cannot_be_written: "Error",
 }
 
