@@ -120,7 +120,8 @@ def test_without_any_run_everything_is_made_and_says_so(reporting):
     assert comparison["headline"].startswith("No run has finished")
     assert comparison["over_backbones"]["accuracy"]["t"] is None
     assert "not yet trained" in newest(folder, "report.html").read_text(encoding="utf-8")
-    assert (pd.read_csv(newest(folder, "table3_traditional.csv"))["status"] == "not yet trained").sum() == len(BACKBONES)
+    table3 = pd.read_csv(newest(folder, "table3_traditional.csv"))
+    assert (table3["status"] == "not yet trained").sum() == len(BACKBONES)
     strategies = pd.read_csv(newest(folder, "table_strategies.csv"))
     assert list(zip(strategies["backbone"], strategies["strategy"], strict=True))[:-1] == list(RUNS)
     assert strategies["strategy"].iloc[-1] == "majority class"
