@@ -39,7 +39,7 @@ class InitialWeights:
 
 
 IMAGENET = InitialWeights("imagenet")  # downloaded by Keras, or from its cache
-# MobileNet, alpha 0.25, pretrained by tools/pretrain_demo_weights.py: no radiograph of a real person
+# MobileNet, alpha 0.25, pretrained as tools/pretrain_demo_weights.py states, on no radiograph of a real person
 DEMO = InitialWeights("demo (pretrained on drawings)", Path(__file__).with_name("demo_mobilenet.weights.h5"))
 RANDOM = InitialWeights("random")
 
