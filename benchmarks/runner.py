@@ -1,8 +1,8 @@
 """What a Dask cluster costs and gives: seconds per node beside Kedro's sequential runner, ingestion by two workers.
 
-    python benchmarks/runner.py out.json [--nodes 100] [--films 240] [--side 1536] [--repeats 3]
+    python benchmarks/runner.py out.json [--nodes 100] [--patients 240] [--side 1536] [--repeats 3]
 
-Both run in turn on this machine, ratios are formed within a turn. Nodes do nothing but pass a small file on. Films are
+Both run in turn on this machine, ratios are formed within a turn. Nodes do nothing but pass a small file on. Images are
 made up (the synthetic hospital), text search off; the cluster stands before the clock starts, and the clock is Kedro's
 own, of the pipeline: a command's own start (seconds) is the same for both.
 """
@@ -67,10 +67,10 @@ def measure_overhead(address: str, nodes: int, repeats: int) -> dict[str, Any]:
     return {"nodes": nodes, "milliseconds": found, "overhead_ms": spread(overhead), "promised_ms": MILLISECONDS}
 
 
-def measure_ingestion(address: str, films: int, side: int, repeats: int, folder: Path) -> dict[str, Any]:
+def measure_ingestion(address: str, patients: int, side: int, repeats: int, folder: Path) -> dict[str, Any]:
     """Return seconds of an ingestion by one process and by the cluster's workers, each into an empty catalogue."""
     settings = {
-        "synthetic_hospital": {"patients": films, "side": side, "workers": -1},
+        "synthetic_hospital": {"patients": patients, "side": side, "workers": -1},
         "ingestion": {"workers": 1, "standardise": {"side": 1024}},
     }
     configuration = write_configuration(folder, settings)
@@ -87,7 +87,13 @@ def measure_ingestion(address: str, films: int, side: int, repeats: int, folder:
             printed = kedro(configuration, "--pipelines", "ingestion", *options)
             seconds[name].append(float(re.findall(r"completed successfully in ([\d.]+) *sec", printed)[-1]))
     gains = [alone / dask for alone, dask in zip(seconds["sequential"], seconds["dask"], strict=True)]
-    return {"patients": films, "side": side, "seconds": seconds, "sequential / dask": spread(gains), "promised": GAIN}
+    return {
+        "patients": patients,
+        "side": side,
+        "seconds": seconds,
+        "sequential / dask": spread(gains),
+        "promised": GAIN,
+    }
 
 
 def write_configuration(folder: Path, settings: dict[str, Any]) -> Path:
@@ -144,8 +150,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="JSON file to write")
     parser.add_argument("--nodes", type=int, default=100)
-    parser.add_argument("--films", type=int, default=240, help="patients of the synthetic hospital")
-    parser.add_argument("--side", type=int, default=1536, help="of a film, pixels")
+    parser.add_argument("--patients", type=int, default=240, help="patients of the synthetic hospital")
+    parser.add_argument("--side", type=int, default=1536, help="side of an image, pixels")
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = os.pathsep.join([str(PROJECT / "src"), str(Path(__file__).parent)])
@@ -154,7 +160,7 @@ def main() -> None:
     with local_cluster(workers=2, gpus=0) as address, tempfile.TemporaryDirectory() as folder:
         found["overhead"] = measure_overhead(address, arguments.nodes, arguments.repeats)
         found["ingestion"] = measure_ingestion(
-            address, arguments.films, arguments.side, arguments.repeats, Path(folder)
+            address, arguments.patients, arguments.side, arguments.repeats, Path(folder)
         )
     arguments.output.write_text(json.dumps(found, indent=2) + "\n")
     table = Table(title="A Dask cluster of two workers on this machine", title_justify="left")

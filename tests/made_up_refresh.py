@@ -12,7 +12,7 @@ import yaml
 from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import ProcessedImage
+from lung_cxr.imaging.catalogue.processed_image import ProcessedImage
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.refresh.contact_sheet import Catalogue
 from lung_cxr.report.refresh.facts import Refreshed, gather_facts

@@ -28,6 +28,6 @@ CONFIG_LOADER_CLASS = ExperimentConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    "merge_strategy": {"parameters": "soft", "globals": "soft"},  # an environment states only what differs
+    "merge_strategy": {"parameters": "soft", "globals": "soft"},  # an environment states only its differences
     "custom_resolvers": {"env": environment_variable, "subfolder": subfolder},
 }

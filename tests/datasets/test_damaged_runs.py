@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from lung_cxr.datasets.runs import DAMAGED, RunsDataset
+from lung_cxr.datasets.run_result import DAMAGED
+from lung_cxr.datasets.runs import RunsDataset
 from lung_cxr.experiments import Run
 from made_up_runs import made_up_run, made_up_split
 

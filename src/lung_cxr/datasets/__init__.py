@@ -1,15 +1,15 @@
-"""Kedro datasets of our own: few, small, each for what no dataset of kedro-datasets does."""
+"""Kedro datasets of our own, each for a purpose that no dataset of kedro-datasets serves."""
 
 from lung_cxr.datasets.atomic_files import AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
+from lung_cxr.datasets.run_result import RunResult
 from lung_cxr.datasets.runs import (
     BaselineRunsDataset,
     CrossValidationRunsDataset,
     FoldRunsDataset,
-    RunResult,
     RunsDataset,
     SweepRunsDataset,
 )

@@ -29,7 +29,7 @@ class OptionalDataset(AbstractDataset[Any, Any]):
         """Return the data, or None if nothing was saved or a rebuildable file is damaged.
 
         Raises:
-            DatasetError: A file is damaged that holds what no run can rebuild.
+            DatasetError: A damaged file holds data that no run can rebuild.
         """
         if not self._dataset.exists():
             return None

@@ -176,7 +176,7 @@ def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[
 
 
 def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_catalogue: bool) -> dict[str, int]:
-    """Erase what was derived from the images; files that do not name their images go if any of them was known."""
+    """Erase files derived from the images; files that do not name their images go if any of them was known."""
     erased = {
         "predictions": sum(catalogue.erase_rows(path, keys) for path in tables_below(folders.outputs)),
         "pixel_arrays": erase_pixels(folders.model_input, images),

@@ -43,7 +43,7 @@ def describe_sets(
     Args:
         truth: (n,) int class indices of test images.
         probabilities: (n, 7) float.
-        threshold: What `probability_threshold` returned.
+        threshold: Result of `probability_threshold`.
         patients: (n,) patient keys.
         bootstrap: `n_resamples`, `confidence` and `seed` of the bootstrap over patients.
 

@@ -1,4 +1,4 @@
-"""Keras' global settings: the same on every machine, whatever `~/.keras/keras.json` says."""
+"""Keras' global settings: the same on every machine; `~/.keras/keras.json` has no effect."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

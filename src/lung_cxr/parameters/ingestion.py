@@ -157,7 +157,7 @@ class IngestionParameters(ParameterGroup):
         ge=0, description="number of patients whose erasure is confirmed above that share"
     )
     header_mismatch: Literal["fault", "flag", "ignore"] = Field(
-        description="what a DICOM header of another patient than the row is: a fault, a flag, or not compared"
+        description="treatment of a DICOM header of another patient than the row: fault, flag, or no comparison"
     )
     accept_unknown_view: bool = Field(
         description="keep images for which neither the table nor the header gives the view"

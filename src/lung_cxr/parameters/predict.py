@@ -6,7 +6,7 @@ from lung_cxr.parameters.base import ParameterGroup
 
 
 class PredictParameters(ParameterGroup):
-    """Which model says what new images show."""
+    """Settings of the prediction of new images."""
 
     run: str | None = Field(description="folder of a finished run below 06_models; null: an error lists them")
     batch_size: int = Field(ge=1, description="images in memory at a time")

@@ -7,7 +7,7 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.manifest import build_manifest, list_images
-from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, UNREAD, ProcessedImage
+from lung_cxr.imaging.catalogue.processed_image import LEDGER_COLUMNS, UNREAD, ProcessedImage
 from lung_cxr.imaging.quality.duplicates import difference_hash
 
 NO_EXCLUSION = pd.DataFrame({"image_id": [], "reason_code": []}, dtype="str")

@@ -16,7 +16,8 @@ from rich.progress import Progress
 from lung_cxr.imaging.catalogue import reader_processes, refresh
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
+from lung_cxr.imaging.catalogue.processed_image import LEDGER_COLUMNS, ProcessedImage
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify import burned_in_text

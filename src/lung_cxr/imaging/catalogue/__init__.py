@@ -1,1 +1,1 @@
-"""The catalogue on disk: what is read, stored, judged, counted, and taken out again."""
+"""The catalogue on disk: reading, storage, QC, counts and deletion of images."""

@@ -12,7 +12,7 @@ import pandas as pd
 from lung_cxr.imaging.catalogue.header_check import MISMATCH, check_headers
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.patient_conflicts import add_patient_conflicts
-from lung_cxr.imaging.catalogue.process_image import UNREAD
+from lung_cxr.imaging.catalogue.processed_image import UNREAD
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules

@@ -15,7 +15,8 @@ from typing import Any
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from lung_cxr.imaging.catalogue.process_image import ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
+from lung_cxr.imaging.catalogue.processed_image import ProcessedImage
 from lung_cxr.imaging.catalogue.recheck_stored import search_stored
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger
 

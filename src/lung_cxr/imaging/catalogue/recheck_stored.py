@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import replace
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
-from lung_cxr.imaging.catalogue.process_image import NOT_SEARCHED, ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
+from lung_cxr.imaging.catalogue.processed_image import NOT_SEARCHED, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.quality.duplicates import difference_hash

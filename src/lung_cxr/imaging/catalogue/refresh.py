@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.process_image import LEDGER_COLUMNS, ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
+from lung_cxr.imaging.catalogue.processed_image import LEDGER_COLUMNS, ProcessedImage
 from lung_cxr.imaging.catalogue.reader_processes import process_files
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lung_cxr.imaging.catalogue.process_image import ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
+from lung_cxr.imaging.catalogue.processed_image import ProcessedImage
 from lung_cxr.imaging.catalogue.recheck_stored import must_be_searched
 
 Ledger = dict[str, ProcessedImage]

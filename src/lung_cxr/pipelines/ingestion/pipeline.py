@@ -4,17 +4,19 @@ from kedro.pipeline import Node, Pipeline
 
 from lung_cxr.pipelines.ingestion.nodes import (
     apply_qc,
-    check_faults,
     check_key,
     delete_orphans,
-    describe_refresh,
     erase_withdrawn,
-    fail_on_faults,
     number_exports,
-    number_rows,
     pseudonymise_records,
     report_withdrawals,
     standardise_images,
+)
+from lung_cxr.pipelines.ingestion.report_nodes import (
+    check_faults,
+    describe_refresh,
+    fail_on_faults,
+    number_rows,
     summarise_ingestion,
     write_refresh_report,
 )

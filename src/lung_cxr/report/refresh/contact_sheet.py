@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import NOT_SEARCHED
+from lung_cxr.imaging.catalogue.processed_image import NOT_SEARCHED
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.parameters import IngestionParameters
 from lung_cxr.report.numbers import plural

@@ -46,7 +46,7 @@ class Item:
         topic: Paraphrase of the item.
         answer: One of `ANSWERS`.
         anchor: Section with the answer, one of `SECTIONS`; "" where the page does not answer.
-        words: The answer, or what is missing.
+        words: The answer, or the missing item.
     """
 
     number: int

@@ -48,7 +48,7 @@ class GpuResidentImages(keras.layers.Layer):
         """Refuse to save this layer: a model file must not contain the images of patients.
 
         Raises:
-            NotImplementedError: Always.
+            NotImplementedError: In every call.
         """
         raise NotImplementedError(
             "a model with GpuResidentImages contains the images of patients and cannot be saved; save the classifier"

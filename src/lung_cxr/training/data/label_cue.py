@@ -31,7 +31,8 @@ def label_cue(training: Mapping[str, Any]) -> str | None:
     causes = ", ".join([*shifts, *(["augmentation of some classes only"] if by_class else [])])
     cue = " Augmented images reveal their class in training, but test images are not augmented." if by_class else ""
     shift = " Predictions shift towards rare classes." if shifts else ""
-    return f"Label cue: training treats classes differently ({causes}).{cue}{shift}"
+    name = "Label cue" if by_class else "Class weighting"
+    return f"{name}: training treats classes differently ({causes}).{cue}{shift}"
 
 
 @cache

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.process_image import DECODER_VERSION, ImageProcessor, ProcessedImage
+from lung_cxr.imaging.catalogue.process_image import ImageProcessor
+from lung_cxr.imaging.catalogue.processed_image import DECODER_VERSION, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import TextBox
 from lung_cxr.imaging.quality.duplicates import difference_hash

@@ -1,0 +1,124 @@
+"""Nodes of `ingestion` that count, describe and check a refresh, after its images are stored."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.imaging.catalogue import fault_check as faults
+from lung_cxr.imaging.catalogue import summary
+from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.imaging.catalogue.label_review import count_label_reviews
+from lung_cxr.imaging.catalogue.row_numbers import list_row_numbers
+from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
+from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.parameters import Icd10Parameters, IngestionParameters, IngestionReportParameters
+
+log = logging.getLogger(__name__)
+
+
+def number_rows(
+    records: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    known_exports: pd.DataFrame,
+    pseudonymisation_key: Secret,
+) -> pd.DataFrame:
+    """Return the raw row behind the keyed number of every rejected row, rejected image and flagged image."""
+    rejected = pd.concat([rejected_records, rejected_images], ignore_index=True)
+    return list_row_numbers(records, rejected, image_manifest, known_exports, KeyedHashes(pseudonymisation_key))
+
+
+def summarise_ingestion(
+    known_exports: pd.DataFrame,
+    records: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+    label_review: pd.DataFrame,
+    sheets_not_read: list[str],
+    header_check: dict[str, list[str]],
+    refresh_counts: dict[str, Any],
+    withdrawals: dict[str, Any],
+    icd10: Icd10Parameters,
+    ingestion: IngestionParameters,
+) -> dict[str, Any]:
+    """Count delivered, accepted and rejected rows and images, with the reasons of rejection."""
+    counts = summary.summarise(known_exports, records, rejected_records, image_manifest, rejected_images)
+    counts["label_review"] = count_label_reviews(label_review)
+    counts["sheets_not_read"] = sheets_not_read
+    counts["headers_not_compared"] = header_check
+    settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}
+    for line in summary.in_words(counts):
+        log.info(line)
+    return {
+        **settings,
+        "files": refresh_counts["total"],
+        "withdrawn": withdrawals["rows"],
+        "patient_lists": withdrawals["files"],
+        **counts,
+    }
+
+
+def describe_refresh(
+    known_exports: pd.DataFrame,
+    rejected_records: pd.DataFrame,
+    rejected_images: pd.DataFrame,
+    image_manifest: pd.DataFrame,
+    ingestion_summary: dict[str, Any],
+    refresh_counts: dict[str, Any],
+    previous_reported_counts: dict[str, Any] | None,
+    ingestion: IngestionParameters,
+    ingestion_report: IngestionReportParameters,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the refresh in numbers, and the counts with which the next refresh compares its own."""
+    from lung_cxr.report.refresh import facts
+
+    refreshed = facts.Refreshed(
+        known_exports,
+        pd.concat([rejected_records, rejected_images], ignore_index=True),
+        image_manifest,
+        ingestion_summary,
+        refresh_counts,
+        previous_reported_counts,
+    )
+    gathered = facts.gather_facts(refreshed, ingestion, ingestion_report)
+    return gathered, facts.counts_to_keep(gathered)
+
+
+def write_refresh_report(
+    refresh_report: dict[str, Any],
+    image_manifest: pd.DataFrame,
+    records: pd.DataFrame,
+    source_files: pd.DataFrame,
+    image_folder: Path,
+    icd10: Icd10Parameters,
+    ingestion: IngestionParameters,
+    ingestion_report: IngestionReportParameters,
+) -> str:
+    """Return the page with refresh counts, drift, quality thresholds and contact sheets."""
+    from lung_cxr.report.refresh.contact_sheet import Catalogue
+    from lung_cxr.report.refresh.page import render_refresh_report
+
+    catalogue = Catalogue(image_manifest, records, source_files, ImageStore(image_folder), ingestion)
+    return render_refresh_report(
+        refresh_report, catalogue, ingestion, ingestion_report, icd10.version, datetime.now(UTC)
+    )
+
+
+def check_faults(
+    ingestion_summary: dict[str, Any],
+    image_manifest: pd.DataFrame,
+    ingestion: IngestionParameters,
+    _refresh_page: str,
+) -> dict[str, Any]:
+    """Compare the share of faults in every export with the allowed share. The split waits for the result."""
+    return faults.check_faults(ingestion_summary["by_export"], image_manifest, ingestion.max_fault_fraction)
+
+
+def fail_on_faults(fault_check: dict[str, Any]) -> None:
+    """Fail the run if too much of an export was faulty; all good data are saved by now."""
+    faults.fail_on_faults(fault_check)
