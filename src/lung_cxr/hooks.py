@@ -140,7 +140,7 @@ class ReportHook:
 class RefreshReportHook:
     """Prints the headline and the page of every refresh, also of one that too many faults have stopped."""
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print headline and path."""
         self._print(pipeline, catalog)

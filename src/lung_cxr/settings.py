@@ -18,8 +18,8 @@ HOOKS = (
     FileAccessHook(),
     CatalogueLockHook(),
     PredictionLockHook(),
+    ReportHook(),  # prints last: hooks run in reverse order
     RefreshReportHook(),
-    ReportHook(),
     FailedRunsHook(),
     RunOptionsHook(),
     CommandErrorHook(),

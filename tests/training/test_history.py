@@ -18,7 +18,12 @@ ROW = {
 
 @pytest.mark.parametrize(
     ("changes", "state"),
-    [({}, "best"), ({"patience_counter": 2}, "p 2/3"), ({"patience_counter": 3, "event": "unfreeze"}, "unfreeze")],
+    [
+        ({}, "best"),
+        ({"patience_counter": 2}, "p 2/3"),
+        ({"patience_counter": 3, "event": "unfreeze"}, "unfreeze"),
+        ({"event": "stop:plateau"}, "plateau"),
+    ],
 )
 def test_an_epoch_is_one_line_of_80_columns(changes, state):
     line = epoch_line({**ROW, **changes}, max_epochs=100, patience=3)

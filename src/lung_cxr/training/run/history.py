@@ -67,8 +67,9 @@ def results_row(train_loss: float, validation: "Validation", decision: "Decision
 def epoch_line(row: Row, max_epochs: int, patience: int | None) -> str:
     """Return the log line of one epoch, short enough for a terminal of 80 columns.
 
-    After epoch, m (unfrozen layer groups), learning rate, losses and validation accuracy it names the event; without an
-    event, `best` for the lowest validation loss so far, else the patience counter. Slow epochs add the time left.
+    It has epoch, m (unfrozen layer groups), learning rate, losses, validation accuracy and the event (`unfreeze` or the
+    stop reason). Without an event: `best` for the lowest validation loss so far, else the patience counter. Slow epochs
+    add the time left.
 
     Args:
         row: The epoch's row of the history.
@@ -76,7 +77,9 @@ def epoch_line(row: Row, max_epochs: int, patience: int | None) -> str:
         patience: Epochs without improvement before the next event; None: without limit.
     """
     epoch = f"epoch {row['epoch']}/{max_epochs}".ljust(len(f"epoch {max_epochs}/{max_epochs}"))
-    state = row["event"] or (f"p {row['patience_counter']}/{patience or '∞'}" if row["patience_counter"] else "best")
+    state = row["event"].removeprefix("stop:") or (
+        f"p {row['patience_counter']}/{patience or '∞'}" if row["patience_counter"] else "best"
+    )
     line = (
         f"{epoch} m {row['unfrozen_groups']:<2} lr {_rate(row['learning_rate'])} loss {row['train_loss']:.2f} "
         f"val {row['val_loss']:.3f} acc {row['val_accuracy']:.2f} {state}"
