@@ -50,7 +50,7 @@ TRAINING_IMAGES = (8318, 1965, 856, 574, 324, 212, 85)  # Table 1, by class: 12,
 VALIDATION_IMAGES = 1540  # Table 1
 EPOCHS = 100  # n of the paper
 AUGMENTATION = AugmentationParameters(  # Table 2
-    classes="all_but_largest", rotation=10, brightness=(0.8, 1.2), contrast=(0.9, 1.1), bank=None
+    classes="all_but_largest", rotation=10, brightness=(0.8, 1.2), contrast=(0.9, 1.1), bank=None, unchanged_share=0
 )
 SEED = 2024
 ORDER = ("mobilenet", "resnet50", "densenet121", "vgg16", "inceptionv3", "xception", "efficientnetv2s")

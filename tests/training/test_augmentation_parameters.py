@@ -16,6 +16,7 @@ def augmentation(**changes) -> AugmentationSampler:
         "brightness": (0.8, 1.2),
         "contrast": (0.9, 1.1),
         "bank": None,
+        "unchanged_share": 0,
     }
     return AugmentationSampler(AugmentationParameters(**{**settings, **changes}), LABELS, seed=3)
 
@@ -65,6 +66,18 @@ def test_a_bank_holds_k_copies_of_each_image_per_stage():
 )
 def test_augmented_classes(classes, expected):
     assert list(augmented_classes(classes, LABELS)) == expected
+
+
+@pytest.mark.parametrize("bank", [None, 3])
+def test_a_share_of_the_samples_is_unchanged_and_the_others_keep_their_parameters(bank):
+    shown = np.resize(RARE, 4000)
+    all_augmented, some = (augmentation(bank=bank, unchanged_share=share).of_epoch(shown, 2, 1) for share in (0, 0.25))
+    unchanged = (some == NO_AUGMENTATION).all(axis=1)
+    assert unchanged.mean() == pytest.approx(0.25, abs=0.02)
+    assert np.array_equal(some[~unchanged], all_augmented[~unchanged])
+    next_epoch = augmentation(bank=bank, unchanged_share=0.25).of_epoch(shown, 3, 1)
+    assert ((next_epoch == NO_AUGMENTATION).all(axis=1) != unchanged).any(), "drawn in each epoch"
+    assert (augmentation(bank=bank, unchanged_share=1).of_epoch(shown, 2, 1) == NO_AUGMENTATION).all()
 
 
 @pytest.mark.parametrize("changes", [{"classes": ["Pneumonitis"]}, {"brightness": (1.2, 0.8)}, {"contrast": (-0.1, 1)}])

@@ -26,6 +26,9 @@ class AugmentationParameters(ParameterGroup):
     bank: int | None = Field(
         ge=1, description="K copies of each augmented image per stage; null: new parameters for each sample"
     )
+    unchanged_share: Annotated[float, Off(0.0)] = Field(
+        ge=0, le=1, description="share of the samples of augmented classes that are shown unchanged"
+    )
 
     @model_validator(mode="after")
     def _valid(self) -> "AugmentationParameters":

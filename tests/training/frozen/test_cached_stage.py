@@ -30,11 +30,15 @@ def folder(tmp_path):
 def trained(training_parameters, strategy_parameters, tmp_path):
     """Train three epochs, `step` more groups each; return history, weights, and the cached kinds of each stage."""
 
-    def do(name, make, images, parameters, features, *, step, bank, sampling="balanced"):
+    def do(name, make, images, parameters, features, *, step, bank, sampling="balanced", unchanged=0):
         keras.utils.clear_session()
         keras.utils.set_random_seed(3)
         training = training_parameters(
-            max_epochs=3, learning_rate=1e-4, augmentation={"bank": bank}, sampling=sampling, batch_size=8
+            max_epochs=3,
+            learning_rate=1e-4,
+            augmentation={"bank": bank, "unchanged_share": unchanged},
+            sampling=sampling,
+            batch_size=8,
         )
         tuning = FineTuning(
             classifier=make(training),
@@ -82,18 +86,18 @@ def radiographs():
 
 
 @pytest.mark.parametrize(
-    ("bank", "sampling", "kinds"),
+    ("bank", "sampling", "unchanged", "kinds"),
     [
-        (2, "balanced", {"validation", "unaugmented", "bank"}),
-        (None, "balanced", {"validation", "unaugmented"}),
-        (2, "natural", {"validation", "unaugmented", "bank"}),
+        (2, "balanced", 0, {"validation", "unaugmented", "bank"}),
+        (None, "balanced", 0, {"validation", "unaugmented"}),
+        (2, "natural", 0.3, {"validation", "unaugmented", "bank"}),
     ],
 )
-def test_a_tiny_network(trained, folder, tiny_classifier, images, backbone, bank, sampling, kinds):
+def test_a_tiny_network(trained, folder, tiny_classifier, images, backbone, bank, sampling, unchanged, kinds):
     def make(training):
         return tiny_classifier(dropout=training.dropout)
 
-    settings = {"step": 2, "bank": bank, "sampling": sampling}
+    settings = {"step": 2, "bank": bank, "sampling": sampling, "unchanged": unchanged}
     whole = trained("whole", make, images, backbone, None, **settings)
     behind = trained("behind", make, images, backbone, folder, **settings)
     assert behind[2] == [("pooled", kinds), ("group 1", kinds), None]

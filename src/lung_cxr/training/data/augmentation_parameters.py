@@ -12,7 +12,7 @@ import numpy as np
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import AugmentationParameters
-from lung_cxr.training.data.sampling import BANK, COPY, FRESH, random_stream
+from lung_cxr.training.data.sampling import BANK, COPY, FRESH, UNCHANGED, random_stream
 
 NO_AUGMENTATION = (0.0, 1.0, 1.0)  # no rotation, brightness × 1, contrast × 1
 
@@ -45,7 +45,7 @@ class AugmentationSampler:
     """Draws the augmentation parameters of each sample (Table 2).
 
     Attributes:
-        parameters: Ranges of rotation, brightness and contrast; size of the bank, if there is one.
+        parameters: Ranges of rotation, brightness and contrast; size of the bank, if there is one; unchanged share.
         labels: (N,) class index of each training image.
         seed: Seed of the run.
     """
@@ -61,7 +61,7 @@ class AugmentationSampler:
     def of_epoch(self, order: np.ndarray, epoch: int, stage: int) -> np.ndarray:
         """Return (n, 3) float32: angle (degrees), brightness factor and contrast factor of each of n samples.
 
-        Images of classes that are not augmented get `NO_AUGMENTATION`. With a bank of K, every image has K sets of
+        Images of classes that are not augmented, and the unchanged share of the others, get `NO_AUGMENTATION`. With a bank of K, every image has K sets of
         parameters per stage, and each sample uses one of them. Without a bank, each sample has its own.
 
         Args:
@@ -83,7 +83,10 @@ class AugmentationSampler:
             copies = np.full(len(order), FRESH_COPY)
         else:
             copies = random_stream(self.seed, COPY, epoch).integers(bank, size=len(order))
-        return np.where(self.augmented[self.labels[order]], copies, UNAUGMENTED)
+        augmented = self.augmented[self.labels[order]]
+        if share := self.parameters.unchanged_share:
+            augmented &= random_stream(self.seed, UNCHANGED, epoch).random(len(order)) >= share
+        return np.where(augmented, copies, UNAUGMENTED)
 
     @cached_property
     def augmented(self) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 
 from lung_cxr.diseases import DISEASES
 
-# Streams of random numbers. FRESH, COPY and BANK are those of `augmentation_parameters.py`.
-CLASSES, CYCLE, PERMUTATION, FRESH, COPY, BANK = range(6)
+# Streams of random numbers. FRESH, COPY, BANK and UNCHANGED are those of `augmentation_parameters.py`.
+CLASSES, CYCLE, PERMUTATION, FRESH, COPY, BANK, UNCHANGED = range(7)
 
 
 def random_stream(seed: int, *key: int) -> np.random.Generator:

@@ -87,13 +87,14 @@ def demands_of_stage(
     counts = class_counts(draws.labels)
     per_epoch = batches_per_epoch(len(draws.labels), training.batch_size) * training.batch_size
     shares = sampling_shares(counts, training.sampling)
-    augmented, bank = draws.augmented, training.augmentation.bank
+    augmented, bank, unchanged = draws.augmented, training.augmentation.bank, training.augmentation.unchanged_share
     validation = len(images.rows("validation"))
+    also_unchanged = counts > 0 if unchanged else ~augmented  # classes with images that are shown unchanged
+    of_augmented = per_epoch * float(shares[augmented].sum()) * (1 - unchanged)
     demands = [
         Demand("validation", validation, validation),
-        Demand("unaugmented", int(counts[~augmented].sum()), per_epoch * float(shares[~augmented].sum())),
+        Demand("unaugmented", int(counts[also_unchanged].sum()), per_epoch - of_augmented),
     ]
-    of_augmented = per_epoch * float(shares[augmented].sum())
     if bank is None:
         return demands, of_augmented
     return [*demands, Demand("bank", int(counts[augmented].sum()) * bank, of_augmented)], 0.0
@@ -111,7 +112,8 @@ def _open_stores(
         cached |= dict.fromkeys(sorted(plan.cached & {"validation", "unaugmented"}), of_images)
     if "bank" in plan.cached:
         K, train_rows, bank = draws.parameters.bank or 1, images.rows("train"), draws.bank_of_stage(stage)
-        facts = (draws.seed, stage, draws.parameters.model_dump_json(), hashlib.sha256(train_rows.data).hexdigest())
+        ranges = draws.parameters.model_dump_json(exclude={"unchanged_share"})  # which copies are shown, not which exist
+        facts = (draws.seed, stage, ranges, hashlib.sha256(train_rows.data).hexdigest())
         store = folder.open(key, "bank", facts, len(train_rows) * K, prefix.shape, prefix.dtype)
         cached["bank"] = CachedFeatures(
             store,
