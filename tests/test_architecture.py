@@ -14,7 +14,7 @@ SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its 
 }
 KEDRO = {
     *("datasets", "pipelines", "hooks", "command_errors", "config_loader", "file_access", "run_options"),
-    *("runners", "pipeline_registry", "settings", "__main__"),
+    *("runners", "pipeline_registry", "settings", "cli", "__main__"),
 }
 
 

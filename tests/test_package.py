@@ -6,8 +6,33 @@ import sys
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from kedro.framework.startup import ProjectMetadata
 
+from lung_cxr import cli
 from project_copy import Project
+
+
+@pytest.mark.parametrize(
+    ("file", "packed"),
+    [
+        ("local/credentials.yml", False),
+        ("local/credentials.yaml", True),
+        ("local/database.json", True),
+        ("base/credentials.yml", True),
+        ("public_cxr/credentials_of_site_b/key.yml", True),
+        ("base/parameters.yml", False),
+    ],
+)
+def test_credentials_are_never_packed(tmp_path, monkeypatch, file, packed):
+    path = tmp_path / "conf" / file
+    path.parent.mkdir(parents=True)
+    path.write_text("lung_cxr_key: secret")
+    packages = []
+    monkeypatch.setattr(cli.package_project, "callback", lambda **_: packages.append(1))
+    metadata = ProjectMetadata(tmp_path, "lung_cxr", "lung_cxr", tmp_path, "1.7.0", tmp_path, "1.7.0", "")
+    done = CliRunner().invoke(cli.cli, ["package"], obj=metadata)
+    assert (f"conf/{file}" in done.output, bool(packages), bool(done.exit_code)) == (packed, not packed, packed)
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("datasets",),
     ("pipelines",),
     ("hooks", "command_errors", "config_loader", "file_access", "run_options"),
-    ("runners", "pipeline_registry", "settings", "__main__"),
+    ("runners", "pipeline_registry", "settings", "cli", "__main__"),
 )
 
 Graph = dict[str, set[str]]
