@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from conftest import merged
 
 RECORDS = "docs/results/records/public_cxr/mobilenet"
@@ -17,7 +18,12 @@ def test_the_settings_of_a_run_of_the_first_version_are_still_its_identity(exper
 
 @pytest.mark.parametrize(
     "changes",
-    [{"augmentation": {"unchanged_share": 0.25}}, {"ema_decay": 0.9}, {"weight_decay": 0.1}, {"learning_rate_schedule": "cosine"}],
+    [
+        {"augmentation": {"unchanged_share": 0.25}},
+        {"ema_decay": 0.9},
+        {"weight_decay": 0.1},
+        {"learning_rate_schedule": "cosine"},
+    ],
 )
 def test_a_setting_that_is_on_is_part_of_the_identity(experiment, changes):
     found = experiment(**changes).identity(7)["parameters"]["training"]

@@ -61,8 +61,9 @@ class AugmentationSampler:
     def of_epoch(self, order: np.ndarray, epoch: int, stage: int) -> np.ndarray:
         """Return (n, 3) float32: angle (degrees), brightness factor and contrast factor of each of n samples.
 
-        Images of classes that are not augmented, and the unchanged share of the others, get `NO_AUGMENTATION`. With a bank of K, every image has K sets of
-        parameters per stage, and each sample uses one of them. Without a bank, each sample has its own.
+        Images of classes that are not augmented, and the unchanged share of the others, get `NO_AUGMENTATION`. With a
+        bank of K, every image has K sets of parameters per stage, and each sample uses one of them. Without a bank,
+        each sample has its own.
 
         Args:
             order: (n,) positions of the images, as `SamplingOrder.of_epoch` returns them.

@@ -112,7 +112,7 @@ def _open_stores(
         cached |= dict.fromkeys(sorted(plan.cached & {"validation", "unaugmented"}), of_images)
     if "bank" in plan.cached:
         K, train_rows, bank = draws.parameters.bank or 1, images.rows("train"), draws.bank_of_stage(stage)
-        ranges = draws.parameters.model_dump_json(exclude={"unchanged_share"})  # which copies are shown, not which exist
+        ranges = draws.parameters.model_dump_json(exclude={"unchanged_share"})  # the copies exist, shown or not
         facts = (draws.seed, stage, ranges, hashlib.sha256(train_rows.data).hexdigest())
         store = folder.open(key, "bank", facts, len(train_rows) * K, prefix.shape, prefix.dtype)
         cached["bank"] = CachedFeatures(
