@@ -75,7 +75,7 @@ def kedro_run(project, tmp_path, monkeypatch, study):
             project_path=project, env="test", conf_source=str(conf), runtime_params=settings
         ) as session:
             session.run(pipeline_names=["cross_validation"], namespaces=list(namespaces))
-        return CrossValidationRunsDataset(filepath=str(tmp_path / "07_model_output")).load()
+        return CrossValidationRunsDataset(filepath=str(tmp_path / "07_model_output")).load()[""]
 
     yield run
     monkeypatch.undo()
@@ -87,7 +87,8 @@ def pooled(study, runs, **kind):
     splitting = SplittingParameters(**SPLITTING, **{"folds": None, "outer_folds": None, **kind})
     conf = yaml.safe_load((CONF / "parameters_reporting.yml").read_text())["reporting"]
     parameters = ReportingParameters(**{**conf, "n_resamples": 100})
-    return pool_folds(split, folds, runs, splitting, parameters)
+    results, tests, _ = pool_folds(split, folds, {"": runs} if runs else {}, splitting, parameters, "")
+    return results, tests
 
 
 def test_each_fold_is_trained_once_and_its_held_out_predictions_are_pooled(kedro_run, study, tmp_path):

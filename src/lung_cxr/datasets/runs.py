@@ -154,32 +154,39 @@ class FoldRunsDataset(AbstractDataset[dict[str, Any], dict[int, list[RunResult]]
         return {"filepath": self._filepath}
 
 
-class CrossValidationRunsDataset(AbstractDataset[dict[str, Any], dict[str, dict[int, list[RunResult]]]]):
-    """All runs of the pipeline `cross_validation` that have a record, of any command.
+class CrossValidationRunsDataset(AbstractDataset[dict[str, Any], dict[str, dict[str, dict[int, list[RunResult]]]]]):
+    """All runs of the pipeline `cross_validation` that have a record, of any command and experiment.
 
     Args:
-        filepath: The folder with `<backbone>/<strategy>/fold_<k>/seed_<s>/run_record.json`.
+        filepath: `07_model_output`, with `<backbone>/<strategy>/fold_<k>/seed_<s>/run_record.json`; experiments have
+            the same folders in a subfolder of their name.
         metadata: Ignored here; for Kedro plugins.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
-        self._grid = {
-            run.fold_results: FoldRunsDataset(filepath=f"{filepath}/{run.backbone}/{run.strategy}")
-            for run in CROSS_VALIDATED
-        }
-        self._filepath = filepath
+        self._filepath = Path(filepath)
         self.metadata = metadata
 
-    def load(self) -> dict[str, dict[int, list[RunResult]]]:
-        """Return the catalogue entry of a grid point → fold → runs, without grid points that were never started."""
-        loaded = {name: dataset.load() for name, dataset in self._grid.items()}
-        return {name: folds for name, folds in loaded.items() if folds}
+    def load(self) -> dict[str, dict[str, dict[int, list[RunResult]]]]:
+        """Return experiment ("" first) → catalogue entry of a grid point → fold → runs, without those never started."""
+        experiments = sorted({path.parents[4].relative_to(self._filepath).as_posix() for path in self._records()})
+        loaded = {name.removeprefix("."): self._grid(self._filepath / name) for name in experiments}
+        return {name: grid for name, grid in sorted(loaded.items()) if grid}
 
     def save(self, data: dict[str, Any]) -> None:
         """Write nothing: each run wrote its record when it ended."""
 
+    def _records(self) -> Iterator[Path]:
+        run = f"*/*/fold_*/seed_*/{RECORD}"
+        yield from (*self._filepath.glob(run), *self._filepath.glob(f"*/{run}"))
+
+    def _grid(self, folder: Path) -> dict[str, dict[int, list[RunResult]]]:
+        places = {run.fold_results: folder / run.backbone / run.strategy for run in CROSS_VALIDATED}
+        loaded = {name: FoldRunsDataset(filepath=str(place)).load() for name, place in places.items()}
+        return {name: folds for name, folds in loaded.items() if folds}
+
     def _exists(self) -> bool:
-        return bool(self.load())
+        return any(self._records())
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
+        return {"filepath": str(self._filepath)}

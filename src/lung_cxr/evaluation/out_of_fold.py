@@ -7,7 +7,7 @@ Bengio (2003).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ TEST_COLUMNS = (
 )
 
 Folds = Mapping[int, Sequence[Any]]
+PointT = TypeVar("PointT", bound=tuple[str, ...])
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ def pool_folds(
         loss in nats), with p-values adjusted by Holm over the rows of a metric. Metrics are means over seeds.
     """
     held_out = {point: _held_out(of_point, folds) for point, of_point in runs.items()}
-    by_fold = {point: _by_fold(seeds) for point, (seeds, _) in held_out.items() if seeds}
+    by_fold = metrics_by_fold(runs, folds)
     results = [
         _result(point, seeds, note, by_fold.get(point), folds, bootstrap) for point, (seeds, note) in held_out.items()
     ]
     tests = [
         {"backbone": backbone, "strategy": REFERENCE, "other_strategy": other, "metric": metric, "folds": len(table)}
-        | _tested(by_fold[backbone, REFERENCE][metric] - table[metric], folds, bootstrap["confidence"])
+        | compare_over_folds(by_fold[backbone, REFERENCE], table, metric, folds, bootstrap["confidence"])
         for (backbone, other), table in by_fold.items()
         if other != REFERENCE and (backbone, REFERENCE) in by_fold
         for metric in POOLED
@@ -100,9 +101,28 @@ def _held_out(runs: Folds, folds: CrossValidation) -> tuple[dict[int, dict[int, 
     return complete, "" if complete else f"{most} of {len(folds.splits)} folds are finished"
 
 
-def _tested(differences: pd.Series, folds: CrossValidation, confidence: float) -> Numbers:
-    """Return the numbers of the test over folds, and the reason as `note` if it is undefined."""
-    numbers = corrected_resampled_t_test(differences.tolist(), folds.test_to_train, confidence)
+def metrics_by_fold(runs: Mapping[PointT, Folds], folds: CrossValidation) -> dict[PointT, pd.DataFrame]:
+    """Return grid point → metrics `POOLED` of each fold, (folds, 3), means over seeds; only with all folds finished."""
+    held_out = {point: _held_out(of_point, folds)[0] for point, of_point in runs.items()}
+    return {point: _by_fold(seeds) for point, seeds in held_out.items() if seeds}
+
+
+def compare_over_folds(
+    one: pd.DataFrame, other: pd.DataFrame, metric: str, folds: CrossValidation, confidence: float
+) -> Numbers:
+    """Test the differences one − other of a metric over the folds.
+
+    Args:
+        one: Metrics of each fold, as of `metrics_by_fold`.
+        other: The same of the other grid point.
+        metric: One of `POOLED`.
+        folds: The folds, for the correction for overlapping training sets.
+        confidence: Level of the interval.
+
+    Returns:
+        Numbers of `corrected_resampled_t_test`, and as `note` the reason if the test is undefined.
+    """
+    numbers = corrected_resampled_t_test((one[metric] - other[metric]).tolist(), folds.test_to_train, confidence)
     return {**numbers, "note": numbers.get("p_reason", "")}
 
 

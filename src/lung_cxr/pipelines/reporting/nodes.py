@@ -45,21 +45,24 @@ def evaluate_runs(
 def pool_folds(
     split: pd.DataFrame,
     patient_folds: pd.DataFrame | None,
-    cross_validation_runs: dict[str, dict[int, list[Any]]],
+    cross_validation_runs: dict[str, dict[str, dict[int, list[Any]]]],
     splitting: SplittingParameters,
     parameters: ReportingParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    experiment: str,
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Pool the held-out predictions of the cross-validation, and test differences over folds.
 
     Returns:
-        `out_of_fold.RESULT_COLUMNS` and `out_of_fold.TEST_COLUMNS`; without rows if no cross-validation is set or run.
+        `out_of_fold.RESULT_COLUMNS` and `out_of_fold.TEST_COLUMNS` of the present experiment, without rows if no
+        cross-validation is set or run; and the page of `report.evidence` on all experiments.
     """
     from lung_cxr.evaluation import out_of_fold
+    from lung_cxr.report.evidence import write_evidence
 
-    of_grid = {run: cross_validation_runs.get(run.fold_results, {}) for run in CROSS_VALIDATED}
-    started = {(run.backbone, run.strategy): folds for run, folds in of_grid.items() if folds}
+    started = {name: _grid_points(grid) for name, grid in cross_validation_runs.items()}
+    empty = pd.DataFrame(columns=out_of_fold.RESULT_COLUMNS), pd.DataFrame(columns=out_of_fold.TEST_COLUMNS)
     if splitting.n_folds is None or not started:
-        return pd.DataFrame(columns=out_of_fold.RESULT_COLUMNS), pd.DataFrame(columns=out_of_fold.TEST_COLUMNS)
+        return *empty, "No cross-validation was run: set splitting.folds or splitting.outer_folds.\n"
     splits = dict(fold_splits(split, patient_folds, splitting))
     rotated = "validation" if splitting.outer_folds is None else "test"
     counts = [one["subset"].value_counts() for one in splits.values()]
@@ -69,7 +72,14 @@ def pool_folds(
         test_to_train=sum(count[rotated] / count["train"] for count in counts) / len(counts),
     )
     bootstrap = {"n_resamples": parameters.n_resamples, "confidence": parameters.confidence, "seed": parameters.seed}
-    return out_of_fold.pool_folds(started, folds, bootstrap)
+    present = started.get(experiment)
+    tables = out_of_fold.pool_folds(present, folds, bootstrap) if present else empty
+    return *tables, write_evidence(started, folds, bootstrap)
+
+
+def _grid_points(grid: dict[str, dict[int, list[Any]]]) -> dict[tuple[str, str], dict[int, list[Any]]]:
+    """Return (backbone, strategy) → fold → runs, in the order of the grid."""
+    return {(run.backbone, run.strategy): grid[run.fold_results] for run in CROSS_VALIDATED if run.fold_results in grid}
 
 
 def _grid(results: dict[str, list[Any]]) -> dict[Run, list[Any]]:

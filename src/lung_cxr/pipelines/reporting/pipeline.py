@@ -46,8 +46,9 @@ def create_pipeline() -> Pipeline:
                     "cross_validation_runs": "cross_validation_runs",
                     "splitting": "params:splitting",
                     "parameters": "params:reporting",
+                    "experiment": "params:training.experiment",
                 },
-                ["cross_validation_results", "cross_validation_tests"],
+                ["cross_validation_results", "cross_validation_tests", "evidence"],
                 name="pool_folds",
             ),
             Node(

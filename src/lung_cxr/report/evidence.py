@@ -1,0 +1,201 @@
+"""Evidence for the paper's claims: a Markdown page from the cross-validations of all experiments.
+
+An arm is one strategy of one backbone under the settings of one experiment; "" are the settings of the environment. All
+arms are trained and tested on the same folds of the patients, so they are compared fold by fold.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lung_cxr.evaluation import out_of_fold
+from lung_cxr.evaluation.out_of_fold import CrossValidation, Folds
+from lung_cxr.evaluation.published import published_results
+from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title, strategy_title
+from lung_cxr.report.numbers import decimal, decimal_interval, points, points_interval
+
+Arm = tuple[str, str, str]  # experiment, backbone, strategy
+BEST_BACKBONE = "mobilenet"  # of Table 4 of the paper
+PERCENT = ("accuracy", "macro_f1")
+
+
+def write_evidence(
+    experiments: Mapping[str, Mapping[tuple[str, str], Folds]], folds: CrossValidation, bootstrap: Mapping[str, Any]
+) -> str:
+    """Return the page in Markdown.
+
+    Args:
+        experiments: Name of the experiment → (backbone, strategy) → fold → `RunResult` of each seed.
+        folds: The present folds.
+        bootstrap: `n_resamples`, `confidence` and `seed`.
+    """
+    arms: dict[Arm, Folds] = {
+        (name, *point): of_point for name, grid in experiments.items() for point, of_point in grid.items()
+    }
+    by_fold = out_of_fold.metrics_by_fold(arms, folds)
+    results = [
+        out_of_fold.pool_folds(grid, folds, bootstrap)[0].assign(experiment=name) for name, grid in experiments.items()
+    ]
+    environment = Environment(
+        loader=PackageLoader("lung_cxr.report", "."),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown
+    )
+    return environment.get_template("evidence.md.j2").render(
+        folds=len(folds.splits),
+        claims=[*_claims(by_fold, folds, bootstrap["confidence"]), *_costs(arms, by_fold)],
+        differences=list(_differences(by_fold, folds, bootstrap["confidence"])),
+        results=[_result(row) for row in pd.concat(results).to_dict("records")],
+        unfreezings=list(_unfreezings(arms, by_fold)),
+    )
+
+
+def _claims(by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float) -> Iterator[dict[str, str]]:
+    """Yield a verdict for each claim about accuracy and macro-F1 that finished arms can judge."""
+    published = published_results().pivot(index="backbone", columns="strategy", values=list(PERCENT))
+    for (name, backbone, _), metric in product(_of_strategy(by_fold, DYNAMIC), PERCENT):
+        dynamic, traditional = (by_fold.get((name, backbone, one)) for one in (DYNAMIC, TRADITIONAL))
+        if traditional is not None:
+            gain = f"higher {METRIC_TITLES[metric]} than traditional fine-tuning"
+            paper = published.loc[backbone, (metric, DYNAMIC)] - published.loc[backbone, (metric, TRADITIONAL)]
+            test = out_of_fold.compare_over_folds(dynamic, traditional, metric, folds, confidence)
+            yield _claim(f"Dynamic fine-tuning of {backbone_title(backbone)} has a {gain}", name, metric, test, paper)
+    for name, backbone, _ in _of_strategy(by_fold, DYNAMIC):
+        best = by_fold.get((name, BEST_BACKBONE, DYNAMIC))
+        if backbone != BEST_BACKBONE and best is not None:
+            test = out_of_fold.compare_over_folds(best, by_fold[name, backbone, DYNAMIC], "accuracy", folds, confidence)
+            text = f"{backbone_title(BEST_BACKBONE)} is more accurate than {backbone_title(backbone)}"
+            paper = published.loc[BEST_BACKBONE, ("accuracy", DYNAMIC)] - published.loc[backbone, ("accuracy", DYNAMIC)]
+            yield _claim(text, name, "accuracy", test, paper)
+
+
+def _claim(text: str, experiment: str, metric: str, test: Mapping[str, Any], paper: float) -> dict[str, str]:
+    """Return the row of one claim of a positive difference; `paper` is its size in the paper, in percentage points."""
+    low, high = 100 * test["ci_low"], 100 * test["ci_high"]
+    size = "outside of the interval" if paper < low or paper > high else "within the interval"
+    return {
+        "claim": text,
+        "settings": settings_title(experiment),
+        "verdict": verdict(test["ci_low"], test["ci_high"]),
+        "difference": _difference(test, metric),
+        "paper": f"{points(paper)}, {size}",
+    }
+
+
+def verdict(low: float, high: float) -> str:
+    """Return the verdict on the claim that a difference with this interval is positive."""
+    if low > 0:
+        return "holds"
+    return "does not hold" if high < 0 else "cannot tell"
+
+
+def _costs(arms: Mapping[Arm, Folds], by_fold: Mapping[Arm, pd.DataFrame]) -> Iterator[dict[str, str]]:
+    """Yield a verdict on the cost of training: seconds of dynamic over traditional fine-tuning, fold by fold."""
+    for name, backbone, _ in _of_strategy(by_fold, DYNAMIC):
+        if (name, backbone, TRADITIONAL) not in by_fold:
+            continue
+        dynamic, traditional = (_seconds(arms[name, backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL))
+        ratios = dynamic / traditional
+        yield {
+            "claim": f"Dynamic fine-tuning of {backbone_title(backbone)} trains no longer than traditional fine-tuning",
+            "settings": settings_title(name),
+            "verdict": verdict(1 - ratios.max(), 1 - ratios.min()),
+            "difference": f"{ratios.mean():.1f} times the time (folds: {ratios.min():.1f} to {ratios.max():.1f})",
+            "paper": NOT_STATED,
+        }
+
+
+NOT_STATED = "not stated"
+
+
+def _seconds(folds: Folds) -> pd.Series:
+    """Return the mean training time of each fold, seconds."""
+    return pd.Series({fold: np.mean([run.record["seconds"] for run in runs]) for fold, runs in folds.items()})
+
+
+def _differences(
+    by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float
+) -> Iterator[dict[str, str]]:
+    """Yield differences of each strategy to dynamic fine-tuning, and of each experiment to the first settings."""
+    for arm, table in by_fold.items():
+        name, backbone, strategy = arm
+        for other in ((name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy)):
+            if other != arm and other in by_fold:
+                tests = {
+                    metric: out_of_fold.compare_over_folds(table, by_fold[other], metric, folds, confidence)
+                    for metric in out_of_fold.POOLED
+                }
+                yield {
+                    "one": arm_title(arm),
+                    "other": arm_title(other),
+                    **{metric: _difference(test, metric) for metric, test in tests.items()},
+                }
+
+
+def _difference(test: Mapping[str, Any], metric: str) -> str:
+    """Return a difference with its interval: percentage points, for the log loss nats."""
+    if test["note"]:
+        return f"{points(100 * test['mean'])}, {test['note']}"
+    if metric in PERCENT:
+        return f"{points(100 * test['mean'])} {points_interval(100 * test['ci_low'], 100 * test['ci_high'])}"
+    return f"{decimal(test['mean'])} {decimal_interval(test['ci_low'], test['ci_high'])}"
+
+
+def _result(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the pooled results of one arm as text."""
+    arm = arm_title((row["experiment"], row["backbone"], row["strategy"]))
+    if row["status"] != "finished":
+        return {"arm": arm, "note": row["note"]}
+    cells = {
+        metric: f"{decimal(scale * row[metric], digits)} "
+        f"{decimal_interval(scale * row[f'{metric}_low'], scale * row[f'{metric}_high'], digits)}"
+        for metric, scale, digits in (("accuracy", 100, 1), ("macro_f1", 100, 1), ("log_loss", 1, 3))
+    }
+    return {"arm": arm, "note": "", **cells, **{name: int(row[name]) for name in ("images", "patients", "seeds")}}
+
+
+def _unfreezings(arms: Mapping[Arm, Folds], by_fold: Mapping[Arm, pd.DataFrame]) -> Iterator[dict[str, str]]:
+    """Yield the course of dynamic fine-tuning in each experiment: jumps of the training loss, best loss, epochs."""
+    for arm in _of_strategy(by_fold, DYNAMIC):
+        for fold, run in ((fold, run) for fold, runs in sorted(arms[arm].items()) for run in runs):
+            jumps = loss_jumps(run.history)
+            yield {
+                "arm": arm_title(arm),
+                "fold": f"{fold}",
+                "seed": f"{run.record['seed']}",
+                "unfreezings": f"{len(jumps)}",
+                "jumps": ", ".join(f"{jump:+.2f}".replace("-", "−") for jump in jumps),
+                "loss": f"{run.record['best_val_loss']:.3f}",
+                "best_epoch": f"{run.record['best_epoch']}",
+                "epochs": f"{run.record['epochs']} ({run.record['stop_reason']})",
+            }
+
+
+def loss_jumps(history: pd.DataFrame) -> list[float]:
+    """Return the change of the training loss from the last epoch before each unfreezing to the first one after it."""
+    losses, events = history["train_loss"].tolist(), history["event"].tolist()
+    return [
+        after - before for before, after, event in zip(losses, losses[1:], events, strict=False) if event == "unfreeze"
+    ]
+
+
+def _of_strategy(arms: Mapping[Arm, Any], strategy: str) -> list[Arm]:
+    return [arm for arm in arms if arm[2] == strategy]
+
+
+def settings_title(experiment: str) -> str:
+    """Return the name of an experiment's settings."""
+    return experiment or "environment"
+
+
+def arm_title(arm: Arm) -> str:
+    """Return e.g. "MobileNet, dynamic fine-tuning, tuned"."""
+    experiment, backbone, strategy = arm
+    return f"{backbone_title(backbone)}, {strategy_title(strategy)}, {settings_title(experiment)}"

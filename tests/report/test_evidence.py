@@ -1,0 +1,91 @@
+"""Evidence for the paper's claims: verdicts follow from intervals, and every experiment is an arm of its own."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lung_cxr.datasets import CrossValidationRunsDataset, RunResult
+from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.evaluation.out_of_fold import CrossValidation
+from lung_cxr.report.evidence import loss_jumps, verdict, write_evidence
+
+FOLDS = CrossValidation(splits={1: "a", 2: "b", 3: "c"}, rotated_subset="test", test_to_train=0.5)
+BOOTSTRAP = {"n_resamples": 100, "confidence": 0.95, "seed": 1}
+HISTORY = pd.DataFrame(
+    {"train_loss": [1.5, 0.8, 2.5, 0.5, 0.6], "event": ["", "unfreeze", "", "unfreeze", "stop:plateau"]}
+)
+
+
+def run(fold, correct, seconds):
+    """Return a run on fifty held-out images of one fold, of which so many are classified correctly."""
+    keys, labels = [f"{1000 * fold + number:032x}" for number in range(50)], np.arange(50) % 7
+    predicted = np.where(np.arange(50) < correct, labels, (labels + 1) % 7)
+    record = {"seed": 7, "status": "finished", "split_sha256": FOLDS.splits[fold], "seconds": seconds}
+    made = RunResult(Path(), {**record, "best_val_loss": 0.9, "best_epoch": 2, "epochs": 5, "stop_reason": "plateau"})
+    frame = pd.DataFrame(np.full((50, 7), 0.05) + 0.65 * np.eye(7)[predicted], columns=list(PROBABILITY_COLUMNS))
+    names = {"image_id": keys, "patient_key": keys, "label": [DISEASES[label] for label in labels], "subset": "test"}
+    made.__dict__.update(predictions=frame.assign(**names), history=HISTORY)
+    return made
+
+
+def arm(correct, seconds=60.0):
+    return {fold: [run(fold, right, seconds)] for fold, right in zip(FOLDS.splits, correct, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0.01, 0.1, "holds"), (-0.1, -0.01, "does not hold"), (-0.01, 0.1, "cannot tell")]
+)
+def test_the_interval_decides_the_verdict(low, high, expected):
+    assert verdict(low, high) == expected
+
+
+def test_a_jump_is_the_change_of_the_training_loss_at_an_unfreezing():
+    assert loss_jumps(HISTORY) == pytest.approx([1.7, 0.1])
+
+
+def lines(page, *words):
+    return [line for line in page.splitlines() if line.startswith("|") and all(word in line for word in words)]
+
+
+def test_claims_are_judged_for_each_experiment():
+    better, equal = arm((45, 44, 46), seconds=120.0), arm((30, 31, 30))
+    page = write_evidence(
+        {
+            "": {("mobilenet", "dynamic"): better, ("mobilenet", "traditional"): equal},
+            "tuned": {("mobilenet", "dynamic"): equal, ("mobilenet", "traditional"): arm((29, 33, 30))},
+        },
+        FOLDS,
+        BOOTSTRAP,
+    )
+    paper, tuned = lines(page, "higher accuracy than traditional")
+    assert "| environment | **holds** | +29.3 [" in paper
+    assert "| tuned | **cannot tell** | −0.7 [" in tuned
+    slower, as_fast = lines(page, "trains no longer")
+    assert "**does not hold** | 2.0 times" in slower
+    assert "**cannot tell** | 1.0 times" in as_fast
+    (pooled,) = lines(page, "traditional fine-tuning, environment | 60.7 [")
+    assert "| 150 (150) | 1 |" in pooled
+    (settings,) = lines(page, "| MobileNet, dynamic fine-tuning, tuned | MobileNet, dynamic fine-tuning, environment |")
+    assert "−29.3 [" in settings
+    assert len(lines(page, "+1.70, +0.10", "5 (plateau)")) == 6
+
+
+def test_an_arm_with_missing_folds_is_no_evidence():
+    incomplete = {1: arm((45, 44, 46))[1]}
+    page = write_evidence({"": {("mobilenet", "dynamic"): incomplete}}, FOLDS, BOOTSTRAP)
+    assert "No pair of strategies has finished" in page
+    assert lines(page, "1 of 3 folds are finished")
+
+
+def test_experiments_are_found_in_their_subfolders(tmp_path):
+    for place in ("mobilenet/dynamic", "tuned/mobilenet/dynamic"):
+        folder = tmp_path / place / "fold_1/seed_7"
+        folder.mkdir(parents=True)
+        (folder / "run_record.json").write_text('{"seed": 7, "status": "failed", "failure": "…"}')
+    loaded = CrossValidationRunsDataset(filepath=str(tmp_path)).load()
+    assert {name: list(grid) for name, grid in loaded.items()} == {
+        "": ["mobilenet-dynamic-folds"],
+        "tuned": ["mobilenet-dynamic-folds"],
+    }
