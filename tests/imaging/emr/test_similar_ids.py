@@ -3,7 +3,7 @@ import pytest
 
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import with_keys
-from lung_cxr.imaging.emr.similar_ids import similar_ids
+from lung_cxr.imaging.emr.similar_ids import count_similar_known, similar_ids
 
 
 @pytest.fixture
@@ -58,3 +58,19 @@ def test_linked_numbers_are_settled(similar):
 
 def test_missing_numbers_are_not_similar(similar):
     assert similar(("", 1), ("NULL", 1), ("7", 1)) == set()
+
+
+@pytest.mark.parametrize(
+    ("known", "linked", "count"),
+    [
+        (["00123", "123", "7"], (), 2),
+        (["00123", "123", "0123"], [("00123", "123")], 2),
+        (["00123", "123"], [("00123", "123")], 0),
+        (["123"], (), 0),
+    ],
+)
+def test_patients_who_are_double_already_are_counted(secret, known, linked, count):
+    numbers = ["00123", "123", "0123", "7", ""]
+    rows = pd.DataFrame({"patient_id": numbers, "export": 1, "study_id": "", "image_path": "a.png"})
+    keyed = with_keys(rows, secret, PatientIdRules())
+    assert count_similar_known(keyed, linked, {secret.key("patient", number) for number in known}, secret) == count

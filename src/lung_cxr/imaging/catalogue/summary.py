@@ -79,7 +79,7 @@ def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
         "these are not compared"
         for export, found in summary.get("headers_not_compared", {}).items()
     ]
-    return [*summary.get("sheets_not_read", []), *counts, *headers]
+    return [*summary.get("table_notes", []), *counts, *headers]
 
 
 def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.patient_linkage import PatientLists, link_spellings, merge_patients
-from lung_cxr.imaging.emr.similar_ids import similar_ids
+from lung_cxr.imaging.emr.similar_ids import count_similar_known, similar_ids
 
 
 class IdentifiedRows(NamedTuple):
@@ -18,11 +18,13 @@ class IdentifiedRows(NamedTuple):
         rows: As `keys.with_keys`.
         merged: Merged patient numbers, as `contracts.merged_patients`.
         similar: Patient numbers that are held back, from `similar_ids`.
+        notes: Sentences about similar numbers of the catalogue.
     """
 
     rows: pd.DataFrame
     merged: pd.DataFrame
     similar: frozenset[str]
+    notes: list[str]
 
 
 def identify_rows(
@@ -54,5 +56,17 @@ def identify_rows(
     identified = with_keys(rows, secret, rules, known_images)
     linked = link_spellings(lists, identified, known_patients, secret, rules)
     merged = merge_patients(linked, secret, assignments)
-    similar = frozenset[str]() if accept_similar else similar_ids(identified, linked.linked_ids, known_patients, secret)
-    return IdentifiedRows(identified, merged, similar)
+    if accept_similar:
+        return IdentifiedRows(identified, merged, frozenset(), [])
+    facts = (identified, linked.linked_ids, known_patients, secret)
+    return IdentifiedRows(identified, merged, similar_ids(*facts), _notes(count_similar_known(*facts)))
+
+
+def _notes(similar_known: int) -> list[str]:
+    if not similar_known:
+        return []
+    return [
+        "Patients of the catalogue with numbers that differ only in leading zeros, case or punctuation: "
+        f"{similar_known:,}. If they are the same people, set emr.patient_id_width or emr.patient_id_ignores, or list "
+        "them in patient_aliases.csv; if they are not, set emr.accept_similar_patient_ids"
+    ]

@@ -6,7 +6,7 @@ new number that is similar to another one is held back until the hospital states
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import pandas as pd
 
@@ -33,13 +33,9 @@ def similar_ids(
     """
     person = {number: group[0] for group in linked_ids for number in group}
     first_export = rows[rows["patient_id"] != ""].groupby("patient_id")["export"].min()
-    known = {number for number in first_export.index if secret.key("patient", number) in known_patients}
-    known |= set(rows.loc[rows["patient_key"].isin(known_patients), "patient_id"])
-    groups = defaultdict(list)
-    for number in first_export.index:
-        groups[core_of(number)].append(number)
+    known = _known(rows, known_patients, secret)
     found: set[str] = set()
-    for numbers in groups.values():
+    for numbers in _by_core(first_export.index):
         rank = {number: 0 if number in known else int(first_export[number]) for number in numbers}
         first = [number for number in numbers if rank[number] == min(rank.values())]
         certain = {person.get(number, number) for number in first}
@@ -51,6 +47,33 @@ def similar_ids(
         number for number in new if any(secret.key("patient", text) in known_patients for text in _similar(number))
     }
     return frozenset(found)
+
+
+def count_similar_known(
+    rows: pd.DataFrame, linked_ids: Sequence[Sequence[str]], known_patients: Collection[str], secret: Secret
+) -> int:
+    """Return how many patients of the catalogue have a number similar to that of another patient of the catalogue.
+
+    They came before similar numbers were held back, or were accepted then. For the arguments see `similar_ids`.
+    """
+    person = {number: group[0] for group in linked_ids for number in group}
+    known = _known(rows[rows["patient_id"] != ""], known_patients, secret)
+    alike = ({person.get(number, number) for number in numbers} for numbers in _by_core(known))
+    return sum(len(people) for people in alike if len(people) > 1)
+
+
+def _known(rows: pd.DataFrame, known_patients: Collection[str], secret: Secret) -> set[str]:
+    """Return the numbers of the rows that belong to patients of the catalogue."""
+    known = {number for number in rows["patient_id"].unique() if secret.key("patient", number) in known_patients}
+    return known | set(rows.loc[rows["patient_key"].isin(known_patients), "patient_id"])
+
+
+def _by_core(numbers: Iterable[str]) -> Iterable[list[str]]:
+    """Return groups of similar numbers."""
+    groups = defaultdict(list)
+    for number in numbers:
+        groups[core_of(number)].append(number)
+    return groups.values()
 
 
 def core_of(number: str) -> str:

@@ -130,11 +130,11 @@ def pseudonymise_records(
 
     Returns:
         Merged patients, compared files, identities of the rows, pseudonymous records, rejected rows, excluded images,
-        clinical notes, and sentences about sheets that were not read.
+        clinical notes, and sentences about unread sheets and similar numbers.
     """
     rules = PatientIdRules.of(emr)
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
-    rows, sheets_not_read = hospital.read_all_tables(raw_exports, known_exports, emr)
+    rows, table_notes = hospital.read_all_tables(raw_exports, known_exports, emr)
     assignments = checked_assignments(previous_patient_subsets)
     identified = identify_rows(
         rows[~lists.withdrawn_rows(rows, rules)],
@@ -165,7 +165,7 @@ def pseudonymise_records(
         contracts.rejected_records.validate(with_keyed_rows(cleaned.rejected, "export", hashes)),
         cleaned.excluded,
         contracts.clinical_notes.validate(with_earlier_notes(cleaned, previous_clinical_notes, emr.keep_notes)),
-        sheets_not_read,
+        table_notes + identified.notes,
     )
 
 

@@ -89,7 +89,7 @@ def _patients_and_records() -> Pipeline:
                 },
                 [
                     *("merged_patients", "shared_images", "row_identities"),
-                    *("records", "rejected_records", "excluded_images", "clinical_notes", "sheets_not_read"),
+                    *("records", "rejected_records", "excluded_images", "clinical_notes", "table_notes"),
                 ],
                 name="pseudonymise_records",
             ),
@@ -171,7 +171,7 @@ def _report_and_faults() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "rejected_images": "rejected_images",
                     "label_review": "label_review",
-                    "sheets_not_read": "sheets_not_read",
+                    "table_notes": "table_notes",
                     "header_check": "header_check",
                     "refresh_counts": "refresh_counts",
                     "withdrawals": "withdrawals",

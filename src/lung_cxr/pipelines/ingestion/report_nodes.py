@@ -39,7 +39,7 @@ def summarise_ingestion(
     image_manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
     label_review: pd.DataFrame,
-    sheets_not_read: list[str],
+    table_notes: list[str],
     header_check: dict[str, list[str]],
     refresh_counts: dict[str, Any],
     withdrawals: dict[str, Any],
@@ -49,7 +49,7 @@ def summarise_ingestion(
     """Count delivered, accepted and rejected rows and images, with the reasons of rejection."""
     counts = summary.summarise(known_exports, records, rejected_records, image_manifest, rejected_images)
     counts["label_review"] = count_label_reviews(label_review)
-    counts["sheets_not_read"] = sheets_not_read
+    counts["table_notes"] = table_notes
     counts["headers_not_compared"] = header_check
     settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}
     for line in summary.in_words(counts):
