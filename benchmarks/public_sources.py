@@ -5,7 +5,7 @@
 In that collection the class is confounded with the source (all tuberculosis comes from two sources without any other
 class), so a model may recognise the source instead of the disease. The manifest does not contain the source; this
 script recovers it from the collection's own table with the key of the catalogue. It evaluates the first finished seed
-of each strategy, the majority class of the training set and the logistic regression on the frozen features.
+of each strategy and reference model, and the majority class of the training set.
 """
 
 import argparse
@@ -21,8 +21,7 @@ from lung_cxr.datasets import RunsDataset, SecretKeyDataset
 from lung_cxr.evaluation.majority_class import majority_predictions
 from lung_cxr.evaluation.predictions import evaluate_predictions
 from lung_cxr.evaluation.undefined import json_ready
-from lung_cxr.experiments import BASELINES, STRATEGIES
-from lung_cxr.training.run.file_names import FROZEN_FEATURE_PREDICTIONS, LOGISTIC_REGRESSION
+from lung_cxr.experiments import BASELINES, REFERENCE_MODELS, STRATEGIES
 
 TABLES = ("metadata.csv", "metadata_extra.csv")
 N_RESAMPLES, CONFIDENCE, SEED = 10_000, 0.95, 2024
@@ -48,12 +47,10 @@ def main() -> None:
     of_image = sources(Path(os.environ["LUNG_CXR_PUBLIC_ROOT"]))
     models = {}
     folder = given.root / "07_model_output" / BACKBONE
-    for strategy in (*STRATEGIES, *BASELINES):
+    for strategy in (*STRATEGIES, *BASELINES, *REFERENCE_MODELS):
         finished = [run for run in RunsDataset(filepath=str(folder / strategy)).load() if run.finished]
         if finished:
             models[strategy] = finished[0].predictions.query("subset == 'test'")
-    regression = pd.read_parquet(folder / LOGISTIC_REGRESSION / FROZEN_FEATURE_PREDICTIONS)
-    models["logistic regression"] = regression.query("subset == 'test'")
     models["majority class"] = majority_predictions(split).query("subset == 'test'")
 
     results = {}

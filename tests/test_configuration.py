@@ -13,7 +13,16 @@ from kedro_datasets.pandas import CSVDataset
 
 from lung_cxr import parameters as groups
 from lung_cxr import pipelines as pipeline_folders
-from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, BASELINES, LOGISTIC_REGRESSION, RUNS, STRATEGIES
+from lung_cxr.experiments import (
+    BACKBONES,
+    BASELINE_RUNS,
+    BASELINES,
+    FURTHER_REFERENCE_RUNS,
+    LOGISTIC_REGRESSION,
+    REFERENCE_MODELS,
+    RUNS,
+    STRATEGIES,
+)
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.training.strategies.registry import STRATEGIES as ALL_STRATEGIES
 from lung_cxr.training.strategies.registry import StrategyParameters
@@ -94,7 +103,8 @@ def test_the_demo_trains_one_backbone(pipelines):
 
 
 def test_every_run_of_the_grid_is_a_namespace(pipelines):
-    for name, expected in (("training", TRAINING), ("baselines", {run.namespace for run in BASELINE_RUNS})):
+    baselines = {run.namespace for run in BASELINE_RUNS + FURTHER_REFERENCE_RUNS}
+    for name, expected in (("training", TRAINING), ("baselines", baselines)):
         assert {node.namespace for node in pipelines[name].nodes if node.namespace} == expected
 
 
@@ -216,11 +226,14 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "sensitivity": groups.SensitivityParameters,
         "reporting": groups.ReportingParameters,
     }
-    assert set(values) == {*expected, "backbones", "strategies"}
+    assert set(values) == {*expected, "backbones", "strategies", "reference_models"}
     for name, model in expected.items():
         model.model_validate(values[name])
     assert set(values["backbones"]) == {*BACKBONES}
     assert set(values["strategies"]) == {*STRATEGIES, *BASELINES}
+    assert set(values["reference_models"]) == {*REFERENCE_MODELS}
+    for name, reference in values["reference_models"].items():
+        assert groups.ReferenceModelParameters.model_validate(reference).kind == name
     for name, backbone in values["backbones"].items():
         assert groups.BackboneParameters.model_validate(backbone).architecture == name
     for name, strategy in values["strategies"].items():
@@ -289,7 +302,9 @@ def test_node_inputs_are_named_like_their_datasets(pipelines, name):
     for node in pipelines[name].nodes:
         assert isinstance(node._inputs, dict) or len(node.inputs) <= MAX_LISTED_INPUTS, node.name
         for parameter, dataset in _node_inputs(node).items():
-            expected = {_parameter_name(dataset)} | ({"strategy"} if "params:strategies." in dataset else set())
+            member = {"strategies": "strategy", "reference_models": "reference"}
+            group = dataset.removeprefix("params:").partition(".")[0]
+            expected = {_parameter_name(dataset), member.get(group)}
             assert parameter.removeprefix("_") in expected, f"{node.name}: {parameter} = {dataset}"
 
 

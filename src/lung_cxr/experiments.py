@@ -44,13 +44,14 @@ RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in S
 BASELINE_RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in BASELINES)
 GRID = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES + BASELINES)
 
-LOGISTIC_REGRESSION = "logistic_regression"  # reference model of each backbone; pipeline `training`
-CROSS_VALIDATED = (*GRID, *(Run(backbone, LOGISTIC_REGRESSION) for backbone in BACKBONES))
+LOGISTIC_REGRESSION = "logistic_regression"
+REFERENCE_MODELS = (LOGISTIC_REGRESSION, "logistic_regression_augmented", "logistic_regression_depths")
+"""The blocks of `reference_models:`; the first one is in the pipeline `training`, the others are in `baselines`."""
 
-
-def reference_predictions(backbone: str) -> str:
-    """Return the name of the catalogue entry with the predictions of a backbone's logistic regression."""
-    return f"{backbone}-{LOGISTIC_REGRESSION}"
+LOGISTIC_REGRESSION_RUNS = tuple(Run(backbone, LOGISTIC_REGRESSION) for backbone in BACKBONES)
+FURTHER_REFERENCE_RUNS = tuple(Run(backbone, name) for backbone in BACKBONES for name in REFERENCE_MODELS[1:])
+REFERENCE_RUNS = LOGISTIC_REGRESSION_RUNS + FURTHER_REFERENCE_RUNS
+CROSS_VALIDATED = GRID + REFERENCE_RUNS
 
 
 def sweep_results(backbone: str) -> str:

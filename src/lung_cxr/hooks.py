@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
@@ -19,15 +18,13 @@ from lung_cxr.experiments import (
     BACKBONES,
     BASELINE_RUNS,
     CROSS_VALIDATED,
-    LOGISTIC_REGRESSION,
+    REFERENCE_RUNS,
     RUNS,
-    reference_predictions,
     sweep_results,
 )
 from lung_cxr.imaging.catalogue.key_check import refuse_half_rotated_key
 from lung_cxr.locks import catalogue_lock, refuse_while_written
 from lung_cxr.parameters import SensitivityParameters, SplittingParameters, TrainingParameters
-from lung_cxr.training.run.file_names import FAILURE
 from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import GridPoint, grid_points
 
@@ -187,7 +184,6 @@ class FailedRunsHook:
             )
             if run.failure is not None
         ]
-        failures += _failed_reference_models(made, catalog)
         if failures:
             listed = "\n  ".join(failures)
             raise RuntimeError(f"{len(failures)} training run(s) failed; all others were completed:\n  {listed}")
@@ -195,7 +191,7 @@ class FailedRunsHook:
 
 def _grid_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:
     """Yield name and run of `training` and `baselines`, for the seeds in the parameters."""
-    for grid_point in RUNS + BASELINE_RUNS:
+    for grid_point in RUNS + BASELINE_RUNS + REFERENCE_RUNS:
         if grid_point.results in made:
             yield from ((grid_point.namespace, run) for run in _with_seeds(catalog.load(grid_point.results), catalog))
 
@@ -209,15 +205,6 @@ def _fold_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunR
         for fold, runs in catalog.load(grid_point.fold_results).items():
             if fold <= n_folds:
                 yield from ((f"{grid_point.namespace}, fold {fold}", run) for run in _with_seeds(runs, catalog))
-
-
-def _failed_reference_models(made: set[str], catalog: DataCatalog) -> Iterator[str]:
-    """Yield name and reason of each logistic regression that could not be fitted."""
-    for backbone in (name for name in BACKBONES if reference_predictions(name) in made):
-        folder = catalog.load("output_folder") / _training(catalog).experiment / backbone / LOGISTIC_REGRESSION
-        if (folder / FAILURE).exists():
-            reason = json.loads((folder / FAILURE).read_text(encoding="utf-8"))["failure"]
-            yield f"{backbone}.{LOGISTIC_REGRESSION}: {reason}"
 
 
 def _sensitivity_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:

@@ -22,8 +22,10 @@ def made_up_page(runs, seeds):
     grid = made_up_grid(split, runs, seeds)
     if runs:
         grid[Run("vgg16", "dynamic")] = [failed_run(Run("vgg16", "dynamic"))]
-    frozen = {run.backbone: made_up_predictions(split, seed=1, skill=1.0) for run in runs}
-    return render_report(made_up_sources(grid, split, frozen_features=frozen), "A report", datetime.now(UTC))
+    references = {
+        Run(run.backbone, "logistic_regression"): made_up_predictions(split, seed=1, skill=1.0) for run in runs
+    }
+    return render_report(made_up_sources(grid, split, references=references), "A report", datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")

@@ -97,14 +97,15 @@ def reporting(project, tmp_path, monkeypatch):
     split = made_up_split(images=300)
     write_catalogue(tmp_path, split)
 
-    def run(runs, damage=None, **frozen_features):
+    def run(runs, damage=None, **regressions):
         write_runs(tmp_path, made_up_grid(split, runs))
         if damage:
             damage(tmp_path / "07_model_output")
-        for backbone, predictions in frozen_features.items():
-            folder = tmp_path / "07_model_output" / backbone / "logistic_regression"
+        for backbone, predictions in regressions.items():
+            folder = tmp_path / "07_model_output" / backbone / "logistic_regression/seed_2024"
             folder.mkdir(parents=True)
-            predictions(split).to_parquet(folder / "frozen_feature_predictions.parquet")
+            predictions(split).to_parquet(folder / "predictions.parquet")
+            (folder / "run_record.json").write_text(json.dumps({"seed": 2024, "status": "finished"}))
         with KedroSession.create(project_path=project, env="test", conf_source=str(tmp_path / "conf")) as session:
             session.run(pipeline_names=["reporting"])
         return tmp_path / "08_reporting"

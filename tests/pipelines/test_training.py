@@ -15,7 +15,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from lung_cxr import contracts, pipeline_registry
 from lung_cxr.datasets import RunResult, RunsDataset
 from lung_cxr.diseases import DISEASES
-from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, RUNS, Run
+from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, FURTHER_REFERENCE_RUNS, RUNS, Run
 from lung_cxr.hooks import FailedRunsHook
 from lung_cxr.pipelines import baselines
 from lung_cxr.pipelines.training import create_pipeline
@@ -38,7 +38,8 @@ def test_one_node_per_grid_point_each_in_its_namespace():
 def test_baselines_are_the_rest_of_the_grid_and_one_node_that_gathers_them():
     pipeline = baselines.create_pipeline()
     trained = {f"{run.namespace}.train" for run in BASELINE_RUNS}
-    assert {node.name for node in pipeline.nodes} == {*trained, "gather_runs"}
+    fitted = {f"{run.namespace}.fit" for run in FURTHER_REFERENCE_RUNS}
+    assert {node.name for node in pipeline.nodes} == {*trained, *fitted, "gather_runs"}
     alone = pipeline.only_nodes_with_namespaces(["mobilenet.linear_probe"])
     assert [node.name for node in alone.nodes] == ["mobilenet.linear_probe.train"]
     settings = {name for name in alone.inputs() if name.startswith("params:")}
@@ -112,32 +113,32 @@ def test_every_seed_has_its_record_and_a_second_run_does_nothing(kedro_run, capl
     ]
 
 
-def test_the_logistic_regression_is_a_grid_point_that_is_fitted_once(kedro_run, tmp_path):
-    folder = tmp_path / "07_model_output/mobilenet/logistic_regression"
-    stored = folder / "frozen_feature_predictions.parquet"
+def test_a_reference_model_is_a_run_that_is_fitted_once(kedro_run, tmp_path):
+    folder = tmp_path / "07_model_output/mobilenet/logistic_regression/seed_7"
     assert kedro_run("mobilenet.logistic_regression") == [], "no run of a strategy is trained"
-    contracts.predictions.validate(pd.read_parquet(stored))
-    time = stored.stat().st_mtime_ns
+    contracts.predictions.validate(pd.read_parquet(folder / "predictions.parquet"))
+    assert (tmp_path / "06_models/mobilenet/logistic_regression/seed_7/model.keras").exists()
+    time = (folder / "run_record.json").stat().st_mtime_ns
     kedro_run("mobilenet.logistic_regression")
-    assert stored.stat().st_mtime_ns == time
+    assert (folder / "run_record.json").stat().st_mtime_ns == time
     kedro_run("mobilenet.logistic_regression", force=True)
-    assert stored.stat().st_mtime_ns > time
+    assert (folder / "run_record.json").stat().st_mtime_ns > time
 
 
 def test_a_failing_logistic_regression_leaves_its_reason_and_the_command_fails(kedro_run, tmp_path, monkeypatch):
-    from lung_cxr.training import logistic_regression
+    from lung_cxr.training.reference import fit
 
     def fail(*args, **kwargs):
         raise ValueError("no such network")
 
     with monkeypatch.context() as patch:
-        patch.setattr(logistic_regression, "build_classifier", fail)
-        with pytest.raises(RuntimeError, match=r"mobilenet\.logistic_regression: ValueError"):
+        patch.setattr(fit, "build_classifier", fail)
+        with pytest.raises(RuntimeError, match=r"mobilenet\.logistic_regression, seed 7: ValueError"):
             kedro_run("mobilenet.logistic_regression")
-    failure = tmp_path / "07_model_output/mobilenet/logistic_regression/failure.json"
-    assert json.loads(failure.read_text()) == {"failure": "ValueError: no such network"}
+    record = tmp_path / "07_model_output/mobilenet/logistic_regression/seed_7/run_record.json"
+    assert json.loads(record.read_text())["failure"] == "ValueError: no such network"
     kedro_run("mobilenet.logistic_regression")
-    assert not failure.exists()
+    assert json.loads(record.read_text())["status"] == "finished"
 
 
 def test_a_failing_run_leaves_its_reason_the_others_go_on_and_the_command_fails(kedro_run, tmp_path, monkeypatch):

@@ -24,8 +24,9 @@ def split():
 
 
 def with_regression(split, skill, tested_on=None):
-    frozen = {"mobilenet": made_up_predictions(split if tested_on is None else tested_on, seed=1, skill=skill)}
-    return evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split, frozen_features=frozen)
+    predictions = made_up_predictions(split if tested_on is None else tested_on, seed=1, skill=skill)
+    references = {Run("mobilenet", "logistic_regression"): predictions}
+    return evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split, references=references)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +57,25 @@ def test_a_run_that_is_not_better_is_named_with_both_numbers(beaten):
 
 def test_one_sentence_names_many_runs(split):
     runs = [Run(backbone, strategy) for backbone in ("xception", "vgg16") for strategy in ("dynamic", "traditional")]
-    frozen = {backbone: made_up_predictions(split, seed=1, skill=6.0) for backbone in ("xception", "vgg16")}
-    evaluations = evaluated(made_up_grid(split, runs), split, frozen_features=frozen)
+    predictions = made_up_predictions(split, seed=1, skill=6.0)
+    references = {Run(backbone, "logistic_regression"): predictions for backbone in ("xception", "vgg16")}
+    evaluations = evaluated(made_up_grid(split, runs), split, references=references)
     (sentence,) = not_better_than_references(finished_runs(evaluations), evaluations)
     assert sentence.startswith("4 of 4 runs ")
     assert sentence.endswith(": Xception, dynamic; Xception, traditional; VGG16, dynamic; VGG16, traditional.")
+
+
+def test_every_reference_model_that_is_not_beaten_is_named(split):
+    strong, weak = made_up_predictions(split, seed=1, skill=6.0), made_up_predictions(split, seed=1, skill=-1.0)
+    references = {
+        Run("mobilenet", "logistic_regression"): weak,
+        Run("mobilenet", "logistic_regression_depths"): strong,
+    }
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split, references=references)
+    titles = [one.title for one in reference_models(evaluations)]
+    assert titles == ["MobileNet logistic regression", "MobileNet logistic regression depths", "Majority class"]
+    (sentence,) = not_better_than_references(finished_runs(evaluations), evaluations)
+    assert "than the logistic regression depths on MobileNet's frozen features: accuracy" in sentence
 
 
 def test_a_better_run_needs_no_sentence(split):

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset
 
 from lung_cxr.atomic import atomic_write
 from lung_cxr.datasets.run_result import RunResult, read_record
-from lung_cxr.experiments import BASELINE_RUNS, CROSS_VALIDATED
+from lung_cxr.experiments import BASELINE_RUNS, CROSS_VALIDATED, FURTHER_REFERENCE_RUNS
 from lung_cxr.training.run.file_names import RECORD
 
 SEED_FOLDER = re.compile(r"seed_(\d+)")
@@ -69,7 +69,8 @@ class BaselineRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResu
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
         self._grid_points = {
-            run.results: RunsDataset(filepath=f"{filepath}/{run.backbone}/{run.strategy}") for run in BASELINE_RUNS
+            run.results: RunsDataset(filepath=f"{filepath}/{run.backbone}/{run.strategy}")
+            for run in BASELINE_RUNS + FURTHER_REFERENCE_RUNS
         }
         self._filepath = filepath
         self.metadata = metadata

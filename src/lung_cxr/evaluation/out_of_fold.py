@@ -19,7 +19,7 @@ from lung_cxr.evaluation.undefined import Numbers
 
 POOLED = ("accuracy", "macro_f1", "log_loss")
 REFERENCE = "dynamic"  # each other strategy of a backbone is compared with it
-SAME_SETTINGS = ("parameters", "inverse_penalties", "precision", "method_version")
+SAME_SETTINGS = ("parameters", "precision", "method_version")
 
 RESULT_COLUMNS = (
     *("backbone", "strategy", "rotated_subset", "folds", "seeds", "images", "patients"),

@@ -27,7 +27,7 @@ from lung_cxr.parameters.synthetic_hospital import SyntheticDefect, SyntheticHos
 from lung_cxr.parameters.training import (
     AugmentationParameters,
     FrozenPrefixParameters,
-    LogisticRegressionParameters,
+    ReferenceModelParameters,
     StopPatience,
     TrainingParameters,
 )
@@ -44,11 +44,11 @@ __all__ = [
     "IngestionReportParameters",
     "KeyRotationParameters",
     "LogicalColumn",
-    "LogisticRegressionParameters",
     "Off",
     "ParameterGroup",
     "PredictParameters",
     "QualityParameters",
+    "ReferenceModelParameters",
     "ReportingParameters",
     "SensitivityParameters",
     "SplittingParameters",

@@ -55,12 +55,20 @@ class FrozenPrefixParameters(ParameterGroup):
     )
 
 
-class LogisticRegressionParameters(ParameterGroup):
-    """The logistic regression on frozen features, a reference model."""
+class ReferenceModelParameters(ParameterGroup):
+    """A block of `reference_models:`, a logistic regression on frozen features."""
 
+    kind: str = Field(pattern=r"^[a-z_]+$", description="name of the grid point, as that of the block")
     inverse_penalties: list[Annotated[float, Field(gt=0)]] = Field(
         min_length=1,
         description="candidates for C of scikit-learn, for features of unit SD; the best on validation is chosen",
+    )
+    depths: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="layer groups left out before pooling; features of several depths are concatenated"
+    )
+    flips: bool = Field(description="train on each image and its horizontal mirror image; predict the image alone")
+    augmented_copies: int = Field(
+        ge=0, description="copies of each training image with the augmentation of the strategies; 0: unchanged images"
     )
 
 
@@ -96,7 +104,6 @@ class TrainingParameters(ParameterGroup):
     checkpoint_minutes: float | None = Field(
         gt=0, description="minutes between checkpoints within an epoch; null: only after epochs and on Ctrl-C"
     )
-    logistic_regression: LogisticRegressionParameters
     experiment: str = Field(
         pattern=r"^[\w-]*$", description="name of an experiment, subfolder of its runs and reports; '': none"
     )

@@ -17,7 +17,7 @@ from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_image
 from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
-from lung_cxr.experiments import Run
+from lung_cxr.experiments import LOGISTIC_REGRESSION, Run
 from lung_cxr.parameters import ReportingParameters
 from lung_cxr.report.comparable_seeds import RunResults, comparable_seeds
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
@@ -33,7 +33,7 @@ def evaluate_grid(
     split: pd.DataFrame,
     settings: ReportingParameters,
     image_manifest: pd.DataFrame,
-    frozen_features: Mapping[str, pd.DataFrame] | None = None,
+    references: Mapping[Run, pd.DataFrame] | None = None,
     external: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Evaluate all runs on the test images of the present split.
@@ -43,22 +43,26 @@ def evaluate_grid(
         split: `contracts.split`.
         settings: Bootstrap, confidence level, and definition of the subgroups.
         image_manifest: `contracts.image_manifest`.
-        frozen_features: Backbone → `contracts.predictions` of the logistic regression on its frozen features; None
-            where there is none.
+        references: Reference model → its `contracts.predictions`; None where there is none.
         external: `contracts.external_predictions`; None where there is no external test set.
 
     Returns:
         JSON-ready: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; metrics of the
-        logistic regressions by backbone under `frozen_features`; `runs` in the order of the grid (see `evaluate_run`),
-        each with `trained_otherwise` (seeds left out because their settings or data differ from the newest) and
-        `other_split` (evaluated seeds that were trained on another split with the same test images); `pairs` (dynamic
-        against traditional by backbone); `external` (result of `evaluate_external` or None).
+        logistic regressions by backbone under `frozen_features`, and of all reference models under `references`
+        (`backbone`, `strategy`, `metrics`); `runs` in the order of the grid (see `evaluate_run`), each with
+        `trained_otherwise` (seeds left out because their settings or data differ from the newest) and `other_split`
+        (evaluated seeds that were trained on another split with the same test images); `pairs` (dynamic against
+        traditional by backbone); `external` (result of `evaluate_external` or None).
     """
     test, present_split = split[split["subset"] == "test"], split_sha256(split)
     tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
     current = {run: {one.record["seed"]: one for one in comparable_seeds(seeds)} for run, seeds in tested.items()}
     baseline = majority_predictions(split)
     bootstrap = _bootstrap(settings)
+    fitted = [
+        {**run._asdict(), "metrics": _evaluate_reference(predictions, test, bootstrap)}
+        for run, predictions in (references or {}).items()
+    ]
     shares = class_shares(split.loc[split["subset"] == "train", "label"])
     groups = split.groupby("subset")
     of_test = image_manifest[image_manifest["image_id"].isin(test["image_id"])]
@@ -72,9 +76,9 @@ def evaluate_grid(
         "majority_class": DISEASES[int(shares.argmax())],
         "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **bootstrap),
         "frozen_features": {
-            backbone: _evaluate_frozen_features(predictions, test, bootstrap)
-            for backbone, predictions in (frozen_features or {}).items()
+            row["backbone"]: row["metrics"] for row in fitted if row["strategy"] == LOGISTIC_REGRESSION
         },
+        "references": fitted,
         "runs": [
             evaluate_run(run, results[run], current[run], subgroups, settings)
             | _left_out(tested[run], current[run].values(), present_split)
@@ -145,8 +149,8 @@ def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
     }
 
 
-def _evaluate_frozen_features(predictions: pd.DataFrame, test: pd.DataFrame, bootstrap: Mapping[str, Any]) -> Numbers:
-    """Return the metrics of a logistic regression; all undefined where it was tested on another test set."""
+def _evaluate_reference(predictions: pd.DataFrame, test: pd.DataFrame, bootstrap: Mapping[str, Any]) -> Numbers:
+    """Return the metrics of a reference model; all undefined where it was tested on another test set."""
     of_test = predictions[predictions["subset"] == "test"]
     if _images_and_labels(of_test) == _images_and_labels(test):
         return evaluate_predictions(of_test, **bootstrap)

@@ -15,13 +15,11 @@ from lung_cxr.training.validation import predict_logits
 
 
 class Stage(Protocol):
-    """The network between two unfreezings.
+    """The network between two unfreezings."""
 
-    Attributes:
-        model: The model to compile and fit; it shares the classifier's layers.
-    """
-
-    model: keras.Model
+    @property
+    def model(self) -> keras.Model:
+        """The model to compile and fit; it shares the classifier's layers."""
 
     def feed(self, epoch: Epoch) -> EpochFeed:
         """Return the batches of an epoch as inputs of `model`."""

@@ -1,10 +1,10 @@
-"""Pipeline `baselines`: the other grid points, each in its own namespace; not part of the default pipeline."""
+"""Pipeline `baselines`: all other grid points, each in its own namespace; not in the default pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
-from lung_cxr.experiments import BASELINE_RUNS
+from lung_cxr.experiments import BASELINE_RUNS, FURTHER_REFERENCE_RUNS
 from lung_cxr.pipelines.baselines.nodes import gather_runs
-from lung_cxr.pipelines.training.pipeline import training_of
+from lung_cxr.pipelines.training.pipeline import reference_model_of, training_of
 
 
 def create_pipeline() -> Pipeline:
@@ -13,10 +13,11 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 gather_runs,
-                {run.results: run.results for run in BASELINE_RUNS},
+                {run.results: run.results for run in BASELINE_RUNS + FURTHER_REFERENCE_RUNS},
                 "baseline_runs",
                 name="gather_runs",
             )
         ]
     )
-    return sum((training_of(run) for run in BASELINE_RUNS), gathered)
+    references = sum((reference_model_of(run) for run in FURTHER_REFERENCE_RUNS), gathered)
+    return sum((training_of(run) for run in BASELINE_RUNS), references)

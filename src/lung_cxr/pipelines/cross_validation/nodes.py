@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.experiments import LOGISTIC_REGRESSION
-from lung_cxr.parameters import BackboneParameters, SplittingParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, ReferenceModelParameters, SplittingParameters, TrainingParameters
 from lung_cxr.pipelines.training.nodes import experiment_on, reference_model
 from lung_cxr.splitting import folds
 from lung_cxr.splitting.split import split_sha256
@@ -54,16 +53,20 @@ def fit_folds(
     model_folder: Path,
     output_folder: Path,
     backbone: BackboneParameters,
+    reference: ReferenceModelParameters,
     training: TrainingParameters,
     splitting: SplittingParameters,
 ) -> Iterator[dict[str, Any]]:
-    """Fit the logistic regression of one backbone on the split of every fold; yield each record."""
-    from lung_cxr.training.logistic_regression import fit_run
+    """Fit one reference model of one backbone on the split of every fold; yield each record."""
+    from lung_cxr.training.reference.fit import fit_reference_model
+    from lung_cxr.training.run.folders import RunFolders
 
-    model = reference_model(split, pixel_arrays, pixel_folder, model_folder, backbone, training)
-    folder = output_folder / training.experiment / backbone.architecture / LOGISTIC_REGRESSION
+    training = training.model_copy(update=NOT_MEASURED)
+    model = reference_model(split, pixel_arrays, pixel_folder, model_folder, backbone, reference, training)
     for fold, data in _folds(model, patient_folds, splitting):
-        yield from ({**record, "fold": fold} for record in fit_run(replace(model, **data), folder / f"fold_{fold}"))
+        place = Path(training.experiment, backbone.architecture, reference.kind, f"fold_{fold}")
+        folders_of_seed = partial(RunFolders, model_folder / place, output_folder / place)
+        yield from fit_reference_model(replace(model, fold=fold, **data), folders_of_seed)
 
 
 def _folds(

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from lung_cxr.experiments import CROSS_VALIDATED, LOGISTIC_REGRESSION, Run
+from lung_cxr.experiments import CROSS_VALIDATED, REFERENCE_MODELS, Run
 from lung_cxr.pipelines.baselines.nodes import gather_runs
 from lung_cxr.pipelines.cross_validation.nodes import fit_folds, train_folds
 
@@ -19,10 +19,13 @@ def create_pipeline() -> Pipeline:
 def _folds_of(run: Run) -> Pipeline:
     """Return the pipeline of one grid point. The graph cannot depend on the number of folds: its node trains all."""
     settings = {"backbone": f"backbones.{run.backbone}", "training": "training", "splitting": "splitting"}
-    if run.strategy != LOGISTIC_REGRESSION:
+    is_reference = run.strategy in REFERENCE_MODELS
+    if is_reference:
+        settings["reference"] = f"reference_models.{run.strategy}"
+    else:
         settings["strategy"] = f"strategies.{run.strategy}"
     node = Node(
-        fit_folds if run.strategy == LOGISTIC_REGRESSION else train_folds,
+        fit_folds if is_reference else train_folds,
         {**{name: name for name in DATA}, **{name: f"params:{name}" for name in settings}},
         "runs",
         name="train_folds",

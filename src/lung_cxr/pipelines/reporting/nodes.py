@@ -8,7 +8,7 @@ import pandas as pd
 from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
-from lung_cxr.experiments import BACKBONES, CROSS_VALIDATED, GRID, Run, reference_predictions
+from lung_cxr.experiments import CROSS_VALIDATED, GRID, REFERENCE_RUNS, Run
 from lung_cxr.parameters import ReportingParameters, SplittingParameters
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.splitting.folds import fold_splits
@@ -28,18 +28,19 @@ def evaluate_runs(
         split: `contracts.split`.
         image_manifest: `contracts.image_manifest`, for the subgroups.
         parameters: Bootstrap, subgroups, and path of external predictions.
-        baseline_runs: `RunResult` of the started runs of `experiments.BASELINE_RUNS`.
-        results: `RunResult` of every seed, by the names of `experiments.RUNS`; and the predictions of the logistic
-            regression of every backbone, by the names of `experiments.reference_predictions`, or None.
+        baseline_runs: `RunResult` of the started runs of `BASELINE_RUNS` and `FURTHER_REFERENCE_RUNS`.
+        results: `RunResult` of every seed, by the names of `experiments.RUNS` and `LOGISTIC_REGRESSION_RUNS`.
     """
+    from lung_cxr.report.comparable_seeds import comparable_seeds
     from lung_cxr.report.evaluations import evaluate_grid
 
-    grid = _grid(results | baseline_runs)
+    found = results | baseline_runs
     manifest = contracts.image_manifest.validate(image_manifest)
     external = _external_predictions(parameters.external) if parameters.external else None
-    fitted = {backbone: results[reference_predictions(backbone)] for backbone in BACKBONES}
-    regressions = {name: contracts.predictions.validate(table) for name, table in fitted.items() if table is not None}
-    return evaluate_grid(grid, contracts.split.validate(split), parameters, manifest, regressions, external)
+    fitted = {run: found[run.results] for run in REFERENCE_RUNS if found.get(run.results)}
+    fitted = {run: comparable_seeds([one for one in seeds if one.finished]) for run, seeds in fitted.items()}
+    references = {run: seeds[0].predictions for run, seeds in fitted.items() if seeds}
+    return evaluate_grid(_grid(found), contracts.split.validate(split), parameters, manifest, references, external)
 
 
 def pool_folds(

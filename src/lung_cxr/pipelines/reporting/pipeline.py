@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from lung_cxr.experiments import BACKBONES, RUNS, reference_predictions
+from lung_cxr.experiments import LOGISTIC_REGRESSION_RUNS, RUNS
 from lung_cxr.pipelines.reporting.nodes import (
     compare_strategies,
     draw_figures,
@@ -32,8 +32,7 @@ def create_pipeline() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "parameters": "params:reporting",
                     "baseline_runs": "baseline_runs",
-                    **{name: name for name in map(reference_predictions, BACKBONES)},
-                    **{run.results: run.results for run in RUNS},
+                    **{run.results: run.results for run in RUNS + LOGISTIC_REGRESSION_RUNS},
                 },
                 "run_evaluations",
                 name="evaluate_runs",

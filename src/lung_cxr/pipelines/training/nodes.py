@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.experiments import LOGISTIC_REGRESSION
-from lung_cxr.parameters import BackboneParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, ReferenceModelParameters, TrainingParameters
 from lung_cxr.splitting.split import split_sha256
 from lung_cxr.training.strategies.registry import StrategyParameters
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     from lung_cxr.training.data.feed import SplitImages
-    from lung_cxr.training.logistic_regression import ReferenceModel
+    from lung_cxr.training.reference.fit import ReferenceModel
     from lung_cxr.training.runs import Experiment
 
 
@@ -42,21 +41,24 @@ def train(
     )
 
 
-def fit_logistic_regression(
+def fit_reference_model(
     split: pd.DataFrame,
     pixel_arrays: dict[str, dict[str, Any]],
     pixel_folder: Path,
     model_folder: Path,
     output_folder: Path,
     backbone: BackboneParameters,
+    reference: ReferenceModelParameters,
     training: TrainingParameters,
-) -> Iterator[pd.DataFrame]:
-    """Fit the reference model of one backbone; yield its predictions unless stored ones are up to date."""
-    from lung_cxr.training import logistic_regression
+) -> Iterator[dict[str, Any]]:
+    """Fit one reference model of one backbone; yield its record unless the stored one is up to date."""
+    from lung_cxr.training.reference import fit
+    from lung_cxr.training.run.folders import RunFolders
 
-    yield from logistic_regression.fit_logistic_regression(
-        reference_model(split, pixel_arrays, pixel_folder, model_folder, backbone, training),
-        output_folder / training.experiment / backbone.architecture / LOGISTIC_REGRESSION,
+    grid_point = Path(training.experiment, backbone.architecture, reference.kind)
+    yield from fit.fit_reference_model(
+        reference_model(split, pixel_arrays, pixel_folder, model_folder, backbone, reference, training),
+        lambda seed: RunFolders(model_folder / grid_point, output_folder / grid_point, seed),
     )
 
 
@@ -66,18 +68,21 @@ def reference_model(
     pixel_folder: Path,
     model_folder: Path,
     backbone: BackboneParameters,
+    reference: ReferenceModelParameters,
     training: TrainingParameters,
 ) -> "ReferenceModel":
-    """Return the logistic regression of a backbone on the data of a split."""
-    from lung_cxr.training.logistic_regression import ReferenceModel
+    """Return a reference model of a backbone on the data of a split."""
+    from lung_cxr.training.reference.fit import ReferenceModel
     from lung_cxr.training.run.file_names import FROZEN_FEATURES
 
     return ReferenceModel(
-        backbone,
-        training,
-        images_of(split, pixel_folder, backbone),
-        hashes_of_data(split, pixel_arrays, backbone.size),
-        model_folder / backbone.architecture / FROZEN_FEATURES,
+        backbone=backbone,
+        settings=reference,
+        training=training,
+        images=images_of(split, pixel_folder, backbone),
+        data_hashes=hashes_of_data(split, pixel_arrays, backbone.size),
+        feature_folder=model_folder / backbone.architecture / FROZEN_FEATURES,
+        synthetic=pixel_arrays[str(backbone.size)].get("synthetic"),
     )
 
 

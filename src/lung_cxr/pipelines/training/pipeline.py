@@ -2,14 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from lung_cxr.experiments import BACKBONES, LOGISTIC_REGRESSION, RUNS, Run, reference_predictions
-from lung_cxr.pipelines.training.nodes import fit_logistic_regression, train
+from lung_cxr.experiments import LOGISTIC_REGRESSION_RUNS, RUNS, Run
+from lung_cxr.pipelines.training.nodes import fit_reference_model, train
 
 
 def create_pipeline() -> Pipeline:
     """Return all grid points; `kedro run --namespaces mobilenet.dynamic` trains one of them."""
     runs = sum((training_of(run) for run in RUNS), Pipeline([]))
-    return sum((reference_model_of(backbone) for backbone in BACKBONES), runs)
+    return sum((reference_model_of(run) for run in LOGISTIC_REGRESSION_RUNS), runs)
 
 
 def training_of(run: Run) -> Pipeline:
@@ -47,20 +47,25 @@ def training_of(run: Run) -> Pipeline:
     )
 
 
-def reference_model_of(backbone: str) -> Pipeline:
-    """Return the pipeline of a backbone's logistic regression: namespace `<backbone>.logistic_regression`."""
+def reference_model_of(run: Run) -> Pipeline:
+    """Return the pipeline of one reference model."""
     data = ("split", "pixel_arrays", "pixel_folder", "model_folder", "output_folder")
+    settings = ("backbone", "reference", "training")
     fit = Node(
-        fit_logistic_regression,
-        {**{name: name for name in data}, "backbone": "params:backbone", "training": "params:training"},
-        "predictions",
+        fit_reference_model,
+        {**{name: name for name in data}, **{name: f"params:{name}" for name in settings}},
+        "runs",
         name="fit",
         tags="gpu",
     )
     return Pipeline(
         [fit],
-        namespace=f"{backbone}.{LOGISTIC_REGRESSION}",
+        namespace=run.namespace,
         inputs=set(data),
-        outputs={"predictions": reference_predictions(backbone)},
-        parameters={"params:backbone": f"params:backbones.{backbone}", "params:training": "params:training"},
+        outputs={"runs": run.results},
+        parameters={
+            "params:backbone": f"params:backbones.{run.backbone}",
+            "params:reference": f"params:reference_models.{run.strategy}",
+            "params:training": "params:training",
+        },
     )

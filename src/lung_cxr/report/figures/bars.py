@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lung_cxr.report.figures.style import FAINT, INK, NO_RUN, message_figure, styled
 from lung_cxr.report.labels import DYNAMIC, STRATEGY_COLOURS, TRADITIONAL, backbone_title
 from lung_cxr.report.rows import NOT_TRAINED, finished_runs
-from lung_cxr.report.tables.reference_models import FROZEN_FEATURES, MAJORITY
+from lung_cxr.report.tables.reference_models import MAJORITY
 
 BAR_WIDTH = 0.36
 FEW = 3  # backbones whose names fit without rotation
@@ -76,7 +76,7 @@ def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], metric: str, strategy: 
 
 def _reference_models(axes: Axes, evaluations: Mapping[str, Any], backbones: Sequence[str], metric: str) -> None:
     """Draw the reference models as lines."""
-    label = FROZEN_FEATURES
+    label = "logistic regression"
     for position, backbone in enumerate(backbones):
         value = evaluations["frozen_features"].get(backbone, {}).get(metric)
         if value is not None:

@@ -4,13 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lung_cxr.experiments import LOGISTIC_REGRESSION
 from lung_cxr.report.labels import METRIC_TITLES, backbone_title, strategy_title
 from lung_cxr.report.numbers import percent
 from lung_cxr.report.rows import Row, row_title
 from lung_cxr.report.tables.table import Cell, merged_reasons, metric_cell, name_cell
 
 MAJORITY = "majority class"
-FROZEN_FEATURES = "logistic regression"
+NOTES = {
+    LOGISTIC_REGRESSION: "on frozen features",
+    "logistic_regression_augmented": "on frozen features, with the augmentation of the strategies",
+    "logistic_regression_depths": "on frozen features of several depths, with flipped images",
+}
 BOTH = 2
 FEW = 3  # runs that are named one by one with their numbers
 
@@ -21,7 +26,7 @@ class ReferenceModel:
 
     Attributes:
         backbone: Backbone of the frozen features; "" for the majority class.
-        name: `MAJORITY` or `FROZEN_FEATURES`.
+        name: `MAJORITY` or the name of the grid point without underscores.
         note: Description of its predictions.
         metrics: Result of `evaluate_predictions`, or all undefined with the reason.
     """
@@ -44,8 +49,8 @@ def reference_models(evaluations: Mapping[str, Any]) -> list[ReferenceModel]:
         evaluations: Result of `evaluate_grid`.
     """
     regressions = [
-        ReferenceModel(backbone, FROZEN_FEATURES, "on frozen features", metrics)
-        for backbone, metrics in evaluations["frozen_features"].items()
+        ReferenceModel(row["backbone"], row["strategy"].replace("_", " "), NOTES[row["strategy"]], row["metrics"])
+        for row in evaluations["references"]
     ]
     return [
         *regressions,
@@ -61,8 +66,9 @@ def reference_cells(one: ReferenceModel) -> list[Cell]:
 def not_better_than_references(finished: Sequence[Row], evaluations: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each run that is not better than a reference model, or one sentence for many such runs."""
     sentences: list[str] = []
-    for name in (FROZEN_FEATURES, MAJORITY):
-        models = [one for one in reference_models(evaluations) if one.name == name]
+    references = reference_models(evaluations)
+    for name in dict.fromkeys(one.name for one in references):
+        models = [one for one in references if one.name == name]
         compared = {
             row_title(row): _not_better(row, one, evaluations)
             for row in finished
@@ -157,4 +163,4 @@ def _subject(compared: Sequence[Row], better: Sequence[Row]) -> str:
 def _in_a_sentence(name: str, backbone: str, evaluations: Mapping[str, Any]) -> str:
     if name == MAJORITY:
         return f"the majority class ({evaluations['majority_class']})"
-    return f"the logistic regression on {backbone}'s frozen features"
+    return f"the {name} on {backbone}'s frozen features"

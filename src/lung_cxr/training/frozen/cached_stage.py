@@ -59,7 +59,11 @@ class CachedStage:
         batch_size: int,
     ):
         self.images, self.prefix, self.cached, self.bank, self.batch_size = images, prefix, cached, bank, batch_size
-        self.model: keras.Model = prefix.suffix
+
+    @property
+    def model(self) -> keras.Model:
+        """The layers that train."""
+        return self.prefix.suffix
 
     def feed(self, epoch: Epoch) -> EpochFeed:
         """Return the feed of an epoch; compute and cache its missing features first."""
@@ -88,14 +92,18 @@ class CachedStage:
 
     def unaugmented_features(self, rows: np.ndarray) -> np.ndarray:
         """Return (n, …) features of (n,) rows without augmentation, from the cache if possible."""
+        return self.features_of("validation", rows, None)
+
+    def features_of(self, kind: str, rows: np.ndarray, draws: np.ndarray | None) -> np.ndarray:
+        """Return (n, …) features of (n,) rows, augmented by (n, 3) draws if given; `kind` has one slot per row."""
         features = np.empty((len(rows), *self.prefix.shape), self.prefix.dtype)
         held = np.zeros(len(rows), dtype=bool)
-        if "validation" in self.cached:
-            store = self.cached["validation"].store
+        if kind in self.cached:
+            store = self.cached[kind].store
             held = store.holds(rows)
             features[held] = store.take(rows[held])
         if not held.all():
-            features[~held] = self.computed(rows[~held], None)
+            features[~held] = self.computed(rows[~held], None if draws is None else draws[~held])
         return features
 
     def computed(self, rows: np.ndarray, draws: np.ndarray | None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -57,27 +58,48 @@ def open_cached_stage(
     return CachedStage(images, prefix, cached, training.augmentation.bank, training.batch_size)
 
 
+@dataclass(frozen=True)
+class Copies:
+    """One augmented copy of every image.
+
+    Attributes:
+        draws: (N, 3) float32 augmentation parameters.
+        facts: Facts that determine the parameters; key of the cache.
+    """
+
+    draws: np.ndarray
+    facts: tuple[object, ...]
+
+
 def image_features(
-    images: SplitImages, prefix: FrozenPrefix, folder: FeatureFolder | None, batch_size: int
+    images: SplitImages,
+    prefix: FrozenPrefix,
+    folder: FeatureFolder,
+    batch_size: int,
+    rows: np.ndarray,
+    copies: Copies | None = None,
 ) -> np.ndarray:
-    """Return (N, …) features of all images without augmentation, in split order.
+    """Return (n, …) features of (n,) rows, cached with one slot per image of the split.
 
     Args:
         images: Pixels and split.
         prefix: The frozen layers.
-        folder: Folder of the cache; None: no cache.
+        folder: Folder of the cache.
         batch_size: Images.
+        rows: Rows of the split.
+        copies: Augmented copies whose features are returned; None: the unchanged images.
     """
-    rows, cached = np.arange(len(images.split)), {}
-    if folder is not None and folder.budget.disk_gib:
-        folder.make_room(len(rows) * bytes_of(prefix.split_point.tensor))
-        cached["validation"] = _cached_images(prefix, prefix.sha256(), images, folder)
+    cached, draws = {}, None if copies is None else copies.draws
+    if folder.budget.disk_gib:
+        folder.make_room(len(images.split) * bytes_of(prefix.split_point.tensor))
+        cached["rows"] = _cached_images(prefix, prefix.sha256(), images, folder, copies)
     stage = CachedStage(images, prefix, cached, None, batch_size)
     if cached:
-        stage.fill("validation", rows)
-    batches = [stage.unaugmented_features(rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)]
+        stage.fill("rows", rows)
+    batches = [rows[begin : begin + batch_size] for begin in range(0, len(rows), batch_size)]
+    features = [stage.features_of("rows", batch, None if draws is None else draws[batch]) for batch in batches]
     stage.close()
-    return np.concatenate(batches)
+    return np.concatenate(features)
 
 
 def demands_of_stage(
@@ -123,7 +145,11 @@ def _open_stores(
     return cached
 
 
-def _cached_images(prefix: FrozenPrefix, key: str, images: SplitImages, folder: FeatureFolder) -> CachedFeatures:
-    """Open the store with one slot per row."""
-    store = folder.open(key, "images", (), len(images.split), prefix.shape, prefix.dtype)
-    return CachedFeatures(store, rows=lambda slots: slots)
+def _cached_images(
+    prefix: FrozenPrefix, key: str, images: SplitImages, folder: FeatureFolder, copies: Copies | None = None
+) -> CachedFeatures:
+    """Open the store with one slot per row, of the images or of one copy of each."""
+    kind, facts = ("images", ()) if copies is None else ("copies", copies.facts)
+    store = folder.open(key, kind, facts, len(images.split), prefix.shape, prefix.dtype)
+    draws = None if copies is None else copies.draws
+    return CachedFeatures(store, rows=lambda slots: slots, draws=None if draws is None else lambda slots: draws[slots])

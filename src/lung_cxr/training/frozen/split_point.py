@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -48,24 +49,33 @@ class FrozenPrefix:
     Args:
         classifier: Classifier to cut.
         split_point: Place of the cut.
+        flipped: Whether each image is flipped horizontally first.
     """
 
-    def __init__(self, classifier: Classifier, split_point: SplitPoint):
-        self.split_point = split_point
+    def __init__(self, classifier: Classifier, split_point: SplitPoint, flipped: bool = False):
+        self.split_point, self.flipped, self._output = split_point, flipped, classifier.model.output
         self.of_images = keras.Model(classifier.model.input, split_point.tensor)
+        if flipped:
+            image = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="image")
+            self.of_images = keras.Model(image, self.of_images(keras.ops.flip(image, axis=2)))
         images = keras.Input(classifier.model.input_shape[1:], dtype="uint8", name="images")
         draws = keras.Input((3,), dtype="float32", name="draws")
         self.of_copies = keras.Model([images, draws], self.of_images(Augmentation(name="augmentation")(images, draws)))
-        self.suffix = keras.Model(split_point.tensor, classifier.model.output)
         self.shape = tuple(split_point.tensor.shape[1:])
         # One axis: TensorFlow converts no bfloat16 scalar to NumPy.
         self.dtype = keras.ops.convert_to_numpy(keras.ops.zeros((1,), dtype=split_point.tensor.dtype)).dtype
 
+    @cached_property
+    def suffix(self) -> keras.Model:
+        """The layers behind the split point; there are none behind features of several depths."""
+        return keras.Model(self.split_point.tensor, self._output)
+
     def sha256(self) -> str:
-        """Return a hash of the prefix's function: weights, split point and input size."""
+        """Return a hash of the prefix's function: weights, split point, input size and flip."""
         digest = hashlib.sha256()
         digest.update(repr((self.split_point.name, self.of_images.input_shape, self.shape, str(self.dtype))).encode())
         digest.update(repr([type(layer).__name__ for layer in self.split_point.layers]).encode())
+        digest.update(b"flipped" if self.flipped else b"")
         for variable in self.of_images.weights:
             digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data)
         return digest.hexdigest()

@@ -4,7 +4,6 @@ RECORD = "run_record.json"
 FAILURE = "failure.json"
 HISTORY = "history.csv"
 PREDICTIONS = "predictions.parquet"
-FROZEN_FEATURE_PREDICTIONS = "frozen_feature_predictions.parquet"  # in `07_model_output/<backbone>/logistic_regression`
 IDENTITY_FILE = "identity.json"  # in `06_models`, as the next
 MODEL = "model.keras"
 MODEL_CARD = "model_card.md"  # beside the model

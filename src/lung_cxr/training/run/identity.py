@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from lung_cxr.models.classifier import Classifier
-from lung_cxr.parameters import BackboneParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, ReferenceModelParameters, TrainingParameters
 from lung_cxr.training.strategies.registry import StrategyParameters
 
 TRAINING_VERSION = 1
@@ -21,7 +21,6 @@ CHANGES_NO_NUMBER = {
     "device_gib",
     "frozen_prefix",
     "checkpoint_minutes",
-    "logistic_regression",
     "experiment",
 }
 """Settings of `training:` that do not change the results of a run, except for rounding."""
@@ -64,22 +63,54 @@ def identity_of_plan(
         backbone, strategy, training: Settings of the run.
         data: `split_sha256` and `pixel_sha256`.
     """
+    settings = {name: value for name, value in training.effective_settings().items() if name not in CHANGES_NO_NUMBER}
+    names = {"backbone": backbone_name, "strategy": strategy_name, "seed": seed}
+    return _identity(names, backbone, strategy.root.effective_settings(), settings, training.precision, data)
+
+
+def identity_of_reference(
+    seed: int,
+    backbone: BackboneParameters,
+    settings: ReferenceModelParameters,
+    training: TrainingParameters,
+    data: dict[str, str],
+) -> Identity:
+    """Return the identity of a reference model as known before the network is built.
+
+    Args:
+        seed: First of `training.seeds`.
+        backbone, settings: Settings of the run.
+        training: Settings of all strategies; only the head and, with augmented copies, the augmentation matter.
+        data: `split_sha256` and `pixel_sha256`.
+    """
+    used = {"head", "augmentation"} if settings.augmented_copies else {"head"}
+    chosen = {key: value for key, value in training.effective_settings().items() if key in used}
+    names = {"backbone": backbone.architecture, "strategy": settings.kind, "seed": seed}
+    return _identity(names, backbone, settings.effective_settings(), chosen, training.precision, data)
+
+
+def _identity(
+    names: dict[str, Any],
+    backbone: BackboneParameters,
+    strategy: dict[str, Any],
+    training: dict[str, Any],
+    precision: str,
+    data: dict[str, str],
+) -> Identity:
+    """Return an identity in the order of a run record."""
+    weights = {"weights": _place_independent(backbone.weights)}
     return {
-        "backbone": backbone_name,
-        "strategy": strategy_name,
-        "seed": seed,
+        **names,
         "parameters": {
-            "backbone": {**backbone.model_dump(mode="json"), "weights": _place_independent(backbone.weights)},
-            "strategy": strategy.root.effective_settings(),
-            "training": {
-                name: value for name, value in training.effective_settings().items() if name not in CHANGES_NO_NUMBER
-            },
+            "backbone": {**backbone.model_dump(mode="json"), **weights},
+            "strategy": strategy,
+            "training": training,
         },
         **data,
         "initial_weights": None,
         "initial_weights_sha256": None,
         "backend": keras.backend.backend(),
-        "precision": training.precision,
+        "precision": precision,
         "method_version": TRAINING_VERSION,
     }
 

@@ -37,7 +37,7 @@ def settings_of(identity: Identity) -> RunRecord:
     for name in PAPER_SETTINGS:
         absent = undefined(name, f"{strategy['kind'].replace('_', ' ')} fine-tuning has no such setting")
         named |= {name: strategy[name]} if name in strategy else absent
-    named |= {name: training[name] for name in ("max_epochs", "learning_rate")}
+    named |= {name: training[name] for name in ("max_epochs", "learning_rate") if name in training}
     return {**identity, **named, **describe_environment()}
 
 
@@ -63,7 +63,7 @@ def outcome_of(schedule: Schedule, history: list[Row], layer_groups: int) -> Run
 def data_of(images: SplitImages, synthetic: bool | None) -> RunRecord:
     """Return the number of validation and test images by class name, and whether any image is synthetic."""
     held_out = ("validation", "test")
-    counts = {f"{subset}_images": _by_class(class_counts(images.labels_of(subset))) for subset in held_out}
+    counts = {f"{subset}_images": by_class(class_counts(images.labels_of(subset))) for subset in held_out}
     reason = "the split does not record whether images are synthetic"
     return counts | (undefined("synthetic", reason) if synthetic is None else {"synthetic": synthetic})
 
@@ -78,10 +78,10 @@ def weighting_of(labels: np.ndarray, training: TrainingParameters) -> RunRecord:
     counts = class_counts(labels)
     shares, weights = sampling_shares(counts, training.sampling), loss_weights(counts, training.loss_weights)
     return {
-        "training_images": _by_class(counts),
-        "sampling_shares": _by_class(shares),
-        "loss_weights": _by_class(weights),
-        "effective_class_weights": _by_class(effective_weights(shares, weights)),
+        "training_images": by_class(counts),
+        "sampling_shares": by_class(shares),
+        "loss_weights": by_class(weights),
+        "effective_class_weights": by_class(effective_weights(shares, weights)),
         "constant_prediction_train_loss": constant_prediction_loss(shares, weights),
     }
 
@@ -115,7 +115,8 @@ def failure_of(error: Exception) -> str:
     return f"{message}. {FULL_DISK_ADVICE}" if is_full else message
 
 
-def _by_class(values: np.ndarray) -> Numbers:
+def by_class(values: np.ndarray) -> Numbers:
+    """Return (7,) values by class name."""
     return dict(zip(DISEASES, values.tolist(), strict=True))
 
 
