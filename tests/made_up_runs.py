@@ -11,6 +11,7 @@ import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.evaluation.out_of_fold import RESULT_COLUMNS, TEST_COLUMNS
 from lung_cxr.experiments import BACKBONES, GRID, RUNS, Run
 from lung_cxr.parameters import GradCamParameters, ReportingParameters
 from lung_cxr.report.comparison import compare_strategies
@@ -144,6 +145,8 @@ def made_up_sources(
         made_up_manifest(split),
         made_up_exports(synthetic),
         made_up_summary(),
+        pd.DataFrame(columns=RESULT_COLUMNS),
+        pd.DataFrame(columns=TEST_COLUMNS),
     )
 
 

@@ -30,6 +30,7 @@ MADE = {
     "comparison",
     "cross_validation_results",
     "cross_validation_tests",
+    "evidence",
     "table2_augmentation",
     "table3_traditional",
     "table4_dynamic",

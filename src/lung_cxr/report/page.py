@@ -16,7 +16,15 @@ from lung_cxr.report.limitations import limitations
 from lung_cxr.report.numbers import p_digits, reason_for
 from lung_cxr.report.rows import Row, best_by_test_accuracy, finished_runs, first_record, row_title, several_seeds
 from lung_cxr.report.sentences import notices
-from lung_cxr.report.tables import calibration, dataset_tables, hypothesis_tests, results, runs_table, subgroup_tables
+from lung_cxr.report.tables import (
+    calibration,
+    cross_validation_tables,
+    dataset_tables,
+    hypothesis_tests,
+    results,
+    runs_table,
+    subgroup_tables,
+)
 from lung_cxr.report.tables.claim import claim_sentence, claim_table
 from lung_cxr.report.tables.cost import cost_table
 from lung_cxr.report.tables.manuscript import numbered_tables
@@ -38,6 +46,8 @@ class Sources:
         image_manifest: `contracts.image_manifest`.
         known_exports: `contracts.known_exports`.
         ingestion_summary: Counts of ingestion.
+        pooled: Pooled results of the cross-validation, `out_of_fold.RESULT_COLUMNS`.
+        fold_tests: Its tests, `out_of_fold.TEST_COLUMNS`.
     """
 
     evaluations: Mapping[str, Any]
@@ -47,6 +57,8 @@ class Sources:
     image_manifest: pd.DataFrame
     known_exports: pd.DataFrame
     ingestion_summary: Mapping[str, Any]
+    pooled: pd.DataFrame
+    fold_tests: pd.DataFrame
 
 
 def render_report(sources: Sources, title: str, made_at: datetime) -> str:
@@ -82,6 +94,8 @@ def _content(sources: Sources) -> dict[str, Any]:
         "several_seeds": several_seeds(evaluations),
         "costs": cost_table(evaluations) if finished else None,
         "strategies": strategies_table(evaluations),
+        "pooled": cross_validation_tables.pooled_table(sources.pooled),
+        "fold_tests": cross_validation_tables.fold_test_table(sources.fold_tests),
         "class_tables": _by_run(finished, best, results.class_table),
         "subgroup_tables": _by_run(finished, best, subgroup_tables.subgroup_table),
         "external": subgroup_tables.external_table(evaluations),

@@ -202,6 +202,8 @@ def write_report(
     image_manifest: pd.DataFrame,
     known_exports: pd.DataFrame,
     ingestion_summary: dict[str, Any],
+    pooled: pd.DataFrame,
+    fold_tests: pd.DataFrame,
     parameters: ReportingParameters,
 ) -> str:
     """Return the report as one HTML page."""
@@ -215,5 +217,7 @@ def write_report(
         image_manifest=contracts.image_manifest.validate(image_manifest),
         known_exports=known_exports,
         ingestion_summary=ingestion_summary,
+        pooled=pooled,
+        fold_tests=fold_tests,
     )
     return render_report(sources, parameters.title, datetime.now(UTC))

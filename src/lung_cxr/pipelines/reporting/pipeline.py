@@ -118,6 +118,8 @@ def create_pipeline() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "known_exports": "known_exports",
                     "ingestion_summary": "ingestion_summary",
+                    "pooled": "cross_validation_results",
+                    "fold_tests": "cross_validation_tests",
                     "parameters": "params:reporting",
                 },
                 "report",
