@@ -71,6 +71,7 @@ TESTS = [
     *("tests/test_configuration.py", "tests/test_experiments.py", "tests/test_config_loader.py"),
     *("tests/test_architecture.py", "tests/models/test_backbones.py", "tests/evaluation/test_published_results.py"),
     *("tests/pipelines/test_sensitivity.py", "tests/pipelines/test_reporting.py", "tests/report"),
+    "tests/pipelines/test_report_in_browser.py",
 ]
 TRAINING_TESTS = [
     *("tests/training/test_fixed_schedules.py", "tests/training/test_grid.py"),
