@@ -31,7 +31,10 @@ def test_a_setting_that_is_on_is_part_of_the_identity(experiment, changes):
     assert experiment(**changes).identity(7) != experiment().identity(7)
 
 
-@pytest.mark.parametrize("changes", [{"backbone_rate": 0.1}, {"layer_decay": 0.9}, {"warmup_steps": 5}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"backbone_rate": 0.1}, {"layer_decay": 0.9}, {"warmup_steps": 5}, {"head_start": "logistic_regression"}],
+)
 def test_a_setting_of_the_strategy_that_is_on_is_part_of_the_identity(experiment, changes):
     assert experiment(strategy_changes=changes).identity(7)["parameters"]["strategy"].items() >= changes.items()
 

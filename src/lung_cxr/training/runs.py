@@ -20,6 +20,7 @@ from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.data.label_cue import label_cue, warn_of_label_cue
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
+from lung_cxr.training.head_start import start_head
 from lung_cxr.training.loop import FineTuning, OnEpochEnd
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.run.folders import RunFolders
@@ -237,6 +238,8 @@ def _fine_tune(
         return tuning
 
     strategy = strategy_of(experiment.strategy.root, experiment.backbone)
+    if strategy.fits_head_first:
+        start_head(classifier, experiment.images, experiment.training, experiment.features)
     if isinstance(strategy, Traditional) and strategy.candidates:
         search = search_depth(strategy, classifier, fine_tune, folders.checkpoints)
         return search.chosen, search.facts

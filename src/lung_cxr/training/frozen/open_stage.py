@@ -74,7 +74,7 @@ class Copies:
 def image_features(
     images: SplitImages,
     prefix: FrozenPrefix,
-    folder: FeatureFolder,
+    folder: FeatureFolder | None,
     batch_size: int,
     rows: np.ndarray,
     copies: Copies | None = None,
@@ -84,13 +84,13 @@ def image_features(
     Args:
         images: Pixels and split.
         prefix: The frozen layers.
-        folder: Folder of the cache.
+        folder: Folder of the cache; None: no cache.
         batch_size: Images.
         rows: Rows of the split.
         copies: Augmented copies whose features are returned; None: the unchanged images.
     """
     cached, draws = {}, None if copies is None else copies.draws
-    if folder.budget.disk_gib:
+    if folder is not None and folder.budget.disk_gib:
         folder.make_room(len(images.split) * bytes_of(prefix.split_point.tensor))
         cached["rows"] = _cached_images(prefix, prefix.sha256(), images, folder, copies)
     stage = CachedStage(images, prefix, cached, None, batch_size)

@@ -32,6 +32,9 @@ class DynamicParameters(ParameterGroup):
     warmup_steps: Annotated[int, Off(0)] = Field(
         ge=0, description="steps after each unfreezing in which the learning rate rises linearly (the paper: 0)"
     )
+    head_start: Annotated[Literal["none", "logistic_regression"], Off("none")] = Field(
+        description="initial head: zero (the paper does not say), or the optimum on frozen features"
+    )
 
 
 @dataclass(kw_only=True)
@@ -107,6 +110,11 @@ class Dynamic(Strategy[DynamicParameters]):
     def learning_rate_factor(self, depth: int) -> float:
         """Return backbone_rate · layer_decay^depth for a layer group, and 1 for the head."""
         return self.parameters.backbone_rate * self.parameters.layer_decay**depth if depth else 1.0
+
+    @property
+    def fits_head_first(self) -> bool:
+        """Whether the head starts at its optimum on frozen features."""
+        return self.parameters.head_start == "logistic_regression"
 
     def warmup_steps(self, stage: int) -> int:
         """Return the steps of the warm-up after an unfreezing; the head's stage has none."""

@@ -53,6 +53,11 @@ class Strategy(ABC, Generic[Parameters]):
         """
         return 1.0
 
+    @property
+    def fits_head_first(self) -> bool:
+        """Whether the head starts at its optimum on frozen features, see `training/head_start.py`."""
+        return False
+
     def warmup_steps(self, stage: int) -> int:  # noqa: ARG002
         """Return the number of steps of a stage in which the learning rate rises linearly."""
         return 0
