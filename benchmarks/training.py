@@ -40,6 +40,7 @@ from forced_run import Bench
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.sampling import batches_per_epoch
 from lung_cxr.training.loop import FineTuning
+from lung_cxr.training.losses import loss_weights_of_epoch
 from lung_cxr.training.run.environment import describe_environment
 from made_up_study import make_images, read_once
 
@@ -81,7 +82,8 @@ def first_batch(tuning: FineTuning) -> Any:
     rows = tuning.train_rows[order]
     labels = tuning.images.labels[rows]
     images = (tuning.images.batch(rows), tuning.augmentation.of_epoch(order, 1, 0))
-    return images, labels, tuning.loss_weights.astype("float32")[labels]
+    weights = loss_weights_of_epoch(tuning.training, tuning.class_counts, 1)
+    return images, labels, weights.astype("float32")[labels]
 
 
 def measure_prefix(bench: Bench) -> Numbers:

@@ -27,6 +27,15 @@ def test_a_class_without_images_weighs_nothing_and_is_not_counted():
     assert weights.tolist() == [8 / (2 * 6), 8 / (2 * 2), 0, 0, 0, 0, 0]
 
 
+def test_the_effective_number_of_images():
+    counts = np.array([1, 2, 3, 0, 0, 0, 0])
+    weights = loss_weights(counts, "effective_number", 0.5)
+    assert weights == pytest.approx(3 * np.array([1, 2 / 3, 4 / 7, 0, 0, 0, 0]) / (1 + 2 / 3 + 4 / 7))
+    assert loss_weights(counts, "effective_number", 0.0).tolist() == [1, 1, 1, 0, 0, 0, 0]
+    near_one = loss_weights(COUNTS, "effective_number", 1 - 1e-9)
+    assert near_one / near_one[0] == pytest.approx(COUNTS[0] / COUNTS, rel=1e-6)
+
+
 def test_without_weights_every_image_counts_alike():
     assert loss_weights(COUNTS, "none").tolist() == [1] * 7
 

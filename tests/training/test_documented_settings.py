@@ -19,7 +19,7 @@ SETTINGS = [
     {"precision": "mixed_bfloat16"},
     {"precision": "mixed_float16"},
     {"precision": "mixed_bfloat16", "frozen_prefix": {"disk_gib": 0}},
-    {"optimizer": "sgd"},
+    {"optimizer": "sgd", "loss_weights": "effective_number"},
     {"dropout": 0.0},
     {"sampling": "natural"},
     {"sampling": "natural", "loss_weights": "none", "augmentation": {"classes": None}},
@@ -27,9 +27,9 @@ SETTINGS = [
     {"jit_compile": True},
     {"jit_compile": False, "steps_per_execution": 3},
     {"device_gib": 0, "checkpoint_minutes": None},
-    {"learning_rate_schedule": "cosine", "ema_decay": 0.9, "jit_compile": True},
-    {"learning_rate_schedule": "warmup_cosine", "weight_decay": 0.1, "precision": "mixed_bfloat16"},
-    {"ema_decay": 0.9, "weight_decay": 0.1, "precision": "mixed_float16"},
+    {"learning_rate_schedule": "cosine", "ema_decay": 0.9, "jit_compile": True, "loss": "focal"},
+    {"learning_rate_schedule": "warmup_cosine", "weight_decay": 0.1, "precision": "mixed_bfloat16", "loss": "ldam_drw"},
+    {"ema_decay": 0.9, "precision": "mixed_float16", "loss": "logit_adjusted", "sampling": "natural"},
     {"batch_size": 64},  # more than there are training images
 ]
 

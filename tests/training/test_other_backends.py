@@ -29,8 +29,8 @@ def test_a_killed_run(backend):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_learning_rates_per_variable(backend):
-    pass_there(backend, str(Path(__file__).with_name("test_optimizer.py")))
+def test_learning_rates_per_variable_and_losses(backend):
+    pass_there(backend, *(str(Path(__file__).with_name(f"test_{of}.py")) for of in ("optimizer", "losses")))
 
 
 def pass_there(backend, *tests):

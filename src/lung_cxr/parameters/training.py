@@ -3,7 +3,7 @@
 The settings in `strategies:` are in `training/strategies/`, one file per strategy.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -72,6 +72,25 @@ class ReferenceModelParameters(ParameterGroup):
     )
 
 
+class LossSettings(ParameterGroup):
+    """Settings of the training losses and loss weights; see `training/losses.py` and `data/class_weights.py`."""
+
+    focal_gamma: float = Field(ge=0, description="γ of the focal loss (Lin et al. 2017: 2)")
+    logit_adjustment: float = Field(gt=0, description="τ of the logit-adjusted loss (Menon et al. 2021: 1)")
+    ldam_margin: float = Field(gt=0, description="LDAM margin of the rarest class (Cao et al. 2019: 0.5)")
+    reweighting_epoch: int = Field(ge=1, description="first epoch in which `ldam_drw` applies the loss weights")
+    effective_number_beta: float = Field(ge=0, lt=1, description="β of the effective number (Cui et al. 2019)")
+
+
+LOSS_SETTINGS_IN_USE = {
+    "focal": ("focal_gamma",),
+    "logit_adjusted": ("logit_adjustment",),
+    "ldam_drw": ("ldam_margin", "reweighting_epoch"),
+    "effective_number": ("effective_number_beta",),
+}
+"""Value of `loss` or `loss_weights` → its settings; all others have no effect."""
+
+
 class TrainingParameters(ParameterGroup):
     """Settings that all strategies share (sections III.D and III.F)."""
 
@@ -94,7 +113,13 @@ class TrainingParameters(ParameterGroup):
         description="global average pooling, or dense layers near the paper's file sizes"
     )
     sampling: Literal["balanced", "natural"] = Field(description="III.D: class-balanced batches")
-    loss_weights: Literal["inverse_frequency", "none"] = Field(description="Eq. 14, training loss only")
+    loss: Annotated[Literal["cross_entropy", "focal", "logit_adjusted", "ldam_drw"], Off("cross_entropy")] = Field(
+        description="training loss; validation always uses the unweighted cross-entropy"
+    )
+    loss_weights: Literal["inverse_frequency", "effective_number", "none"] = Field(
+        description="weights by class, training loss only: Eq. 14, effective number of images, or none"
+    )
+    loss_settings: LossSettings
     augmentation: AugmentationParameters
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(description="Keras dtype policy")
     jit_compile: bool | Literal["auto"] = Field(description="auto: XLA on a GPU, not on a CPU")
@@ -112,3 +137,24 @@ class TrainingParameters(ParameterGroup):
         ge=0, description="predictions of one image that each of these processes measures after its first one"
     )
     force: bool = Field(description="repeat runs that are up to date")
+
+    @model_validator(mode="after")
+    def _valid(self) -> "TrainingParameters":
+        if self.loss == "logit_adjusted" and self.sampling == "balanced":
+            raise ValueError(
+                "loss: found logit_adjusted with sampling: balanced, expected sampling: natural. Balanced samples need "
+                "no adjustment; the loss would be cross_entropy"
+            )
+        if self.loss == "ldam_drw" and self.loss_weights == "none":
+            raise ValueError(
+                "loss: found ldam_drw with loss_weights: none, expected effective_number or inverse_frequency, which "
+                "apply from loss_settings.reweighting_epoch on"
+            )
+        return self
+
+    def effective_settings(self) -> dict[str, Any]:
+        """Return the settings as JSON values, without those that are off or belong to another loss."""
+        values = super().effective_settings()
+        every = values.pop("loss_settings")
+        names = [name for of in (self.loss, self.loss_weights) for name in LOSS_SETTINGS_IN_USE.get(of, ())]
+        return values | ({"loss_settings": {name: every[name] for name in names}} if names else {})

@@ -12,11 +12,12 @@ from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import open_groups, trainable_parameters
 from lung_cxr.parameters import TrainingParameters
 from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
-from lung_cxr.training.data.class_weights import class_counts, loss_weights
+from lung_cxr.training.data.class_weights import class_counts
 from lung_cxr.training.data.feed import Epoch, SplitImages
 from lung_cxr.training.data.sampling import SamplingOrder
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.frozen.open_stage import open_cached_stage
+from lung_cxr.training.losses import loss_weights_of_epoch, make_loss
 from lung_cxr.training.optimizer import averaged_weights, make_optimizer
 from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder, EpochProgress, assign, values_of
 from lung_cxr.training.run.history import Row, epoch_line, results_row, settings_row
@@ -74,7 +75,7 @@ class FineTuning:
     validation_rows: np.ndarray = field(init=False)
     sampling_order: SamplingOrder = field(init=False)
     augmentation: AugmentationSampler = field(init=False)
-    loss_weights: np.ndarray = field(init=False)
+    class_counts: np.ndarray = field(init=False)
     best_weights: list[np.ndarray] = field(init=False)
     stop_request: StopRequest = field(init=False, default_factory=StopRequest)
     mid_epoch: MidEpochCheckpoint = field(init=False)
@@ -87,7 +88,7 @@ class FineTuning:
         self.train_rows, self.validation_rows = self.images.rows("train"), self.images.rows("validation")
         self.sampling_order = SamplingOrder(labels, training.sampling, training.batch_size, self.seed)
         self.augmentation = AugmentationSampler(training.augmentation, labels, self.seed)
-        self.loss_weights = loss_weights(class_counts(labels), training.loss_weights)
+        self.class_counts = class_counts(labels)
         self.best_weights = self.weights()  # line 9 of Algorithm 1
         minutes = training.checkpoint_minutes
         save_after = None if minutes is None else 60 * minutes
@@ -114,7 +115,7 @@ class FineTuning:
         self.stage = self._cached_stage() or self.whole_network
         self.model.compile(
             optimizer=make_optimizer(self.training, self.strategy, self.schedule, self.classifier, self.model),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            loss=make_loss(self.training, self.class_counts, self.training.sampling),
             jit_compile=self.training.jit_compile,
             steps_per_execution=self.training.steps_per_execution,
         )
@@ -151,7 +152,7 @@ class FineTuning:
                 images=self.images,
                 rows=self.train_rows[order],
                 samples=self.augmentation.samples_of_epoch(order, epoch, self.schedule.stage),
-                loss_weights=self.loss_weights,
+                loss_weights=loss_weights_of_epoch(self.training, self.class_counts, epoch),
                 batch_size=self.training.batch_size,
                 first_batch=self.mid_epoch.progress.batches,
             )

@@ -22,6 +22,7 @@ from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.head_start import start_head
 from lung_cxr.training.loop import FineTuning, OnEpochEnd
+from lung_cxr.training.losses import warnings_of_reweighting
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.history import write_history
@@ -180,7 +181,7 @@ def train_run(
             load_time_of(folders, experiment.training),
             {
                 "batch_normalisation_images": classifier.batch_normalisation_images,
-                "warnings": classifier.warnings,
+                "warnings": classifier.warnings + warnings_of_reweighting(experiment.training, len(tuning.history)),
             },
         )
 

@@ -117,7 +117,7 @@ def weight_table(record: Mapping[str, Any]) -> Table:
     return Table(
         caption="Effective class weights in training. Balanced sampling and Eq. 14 correct the same imbalance; "
         "together they reverse it: the rarest class has the largest weight.",
-        head=["Class", "Training images", "Sampling share", "Loss weight (Eq. 14)", "Effective weight"],
+        head=["Class", "Training images", "Sampling share", "Loss weight", "Effective weight"],
         rows=rows,
     )
 

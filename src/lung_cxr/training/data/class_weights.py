@@ -1,4 +1,4 @@
-"""Influence of each class on training: sampling, loss weights (Eq. 14), and their product."""
+"""Influence of each class on training: sampling, loss weights, and their product."""
 
 from typing import Literal
 
@@ -12,14 +12,25 @@ def class_counts(labels: np.ndarray) -> np.ndarray:
     return np.bincount(labels, minlength=len(DISEASES))
 
 
-def loss_weights(counts: np.ndarray, kind: Literal["inverse_frequency", "none"]) -> np.ndarray:
-    """Return (7,) float64: weight of one image's loss, by its class.
+def loss_weights(
+    counts: np.ndarray, kind: Literal["inverse_frequency", "effective_number", "none"], beta: float = 0.0
+) -> np.ndarray:
+    """Return (7,) float64: weight of one image's loss, by its class; 0 for a class without training images.
 
-    Eq. 14: w_i = N / (C · n_i). C is the number of classes in training; a class without training images has weight 0.
+    `inverse_frequency` is Eq. 14: w_i = N / (C · n_i), where C is the number of classes in training.
+    `effective_number` is w_i ∝ (1 − β) / (1 − β^n_i) with sum C (Cui et al., Class-balanced loss, CVPR 2019).
+
+    Args:
+        counts: (7,) int, training images by class.
+        kind: Kind of weights.
+        beta: β in [0, 1), for `effective_number` only; 0: equal weights; towards 1: inverse frequency.
     """
     present = counts > 0
     if kind == "none":
         return present.astype(np.float64)
+    if kind == "effective_number":
+        weights = np.divide(1 - beta, 1 - beta**counts, out=np.zeros(len(counts)), where=present)
+        return weights * present.sum() / weights.sum()
     return np.divide(counts.sum(), present.sum() * counts, out=np.zeros(len(counts)), where=present)
 
 

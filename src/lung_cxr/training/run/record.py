@@ -69,21 +69,29 @@ def data_of(images: SplitImages, synthetic: bool | None) -> RunRecord:
 
 
 def weighting_of(labels: np.ndarray, training: TrainingParameters) -> RunRecord:
-    """Return the weight of each class in the training loss (sampling × Eq. 14), by class name.
+    """Return the weight of each class in the training loss (sampling × loss weights), by class name.
 
     Args:
         labels: (N,) class indices of the training images.
         training: Settings of sampling and loss weights.
     """
     counts = class_counts(labels)
-    shares, weights = sampling_shares(counts, training.sampling), loss_weights(counts, training.loss_weights)
+    shares = sampling_shares(counts, training.sampling)
+    weights = loss_weights(counts, training.loss_weights, training.loss_settings.effective_number_beta)
     return {
         "training_images": by_class(counts),
         "sampling_shares": by_class(shares),
         "loss_weights": by_class(weights),
         "effective_class_weights": by_class(effective_weights(shares, weights)),
-        "constant_prediction_train_loss": constant_prediction_loss(shares, weights),
+        **_constant_prediction(shares, weights, training.loss),
     }
+
+
+def _constant_prediction(shares: np.ndarray, weights: np.ndarray, loss: str) -> Numbers:
+    name = "constant_prediction_train_loss"
+    if loss != "cross_entropy":
+        return undefined(name, f"it is known for cross-entropy only; the training loss is {loss}")
+    return {name: constant_prediction_loss(shares, weights)}
 
 
 def finished_record(*parts: RunRecord) -> RunRecord:
