@@ -1,5 +1,6 @@
 """Pooled predictions of a cross-validation: complete folds only, and tests that know of overlapping training sets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,12 @@ from lung_cxr.datasets import RunResult
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.out_of_fold import RESULT_COLUMNS, TEST_COLUMNS, CrossValidation, pool_folds
 
-FOLDS = CrossValidation(splits={fold: f"split {fold}" for fold in (1, 2, 3)}, rotated_subset="test", test_to_train=0.5)
+FOLDS = CrossValidation(
+    splits={fold: f"split {fold}" for fold in (1, 2, 3)},
+    rotated_subset="test",
+    test_to_train=0.5,
+    class_shares=dict.fromkeys((1, 2, 3), np.full(7, 1 / 7)),
+)
 BOOTSTRAP = {"n_resamples": 100, "confidence": 0.95, "seed": 1}
 
 
@@ -41,6 +47,10 @@ def test_held_out_predictions_of_all_folds_are_pooled():
     assert row["accuracy_fold_sd"] == pytest.approx(np.std([1.0, 0.8, 0.6], ddof=1))
     assert row["accuracy_low"] < row["accuracy"] < row["accuracy_high"]
     assert row["status"] == "finished"
+    assert row["tau"] == 0, "with equal class shares no adjustment changes a prediction"
+    assert row["accuracy_adjusted"] == pytest.approx(row["accuracy"])
+    inner, _ = pool_folds(runs, replace(FOLDS, rotated_subset="validation"), BOOTSTRAP)
+    assert inner["tau"].isna().all(), "the held-out images would choose tau"
 
 
 @pytest.mark.parametrize(

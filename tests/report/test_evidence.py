@@ -11,7 +11,8 @@ from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.out_of_fold import CrossValidation
 from lung_cxr.report.evidence import loss_jumps, verdict, write_evidence
 
-FOLDS = CrossValidation(splits={1: "a", 2: "b", 3: "c"}, rotated_subset="test", test_to_train=0.5)
+SHARES = dict.fromkeys((1, 2, 3), np.full(7, 1 / 7))
+FOLDS = CrossValidation(splits={1: "a", 2: "b", 3: "c"}, rotated_subset="test", test_to_train=0.5, class_shares=SHARES)
 BOOTSTRAP = {"n_resamples": 100, "confidence": 0.95, "seed": 1}
 HISTORY = pd.DataFrame(
     {"train_loss": [1.5, 0.8, 2.5, 0.5, 0.6], "event": ["", "unfreeze", "", "unfreeze", "stop:plateau"]}

@@ -6,6 +6,7 @@ from lung_cxr.experiments import Run
 from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.numbers import percent
 from lung_cxr.report.rows import OTHER_SPLIT, finished_runs, row_title
+from lung_cxr.report.tables.adjustment_table import adjustment_table
 from lung_cxr.report.tables.reference_models import (
     against_frozen_features,
     against_majority,
@@ -76,6 +77,17 @@ def test_every_reference_model_that_is_not_beaten_is_named(split):
     assert titles == ["MobileNet logistic regression", "MobileNet logistic regression depths", "Majority class"]
     (sentence,) = not_better_than_references(finished_runs(evaluations), evaluations)
     assert "than the logistic regression depths on MobileNet's frozen features: accuracy" in sentence
+
+
+def test_logit_adjustment_has_a_row_for_every_run_and_reference_model(beaten):
+    table = adjustment_table(beaten)
+    names = [row[0].text for row in table.bodies[0]]
+    assert names == ["MobileNet, dynamic", "MobileNet, traditional", "MobileNet, logistic regression"]
+    run = finished_runs(beaten)[0]
+    assert [cell.text for cell in table.bodies[0][0][2:4]] == [
+        percent(run["metrics"]["accuracy"]),
+        percent(run["adjustment"]["accuracy_adjusted"]),
+    ]
 
 
 def test_a_better_run_needs_no_sentence(split):

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from lung_cxr.evaluation.logit_adjustment import ADJUSTED, evaluate_adjustment
 from lung_cxr.evaluation.metrics import classification_metrics
 from lung_cxr.evaluation.paired_tests import corrected_resampled_t_test, holm
 from lung_cxr.evaluation.predictions import evaluate_seeds, probabilities
-from lung_cxr.evaluation.undefined import Numbers
+from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 POOLED = ("accuracy", "macro_f1", "log_loss")
 REFERENCE = "dynamic"  # each other strategy of a backbone is compared with it
@@ -24,6 +25,7 @@ SAME_SETTINGS = ("parameters", "precision", "method_version")
 RESULT_COLUMNS = (
     *("backbone", "strategy", "rotated_subset", "folds", "seeds", "images", "patients"),
     *(f"{metric}{end}" for metric in POOLED for end in ("", "_low", "_high", "_fold_sd")),
+    *ADJUSTED,
     *("status", "note"),
 )
 TEST_COLUMNS = (
@@ -32,6 +34,7 @@ TEST_COLUMNS = (
 )
 
 Folds = Mapping[int, Sequence[Any]]
+OfSeeds = Mapping[int, Mapping[int, pd.DataFrame]]  # seed → fold → predictions
 PointT = TypeVar("PointT", bound=tuple[str, ...])
 
 
@@ -43,11 +46,13 @@ class CrossValidation:
         splits: Fold → `split_sha256` of its split.
         rotated_subset: Subset that the folds rotate, `validation` or `test`.
         test_to_train: Held-out images per training image, mean over the folds.
+        class_shares: Fold → (7,) share of each class among its training images.
     """
 
     splits: Mapping[int, str]
     rotated_subset: str
     test_to_train: float
+    class_shares: Mapping[int, np.ndarray]
 
 
 def pool_folds(
@@ -65,10 +70,10 @@ def pool_folds(
         the SD over folds. `TEST_COLUMNS`, one row per pair and metric: differences dynamic − other in fractions (log
         loss in nats), with p-values adjusted by Holm over the rows of a metric. Metrics are means over seeds.
     """
-    held_out = {point: _held_out(of_point, folds) for point, of_point in runs.items()}
+    predicted = {point: _predictions(of_point, folds) for point, of_point in runs.items()}
     by_fold = metrics_by_fold(runs, folds)
     results = [
-        _result(point, seeds, note, by_fold.get(point), folds, bootstrap) for point, (seeds, note) in held_out.items()
+        _result(point, seeds, note, by_fold.get(point), folds, bootstrap) for point, (seeds, note) in predicted.items()
     ]
     tests = [
         {"backbone": backbone, "strategy": REFERENCE, "other_strategy": other, "metric": metric, "folds": len(table)}
@@ -82,8 +87,16 @@ def pool_folds(
     return pd.DataFrame(results, columns=list(RESULT_COLUMNS)), table
 
 
-def _held_out(runs: Folds, folds: CrossValidation) -> tuple[dict[int, dict[int, pd.DataFrame]], str]:
-    """Return seed → fold → held-out predictions, for seeds with all folds; and the reason if there are none."""
+def _held_out(predicted: OfSeeds, folds: CrossValidation) -> dict[int, dict[int, pd.DataFrame]]:
+    """Return seed → fold → predictions of the rotated subset."""
+    return {
+        seed: {fold: frame[frame["subset"] == folds.rotated_subset] for fold, frame in frames.items()}
+        for seed, frames in predicted.items()
+    }
+
+
+def _predictions(runs: Folds, folds: CrossValidation) -> tuple[dict[int, dict[int, pd.DataFrame]], str]:
+    """Return seed → fold → predictions, for seeds with all folds; and the reason if there are none."""
     found = [
         (fold, one)
         for fold, seeds in runs.items()
@@ -94,8 +107,7 @@ def _held_out(runs: Folds, folds: CrossValidation) -> tuple[dict[int, dict[int, 
         return {}, "the folds were trained with different settings; run cross_validation again"
     by_seed: dict[int, dict[int, pd.DataFrame]] = {}
     for fold, one in found:
-        rows = one.predictions[one.predictions["subset"] == folds.rotated_subset]
-        by_seed.setdefault(one.record["seed"], {})[fold] = rows
+        by_seed.setdefault(one.record["seed"], {})[fold] = one.predictions
     complete = {seed: frames for seed, frames in by_seed.items() if len(frames) == len(folds.splits)}
     most = max(map(len, by_seed.values()), default=0)
     return complete, "" if complete else f"{most} of {len(folds.splits)} folds are finished"
@@ -103,8 +115,8 @@ def _held_out(runs: Folds, folds: CrossValidation) -> tuple[dict[int, dict[int, 
 
 def metrics_by_fold(runs: Mapping[PointT, Folds], folds: CrossValidation) -> dict[PointT, pd.DataFrame]:
     """Return grid point → metrics `POOLED` of each fold, (folds, 3), means over seeds; only with all folds finished."""
-    held_out = {point: _held_out(of_point, folds)[0] for point, of_point in runs.items()}
-    return {point: _by_fold(seeds) for point, seeds in held_out.items() if seeds}
+    predicted = {point: _predictions(of_point, folds)[0] for point, of_point in runs.items()}
+    return {point: _by_fold(_held_out(seeds, folds)) for point, seeds in predicted.items() if seeds}
 
 
 def compare_over_folds(
@@ -134,7 +146,7 @@ def _is_readable(run: Any) -> bool:
         return False
 
 
-def _by_fold(seeds: Mapping[int, Mapping[int, pd.DataFrame]]) -> pd.DataFrame:
+def _by_fold(seeds: OfSeeds) -> pd.DataFrame:
     """Return the metrics of each fold, means over seeds; (folds, metrics)."""
     rows = [
         {"fold": fold} | {metric: numbers[metric] for metric in POOLED}
@@ -147,7 +159,7 @@ def _by_fold(seeds: Mapping[int, Mapping[int, pd.DataFrame]]) -> pd.DataFrame:
 
 def _result(
     point: tuple[str, str],
-    seeds: Mapping[int, Mapping[int, pd.DataFrame]],
+    seeds: OfSeeds,
     note: str,
     by_fold: pd.DataFrame | None,
     folds: CrossValidation,
@@ -157,6 +169,16 @@ def _result(
     row = {"backbone": point[0], "strategy": point[1], "rotated_subset": folds.rotated_subset, "note": note}
     if by_fold is None:
         return {**row, "status": "incomplete"}
-    pooled = evaluate_seeds([pd.concat(frames.values()) for frames in seeds.values()], **bootstrap)
+    held_out = _held_out(seeds, folds)
+    pooled = evaluate_seeds([pd.concat(frames.values()) for frames in held_out.values()], **bootstrap)
     spread = {f"{metric}_fold_sd": float(np.std(by_fold[metric], ddof=1)) for metric in POOLED}
-    return {**pooled, **row, **spread, "folds": len(by_fold), "status": "finished"}
+    return {**pooled, **_adjusted(seeds, folds), **row, **spread, "folds": len(by_fold), "status": "finished"}
+
+
+def _adjusted(seeds: OfSeeds, folds: CrossValidation) -> Numbers:
+    """Return the metrics after logit adjustment, whose τ the validation images of each fold choose."""
+    if folds.rotated_subset != "test":
+        return all_undefined(ADJUSTED, "the held-out images are those that would choose tau")
+    return evaluate_adjustment(
+        [[(frame, folds.class_shares[fold]) for fold, frame in frames.items()] for frames in seeds.values()]
+    )

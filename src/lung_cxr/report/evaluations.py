@@ -10,6 +10,7 @@ import pandas as pd
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.external import evaluate_external
+from lung_cxr.evaluation.logit_adjustment import ADJUSTED, evaluate_adjustment
 from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
 from lung_cxr.evaluation.metrics import METRICS, accuracy, macro_f1
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
@@ -49,21 +50,21 @@ def evaluate_grid(
     Returns:
         JSON-ready: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; metrics of the
         logistic regressions by backbone under `frozen_features`, and of all reference models under `references`
-        (`backbone`, `strategy`, `metrics`); `runs` in the order of the grid (see `evaluate_run`), each with
-        `trained_otherwise` (seeds left out because their settings or data differ from the newest) and `other_split`
-        (evaluated seeds that were trained on another split with the same test images); `pairs` (dynamic against
-        traditional by backbone); `external` (result of `evaluate_external` or None).
+        (`backbone`, `strategy`, `metrics`, `adjustment`); `runs` in the order of the grid (see `evaluate_run`), each
+        with `adjustment`, `trained_otherwise` (seeds left out because their settings or data differ from the newest)
+        and `other_split` (evaluated seeds that were trained on another split with the same test images); `pairs`
+        (dynamic against traditional by backbone); `external` (result of `evaluate_external` or None).
     """
     test, present_split = split[split["subset"] == "test"], split_sha256(split)
     tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
     current = {run: {one.record["seed"]: one for one in comparable_seeds(seeds)} for run, seeds in tested.items()}
     baseline = majority_predictions(split)
     bootstrap = _bootstrap(settings)
+    shares = class_shares(split.loc[split["subset"] == "train", "label"])
     fitted = [
-        {**run._asdict(), "metrics": _evaluate_reference(predictions, test, bootstrap)}
+        {**run._asdict(), **_evaluate_reference(predictions, test, shares, bootstrap)}
         for run, predictions in (references or {}).items()
     ]
-    shares = class_shares(split.loc[split["subset"] == "train", "label"])
     groups = split.groupby("subset")
     of_test = image_manifest[image_manifest["image_id"].isin(test["image_id"])]
     subgroups = subgroups_of_images(of_test, settings.age_bands, settings.exam_periods)
@@ -81,6 +82,7 @@ def evaluate_grid(
         "references": fitted,
         "runs": [
             evaluate_run(run, results[run], current[run], subgroups, settings)
+            | _adjusted(current[run], shares)
             | _left_out(tested[run], current[run].values(), present_split)
             for run in results
         ],
@@ -138,6 +140,13 @@ def evaluate_run(
     }
 
 
+def _adjusted(current: Mapping[int, RunResults], shares: np.ndarray) -> dict[str, Numbers]:
+    """Return `adjustment`, the metrics of a finished run after logit adjustment."""
+    if not current:
+        return {}
+    return {"adjustment": evaluate_adjustment([[(one.predictions, shares)] for one in current.values()])}
+
+
 def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
     """Return accuracy and macro-F1 on the validation images, means over the seeds; they may select a run."""
     matrices = [frame_matrix(_rows_of(one, "validation")) for one in seeds]
@@ -149,13 +158,16 @@ def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
     }
 
 
-def _evaluate_reference(predictions: pd.DataFrame, test: pd.DataFrame, bootstrap: Mapping[str, Any]) -> Numbers:
-    """Return the metrics of a reference model; all undefined where it was tested on another test set."""
+def _evaluate_reference(
+    predictions: pd.DataFrame, test: pd.DataFrame, shares: np.ndarray, bootstrap: Mapping[str, Any]
+) -> dict[str, Numbers]:
+    """Return `metrics` and `adjustment` of a reference model; all undefined if it was tested on another test set."""
     of_test = predictions[predictions["subset"] == "test"]
     if _images_and_labels(of_test) == _images_and_labels(test):
-        return evaluate_predictions(of_test, **bootstrap)
+        adjustment = evaluate_adjustment([[(predictions, shares)]])
+        return {"metrics": evaluate_predictions(of_test, **bootstrap), "adjustment": adjustment}
     names = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high", "_sd")]
-    return all_undefined(names, OTHER_SPLIT)
+    return {"metrics": all_undefined(names, OTHER_SPLIT), "adjustment": all_undefined(ADJUSTED, OTHER_SPLIT)}
 
 
 def _pairs(current: Mapping[Run, Mapping[int, RunResults]], bootstrap: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from lung_cxr.report.tables import (
     runs_table,
     subgroup_tables,
 )
+from lung_cxr.report.tables.adjustment_table import adjustment_table
 from lung_cxr.report.tables.claim import claim_sentence, claim_table
 from lung_cxr.report.tables.cost import cost_table
 from lung_cxr.report.tables.manuscript import numbered_tables
@@ -100,6 +101,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "subgroup_tables": _by_run(finished, best, subgroup_tables.subgroup_table),
         "external": subgroup_tables.external_table(evaluations),
         "calibration": calibration.calibration_table(evaluations),
+        "adjustment": adjustment_table(evaluations),
         "abstention": calibration.abstention_table(evaluations),
         "abstention_sentence": calibration.abstention_sentence(best, evaluations["target_accuracy"]) if best else "",
         "sets_tables": _by_run(finished, best, calibration.sets_table),

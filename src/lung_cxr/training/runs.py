@@ -42,7 +42,7 @@ from lung_cxr.training.run.record import (
 from lung_cxr.training.strategies.registry import StrategyParameters, strategy_of
 from lung_cxr.training.strategies.strategy import Strategy
 from lung_cxr.training.strategies.traditional import Traditional
-from lung_cxr.training.validation import metrics_by_subset, tabulate_predictions
+from lung_cxr.training.validation import metrics_by_subset, tabulate_predictions, tau_of_run
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +178,7 @@ def train_run(
             data_of(experiment.images, experiment.synthetic),
             weighting_of(experiment.images.labels_of("train"), experiment.training),
             {"metrics": metrics_by_subset(predictions), "model_sha256": model_sha256},
+            tau_of_run(predictions, experiment.images),
             load_time_of(folders, experiment.training),
             {
                 "batch_normalisation_images": classifier.batch_normalisation_images,

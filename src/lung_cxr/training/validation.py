@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.evaluation.logit_adjustment import tau_of
 from lung_cxr.evaluation.metrics import classification_metrics, count_matrix, macro_f1
 from lung_cxr.training.data.feed import Images, InferenceFeed, SplitImages
 
@@ -62,6 +63,12 @@ def tabulate_predictions(model: keras.Model, images: SplitImages, batch_size: in
     logits = predict_logits(model, images, rows, batch_size)
     table = images.split.iloc[rows][["image_id", "patient_key", "subset", "label"]].reset_index(drop=True)
     return table.assign(**dict(zip(PROBABILITY_COLUMNS, np.exp(log_softmax(logits)).T, strict=True)))
+
+
+def tau_of_run(predictions: pd.DataFrame, images: SplitImages) -> dict[str, float | None]:
+    """Return `logit_adjustment_tau` of a run, chosen on its validation images."""
+    counts = np.bincount(images.labels_of("train"), minlength=len(PROBABILITY_COLUMNS))
+    return {"logit_adjustment_tau": tau_of(predictions, counts / counts.sum())}
 
 
 def metrics_by_subset(predictions: pd.DataFrame) -> dict[str, dict]:

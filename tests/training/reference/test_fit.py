@@ -9,6 +9,7 @@ import pytest
 
 from lung_cxr import contracts
 from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.evaluation.logit_adjustment import TAUS
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.models.saved_model import load_checked_model
 from lung_cxr.parameters import ReferenceModelParameters
@@ -73,6 +74,7 @@ def test_it_predicts_from_the_pooled_features_of_adapted_random_weights(fitted, 
     )
     assert record["inverse_penalty"] == expected.fit.C
     assert record["metrics"]["test"]["accuracy"] is not None
+    assert record["logit_adjustment_tau"] in TAUS
     assert "logistic_regression" in folders.model_card.read_text()
 
 

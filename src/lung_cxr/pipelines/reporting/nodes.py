@@ -58,6 +58,7 @@ def pool_folds(
         cross-validation is set or run; and the page of `report.evidence` on all experiments.
     """
     from lung_cxr.evaluation import out_of_fold
+    from lung_cxr.evaluation.majority_class import class_shares
     from lung_cxr.report.evidence import write_evidence
 
     started = {name: _grid_points(grid) for name, grid in cross_validation_runs.items()}
@@ -71,6 +72,7 @@ def pool_folds(
         splits={fold: split_sha256(one) for fold, one in splits.items()},
         rotated_subset=rotated,
         test_to_train=sum(count[rotated] / count["train"] for count in counts) / len(counts),
+        class_shares={fold: class_shares(one.loc[one["subset"] == "train", "label"]) for fold, one in splits.items()},
     )
     bootstrap = {"n_resamples": parameters.n_resamples, "confidence": parameters.confidence, "seed": parameters.seed}
     present = started.get(experiment)

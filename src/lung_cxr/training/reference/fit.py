@@ -34,7 +34,7 @@ from lung_cxr.training.run.identity import Identity, identity_of_reference, with
 from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import RunRecord, by_class, data_of, finished_record, settings_of
 from lung_cxr.training.runs import adapt_random_weights, load_time_of, record_of_failure
-from lung_cxr.training.validation import metrics_by_subset
+from lung_cxr.training.validation import metrics_by_subset, tau_of_run
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,7 @@ def _fit_run(model: ReferenceModel, folders: RunFolders) -> RunRecord | None:
             data_of(images, model.synthetic),
             {"training_images": by_class(class_counts(images.labels_of("train")))},
             {"metrics": metrics_by_subset(predictions), "model_sha256": model_sha256},
+            tau_of_run(predictions, images),
             load_time_of(folders, training),
             {"batch_normalisation_images": classifier.batch_normalisation_images, "warnings": classifier.warnings},
         )
