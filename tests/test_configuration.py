@@ -253,7 +253,7 @@ def test_the_base_settings_are_the_papers(config):
     values = config("base")["parameters"]
     assert values["strategies"]["dynamic"] == {
         "kind": "dynamic", "patience": 5, "step": 3, "decay": 0.1, "at_full_depth": "stop",
-        "backbone_rate": 1, "layer_decay": 1, "warmup_steps": 0, "head_start": "none",
+        "backbone_rate": 1, "layer_decay": 1, "warmup_steps": 0, "head_start": "none", "average_with_head": False,
     }  # fmt: skip
     sensitivity = values["sensitivity"]
     assert (list(sensitivity["patience"]), list(sensitivity["step"])) == ([3, 5, 7, 10], [1, 3, 5, 7])

@@ -20,10 +20,11 @@ from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.data.label_cue import label_cue, warn_of_label_cue
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
+from lung_cxr.training.head_average import average_with_probe
 from lung_cxr.training.head_start import start_head
 from lung_cxr.training.loop import FineTuning, OnEpochEnd
 from lung_cxr.training.losses import warnings_of_reweighting
-from lung_cxr.training.run.checkpoint import CheckpointFolder
+from lung_cxr.training.run.checkpoint import CheckpointFolder, assign, values_of
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.history import write_history
 from lung_cxr.training.run.identity import Identity, identity_of_plan, with_weights
@@ -240,9 +241,17 @@ def _fine_tune(
         return tuning
 
     strategy = strategy_of(experiment.strategy.root, experiment.backbone)
-    if strategy.fits_head_first:
+    probe: list[np.ndarray] = []
+    if strategy.fits_head_first or strategy.averages_with_head:
+        untrained = values_of(classifier.model.weights)
         start_head(classifier, experiment.images, experiment.training, experiment.features)
+        probe = values_of(classifier.model.weights)
+        if not strategy.fits_head_first:
+            assign(classifier.model.weights, untrained)
     if isinstance(strategy, Traditional) and strategy.candidates:
         search = search_depth(strategy, classifier, fine_tune, folders.checkpoints)
         return search.chosen, search.facts
-    return fine_tune(strategy, folders.checkpoints), {}
+    tuning = fine_tune(strategy, folders.checkpoints)
+    if not strategy.averages_with_head:
+        return tuning, {}
+    return tuning, average_with_probe(classifier, probe, experiment.images, experiment.training.batch_size)

@@ -35,6 +35,9 @@ class DynamicParameters(ParameterGroup):
     head_start: Annotated[Literal["none", "logistic_regression"], Off("none")] = Field(
         description="initial head: zero (the paper does not say), or the optimum on frozen features"
     )
+    average_with_head: Annotated[bool, Off(False)] = Field(
+        description="average the final weights with the linear probe; validation chooses the share"
+    )
 
 
 @dataclass(kw_only=True)
@@ -115,6 +118,11 @@ class Dynamic(Strategy[DynamicParameters]):
     def fits_head_first(self) -> bool:
         """Whether the head starts at its optimum on frozen features."""
         return self.parameters.head_start == "logistic_regression"
+
+    @property
+    def averages_with_head(self) -> bool:
+        """Whether the final weights are averaged with the linear probe."""
+        return self.parameters.average_with_head
 
     def warmup_steps(self, stage: int) -> int:
         """Return the steps of the warm-up after an unfreezing; the head's stage has none."""

@@ -58,6 +58,11 @@ class Strategy(ABC, Generic[Parameters]):
         """Whether the head starts at its optimum on frozen features, see `training/head_start.py`."""
         return False
 
+    @property
+    def averages_with_head(self) -> bool:
+        """Whether the final weights are averaged with the linear probe, see `training/head_average.py`."""
+        return False
+
     def warmup_steps(self, stage: int) -> int:  # noqa: ARG002
         """Return the number of steps of a stage in which the learning rate rises linearly."""
         return 0
