@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lung_cxr.exit_codes import ExitCode
+
 FULL = (errno.ENOSPC, errno.EDQUOT)  # disk full, or the user's quota is used up
 
 
 class DiskFullError(OSError):
     """The disk is full, or the user's quota is used up; the message names the folder."""
+
+    exit_code = ExitCode.DISK
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Show the error of a failed command as one sentence; log its traceback, without local variables, at level DEBUG."""
+"""End a failed command with one sentence and its exit code; log the traceback, without variables, at level DEBUG."""
 
 import logging
 import re
@@ -9,6 +9,10 @@ from types import TracebackType
 
 import click
 from kedro.framework.hooks import hook_impl
+from kedro.io import DatasetError
+
+from lung_cxr.atomic import FULL
+from lung_cxr.exit_codes import ExitCode
 
 PACKAGE = __name__.partition(".")[0]
 INVALID_SETTING = re.compile(  # one of Pydantic's errors in the message of Kedro's ParameterValidationError
@@ -21,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class CommandErrorHook:
-    """Replaces the traceback with which a failed command would end by one sentence."""
+    """Replaces the traceback and the exit code 1 with which Kedro ends every failed command."""
 
     @hook_impl
     def after_context_created(self) -> None:
@@ -33,12 +37,19 @@ class CommandErrorHook:
 
 
 def show_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print an uncaught exception as one sentence to stderr; log its traceback at level DEBUG."""
+    """Print an uncaught exception as one sentence to stderr and end the process with its exit code.
+
+    Kedro raises every error of a command to the top, so `sys.excepthook` is the only place to set an exit code.
+
+    Raises:
+        SystemExit: With the `ExitCode` of the error.
+    """
     if not isinstance(error, Exception):
         sys.__excepthook__(kind, error, trace)
         return
     log.debug("Traceback of the error", exc_info=(kind, error, trace))
     click.echo(f"\nError: {sentence(error)}", err=True)
+    sys.exit(exit_code_of(error))
 
 
 def sentence(error: BaseException) -> str:
@@ -49,6 +60,17 @@ def sentence(error: BaseException) -> str:
         return _invalid_settings(str(error))
     hint = f"(for the traceback, set `{PACKAGE}: {{level: DEBUG}}` in conf/logging.yml)"
     return f"{type(error).__name__}: {error} {hint}"
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """Return the exit code that an error in the chain of causes states; see `ExitCode` for errors without one."""
+    causes = list(_chain(error))
+    if stated := next((cause.exit_code for cause in causes if hasattr(cause, "exit_code")), None):
+        return ExitCode(stated)
+    if any(isinstance(cause, OSError) and cause.errno in FULL for cause in causes):
+        return ExitCode.DISK
+    is_input = type(error).__name__ == "ParameterValidationError" or any(map(_is_own, causes))
+    return ExitCode.INPUT if is_input else ExitCode.INTERNAL
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -65,7 +87,8 @@ def _is_own(error: BaseException) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     is_raised_here = trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(f"{PACKAGE}.")
-    return is_raised_here and isinstance(error, ValueError | RuntimeError | OSError) and len(error.args) == 1
+    kinds = ValueError | RuntimeError | OSError | DatasetError
+    return is_raised_here and isinstance(error, kinds) and len(error.args) == 1
 
 
 def _invalid_settings(message: str) -> str:

@@ -14,6 +14,7 @@ from kedro.io import DataCatalog
 from kedro.io.core import get_filepath_str
 from kedro.pipeline import Pipeline
 
+from lung_cxr.exit_codes import ExitCode
 from lung_cxr.experiments import (
     BACKBONES,
     BASELINE_RUNS,
@@ -161,6 +162,12 @@ def _full_path(dataset: Any, path: PurePath) -> str:
     return str(Path(path).resolve()) if dataset._protocol == "file" else f"{dataset._protocol}://{path}"
 
 
+class TrainingRunsFailedError(RuntimeError):
+    """At least one training run failed; all others were completed."""
+
+    exit_code = ExitCode.TRAINING
+
+
 class FailedRunsHook:
     """Ends a command with a non-zero exit code when a training run failed.
 
@@ -174,7 +181,7 @@ class FailedRunsHook:
         """Check the records of the runs in this pipeline.
 
         Raises:
-            RuntimeError: At least one run failed.
+            TrainingRunsFailedError: At least one run failed.
         """
         made = pipeline.all_outputs()
         failures = [
@@ -186,7 +193,9 @@ class FailedRunsHook:
         ]
         if failures:
             listed = "\n  ".join(failures)
-            raise RuntimeError(f"{len(failures)} training run(s) failed; all others were completed:\n  {listed}")
+            raise TrainingRunsFailedError(
+                f"{len(failures)} training run(s) failed; all others were completed:\n  {listed}"
+            )
 
 
 def _grid_runs(made: set[str], catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:

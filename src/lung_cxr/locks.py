@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lung_cxr.exit_codes import ExitCode
+
 log = logging.getLogger(__name__)
 
 REFUSE_AFTER_SECONDS = 2.0  # a training that starts only tests the lock and releases it at once
@@ -20,6 +22,8 @@ CATALOGUE_LOCK = "ingestion.lock"  # in 02_intermediate; the file stays and has 
 
 class CatalogueInUseError(Exception):
     """Another process is writing the catalogue; the message names the process and its start time."""
+
+    exit_code = ExitCode.IN_USE
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from lung_cxr.erasure.keyed_tables import key_columns, tables_below
 from lung_cxr.erasure.new_keys import NewKeys
 from lung_cxr.erasure.pixel_arrays import erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT
-from lung_cxr.imaging.catalogue.summary import IngestionError
+from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, KeyCheckError
+from lung_cxr.imaging.catalogue.summary import DecisionNeededError, IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.splitting.pixels import ARRAYS
 
@@ -107,16 +107,16 @@ def check_fingerprint(stored: str | None, old: Secret, new: Secret) -> bool:
         new: The new secret.
 
     Raises:
-        IngestionError: There is no catalogue, both secrets are equal, or the catalogue has another key.
+        KeyCheckError: There is no catalogue, both secrets are equal, or the catalogue has another key.
     """
     if old.fingerprint == new.fingerprint:
-        raise IngestionError("The new key equals the old key; expected another key: `make rotate-key` makes one")
+        raise KeyCheckError("The new key equals the old key; expected another key: `make rotate-key` makes one")
     if stored is None:
-        raise IngestionError("There is no catalogue to rewrite. Use the new key from the first run on")
+        raise KeyCheckError("There is no catalogue to rewrite. Use the new key from the first run on")
     if stored.strip() == new.fingerprint:
         return False
     if stored.strip() not in (old.fingerprint, half_rotated(old, new)):
-        raise IngestionError(
+        raise KeyCheckError(
             "The catalogue was made with another key than the given old key, or its rotation was started with another "
             "new key. Nothing was changed. Give the same two secrets as at the first start of the rotation"
         )
@@ -179,11 +179,11 @@ def refuse_unknown(counts: Mapping[str, int]) -> None:
         counts: From `count_unknown`.
 
     Raises:
-        IngestionError: A row has no raw row. This start of the rotation changed nothing.
+        DecisionNeededError: A row has no raw row. This start of the rotation changed nothing.
     """
     if counts:
         found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-        raise IngestionError(
+        raise DecisionNeededError(
             f"Rows of the catalogue without a raw row in the present exports: {found}. New keys are made from raw "
             "rows. Nothing was changed now. Restore the tables of the archived exports (and the emr settings of that "
             "time) and run the command again; or delete these rows, their images and the subsets of their patients "

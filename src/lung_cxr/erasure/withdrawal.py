@@ -17,7 +17,7 @@ from lung_cxr.erasure.keyed_tables import tables_below
 from lung_cxr.erasure.pixel_arrays import erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.summary import IngestionError
+from lung_cxr.imaging.catalogue.summary import DecisionNeededError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
@@ -97,7 +97,7 @@ def erase_withdrawn(
         `same_pixels_left`: images of other numbers with the same pixels.
 
     Raises:
-        IngestionError: The lists would erase too many patients of the catalogue; nothing was erased.
+        DecisionNeededError: The lists would erase too many patients of the catalogue; nothing was erased.
     """
     spellings = {number: [number, *rules.other_spellings(number)] for number in lists.withdrawn}
     patients = {secret.key("patient", text) for texts in spellings.values() for text in texts}
@@ -134,10 +134,10 @@ def refuse_many(erased: int, patients: int, max_fraction: float, confirmed: int)
         confirmed: `ingestion.confirmed_withdrawals`.
 
     Raises:
-        IngestionError: The share is above the limit and the number is not confirmed.
+        DecisionNeededError: The share is above the limit and the number is not confirmed.
     """
     if erased > max_fraction * patients and erased > confirmed:
-        raise IngestionError(
+        raise DecisionNeededError(
             f"The withdrawal lists would erase {erased} of {patients} patients of the catalogue "
             f"({erased / patients:.1%}; ingestion.max_withdrawn_fraction is {max_fraction:.1%}). Nothing was erased. "
             f"Check the lists; if they are right, run with `--params ingestion.confirmed_withdrawals={erased}`"

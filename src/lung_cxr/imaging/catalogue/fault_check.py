@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.imaging.catalogue.summary import IngestionError, listed
+from lung_cxr.exit_codes import ExitCode
+from lung_cxr.imaging.catalogue.summary import DecisionNeededError, IngestionError, listed
 
 BLOCKING = {
     "similar_patient_id": "similar_patient_id counts rows of new patient numbers that equal others except for leading "
@@ -19,6 +20,13 @@ BLOCKING = {
     "emr.accept_similar_patient_ids"
 }
 """Faults that block the split in any number, and their remedy: each would put one patient in two subsets."""
+
+
+class TooManyFaultsError(IngestionError):
+    """An export has too many faults."""
+
+    exit_code = ExitCode.FAULTS
+
 
 SPLIT_COLUMNS = ["pixel_sha256", "label", "export", "qc_status"]  # input of the split; keys change with their rotation
 
@@ -48,11 +56,12 @@ def fail_on_faults(check: Mapping[str, Any]) -> None:
     """Fail if any export has too many faults.
 
     Raises:
-        IngestionError: An export is above the limit; the message gives its number and its counts by reason.
+        TooManyFaultsError: An export is above the limit; the message gives its number and its counts by reason.
+        DecisionNeededError: Every export is below the limit, but has a fault of `BLOCKING`.
     """
     if check["passed"]:
         return
-    raise IngestionError(
+    raise _error(check)(
         f"Too many faults. {_in_words(check)}. All good images were saved; "
         "02_intermediate/rejected_records.parquet and rejected_images.parquet list the faulty rows. No patient is "
         f"assigned to a subset. {_remedy(check)}, and run ingestion again"
@@ -66,7 +75,7 @@ def require_passed(check: Mapping[str, Any], manifest: pd.DataFrame) -> None:
         IngestionError: The check failed, or it belongs to another manifest because ingestion did not finish.
     """
     if not check["passed"]:
-        raise IngestionError(
+        raise _error(check)(
             f"No patient is assigned to a subset: the last ingestion found too many faults. {_in_words(check)}. "
             f"{_remedy(check)}, and run ingestion again"
         )
@@ -88,8 +97,15 @@ def _in_words(check: Mapping[str, Any]) -> str:
 def _remedy(check: Mapping[str, Any]) -> str:
     found = {code for counted in check["broken"].values() for code in counted["faults"]}
     remedies = [remedy for code, remedy in BLOCKING.items() if code in found]
-    above = any(counted["fault_fraction"] > check["allowed"] for counted in check["broken"].values())
-    return ". ".join(remedies + ["Correct the export, or raise ingestion.max_fault_fraction"] * above)
+    return ". ".join(remedies + ["Correct the export, or raise ingestion.max_fault_fraction"] * _is_above(check))
+
+
+def _is_above(check: Mapping[str, Any]) -> bool:
+    return any(counted["fault_fraction"] > check["allowed"] for counted in check["broken"].values())
+
+
+def _error(check: Mapping[str, Any]) -> type[IngestionError]:
+    return TooManyFaultsError if _is_above(check) else DecisionNeededError
 
 
 def _digest(manifest: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lung_cxr.atomic import FULL
+from lung_cxr.exit_codes import ExitCode
 
 # 8 ms per image instead of 67 ms with Pillow's defaults, and no larger (measured at 1024²)
 FAST = {"level": 1, "strategy": imagecodecs.PNG.STRATEGY.RLE, "filter": imagecodecs.PNG.FILTER.PAETH}
@@ -21,6 +22,8 @@ Grey = npt.NDArray[np.uint8]
 
 class StoreFullError(Exception):
     """The disk is full. No single file is at fault, so the run stops."""
+
+    exit_code = ExitCode.DISK
 
 
 class ImageStore:

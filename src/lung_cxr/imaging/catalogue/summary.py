@@ -7,11 +7,18 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.exit_codes import ExitCode
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 
 
 class IngestionError(Exception):
     """Ingestion cannot continue; the message says why and what to do."""
+
+
+class DecisionNeededError(IngestionError):
+    """Only the hospital can decide; the message names the settings or lists that state the decision."""
+
+    exit_code = ExitCode.DECISION
 
 
 def summarise(

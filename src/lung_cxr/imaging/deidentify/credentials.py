@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from lung_cxr.exit_codes import ExitCode
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 
 CREDENTIALS = Path("conf/local/credentials.yml")
@@ -16,6 +17,8 @@ NEW_VARIABLE, NEW_CREDENTIAL = "LUNG_CXR_NEW_KEY", "lung_cxr_new_key"  # the key
 
 class SecretError(ValueError):
     """There is no secret, or it is too short; the message never shows its text."""
+
+    exit_code = ExitCode.KEY
 
 
 def read_secret(credentials: Path = CREDENTIALS, variable: str = VARIABLE, credential: str = CREDENTIAL) -> Secret:
