@@ -13,12 +13,13 @@ from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.out_of_fold import RESULT_COLUMNS, TEST_COLUMNS
 from lung_cxr.experiments import BACKBONES, GRID, RUNS, Run
-from lung_cxr.parameters import GradCamParameters, ReportingParameters
+from lung_cxr.parameters import DecisionRuleParameters, GradCamParameters, ReportingParameters
 from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.page import Sources
 from lung_cxr.splitting.distribution import tabulate_distribution
 from lung_cxr.splitting.split import split_sha256
+from lung_cxr.training.run.rule_file import Rules
 
 SHARES = np.array([0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03])  # a long tail as in Table 1
 LAYER_GROUPS = 14
@@ -36,11 +37,11 @@ SETTINGS = ReportingParameters(
     seed=0,
     age_bands=[40, 60],
     exam_periods=3,
-    conformal_coverage=0.9,
-    target_accuracy=0.95,
     external=None,
     grad_cam=GradCamParameters(images_per_class=4),
 )
+RULE_SETTINGS = DecisionRuleParameters(coverage=0.9, target_accuracy=0.95, sensitivity=0.95, unlike_training=0.01)
+RULES = Rules(Path("no_models"), Path("no_outputs"), RULE_SETTINGS)  # no stored rule: fitted from the predictions
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def made_up_summary() -> dict[str, Any]:
 
 def evaluated(grid: dict[Run, list["MadeUpRun"]], split: pd.DataFrame, **further: Any) -> dict[str, Any]:
     """Evaluate runs on a made-up study."""
-    return evaluate_grid(grid, split, SETTINGS, made_up_manifest(split), **further)
+    return evaluate_grid(grid, split, SETTINGS, made_up_manifest(split), RULES, **further)
 
 
 @cache

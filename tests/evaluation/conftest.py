@@ -25,7 +25,7 @@ def made_up_predictions(images: int, patients: int, seed: int, skill: float = 2.
     return frame
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_predictions() -> Callable[..., pd.DataFrame]:
     return made_up_predictions
 

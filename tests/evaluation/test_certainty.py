@@ -9,12 +9,10 @@ from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.abstention import abstain, accuracy_coverage, thinned_curve, threshold_for
 from lung_cxr.evaluation.conformal import describe_sets, probability_threshold
 from lung_cxr.evaluation.intervals import ratio_intervals
 from lung_cxr.evaluation.temperature import describe_calibration, fit_temperature, scaled
-from lung_cxr.evaluation.uncertainty import evaluate_certainty
 
 BOOTSTRAP = {"n_resamples": 200, "confidence": 0.95, "seed": 0}
 
@@ -138,23 +136,3 @@ def test_the_interval_of_a_mean_over_patients_of_one_image_each_is_the_binomial_
     numbers = ratio_intervals(np.arange(400), {"share": (values, every)}, n_resamples=5000, confidence=0.95, seed=0)
     half = 1.96 * math.sqrt(0.25 / 400)
     assert (numbers["share_low"], numbers["share_high"]) == pytest.approx((0.5 - half, 0.5 + half), abs=0.006)
-
-
-def test_everything_is_fitted_on_validation_alone(make_predictions):
-    frame = make_predictions(images=400, patients=300, seed=1)
-    frame.loc[:199, "subset"] = "validation"
-    settings = {"coverage": 0.9, "target_accuracy": 0.95, **BOOTSTRAP}
-    ours = evaluate_certainty(frame, **settings)
-    other_test = frame.copy()
-    flipped = frame.loc[200:, list(PROBABILITY_COLUMNS)].to_numpy()[:, ::-1]
-    other_test.loc[200:, list(PROBABILITY_COLUMNS)] = flipped
-    theirs = evaluate_certainty(other_test, **settings)
-    assert theirs["temperature"] == ours["temperature"]
-    assert theirs["sets"]["threshold"] == ours["sets"]["threshold"]
-    assert theirs["abstention"]["threshold"] == ours["abstention"]["threshold"]
-    assert theirs["sets"]["coverage"] < ours["sets"]["coverage"]
-    assert theirs["abstention"]["accuracy"] < ours["abstention"]["accuracy"]
-
-
-def test_without_validation_images_there_is_nothing_to_fit_and_it_says_so(predictions):
-    assert evaluate_certainty(predictions, 0.9, 0.95, **BOOTSTRAP) == {"reason": "there are no validation images"}

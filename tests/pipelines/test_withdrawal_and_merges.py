@@ -56,6 +56,9 @@ def test_withdrawn_patients_are_erased_everywhere_and_all_others_stay(split_hosp
     )
     features.parent.mkdir(parents=True)
     features.write_bytes(b"what frozen layers made of everybody's images")
+    reference = split_hospital.data / "06_models/mobilenet/dynamic/seed_7/feature_reference.npz"
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    reference.write_bytes(b"pooled features of some training images")
     panel = split_hospital.data / "08_reporting/grad_cam/panels/2026-01-01T00.00.00.000Z/panels/mobilenet.png"
     panel.parent.mkdir(parents=True)
     panel.write_bytes(b"somebody's chest")
@@ -81,6 +84,7 @@ def test_withdrawn_patients_are_erased_everywhere_and_all_others_stay(split_hosp
     assert not panel.exists()
     assert report["erased"]["frozen_features"] == 1
     assert not features.exists()
+    assert (report["erased"]["feature_references"], reference.exists()) == (1, False)
     assert len(list((split_hospital.data / "08_reporting/refresh_report.html").rglob("*.html"))) == 1
     assert report["affected_runs"] == [
         {"run": "mobilenet/dynamic/seed_7", "subsets": ["test", "train", "validation"], "certain": True},

@@ -9,10 +9,22 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
+from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, first_record
 from lung_cxr.report.sentences import notices
 from lung_cxr.report.tables.cost import cost_table
-from made_up_runs import evaluated, failed_run, made_up_exports, made_up_grid, made_up_run, made_up_split
+from lung_cxr.training.run.rule_file import Rules, write_rule
+from made_up_runs import (
+    RULE_SETTINGS,
+    SETTINGS,
+    evaluated,
+    failed_run,
+    made_up_exports,
+    made_up_grid,
+    made_up_manifest,
+    made_up_run,
+    made_up_split,
+)
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
@@ -178,3 +190,19 @@ def test_a_run_trained_on_another_split_with_the_same_test_images_is_judged_and_
     grown = split.assign(subset=split["subset"].replace("validation", "train"))
     row = row_of(evaluated(grid, grown), DYNAMIC)
     assert (row["status"], row["other_split"], row["trained_otherwise"]) == (FINISHED, [2024], [])
+
+
+def test_the_report_applies_the_stored_rule(split, tmp_path):
+    grid = made_up_grid(split, [DYNAMIC])
+    one = dataclasses.replace(grid[DYNAMIC][0], folder=tmp_path / "outputs/mobilenet/dynamic/seed_2024")
+    grid[DYNAMIC] = [one]
+    rules = Rules(tmp_path / "models", tmp_path / "outputs", RULE_SETTINGS)
+    fitted = rules.of(one)
+    write_rule(tmp_path / "models/mobilenet/dynamic/seed_2024", {**fitted, "set_threshold": 0.0}, None)
+    evaluations = evaluate_grid(grid, split, SETTINGS, made_up_manifest(split), rules)
+    certainty = row_of(evaluations, DYNAMIC)["certainty"]
+    assert (certainty["temperature"], certainty["sets"]["coverage"]) == (fitted["temperature"], 1)
+    assert (
+        certainty["operating_points"]["Pneumonia"]["youden"]["threshold"]
+        == (fitted["operating_points"]["Pneumonia"]["youden"])
+    )

@@ -15,10 +15,13 @@ import pytest
 from lung_cxr import contracts
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.evaluation.decision_rule import fit_decision_rule, training_shares
+from lung_cxr.parameters import DecisionRuleParameters
 from lung_cxr.training import loop, runs
 from lung_cxr.training.run import checkpoint
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.history import read_history
+from lung_cxr.training.run.rule_file import stored_references, stored_rule
 from lung_cxr.training.runs import train_seeds
 
 SEED = 7
@@ -144,6 +147,25 @@ def test_a_run_that_is_up_to_date_gets_the_card_that_it_lacks(finish, folders):
     card.unlink()
     assert finish() == []
     assert card.read_text(encoding="utf-8") == made
+
+
+@pytest.mark.usefixtures("finished")
+def test_the_decision_rule_is_fitted_on_the_stored_predictions_and_the_training_features(finish, folders, finished):
+    folder = folders(SEED).model.parent
+    rule = stored_rule(folder)
+    predictions = pd.read_parquet(folders(SEED).predictions)
+    settings = DecisionRuleParameters(**rule["settings"])
+    assert fit_decision_rule(predictions, settings, training_shares(finished), rule["distance"]) == rule
+    assert (rule["validation"], len(rule["distance"]["quantiles"])) == ({"images": 16, "patients": 16}, 101)
+    assert stored_references(folder).shape == (48, 12)
+    assert f"Temperature: {rule['temperature']:.4g}" in folders(SEED).model_card.read_text(encoding="utf-8")
+    (folder / "decision_rule.json").unlink()
+    assert finish() == [], "the run is up to date"
+    again = stored_rule(folder)
+    assert again.pop("distance")["quantiles"] == pytest.approx(rule.pop("distance")["quantiles"], abs=1e-5)
+    assert again == rule
+    finish(decision_rule={"coverage": 0.8})
+    assert stored_rule(folder)["set_threshold"] > rule["set_threshold"], "fitted for the new target"
 
 
 @pytest.mark.usefixtures("finished")

@@ -22,7 +22,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
 from lung_cxr.imaging.emr.separate_files import all_keys
-from lung_cxr.training.run.file_names import FROZEN_FEATURES
+from lung_cxr.training.run.file_names import FEATURE_REFERENCE, FROZEN_FEATURES
 
 NOTHING_ERASED: dict[str, Any] = {
     "files": {},
@@ -183,6 +183,7 @@ def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_ca
     }
     unnamed = {
         "frozen_features": (folders.models, f"{FROZEN_FEATURES}/*/*/*"),
+        "feature_references": (folders.models, FEATURE_REFERENCE),
         "refresh_pages": (folders.refresh_pages, "*.html"),
         "grad_cam_panels": (folders.grad_cam, "*.png"),
     }

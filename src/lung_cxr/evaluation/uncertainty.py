@@ -1,52 +1,45 @@
-"""Uncertainty of one run: calibration, prediction sets and abstention, all fitted on validation alone."""
+"""Uncertainty of one run on the test images: calibration, prediction sets, abstention and operating points."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from lung_cxr.evaluation.abstention import abstain, thinned_curve, threshold_for
-from lung_cxr.evaluation.conformal import describe_sets, probability_threshold
+from lung_cxr.evaluation.conformal import describe_sets
 from lung_cxr.evaluation.metrics import label_indices
+from lung_cxr.evaluation.operating_points import describe_operating_points
 from lung_cxr.evaluation.predictions import probabilities
-from lung_cxr.evaluation.temperature import describe_calibration, fit_temperature, scaled
+from lung_cxr.evaluation.temperature import describe_calibration, scaled
 
 
-def evaluate_certainty(
-    predictions: pd.DataFrame, coverage: float, target_accuracy: float, **bootstrap: Any
-) -> dict[str, Any]:
-    """Fit temperature and thresholds on the validation images and evaluate them on the test images.
+def evaluate_certainty(predictions: pd.DataFrame, rule: Mapping[str, Any], **bootstrap: Any) -> dict[str, Any]:
+    """Apply the decision rule of a run to its test images.
 
     Args:
         predictions: `contracts.predictions` of one training seed.
-        coverage: Desired coverage of the prediction sets, e.g. 0.9.
-        target_accuracy: Desired accuracy of the answered images, e.g. 0.95.
+        rule: Its decision rule.
         bootstrap: `n_resamples`, `confidence` and `seed` of the bootstrap over patients.
 
     Returns:
         `temperature`; `before` and `after` scaling (`describe_calibration`); and of the scaled probabilities `sets`
-        (`describe_sets`), `curve` (`thinned_curve`), `abstention` (`abstain` at the threshold chosen on validation)
-        and `best_on_test` (`abstain` at the threshold chosen on the test set, optimistically biased). Only
-        `{"reason": …}` where there are no validation or no test images.
+        (`describe_sets`), `curve` (`thinned_curve`), `abstention` (`abstain` at the threshold chosen on validation),
+        `best_on_test` (`abstain` at the threshold chosen on the test set, optimistically biased) and `operating_points`
+        (`describe_operating_points`). Only `{"reason": …}` where there are no validation or no test images.
     """
-    frames = {subset: predictions[predictions["subset"] == subset] for subset in ("validation", "test")}
-    for subset, frame in frames.items():
-        if frame.empty:
-            return {"reason": f"there are no {subset} images"}
-    (fit_truth, fit_raw), (truth, raw) = (_truth_and_probabilities(frame) for frame in frames.values())
-    temperature = fit_temperature(fit_truth, fit_raw)
-    fit, test = scaled(fit_raw, temperature), scaled(raw, temperature)
-    patients = frames["test"]["patient_key"].to_numpy(dtype=str)
-    thresholds = [threshold_for(target_accuracy, *judged) for judged in ((fit_truth, fit), (truth, test))]
+    frame = predictions[predictions["subset"] == "test"]
+    if "reason" in rule or frame.empty:
+        return {"reason": rule.get("reason", "there are no test images")}
+    truth, raw = label_indices(frame["label"].tolist()), probabilities(frame)
+    test, patients = scaled(raw, rule["temperature"]), frame["patient_key"].to_numpy(dtype=str)
+    best = threshold_for(rule["settings"]["target_accuracy"], truth, test)
     return {
-        "temperature": temperature,
+        "temperature": rule["temperature"],
         "before": describe_calibration(truth, raw),
         "after": describe_calibration(truth, test),
-        "sets": describe_sets(truth, test, probability_threshold(fit_truth, fit, coverage), patients, **bootstrap),
+        "sets": describe_sets(truth, test, rule["set_threshold"], patients, **bootstrap),
         "curve": thinned_curve(truth, test),
-        "abstention": abstain(thresholds[0], truth, test, patients, **bootstrap),
-        "best_on_test": abstain(thresholds[1], truth, test, patients, **bootstrap),
+        "abstention": abstain(rule["abstention_threshold"], truth, test, patients, **bootstrap),
+        "best_on_test": abstain(best, truth, test, patients, **bootstrap),
+        "operating_points": describe_operating_points(truth, test, rule["operating_points"], patients, **bootstrap),
     }
-
-
-def _truth_and_probabilities(predictions: pd.DataFrame) -> tuple[Any, Any]:
-    return label_indices(predictions["label"].tolist()), probabilities(predictions)

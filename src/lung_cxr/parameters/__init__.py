@@ -7,6 +7,7 @@ paper, or our own choice (docs/decisions.md).
 
 from lung_cxr.parameters.backbones import BackboneParameters
 from lung_cxr.parameters.base import Off, ParameterGroup
+from lung_cxr.parameters.decision_rule import DecisionRuleParameters
 from lung_cxr.parameters.ingestion import (
     DriftParameters,
     EmrParameters,
@@ -35,6 +36,7 @@ from lung_cxr.parameters.training import (
 __all__ = [
     "AugmentationParameters",
     "BackboneParameters",
+    "DecisionRuleParameters",
     "DriftParameters",
     "EmrParameters",
     "FrozenPrefixParameters",

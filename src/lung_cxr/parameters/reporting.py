@@ -24,8 +24,6 @@ class ReportingParameters(ParameterGroup):
         min_length=1, description="lower ends of all age bands but the first, in years, ascending"
     )
     exam_periods: int = Field(ge=2, description="periods with equally many test images, in order of exam day")
-    conformal_coverage: float = Field(gt=0, lt=1, description="share of images whose prediction set holds the truth")
-    target_accuracy: float = Field(gt=0, lt=1, description="desired accuracy of the answered images with abstention")
     external: str | None = Field(
         description="Parquet file of predictions of an external test set (`contracts.external_predictions`); null: none"
     )

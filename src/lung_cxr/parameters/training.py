@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters.base import Off, ParameterGroup
+from lung_cxr.parameters.decision_rule import DecisionRuleParameters
 
 StopPatience = Annotated[
     int | None,
@@ -129,6 +130,7 @@ class TrainingParameters(ParameterGroup):
     checkpoint_minutes: float | None = Field(
         gt=0, description="minutes between checkpoints within an epoch; null: only after epochs and on Ctrl-C"
     )
+    decision_rule: DecisionRuleParameters
     experiment: str = Field(
         pattern=r"^[\w-]*$", description="name of an experiment, subfolder of its runs and reports; '': none"
     )

@@ -24,6 +24,7 @@ from lung_cxr.report.comparable_seeds import RunResults, comparable_seeds
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from lung_cxr.splitting.split import split_sha256
+from lung_cxr.training.run.rule_file import Rules
 
 COSTS = (*DURATIONS, "size_mb", "weights_mb")
 CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")
@@ -34,6 +35,7 @@ def evaluate_grid(
     split: pd.DataFrame,
     settings: ReportingParameters,
     image_manifest: pd.DataFrame,
+    rules: Rules,
     references: Mapping[Run, pd.DataFrame] | None = None,
     external: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def evaluate_grid(
         split: `contracts.split`.
         settings: Bootstrap, confidence level, and definition of the subgroups.
         image_manifest: `contracts.image_manifest`.
+        rules: Decision rules of the runs.
         references: Reference model → its `contracts.predictions`; None where there is none.
         external: `contracts.external_predictions`; None where there is no external test set.
 
@@ -72,8 +75,9 @@ def evaluate_grid(
         "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
         "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
         **bootstrap,
-        "conformal_coverage": settings.conformal_coverage,
-        "target_accuracy": settings.target_accuracy,
+        "conformal_coverage": rules.settings.coverage,
+        "target_accuracy": rules.settings.target_accuracy,
+        "rule_out_sensitivity": rules.settings.sensitivity,
         "majority_class": DISEASES[int(shares.argmax())],
         "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **bootstrap),
         "frozen_features": {
@@ -81,7 +85,7 @@ def evaluate_grid(
         },
         "references": fitted,
         "runs": [
-            evaluate_run(run, results[run], current[run], subgroups, settings)
+            evaluate_run(run, results[run], current[run], subgroups, settings, rules)
             | _adjusted(current[run], shares)
             | _left_out(tested[run], current[run].values(), present_split)
             for run in results
@@ -98,6 +102,7 @@ def evaluate_run(
     current: Mapping[int, RunResults],
     subgroups: pd.DataFrame,
     settings: ReportingParameters,
+    rules: Rules,
 ) -> dict[str, Any]:
     """Return one run's row: its status, and its numbers where it is finished.
 
@@ -106,7 +111,8 @@ def evaluate_run(
         seeds: Results of all its seeds, finished or failed.
         current: Training seed → results on the present test set, all with the same settings and data.
         subgroups: Frame of `subgroups_of_images`.
-        settings: Bootstrap, confidence level, coverage and target accuracy.
+        settings: Bootstrap and confidence level.
+        rules: Decision rules of the runs.
 
     Returns:
         `backbone, strategy, status, note, seeds, records, warnings`, and of a finished run `metrics` (means over
@@ -127,14 +133,14 @@ def evaluate_run(
     if not current:
         return row
     frames, bootstrap = [_test_rows(one) for one in current.values()], _bootstrap(settings)
-    first = next(iter(current.values())).predictions
-    asked = {"coverage": settings.conformal_coverage, "target_accuracy": settings.target_accuracy}
+    first = next(iter(current.values()))
+    assert first.predictions is not None  # a seed without predictions is not evaluated
     return row | {
         "metrics": evaluate_seeds(frames, **bootstrap),
         "validation": _on_validation(current.values()),
         "confusion": sum(frame_matrix(frame) for frame in frames),
         "subgroups": evaluate_subgroups(frames, subgroups, **bootstrap),
-        "certainty": evaluate_certainty(first, **asked, **bootstrap),
+        "certainty": evaluate_certainty(first.predictions, rules.of(first), **bootstrap),
         "curves": [_curves(one) for one in current.values()],
         **_costs([one.record for one in current.values()]),
     }

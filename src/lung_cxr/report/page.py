@@ -105,6 +105,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "abstention": calibration.abstention_table(evaluations),
         "abstention_sentence": calibration.abstention_sentence(best, evaluations["target_accuracy"]) if best else "",
         "sets_tables": _by_run(finished, best, calibration.sets_table),
+        "operating_points": _by_run(finished, best, calibration.operating_points_table),
         "tests": hypothesis_tests.test_table(comparison),
         "backbone_tests": hypothesis_tests.backbone_test_table(comparison) if comparison["per_backbone"] else None,
         "runs": runs_table.runs_table(runs),

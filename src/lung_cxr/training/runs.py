@@ -19,6 +19,7 @@ from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.data.label_cue import label_cue, warn_of_label_cue
 from lung_cxr.training.depth_search import search_depth
+from lung_cxr.training.fit_rule import complete_rule, fit_rule
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.head_average import average_with_probe
 from lung_cxr.training.head_start import start_head
@@ -162,6 +163,7 @@ def train_run(
         status = folders.status(identity, experiment.training.force)
         log.info("%s: %s", title, status)
         if status == "up to date":
+            complete_rule(folders, experiment.images, experiment.training)
             return _completed(folders, experiment.training)
         if status == "new":
             folders.start(identity)
@@ -172,12 +174,15 @@ def train_run(
         predictions = tabulate_predictions(classifier.model, experiment.images, experiment.training.batch_size)
         with atomic_write(folders.predictions) as unfinished:
             predictions.to_parquet(unfinished, index=False)
+        weighting = weighting_of(experiment.images.labels_of("train"), experiment.training)
+        known = {**identity, **weighting}
+        fit_rule(folders.model.parent, classifier.model, experiment.images, predictions, known, experiment.training)
         return finished_record(
             settings_of(identity),
             outcome_of(tuning.schedule, tuning.history, len(classifier.groups)),
             facts_of_search,
             data_of(experiment.images, experiment.synthetic),
-            weighting_of(experiment.images.labels_of("train"), experiment.training),
+            weighting,
             {"metrics": metrics_by_subset(predictions), "model_sha256": model_sha256},
             tau_of_run(predictions, experiment.images),
             load_time_of(folders, experiment.training),

@@ -9,7 +9,7 @@ from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
 from lung_cxr.experiments import CROSS_VALIDATED, GRID, REFERENCE_RUNS, Run
-from lung_cxr.parameters import ReportingParameters, SplittingParameters
+from lung_cxr.parameters import DecisionRuleParameters, ReportingParameters, SplittingParameters
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.splitting.folds import fold_splits
 from lung_cxr.splitting.split import split_sha256
@@ -18,7 +18,10 @@ from lung_cxr.splitting.split import split_sha256
 def evaluate_runs(
     split: pd.DataFrame,
     image_manifest: pd.DataFrame,
+    model_folder: Path,
+    output_folder: Path,
     parameters: ReportingParameters,
+    decision_rule: DecisionRuleParameters,
     baseline_runs: dict[str, list[Any]],
     **results: Any,
 ) -> dict[str, Any]:
@@ -27,20 +30,27 @@ def evaluate_runs(
     Args:
         split: `contracts.split`.
         image_manifest: `contracts.image_manifest`, for the subgroups.
+        model_folder: Folder `06_models`, with the decision rules.
+        output_folder: Folder `07_model_output`.
         parameters: Bootstrap, subgroups, and path of external predictions.
+        decision_rule: Targets of the decision rules.
         baseline_runs: `RunResult` of the started runs of `BASELINE_RUNS` and `FURTHER_REFERENCE_RUNS`.
         results: `RunResult` of every seed, by the names of `experiments.RUNS` and `LOGISTIC_REGRESSION_RUNS`.
     """
     from lung_cxr.report.comparable_seeds import comparable_seeds
     from lung_cxr.report.evaluations import evaluate_grid
+    from lung_cxr.training.run.rule_file import Rules
 
+    rules = Rules(model_folder, output_folder, decision_rule)
     found = results | baseline_runs
     manifest = contracts.image_manifest.validate(image_manifest)
     external = _external_predictions(parameters.external) if parameters.external else None
     fitted = {run: found[run.results] for run in REFERENCE_RUNS if found.get(run.results)}
     fitted = {run: comparable_seeds([one for one in seeds if one.finished]) for run, seeds in fitted.items()}
     references = {run: seeds[0].predictions for run, seeds in fitted.items() if seeds}
-    return evaluate_grid(_grid(found), contracts.split.validate(split), parameters, manifest, references, external)
+    return evaluate_grid(
+        _grid(found), contracts.split.validate(split), parameters, manifest, rules, references, external
+    )
 
 
 def pool_folds(

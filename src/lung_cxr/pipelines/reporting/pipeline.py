@@ -30,7 +30,10 @@ def create_pipeline() -> Pipeline:
                 {
                     "split": "split",
                     "image_manifest": "image_manifest",
+                    "model_folder": "model_folder",
+                    "output_folder": "output_folder",
                     "parameters": "params:reporting",
+                    "decision_rule": "params:training.decision_rule",
                     "baseline_runs": "baseline_runs",
                     **{run.results: run.results for run in RUNS + LOGISTIC_REGRESSION_RUNS},
                 },

@@ -6,9 +6,13 @@ from typing import Any
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS
+from lung_cxr.evaluation.operating_points import RATIOS
+from lung_cxr.report.labels import SHORT_DISEASES
 from lung_cxr.report.numbers import decimal, decimal_interval, percent, percent_interval, reason_for
 from lung_cxr.report.rows import finished_runs, images_by_class, row_title
-from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell
+from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
+
+POINT_TITLES = {"rule_out": "rule out", "youden": "Youden"}
 
 
 def calibration_table(evaluations: Mapping[str, Any]) -> Table:
@@ -53,6 +57,27 @@ def sets_table(row: Mapping[str, Any]) -> Table:
         caption="Prediction sets by true class. Coverage is guaranteed over all classes together, so a rare class may "
         f"have less. A set of {len(DISEASES)} classes is uninformative.",
         head=["Class", "Test images", "Coverage", "Set size"],
+        rows=rows,
+    )
+
+
+def operating_points_table(row: Mapping[str, Any]) -> Table:
+    """Return sensitivity, specificity, PPV and NPV of one finished run at the operating points of each class."""
+    points, rows = row["certainty"].get("operating_points"), []
+    if points is None:
+        return Table(row["certainty"]["reason"], ["Class"], [])
+    for name, of_class in points.items():
+        for point, title in POINT_TITLES.items():
+            numbers = of_class[point]
+            ratios = [_percent_cell(numbers, ratio) for ratio in RATIOS]
+            cells = [number_cell(numbers, "threshold", decimal), *ratios]
+            rows.append([name_cell(SHORT_DISEASES[name]), text_cell(title), *merged_reasons(cells)])
+    return Table(
+        caption="Operating points: a class is called where its calibrated probability reaches the threshold, which is "
+        "chosen on validation. Rule out: the highest threshold with the target sensitivity; Youden: the largest "
+        "sensitivity + specificity − 1. PPV and NPV hold for the class shares of this test set. "
+        "Intervals over patients.",
+        head=["Class", "Operating point", "Threshold", "Sensitivity", "Specificity", "PPV", "NPV"],
         rows=rows,
     )
 

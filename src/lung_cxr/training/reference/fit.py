@@ -26,6 +26,7 @@ from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import BackboneParameters, ReferenceModelParameters, TrainingParameters
 from lung_cxr.training.data.class_weights import class_counts
 from lung_cxr.training.data.feed import SplitImages
+from lung_cxr.training.fit_rule import complete_rule, fit_rule
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.reference.features import ReferenceFeatures
 from lung_cxr.training.reference.linear_classifier import Labelled, LinearClassifier, fit_linear_classifier
@@ -119,6 +120,7 @@ def _fit_run(model: ReferenceModel, folders: RunFolders) -> RunRecord | None:
         identity = with_weights(model.identity, classifier)
         if folders.status(identity, training.force) == "up to date":
             log.info("%s: up to date", model.title)
+            complete_rule(folders, images, training)
             return None
         folders.start(identity)
         log.info("%s: fitting on the features of %d images", model.title, len(images.split))
@@ -128,15 +130,18 @@ def _fit_run(model: ReferenceModel, folders: RunFolders) -> RunRecord | None:
         unchanged = features.of_images()
         fitted = fit_on_split(features.of_training(unchanged), unchanged, images, model.settings)
         restore_dropout(classifier)
-        model_sha256 = save_model(as_network(classifier, features.point.tensor, fitted), folders.model)
+        network = as_network(classifier, features.point.tensor, fitted)
+        model_sha256 = save_model(network, folders.model)
         predictions = tabulate(fitted, unchanged, images.split)
         with atomic_write(folders.predictions) as unfinished:
             predictions.to_parquet(unfinished, index=False)
+        counts = {"training_images": by_class(class_counts(images.labels_of("train")))}
+        fit_rule(folders.model.parent, network, images, predictions, counts, training)
         return finished_record(
             settings_of(identity),
             _outcome(fitted, predictions, len(classifier.groups), time.monotonic() - begin),
             data_of(images, model.synthetic),
-            {"training_images": by_class(class_counts(images.labels_of("train")))},
+            counts,
             {"metrics": metrics_by_subset(predictions), "model_sha256": model_sha256},
             tau_of_run(predictions, images),
             load_time_of(folders, training),

@@ -12,7 +12,9 @@ from lung_cxr.atomic import atomic_write
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.run.file_names import (
     BEGAN_WITH,
+    DECISION_RULE,
     FAILURE,
+    FEATURE_REFERENCE,
     HISTORY,
     IDENTITY_FILE,
     MODEL,
@@ -110,9 +112,10 @@ class RunFolders:
             unfinished.write_text(json.dumps(identity, indent=2) + "\n")
 
     def copy_results(self, other: "RunFolders") -> None:
-        """Copy model, predictions and history of another run of a sweep that made the same decisions."""
+        """Copy model, rule, predictions and history of another run of a sweep that made the same decisions."""
+        beside_the_model = [other.model.parent / name for name in (MODEL, DECISION_RULE, FEATURE_REFERENCE)]
         for theirs, ours in (
-            (other.model, self.model),
+            *((path, self.model.parent / path.name) for path in beside_the_model if path.exists()),
             (other.predictions, self.predictions),
             (other.history, self.history),
         ):

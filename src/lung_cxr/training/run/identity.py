@@ -21,6 +21,7 @@ CHANGES_NO_NUMBER = {
     "device_gib",
     "frozen_prefix",
     "checkpoint_minutes",
+    "decision_rule",
     "experiment",
 }
 """Settings of `training:` that do not change the results of a run, except for rounding."""

@@ -14,9 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lung_cxr.atomic import atomic_write
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS, OVERALL_METRICS, PER_CLASS_METRICS
+from lung_cxr.evaluation.operating_points import POINTS
+from lung_cxr.training.run.rule_file import stored_rule
 
 TEMPLATE = "model_card.md.j2"
 NOT_RECORDED = "not recorded"
+LIMITS = "Intended use and limitations"  # heading of a section of the template
 
 SYNTHETIC = {
     True: "**Synthetic images.** A program drew some or all of them. The numbers show that the software works and say "
@@ -43,15 +46,16 @@ def write_model_card(record: Mapping[str, Any], experiment: str, path: Path) -> 
         path: File of the card.
     """
     with atomic_write(path) as unfinished:
-        unfinished.write_text(model_card(record, experiment), encoding="utf-8")
+        unfinished.write_text(model_card(record, experiment, stored_rule(path.parent)), encoding="utf-8")
 
 
-def model_card(record: Mapping[str, Any], experiment: str) -> str:
+def model_card(record: Mapping[str, Any], experiment: str, rule: Mapping[str, Any] | None = None) -> str:
     """Return the card as Markdown.
 
     Args:
         record: Record of a finished run; fields that an older record lacks are "not recorded".
         experiment: `training.experiment`.
+        rule: Decision rule of the run; None: none was stored.
     """
     environment = Environment(
         loader=PackageLoader("lung_cxr.training.run", "."),
@@ -69,7 +73,7 @@ def model_card(record: Mapping[str, Any], experiment: str) -> str:
         duration=partial(_with_unit, record),
         title=f"{record['backbone']}, {record['strategy'].replace('_', ' ')}, seed {record['seed']}",
         run=_run(record, experiment),
-        disclaimers=_disclaimers(record),
+        disclaimers=disclaimers(record),
         outcome=_outcome(record),
         classes=_classes(record),
         settings=_table(
@@ -77,11 +81,27 @@ def model_card(record: Mapping[str, Any], experiment: str) -> str:
         ),
         overall=_overall(record["metrics"]),
         by_class=_by_class(record["metrics"].get("test", {})),
+        rule=None if rule is None or "reason" in rule else rule,
+        thresholds=_thresholds(rule or {}),
         uncommitted=" with uncommitted changes" if record.get("git_uncommitted_changes") else "",
     )
 
 
-def _disclaimers(record: Mapping[str, Any]) -> list[str]:
+def limits_of_card(path: Path) -> list[str]:
+    """Return the statements at the top of a model card and its section on use and limitations, as plain text.
+
+    Args:
+        path: File of the card; without it, the only statement is that it is missing.
+    """
+    if not path.exists():
+        return ["The model card of this run is missing, so its limitations are not known. Not a medical device."]
+    text = path.read_text(encoding="utf-8").replace("**", "").replace("`", "")
+    top = [line.removeprefix("> ") for line in text.splitlines() if line.startswith("> ")]
+    section = text.partition(f"## {LIMITS}")[2].partition("\n## ")[0]
+    return [*top, *(line.removeprefix("- ") for line in section.splitlines() if line.startswith("- "))]
+
+
+def disclaimers(record: Mapping[str, Any]) -> list[str]:
     """Return the statements that precede all numbers."""
     texts = [
         SYNTHETIC.get(record.get("synthetic"), ""),
@@ -132,6 +152,16 @@ def _by_class(metrics: Mapping[str, Any]) -> str:
         for name, key in zip(DISEASES, CLASS_NAMES_IN_KEYS, strict=True)
     ]
     return _table(["Class", *(metric.replace("_", " ") for metric in PER_CLASS_METRICS)], rows)
+
+
+def _thresholds(rule: Mapping[str, Any]) -> str:
+    """Return the thresholds of each class."""
+    points = rule.get("operating_points", {})
+    rows = [
+        [name, *(_known(of_class, point) for point in POINTS), f"{rule['set_thresholds'][name]:.4g}"]
+        for name, of_class in points.items()
+    ]
+    return _table(["Class", "Rule out", "Youden", "Prediction set"], rows)
 
 
 def _known(numbers: Mapping[str, Any], name: str) -> str:
