@@ -229,6 +229,17 @@ new_image_probabilities = _table(
         **_qc_result,
         "predicted": pa.Column(str, pa.Check.isin([*DISEASES, ""])),  # "": rejected
         **{column: pa.Column(FLOAT64, pa.Check.in_range(0, 1), nullable=True) for column in PROBABILITY_COLUMNS},
+        # after temperature scaling and adjustment to the class shares
+        **{
+            f"calibrated_{column.removeprefix('p_')}": pa.Column(FLOAT64, pa.Check.in_range(0, 1), nullable=True)
+            for column in PROBABILITY_COLUMNS
+        },
+        "prediction_set": pa.Column(str),  # ;-separated classes, the most probable first
+        "decision": pa.Column(str, pa.Check.isin([*DISEASES, "refer"])),
+        "refer_reason": pa.Column(str),  # ;-separated codes of prediction/decide.py
+        "distance": pa.Column(FLOAT64, pa.Check.ge(0), nullable=True),
+        "distance_percentile": pa.Column(FLOAT64, pa.Check.in_range(0, 100), nullable=True),
+        "prevalence": pa.Column(str),  # class shares that the calibrated probabilities hold for
         "run": pa.Column(str),
         "model_sha256": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{64}$")),
         **_measured,

@@ -17,11 +17,13 @@ from lung_cxr import contracts
 from lung_cxr import parameters as groups
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.predictions import probabilities
+from lung_cxr.evaluation.temperature import scaled
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.models.saved_model import ModelFileError
 from lung_cxr.pipelines import key_rotation, predict, training
+from lung_cxr.prediction.decide import CALIBRATED_COLUMNS
 from lung_cxr.prediction.trained_run import NoSuchRunError
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
 from lung_cxr.training.strategies.registry import StrategyParameters
@@ -46,8 +48,8 @@ class Ward(Hospital):
         pipeline = training.create_pipeline().only_nodes_with_namespaces(["mobilenet.dynamic"])
         SequentialRunner().run(pipeline, self.catalogue(training={"max_epochs": 1, "batch_size": 4}))
 
-    def predict(self, run: str | None = RUN, **ingestion) -> pd.DataFrame:
-        settings = {"predict": {"run": run, "batch_size": 4}, "ingestion": ingestion}
+    def predict(self, run: str | None = RUN, settings: dict | None = None, **ingestion) -> pd.DataFrame:
+        settings = {"predict": {"run": run, "batch_size": 4, **(settings or {})}, "ingestion": ingestion}
         SequentialRunner().run(predict.create_pipeline(), self.catalogue(**settings))
         table = self.table("07_model_output/new_images/probabilities.parquet")
         return contracts.new_image_probabilities.validate(table)
@@ -61,7 +63,6 @@ class Ward(Hospital):
         }
         for name, model in of_group.items():
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[name] | changed.get(name, {}))
-        catalogue["params:training.experiment"] = catalogue["params:training"].load().experiment
         for name, model in (
             ("backbones.mobilenet", groups.BackboneParameters),
             ("strategies.dynamic", StrategyParameters),
@@ -69,6 +70,7 @@ class Ward(Hospital):
             group, key = name.split(".")
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[group][key])
         catalogue["params:training.experiment"] = ""
+        catalogue["params:training.decision_rule"] = catalogue["params:training"].load().decision_rule
         return catalogue
 
     def by_path(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -126,6 +128,34 @@ def test_the_raw_files_give_the_probabilities_of_the_run_image_by_image(ward):
     record = json.loads((ward.data / "07_model_output" / RUN / "run_record.json").read_text())
     assert set(table["model_sha256"]) == {record["model_sha256"]}
     assert set(table["run"]) == {RUN}
+    rule = json.loads((ward.data / "06_models" / RUN / "decision_rule.json").read_text())
+    assert table[list(CALIBRATED_COLUMNS)].to_numpy() == pytest.approx(
+        scaled(probabilities(table), rule["temperature"]), abs=1e-9
+    )
+    assert table["distance"].notna().all()
+    assert (table["decision"] == "refer").equals(table["refer_reason"] != "")
+
+
+def test_the_page_shows_referred_images_first_with_overlays_below_the_limits_of_the_card(ward, monkeypatch):
+    write_ward_round(ward.new, ward.data)
+    folder = ward.data / "07_model_output/new_images"
+    ward.predict(settings={"explain": True})
+    assert not list(folder.rglob("*.png")), "no image was searched for text: none may be shown"
+    monkeypatch.setattr("lung_cxr.prediction.new_predictions.UNSEARCHED", "another flag")
+    table = ward.predict(settings={"explain": True, "prevalence": "estimated"})
+    page = (folder / "predictions.html").read_text(encoding="utf-8")
+    predicted = set(table.loc[table["predicted"] != "", "file_key"])
+    assert {path.stem for path in (folder / "overlays").glob("*.png")} == predicted != set()
+    assert all(f"overlays/{key}.png" in page for key in predicted)
+    rows = page[page.index("<tbody>") : page.index("</tbody>")].split("<tr")[1:]
+    referred = ['class="referred"' in row for row in rows]
+    assert referred == sorted(referred, reverse=True)
+    assert len(rows) == len(table)
+    assert page.index("Not a medical device") < page.index("<tbody>")
+    assert table["prevalence"].iloc[0].startswith("estimated from")
+    assert table["prevalence"].iloc[0] in page
+    ward.predict()
+    assert not list(folder.rglob("*.png")), "overlays of an earlier prediction are deleted"
 
 
 @pytest.mark.slow  # quick: the one above
@@ -291,7 +321,7 @@ def test_another_key_leaves_no_old_name_of_a_new_image(ward, monkeypatch):
     """Probabilities have no raw row to take a new name from: the next prediction makes them."""
     monkeypatch.setenv("LUNG_CXR_NEW_KEY", "another secret of forty characters or so")
     Image.fromarray(picture()).save(ward.new / "a.png")
-    (key,) = ward.predict()["file_key"]
+    (key,) = ward.predict(settings={"explain": True})["file_key"]
     ward.run(key_rotation)
-    assert not (ward.data / "07_model_output/new_images/probabilities.csv").exists()
+    assert not [path for path in (ward.data / "07_model_output/new_images").rglob("*") if path.is_file()]
     assert key not in ward.everything_kept()

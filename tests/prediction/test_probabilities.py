@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import keras
 import numpy as np
 import pandas as pd
@@ -9,10 +7,18 @@ from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.predictions import probabilities
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.prediction.probabilities import StoredImages, UnfitModelError, tabulate_probabilities
-from lung_cxr.prediction.trained_run import TrainedRun
+from lung_cxr.prediction.decide import decide
+from lung_cxr.prediction.decision_table import decision_table
+from lung_cxr.prediction.probabilities import StoredImages, UnfitModelError, predict_images, stored_images
 
-RUN = TrainedRun("vgg16/dynamic/seed_7", Path("model.keras"), "5" * 64)
+RUN, SHA256 = "vgg16/dynamic/seed_7", "5" * 64
+RULE = {
+    "temperature": 1.0,
+    "set_threshold": 0.5,
+    "set_thresholds": dict.fromkeys(DISEASES, 0.5),
+    "abstention_threshold": 0.3,
+    "distance": None,
+}
 BRIGHTEST = 5  # every model here says this class, the surer the brighter the image
 
 
@@ -52,11 +58,16 @@ def seen_of(tmp_path):
     return make
 
 
+def tabulate(seen, model, store, batch_size):
+    found = predict_images(model, stored_images(seen, store, model), None, batch_size)
+    return decision_table(seen, *found, decide(*found, RULE, "training"), RUN, SHA256)
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
 def test_each_row_has_its_own_images_probabilities_whatever_the_batch(seen_of, batch_size):
     greys = [0, None, 51, 255, None, 102, 153]
     seen, store = seen_of(greys)
-    table = tabulate_probabilities(seen, model_of(), RUN, store, batch_size)
+    table = tabulate(seen, model_of(), store, batch_size)
     contracts.new_image_probabilities.validate(table)
     expected = [np.nan if grey is None else 1 / (1 + 6 * np.exp(-3 * grey / 255)) for grey in greys]
     assert np.allclose(table[PROBABILITY_COLUMNS[BRIGHTEST]], expected, atol=1e-6, equal_nan=True)
@@ -64,33 +75,34 @@ def test_each_row_has_its_own_images_probabilities_whatever_the_batch(seen_of, b
         probabilities(table).sum(axis=1), [1 if grey is not None else np.nan for grey in greys], equal_nan=True
     )
     assert table["predicted"].tolist() == ["" if grey is None else DISEASES[BRIGHTEST if grey else 0] for grey in greys]
-    assert set(table["run"] + table["model_sha256"]) == {RUN.run + RUN.model_sha256}
+    assert set(table["run"] + table["model_sha256"]) == {RUN + SHA256}
 
 
 def test_nothing_accepted_is_no_error(seen_of):
     seen, store = seen_of([None, None])
-    table = tabulate_probabilities(seen, model_of(), RUN, store, 8)
+    table = tabulate(seen, model_of(), store, 8)
     assert table[list(PROBABILITY_COLUMNS)].isna().all(axis=None)
+    assert table[["decision", "refer_reason"]].to_numpy().tolist() == [["refer", "rejected_image"]] * 2
 
 
 @pytest.mark.parametrize("model", [model_of(classes=3), keras.Sequential([keras.Input((5,)), keras.layers.Dense(7)])])
 def test_a_model_of_something_else_is_refused(seen_of, model):
     seen, store = seen_of([9])
     with pytest.raises(UnfitModelError, match="expected square grey images"):
-        tabulate_probabilities(seen, model, RUN, store, 8)
+        tabulate(seen, model, store, 8)
 
 
 def test_images_that_an_earlier_prediction_has_cleared_are_asked_for_by_the_whole_pipeline(seen_of):
     seen, store = seen_of([9, 10, None])
     store.remove(seen["file_key"][0])
     with pytest.raises(FileNotFoundError, match=r"1 of 2 accepted images.*--pipelines predict"):
-        tabulate_probabilities(seen, model_of(), RUN, store, 8)
+        tabulate(seen, model_of(), store, 8)
 
 
 def test_a_model_that_has_diverged_says_nothing(seen_of):
     seen, store = seen_of([9])
     with pytest.raises(UnfitModelError, match="diverged"):
-        tabulate_probabilities(seen, model_of(scale=np.inf), RUN, store, 8)
+        tabulate(seen, model_of(scale=np.inf), store, 8)
 
 
 def test_the_last_image_that_fills_up_a_batch_is_decoded_once(seen_of, monkeypatch):

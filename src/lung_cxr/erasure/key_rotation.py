@@ -89,7 +89,8 @@ def rotate(
     mark_half_rotated(folders.intermediate, old, new)
     for path in (folders.intermediate / "merged_patients.parquet", folders.pixels / ARRAYS):
         path.unlink(missing_ok=True)  # the next runs of ingestion and splitting rebuild them
-    erase_files(folders.outputs / "new_images", "probabilities.*")  # the next prediction rebuilds them
+    for pattern in ("probabilities.*", "predictions.html", "*.png"):  # the next prediction rebuilds them
+        erase_files(folders.outputs / "new_images", pattern)
     erase_pixels(folders.pixels, unknown)
     erase_images(store, unknown)
     for path in tables:

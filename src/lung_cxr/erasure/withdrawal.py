@@ -186,6 +186,7 @@ def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_ca
         "feature_references": (folders.models, FEATURE_REFERENCE),
         "refresh_pages": (folders.refresh_pages, "*.html"),
         "grad_cam_panels": (folders.grad_cam, "*.png"),
+        "prediction_overlays": (folders.outputs / "new_images", "*.png"),
     }
     for name, (folder, pattern) in unnamed.items():
         erased[name] = catalogue.erase_files(folder, pattern) if in_catalogue else 0

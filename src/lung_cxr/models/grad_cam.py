@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 POOLING, LOGITS = "head_pooling", "logits"  # layers of `models/classifier.py`
+BATCH = 32
 
 
 class NoFeatureMapError(ValueError):
@@ -42,7 +43,7 @@ def class_evidence(model: keras.Model, images: np.ndarray, classes: np.ndarray) 
             "over positions"
         )
     features = keras.Model(model.input, model.get_layer(POOLING).input)
-    maps = np.asarray(features.predict(images, batch_size=len(images), verbose=0), dtype=np.float64)
+    maps = np.asarray(features.predict(images, batch_size=min(len(images), BATCH), verbose=0), dtype=np.float64)
     kernel = keras.ops.convert_to_numpy(model.get_layer(LOGITS).kernel).astype(np.float64)
     height, width = maps.shape[1:3]
     return np.einsum("nhwc,nc->nhw", maps, kernel.T[classes]) / (height * width)

@@ -1,7 +1,5 @@
-"""Predict stored images in batches and tabulate the probabilities."""
+"""Predict stored images in batches: probabilities and distances to the training images."""
 
-import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +9,13 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.feature_distance import distances
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.summary import listed
-from lung_cxr.prediction.trained_run import TrainedRun
+from lung_cxr.models.pooled_features import with_pooled_features
 from lung_cxr.splitting.stored_images import read_stored
-from lung_cxr.training.validation import log_softmax, predict_logits
-
-log = logging.getLogger(__name__)
+from lung_cxr.training.data.feed import InferenceFeed
+from lung_cxr.training.validation import log_softmax
 
 
 class UnfitModelError(ValueError):
@@ -44,44 +41,25 @@ class StoredImages:
         return np.stack(decoded)[places][..., None]
 
 
-def tabulate_probabilities(
-    seen: pd.DataFrame, model: keras.Model, run: TrainedRun, store: ImageStore, batch_size: int
-) -> pd.DataFrame:
-    """Predict the accepted images; rejected images keep their reasons and have no probabilities.
+def stored_images(seen: pd.DataFrame, store: ImageStore, model: keras.Model) -> StoredImages:
+    """Return the accepted images at the model's input size.
 
     Args:
         seen: Table as in `contracts.new_images_seen`.
-        model: Model from uint8 (B, size, size, 1) to logits (B, 7), classes in the order of `DISEASES`.
-        run: Run whose name and hash the table states.
         store: Store of the accepted images, named by file key.
-        batch_size: Images per batch.
-
-    Returns:
-        Table as in `contracts.new_image_probabilities`.
+        model: Model from uint8 (B, size, size, 1) to logits (B, 7), classes in the order of `DISEASES`.
 
     Raises:
-        UnfitModelError: The model has another input or output shape, or returns non-finite numbers.
+        UnfitModelError: The model has another input or output shape.
         FileNotFoundError: An accepted image is no longer in the store.
     """
-    accepted = (seen["qc_status"] == "accepted").to_numpy()
-    paths = [store.folder / store.path(key) for key in seen.loc[accepted, "file_key"]]
+    paths = [store.folder / store.path(key) for key in seen.loc[seen["qc_status"] == "accepted", "file_key"]]
     if lost := sum(not path.is_file() for path in paths):
         raise FileNotFoundError(
             f"{lost} of {len(paths)} accepted images are no longer in the working store; they are deleted after a "
             "prediction. Run the whole pipeline: `kedro run --pipelines predict`"
         )
-    probabilities = np.full((len(seen), len(DISEASES)), np.nan)
-    probabilities[accepted] = _predict(model, StoredImages(paths, _input_size(model)), batch_size)
-    predicted = np.full(len(seen), "", dtype=object)
-    predicted[accepted] = np.array(DISEASES, dtype=object)[probabilities[accepted].argmax(axis=1)]
-    _log_counts(seen)
-    return seen[["file_key", "qc_status", "qc_reasons", "detail"]].assign(
-        predicted=pd.Series(predicted, seen.index, dtype="str"),
-        **dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True)),
-        run=run.run,
-        model_sha256=run.model_sha256,
-        **{name: seen[name] for name in seen.columns[4:]},
-    )
+    return StoredImages(paths, _input_size(model))
 
 
 def _input_size(model: keras.Model) -> int:
@@ -96,23 +74,40 @@ def _input_size(model: keras.Model) -> int:
     return size
 
 
-def _predict(model: keras.Model, images: StoredImages, batch_size: int) -> np.ndarray:
-    """Return the (n, 7) float64 probabilities of all images, with a progress bar over batches."""
+def predict_images(
+    model: keras.Model, images: StoredImages, references: np.ndarray | None, batch_size: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return probabilities (n, 7) and feature distances (n,) of all images, float64; a progress bar counts batches.
+
+    Args:
+        model: Model of `stored_images`.
+        images: The n images.
+        references: (m, d) pooled features of training images; None: distances are None.
+        batch_size: Images per batch.
+
+    Raises:
+        UnfitModelError: The model returns non-finite numbers.
+    """
+    extended = None if references is None else with_pooled_features(model)
     every = np.arange(len(images.paths))
     batches = [every[start : start + batch_size] for start in range(0, len(every), batch_size)]
-    tracked = track(batches, description="Probabilities", disable=not batches)
-    logits = [np.empty((0, len(DISEASES))), *(predict_logits(model, images, rows, batch_size) for rows in tracked)]
-    joined = np.concatenate(logits)
-    if not np.isfinite(joined).all():
+    outputs = [
+        _outputs(extended or model, InferenceFeed(images, rows, batch_size), len(rows))
+        for rows in track(batches, description="Probabilities", disable=not batches)
+    ]
+    logits = np.concatenate([np.empty((0, len(DISEASES))), *(one[0] for one in outputs)])
+    if not np.isfinite(logits).all():
         raise UnfitModelError(
             "The model returns non-finite logits, so its training has diverged. Check its history.csv and set "
             "predict.run to another run"
         )
-    return np.exp(log_softmax(joined))
+    if extended is None or references is None:
+        return np.exp(log_softmax(logits)), None
+    features = np.concatenate([np.empty((0, references.shape[1])), *(one[1] for one in outputs)])
+    return np.exp(log_softmax(logits)), distances(features, references)
 
 
-def _log_counts(seen: pd.DataFrame) -> None:
-    rejected = seen.loc[seen["qc_status"] == "rejected", "qc_reasons"].str.split(";").str[0]
-    log.info("%d of %d files have a prediction", len(seen) - len(rejected), len(seen))
-    if len(rejected):
-        log.info("Rejected: %s", listed(Counter(rejected)))
+def _outputs(model: keras.Model, feed: InferenceFeed, images: int) -> list[np.ndarray]:
+    """Return each output of the model, (images, …) float64."""
+    outputs = model.predict(feed, verbose=0)
+    return [np.asarray(one, dtype=np.float64)[:images] for one in (outputs if isinstance(outputs, list) else [outputs])]

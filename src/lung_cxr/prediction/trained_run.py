@@ -4,9 +4,16 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from lung_cxr.evaluation.decision_rule import Rule
 from lung_cxr.models.saved_model import check_model, sha256_of_file
-from lung_cxr.training.run.file_names import MODEL, RECORD, WITHDRAWAL
+from lung_cxr.parameters import DecisionRuleParameters
+from lung_cxr.training.run.file_names import MODEL, PREDICTIONS, RECORD, WITHDRAWAL
+from lung_cxr.training.run.rule_file import rule_of_run, stored_references
 
 SUPERSEDED = "superseded"  # folder of runs that later runs replaced, below <backbone>/<strategy>
 
@@ -25,11 +32,34 @@ class TrainedRun:
         run: Folder of the run below 06_models and 07_model_output: `<backbone>/<strategy>/seed_<s>`.
         model: File of the model.
         model_sha256: SHA-256 of the file, 64 hex digits.
+        outputs: Folder of the run in 07_model_output.
     """
 
     run: str
     model: Path
     model_sha256: str
+    outputs: Path
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return the record of the run."""
+        return json.loads((self.outputs / RECORD).read_text(encoding="utf-8"))
+
+    def rule(self, settings: DecisionRuleParameters) -> Rule:
+        """Return the decision rule of the run, as the report applies it.
+
+        Args:
+            settings: Present targets of the rule.
+        """
+        predictions = pd.read_parquet(self.outputs / PREDICTIONS)
+        return rule_of_run(self.model.parent, predictions, self.record, settings)
+
+    def references(self) -> np.ndarray | None:
+        """Return the (m, d) training features of the rule's distance; None, with a warning, where there are none."""
+        found = stored_references(self.model.parent)
+        if found is None:
+            log.warning("%s has no training features: images unlike training are not recognised", self.run)
+        return found
 
 
 def find_run(run: str | None, model_folder: Path, output_folder: Path, experiment: str = "") -> TrainedRun:
@@ -60,7 +90,7 @@ def find_run(run: str | None, model_folder: Path, output_folder: Path, experimen
         check_model(model, recorded)
     if (output_folder / name / WITHDRAWAL).exists():
         log.warning("%s was trained on patients who have withdrawn since; train again and delete it", name)
-    return TrainedRun(name, model, recorded or sha256_of_file(model))
+    return TrainedRun(name, model, recorded or sha256_of_file(model), output_folder / name)
 
 
 def finished_runs(model_folder: Path, output_folder: Path) -> list[str]:

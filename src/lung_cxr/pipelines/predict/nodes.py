@@ -3,6 +3,7 @@
 A parameter is named like its dataset.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,10 @@ import pandas as pd
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.parameters import IngestionParameters, PredictParameters
+from lung_cxr.parameters import DecisionRuleParameters, IngestionParameters, PredictParameters
 from lung_cxr.prediction.new_images import NewImages
+
+OVERLAYS = Path("new_images/overlays")  # below 07_model_output
 
 
 def read_new_images(
@@ -43,18 +46,35 @@ def predict_new_images(
     output_folder: Path,
     new_images_workplace: Path,
     predict: PredictParameters,
+    decision_rule: DecisionRuleParameters,
     experiment: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Predict every accepted image, then delete the standardised images; return the table for Parquet and for CSV."""
-    from lung_cxr.models.saved_model import load_checked_model
-    from lung_cxr.prediction.probabilities import tabulate_probabilities
+    """Predict every accepted image and decide, then delete the standardised images.
+
+    Overlays are written to `new_images/overlays` of `output_folder`; those of an earlier prediction are deleted.
+
+    Returns:
+        The table for Parquet and for CSV.
+    """
+    from lung_cxr.prediction.new_predictions import predict_and_decide
     from lung_cxr.prediction.read_files import clear, working_store
     from lung_cxr.prediction.trained_run import find_run
 
     run = find_run(predict.run, model_folder, output_folder, experiment)
-    model = load_checked_model(run.model, run.model_sha256)
-    seen = contracts.new_images_seen.validate(new_images_seen)
-    table = tabulate_probabilities(seen, model, run, working_store(new_images_workplace), predict.batch_size)
+    seen, store = contracts.new_images_seen.validate(new_images_seen), working_store(new_images_workplace)
+    table = predict_and_decide(seen, run, run.rule(decision_rule), store, predict, output_folder / OVERLAYS)
     table = contracts.new_image_probabilities.validate(table)
     clear(new_images_workplace)
     return table, table
+
+
+def write_predictions_page(new_image_probabilities: pd.DataFrame, model_folder: Path, output_folder: Path) -> str:
+    """Return the page of all predictions, referred images first, below the limits of the model card."""
+    from lung_cxr.report.predictions_page import render_predictions
+    from lung_cxr.training.run.file_names import MODEL_CARD
+    from lung_cxr.training.run.model_card import limits_of_card
+
+    table = contracts.new_image_probabilities.validate(new_image_probabilities)
+    limits = limits_of_card(model_folder / table["run"].iloc[0] / MODEL_CARD)
+    overlays = {path.stem for path in (output_folder / OVERLAYS).glob("*.png")}
+    return render_predictions(table, limits, overlays, datetime.now(UTC))

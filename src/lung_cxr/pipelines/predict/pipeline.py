@@ -1,8 +1,11 @@
-"""Pipeline `predict`: read new images, then predict. Reading needs no Keras; prediction opens no raw file."""
+"""Pipeline `predict`: read new images, predict, write the page.
+
+Reading needs no Keras; prediction opens no raw file.
+"""
 
 from kedro.pipeline import Node, Pipeline
 
-from lung_cxr.pipelines.predict.nodes import predict_new_images, read_new_images
+from lung_cxr.pipelines.predict.nodes import predict_new_images, read_new_images, write_predictions_page
 
 
 def create_pipeline() -> Pipeline:
@@ -33,11 +36,18 @@ def create_pipeline() -> Pipeline:
                     "output_folder": "output_folder",
                     "new_images_workplace": "new_images_workplace",
                     "predict": "params:predict",
+                    "decision_rule": "params:training.decision_rule",
                     "experiment": "params:training.experiment",
                 },
                 ["new_image_probabilities", "new_image_probabilities_csv"],
                 name="predict_new_images",
                 tags="gpu",
+            ),
+            Node(
+                write_predictions_page,
+                ["new_image_probabilities", "model_folder", "output_folder"],
+                "predictions_page",
+                name="write_predictions_page",
             ),
         ]
     )

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS, class_index
 from lung_cxr.experiments import Run
 from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.models.heat_overlay import overlay
 from lung_cxr.models.saved_model import ModelFileError, load_checked_model, sha256_of_file
 from lung_cxr.report.comparable_seeds import RunResults
 from lung_cxr.report.figures.style import FAINT, NO_RUN, message_figure, styled
@@ -30,8 +30,6 @@ from lung_cxr.training.run.file_names import MODEL
 TURNED_OFF = "Turned off (reporting.grad_cam.images_per_class: 0)."
 CORRECT, ERROR = "#007a58", "#c04a00"  # Okabe-Ito green and vermilion, darkened for text
 SIDE = 1.55  # inches per image
-HEAT = "#ff8c00"  # one hue: several hues could be read as several findings
-STRONGEST = 0.65  # largest opacity of the heat: the image stays visible
 
 
 @dataclass(frozen=True)
@@ -184,8 +182,7 @@ def draw_grad_cam(title: str, shown: pd.DataFrame, pixels: np.ndarray, heat: np.
 
 def _image(axes: Axes, row: pd.Series, pixels: np.ndarray, heat: np.ndarray) -> None:
     """Draw one image with its heat map."""
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-    axes.imshow(np.dstack([np.broadcast_to(to_rgb(HEAT), (*heat.shape, 3)), STRONGEST * heat]))
+    axes.imshow(overlay(pixels, heat))
     mark, colour = ("✓", CORRECT) if row["correct"] else ("✗", ERROR)
     axes.set_title(
         f"{mark} {SHORT_DISEASES[row['predicted']]}, {percent(row['confidence'])}",
