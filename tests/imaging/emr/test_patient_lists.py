@@ -47,7 +47,7 @@ def test_several_lists_are_joined(read, tmp_path):
 )
 def test_a_name_like_a_list_that_is_not_read_is_an_error(read, tmp_path, name):
     (tmp_path / "raw/exports" / name).write_text("patient_id\n1\n")
-    with pytest.raises(TableError, match="named like a list"):
+    with pytest.raises(TableError, match="named like the list"):
         read()
 
 

@@ -1,20 +1,15 @@
-"""Find and read the hospital's lists of patients: withdrawals and aliases, in any spelling of their file names.
-
-A list lies in the folder of the exports, in an export, or one folder above the exports. A table whose name begins like
-that of a list is either read or an error: a list that is overlooked leaves a withdrawn patient in the catalogue.
-"""
+"""Read the hospital's lists of patients: withdrawals and aliases."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from lung_cxr.imaging.emr.exports import Export
 from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_malformed, map_distinct
+from lung_cxr.imaging.emr.list_files import ListName, find_lists, place_of_list
 from lung_cxr.imaging.emr.tables import READERS, TableError, read_text_table
-
-TABLE_SUFFIXES = {*READERS, "", ".txt", ".tsv", ".xls", ".xlsm", ".xlsb", ".ods", ".bak", ".old"}
 
 
 def read_lists(
@@ -35,45 +30,12 @@ def read_lists(
         TableError: A list cannot be read, lacks a column or a number, or its name is not understood; quotes no value.
     """
     exports = list(exports)
-    root = exports[0].root if exports else Path()
+    kind = ListName(names[0], re.compile("|".join(names)), (names[0], names[-1]), list(READERS))
     tables, counts = [pd.DataFrame(columns=columns, dtype="str")], {}
-    for path in _find(exports, names):
+    for path in find_lists(exports, kind):
         tables.append(_read(path, columns, rules))
-        counts[_place(path, root, exports)] = len(tables[-1])
+        counts[place_of_list(path, exports)] = len(tables[-1])
     return pd.concat(tables, ignore_index=True), counts
-
-
-def _find(exports: Sequence[Export], names: Sequence[str]) -> Iterator[Path]:
-    roots = {export.root.resolve() for export in exports}
-    folders = roots | {root.parent for root in roots} | {export.folder.resolve() for export in exports}
-    for folder in sorted(folders):
-        for path in _entries(folder):
-            stem, suffix = re.sub(r"[\s_-]", "", path.stem.casefold()), path.suffix.casefold()
-            if stem in names and suffix in READERS and path.is_file():
-                yield path
-            elif stem.startswith((names[0], names[-1])) and suffix in TABLE_SUFFIXES and path.is_file():
-                raise TableError(
-                    f"{path.name} is named like a list of patients, but is not read; expected {names[0]} with one of "
-                    f"the suffixes {', '.join(READERS)}. Save it under such a name, or move it out of the folder"
-                )
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Return the sorted entries of a folder; the folder above the exports may be closed to the user."""
-    try:
-        return sorted(folder.iterdir())
-    except (FileNotFoundError, PermissionError):
-        return []
-
-
-def _place(path: Path, root: Path, exports: Sequence[Export]) -> str:
-    """Return the kind of the list and its place; the names of export folders stay in 01_raw."""
-    if path.parent == root.resolve():
-        return f"{path.name} beside the exports"
-    if path.parent == root.resolve().parent:
-        return f"{path.name} above the exports"
-    position = [export.folder.resolve() for export in exports].index(path.parent) + 1
-    return f"{path.name} in folder {position} of {len(exports)}"
 
 
 def _read(path: Path, columns: list[str], rules: PatientIdRules) -> pd.DataFrame:
