@@ -28,6 +28,9 @@ QC_METRICS = (
 )
 """QC metrics of every readable image; the manifest stores them as `qc_<metric>`."""
 
+DECISIONS = ("accept", "reject", "label", "keep_pixels")
+"""What a person can decide about an image, in `decisions.csv`."""
+
 HISTORY_EVENTS = ("", "unfreeze", "stop:nan", "stop:plateau", "stop:budget")
 
 
@@ -56,7 +59,9 @@ records = _table(
         "study_key": _key(),
         "file_key": _key(),
         "label": pa.Column(str, pa.Check.isin(DISEASES)),
-        "label_source": pa.Column(str, pa.Check.isin(["diagnosis", "icd10"])),  # consensus diagnosis or ICD-10 codes
+        "label_source": pa.Column(
+            str, pa.Check.isin(["diagnosis", "icd10", "decision"])
+        ),  # consensus, codes or a person
         "icd10_label": pa.Column(str, pa.Check.isin([*DISEASES, "other", ""])),  # class by the codes; "": no code
         "view": pa.Column(str, pa.Check.isin(["PA", "AP", "lateral", "unknown"])),
         "sex": pa.Column(str, pa.Check.isin(["F", "M", "unknown"])),
@@ -147,6 +152,19 @@ shared_images = _table(
         "file_stamp": pa.Column(str),  # keyed hash of size and time: the file is compared again only if it changes
     },
     unique=["other_image_id", "export"],
+)
+
+image_decisions = _table(
+    {
+        "image_id": _optional_key,  # "": unknown image
+        "export": pa.Column(INT64, pa.Check.ge(0)),  # 0: the decision names the image's key
+        "file_key": _optional_key,
+        "decision": pa.Column(str, pa.Check.isin(DECISIONS)),
+        "value": pa.Column(str, pa.Check.isin([*DISEASES, ""])),  # class of a label decision
+        "list": pa.Column(str),  # file and place of the list
+        "list_row": pa.Column(INT64, pa.Check.ge(0)),  # 1: first row below the header
+        "outcome": pa.Column(str),  # reason why the decision does not apply: imaging/catalogue/decisions.py
+    }
 )
 
 clinical_notes = _table(

@@ -67,6 +67,8 @@ def test_a_near_duplicate_in_two_subsets(catalogue, tmp_path):
     write(manifest, tmp_path, 2, drawing(1))
     write(manifest, tmp_path, 7, ImageEnhance.Contrast(drawing(1)).enhance(0.9))
     assert manifest.loc[2, "pixel_sha256"] != manifest.loc[7, "pixel_sha256"]
+    accepted = manifest.assign(qc_reasons=["", "", "enlarged;accepted_by_decision", *[""] * 5])
+    assert check_leaks(split, accepted, tmp_path, **RULE)["candidate_pairs_across_subsets"] == 0
     with pytest.raises(LeakError, match="1 pairs of near duplicates") as caught:
         check_leaks(split, manifest, tmp_path, **RULE)
     assert manifest.loc[2, "image_id"] in str(caught.value)

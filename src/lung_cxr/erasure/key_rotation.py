@@ -5,6 +5,8 @@ renamed. Each table is rewritten atomically, and new keys stay as they are: afte
 two secrets completes the rotation. Until then the fingerprint file refuses all other commands.
 """
 
+import codecs
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +25,10 @@ from lung_cxr.imaging.catalogue.summary import DecisionNeededError, IngestionErr
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.splitting.pixels import ARRAYS
 
+IMAGE_KEY = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])")
 REBUILT_TABLES = {
     *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
-    *("shared_images", "row_identities", "new_images_seen", "probabilities"),
+    *("shared_images", "row_identities", "image_decisions", "decision_outcomes", "new_images_seen", "probabilities"),
 }
 """Tables that the next run rebuilds: rows that cannot be renamed are dropped."""
 
@@ -64,6 +67,7 @@ def rotate(
     *,
     drop_unknown: bool,
     workers: int,
+    decision_lists: Iterable[Path] = (),
 ) -> None:
     """Rewrite all tables and rename all images.
 
@@ -75,6 +79,7 @@ def rotate(
         folders: Folders to rewrite.
         drop_unknown: Delete rows and images without a raw row; False refuses the rotation.
         workers: Threads that hash source files and stored images; -1: all cores.
+        decision_lists: Lists of people's decisions, whose image keys are replaced.
 
     Raises:
         IngestionError: A row has no raw row and `drop_unknown` is False, or the catalogue is of an earlier version.
@@ -96,6 +101,8 @@ def rotate(
     for path in tables:
         if path.exists():
             rename_table(path, names, hashes)
+    for path in decision_lists:
+        rename_in_list(path, names.images)
     rename_images(store, names)
 
 
@@ -162,6 +169,17 @@ def rename_table(path: Path, names: NewKeys, hashes: HashRotation) -> None:
     table = _renamed(table[~unknown].reset_index(drop=True), columns, names, hashes)
     with atomic_write(path) as unfinished:
         table.to_parquet(unfinished, index=False)
+
+
+def rename_in_list(path: Path, images: Mapping[str, str]) -> None:
+    """Replace image keys in a hospital's CSV; every other byte stays. Can be repeated."""
+    data = path.read_bytes()
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin-1"  # keeps all bytes
+    text = data.decode(encoding)
+    renamed = IMAGE_KEY.sub(lambda found: images.get(found[0].lower(), found[0]), text)
+    if renamed != text:
+        with atomic_write(path) as unfinished:
+            unfinished.write_bytes(renamed.encode(encoding))
 
 
 def rename_images(store: ImageStore, names: NewKeys) -> None:

@@ -54,6 +54,7 @@ OUT_OF_SCOPE = {
     "exact_duplicate": "the same pixels as another image",
     "patient_corrected": "a newer row gives the file another patient number",
     "merged_across_subsets": "the patient number was merged with one that was assigned to another subset earlier",
+    "rejected_by_decision": "a person has rejected the image (decisions.csv)",
 }
 
 TEXT_IN_PIXELS = frozenset({"unchecked_pixels", "burned_in_annotation", "burned_in_text", "text_remains"})
@@ -71,6 +72,9 @@ FLAGS = {
     "bits_corrected": "the header describes the stored bits wrongly; the pixels were read as a smooth image",
     "enlarged": "enlarged: the source is smaller than the stored image",
     "near_duplicate_within_patient": "nearly the same image as another one of the same patient",
+    "accepted_by_decision": "a person has accepted the image (decisions.csv)",
+    "label_by_decision": "a person has decided the class (decisions.csv)",
+    "pixels_kept_by_decision": "stored without a search for text, as a person has decided (decisions.csv)",
 }
 
 LABEL_REVIEW = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lung_cxr.imaging.catalogue.decisions import CODES
 from lung_cxr.imaging.quality.duplicates import COMPARISON_SIDE, correlation, near_duplicate_pairs
 from lung_cxr.splitting.stored_images import read_stored
 
@@ -25,11 +26,12 @@ def check_leaks(
     """Check that the subsets share no patient, no image and no near duplicate.
 
     Two images are near duplicates when their difference hashes are at most `max_bits` apart and the stored images
-    correlate at least `min_correlation` at 128 × 128: the rule of ingestion, checked again on the split.
+    correlate at least `min_correlation` at 128 × 128: the rule of ingestion, checked again on the split. Images that a
+    person has accepted are not near duplicates of others.
 
     Args:
         split: `image_id, patient_key, subset`.
-        manifest: The image manifest, for `pixel_sha256`, `difference_hash` and `image_path`.
+        manifest: The image manifest, for `pixel_sha256`, `difference_hash`, `qc_reasons` and `image_path`.
         image_folder: The folder that `image_path` is relative to.
         max_bits: Largest Hamming distance of two difference hashes, of 256 bits.
         min_correlation: Smallest Pearson correlation.
@@ -41,7 +43,7 @@ def check_leaks(
     Raises:
         LeakError: The split leaks; the message lists all leaks.
     """
-    columns = ["image_id", "pixel_sha256", "difference_hash", "image_path"]
+    columns = ["image_id", "pixel_sha256", "difference_hash", "qc_reasons", "image_path"]
     images = split.merge(manifest[columns], on="image_id", how="left", validate="one_to_one")
     pairs = _pairs_across_subsets(images, max_bits)
     correlations = _correlations(images["image_path"], pairs, image_folder)
@@ -83,6 +85,7 @@ def _first_ids(images: pd.DataFrame, hashes: list[str]) -> list[str]:
 def _pairs_across_subsets(images: pd.DataFrame, max_bits: int) -> np.ndarray:
     """Return the positions of close hashes in different subsets, (n, 2)."""
     pairs = near_duplicate_pairs(images["difference_hash"], max_bits)
+    pairs = pairs[~images["qc_reasons"].str.contains(CODES["accept"]).to_numpy()[pairs].any(axis=1)]
     subset = images["subset"].to_numpy()
     return pairs[subset[pairs[:, 0]] != subset[pairs[:, 1]]]
 

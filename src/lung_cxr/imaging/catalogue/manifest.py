@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lung_cxr.imaging.catalogue.decisions import CODES, Decisions, mark_decided, overrule
 from lung_cxr.imaging.catalogue.header_check import MISMATCH, check_headers
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.patient_conflicts import add_patient_conflicts
-from lung_cxr.imaging.catalogue.processed_image import UNREAD
+from lung_cxr.imaging.catalogue.processed_image import NOT_SEARCHED, UNREAD
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pairs
 from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
@@ -36,6 +37,9 @@ PAIR_HASHES = ["pixel_sha256", "other_pixel_sha256"]
 PAIR_COLUMNS = ["image_id", "other_image_id", *PAIR_HASHES, "correlation"]
 
 
+NO_DECISIONS = Decisions()
+
+
 class Manifest(NamedTuple):
     """The manifest and the tables that come with it.
 
@@ -53,7 +57,11 @@ class Manifest(NamedTuple):
 
 
 def list_images(
-    records: pd.DataFrame, excluded: pd.DataFrame, previous: pd.DataFrame | None, merged: pd.DataFrame
+    records: pd.DataFrame,
+    excluded: pd.DataFrame,
+    previous: pd.DataFrame | None,
+    merged: pd.DataFrame,
+    decided: Decisions = NO_DECISIONS,
 ) -> pd.DataFrame:
     """Return one row per image of this run and earlier runs, with `record_reason` ("" if the record is accepted).
 
@@ -65,13 +73,18 @@ def list_images(
         excluded: `image_id, reason_code` of images whose newest row was rejected.
         previous: Last manifest; None on the first run.
         merged: Merged patient numbers, as `contracts.merged_patients`.
+        decided: Decisions in force; the records have their labels already.
     """
-    images = records.assign(record_reason="")
+    images = records.assign(record_reason="", label_decided=records["label_source"] == "decision")
     if previous is None:
         return images
     first = images["image_id"].map(previous.set_index("image_id")["export"]).fillna(images["export"])
     images = images.assign(export=np.minimum(images["export"], first.astype(np.int64)))
-    earlier = previous.loc[~previous["image_id"].isin(records["image_id"]), FROM_RECORDS]
+    earlier = previous[~previous["image_id"].isin(records["image_id"])]
+    was_decided = earlier["qc_reasons"].str.split(";").map(lambda codes: CODES["label"] in codes).astype(bool)
+    is_decided = earlier["image_id"].isin(decided.labels.keys())
+    labels = earlier["image_id"].map(decided.labels).where(is_decided, earlier["label"])
+    earlier = earlier[FROM_RECORDS].assign(label=labels.astype("str"), label_decided=is_decided | was_decided)
     of_excluded = earlier["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
     reasons = earlier["image_id"].map(excluded.set_index("image_id")["reason_code"]).astype("object")
     reasons = reasons.fillna(of_excluded.map({True: "merged_across_subsets", False: ""}))
@@ -86,6 +99,7 @@ def build_manifest(
     store: ImageStore,
     compared: pd.DataFrame | None,
     identities: pd.DataFrame | None = None,
+    decided: Decisions = NO_DECISIONS,
 ) -> Manifest:
     """Accept or reject every image.
 
@@ -96,10 +110,13 @@ def build_manifest(
         store: Store of the images; read only to confirm near duplicates.
         compared: Candidate pairs of earlier runs, if any; a pair is compared again only if one of its images changed.
         identities: Keys of the patient in each row, as `contracts.row_identities`; None: headers are not compared.
+        decided: Decisions in force.
     """
     table = images.merge(ledger, on="image_id", how="left").fillna(UNREAD)
     table = table.sort_values(["export", "image_id"], ignore_index=True)
     table["view"] = table["view"].where(table["view"] != "unknown", table["header_view"])
+    stored_unsearched = (table["pixel_sha256"] != "") & (table["text_boxes"] == NOT_SEARCHED)
+    table["pixels_kept"] = table["image_id"].isin(decided.pixels_kept) & stored_unsearched
     reasons, flags = apply_qc_rules(
         table,
         ingestion.quality,
@@ -108,10 +125,12 @@ def build_manifest(
         ingestion.accept_unchecked_pixels,
         ingestion.standardise.side,
     )
+    distinct = overrule(table, decided, reasons)
     not_compared = _add_header_mismatches(table, identities, ingestion.header_mismatch, reasons, flags)
     add_patient_conflicts(table, reasons)
     _add_exact_duplicates(table, reasons)
-    compared = _add_near_duplicates(table, reasons, flags, ingestion.quality, store, compared)
+    compared = _add_near_duplicates(table, reasons, flags, ingestion.quality, store, compared, distinct)
+    mark_decided(table, decided, reasons, flags)
     table["qc_status"] = np.where([bool(found) for found in reasons], "rejected", "accepted")
     table["difference_hash"] = table["difference_hash"].where(
         table["qc_status"] == "accepted", ""
@@ -161,9 +180,13 @@ def _add_near_duplicates(
     flags: list[list[str]],
     thresholds: QualityParameters,
     store: ImageStore,
-    compared: pd.DataFrame,
+    compared: pd.DataFrame | None,
+    distinct: "pd.Series[bool]",
 ) -> pd.DataFrame:
-    """Reject the later near duplicate of another patient's image; flag the later one within a patient."""
+    """Reject the later near duplicate of another patient's image, unless a person has accepted it as `distinct`.
+
+    The later near duplicate within a patient is flagged.
+    """
     candidates = table[_not_rejected(reasons)]
     pairs = near_duplicate_pairs(candidates["difference_hash"], thresholds.near_duplicate_bits)
     pairs = candidates.index.to_numpy()[pairs]
@@ -174,7 +197,7 @@ def _add_near_duplicates(
             continue
         if table.at[earlier, "patient_key"] == table.at[later, "patient_key"]:
             _add_once(flags[later], "near_duplicate_within_patient")
-        else:
+        elif not distinct[later]:
             _add_once(reasons[later], "near_duplicate")
     return compared
 

@@ -45,6 +45,7 @@ class ImageProcessor:
         burned_in_text: Text policy: search all images for text or none, and redact or reject.
         max_megapixels: Limit above which an image is rejected.
         reread: Number that makes all files be read again when it changes.
+        pixels_kept: Ids of images that are stored without a search for text, because a person has looked at them.
     """
 
     store: ImageStore
@@ -54,12 +55,20 @@ class ImageProcessor:
     burned_in_text: TextPolicy
     max_megapixels: float
     reread: int = 0
+    pixels_kept: frozenset[str] = frozenset()
 
     @classmethod
-    def from_parameters(cls, ingestion: IngestionParameters, store: ImageStore, secret: Secret) -> "ImageProcessor":
+    def from_parameters(
+        cls,
+        ingestion: IngestionParameters,
+        store: ImageStore,
+        secret: Secret,
+        pixels_kept: frozenset[str] = frozenset(),
+    ) -> "ImageProcessor":
         """Return the processor of these settings."""
         text = (ingestion.accept_unchecked_pixels, ingestion.burned_in_text)
-        return cls(store, secret, ingestion.standardise, *text, ingestion.max_megapixels, ingestion.reread)
+        limits = (ingestion.max_megapixels, ingestion.reread)
+        return cls(store, secret, ingestion.standardise, *text, *limits, pixels_kept)
 
     @property
     def hashes(self) -> KeyedHashes:
@@ -76,6 +85,11 @@ class ImageProcessor:
         parts = (READING_VERSION, chosen.side, *chosen.percentiles, chosen.aspect, chosen.max_inversion, *text, *reread)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
+    def settings_of(self, image_id: str) -> str:
+        """Return the fingerprint of the settings of one image; a decision to keep its pixels changes it."""
+        kept = f"{self.settings} pixels kept".encode()
+        return hashlib.sha256(kept).hexdigest()[:16] if image_id in self.pixels_kept else self.settings
+
     def process(self, image_id: str, path: Path, previous: ProcessedImage | None) -> ProcessedImage:
         """Read one file and store its image. Only a full disk raises an error; a bad file is a row with a reason.
 
@@ -87,7 +101,7 @@ class ImageProcessor:
         Raises:
             StoreFullError: The disk is full.
         """
-        seen = ProcessedImage(image_id, settings=self.settings)
+        seen = ProcessedImage(image_id, settings=self.settings_of(image_id))
         try:
             status = path.stat()
             seen = replace(seen, file_stamp=self.hashes.file_stamp(status.st_size, status.st_mtime_ns))
@@ -100,7 +114,7 @@ class ImageProcessor:
             names = ("burned_in", "inverted", "rows", "columns", "geometry_corrected", "bits_corrected")
             seen = replace(seen, header_view=radiograph.view, **{name: getattr(radiograph, name) for name in names})
             seen = replace(seen, **self._header_patient(data))  # type: ignore[arg-type]
-            self._check_header(radiograph)
+            self._check_header(radiograph, image_id in self.pixels_kept)
             return self._stored(seen, radiograph)
         except Rejection as rejection:
             if rejection.passing:
@@ -124,12 +138,12 @@ class ImageProcessor:
         """Return the row of a file that took too long: rejected, and not read again while it is the same file."""
         status = path.stat()
         stamp = self.hashes.file_stamp(status.st_size, status.st_mtime_ns)
-        seen = ProcessedImage(image_id, file_stamp=stamp, settings=self.settings)
+        seen = ProcessedImage(image_id, file_stamp=stamp, settings=self.settings_of(image_id))
         return self._rejected(seen, "too_slow", f"more than {cpu_seconds:g} s")
 
     def is_current(self, previous: ProcessedImage) -> bool:
         """Return whether a row of an earlier run has the current settings and its image is still stored."""
-        if previous.settings != self.settings or _may_be_misread(previous):
+        if previous.settings != self.settings_of(previous.image_id) or _may_be_misread(previous):
             return False
         return bool(previous.reason) or self._is_whole(previous)
 
@@ -162,10 +176,10 @@ class ImageProcessor:
         keys = identity_keys(number, patient["PatientName"], patient["PatientBirthDate"].strip(), self.secret)
         return {**keys, "header_sex": patient["PatientSex"].strip().upper()[:1]}
 
-    def _check_header(self, radiograph: Radiograph) -> None:
+    def _check_header(self, radiograph: Radiograph, pixels_kept: bool) -> None:
         if radiograph.view == "lateral":
             raise Rejection("not_frontal", "header")
-        if self.burned_in_text != "off":  # the pixels are searched, also if the header excludes text
+        if self.burned_in_text != "off" or pixels_kept:  # searched, also if the header excludes text, or looked at
             return
         if radiograph.burned_in == "YES":
             raise Rejection("burned_in_annotation")
@@ -179,7 +193,8 @@ class ImageProcessor:
         is_negative = exceeds(inversion, self.standardise.max_inversion)
         if is_negative:
             image, seen = 255 - image, replace(seen, inverted=True)
-        cleared = self._cleared_of_text(image, radiograph)
+        is_kept = seen.image_id in self.pixels_kept
+        cleared = Cleared(image, image, NOT_SEARCHED) if is_kept else self._cleared_of_text(image, radiograph)
         square = pad_to_square(cleared.image, self.standardise.side)
         if is_negative or cleared.pieces > 0:  # the scored image has changed
             chest = measure_chest(cleared.smooth)

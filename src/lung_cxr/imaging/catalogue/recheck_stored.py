@@ -15,6 +15,7 @@ from lung_cxr.imaging.reasons import Rejection
 def must_be_searched(previous: ProcessedImage, processor: ImageProcessor) -> bool:
     """Return whether the image was stored without a text search and the current policy asks for one."""
     unseen = previous.pixel_sha256 != "" and previous.text_boxes == NOT_SEARCHED
+    unseen = unseen and previous.image_id not in processor.pixels_kept
     return unseen and processor.burned_in_text != "off" and processor.store.has(previous.image_id)
 
 

@@ -76,7 +76,11 @@ def _kept(plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor) -> Ledge
 
 def _as_table(images: Ledger, processor: ImageProcessor) -> pd.DataFrame:
     table = pd.DataFrame([vars(images[image_id]) for image_id in sorted(images)], columns=LEDGER_COLUMNS)
-    return table.assign(outdated=(table["pixel_sha256"] != "") & ~table["settings"].isin(["", processor.settings]))
+    settings = pd.Series(processor.settings, table.index, dtype="str")
+    kept = table["image_id"].isin(processor.pixels_kept)
+    settings[kept] = [processor.settings_of(image_id) for image_id in table.loc[kept, "image_id"]]
+    is_other = (table["settings"] != "") & (table["settings"] != settings)
+    return table.assign(outdated=(table["pixel_sha256"] != "") & is_other)
 
 
 class ImagesPerSecond(ProgressColumn):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.exit_codes import ExitCode
+from lung_cxr.imaging.catalogue.decision_counts import decisions_in_words
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 
 
@@ -77,7 +78,7 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
 
 
 def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
-    """Return sentences about unread sheets and unread or corrected values, for the log and the refresh report."""
+    """Return sentences about decisions, unread sheets and unread or corrected values, for log and refresh report."""
     counted = {name: words for name, (_, _, words) in _EMPTY_VALUES.items()} | _CORRECTIONS
     counts = [f"{words}: {summary[name]:,}" for name, words in counted.items() if summary.get(name)]
     fields = {"header_id": "patient numbers", "header_name": "names", "header_birth": "birth dates"}
@@ -86,7 +87,8 @@ def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
         "these are not compared"
         for export, found in summary.get("headers_not_compared", {}).items()
     ]
-    return [*summary.get("table_notes", []), *counts, *headers]
+    decisions = decisions_in_words(summary.get("decisions", {}))
+    return [*decisions, *summary.get("table_notes", []), *counts, *headers]
 
 
 def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from lung_cxr.imaging.emr.text_tables import TextTable
 from lung_cxr.parameters import EmrParameters, LogicalColumn
 
 GLOB = frozenset("*?[")
-PATIENT_LISTS = frozenset({"withdrawn", "patient_aliases"})  # file names without suffix that are no EMR tables
+LISTS = frozenset({"withdrawn", "patient_aliases", "decisions"})  # file names without suffix that are no EMR tables
 
 log = logging.getLogger(__name__)
 
@@ -102,9 +102,9 @@ def find_tables(folder: Path, emr: EmrParameters) -> list[tuple[str, Path]]:
 
 
 def _may_be_table(path: Path) -> bool:
-    """Return False for other formats, hidden files, Excel's lock files (`~$emr.xlsx`) and the lists of patients."""
+    """Return False for other formats, hidden files, Excel's lock files (`~$emr.xlsx`) and the hospital's lists."""
     is_hidden = path.name.startswith((".", "~$"))
-    return path.suffix.lower() in READERS and not is_hidden and path.stem.casefold() not in PATIENT_LISTS
+    return path.suffix.lower() in READERS and not is_hidden and path.stem.casefold() not in LISTS
 
 
 def _logical_rows(table: _NamedTable, number: int, emr: EmrParameters, names: ColumnNames) -> pd.DataFrame:

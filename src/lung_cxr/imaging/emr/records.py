@@ -21,7 +21,7 @@ from lung_cxr.imaging.emr.exports import stays_inside
 from lung_cxr.imaging.emr.identifiers import is_malformed, without_missing_words
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
-from lung_cxr.imaging.emr.row_labels import label_rows
+from lung_cxr.imaging.emr.row_labels import label_rows, override_labels
 from lung_cxr.imaging.emr.similar_ids import core_of
 from lung_cxr.imaging.reasons import table_detail
 from lung_cxr.parameters import EmrParameters
@@ -49,6 +49,10 @@ RECORD_COLUMNS = (
 DIRECT_COLUMNS = ["image_id", "patient_key", "study_key", "file_key", "table", "row", "exam_day_reason", "age_reason"]
 
 
+NO_LABELS: Mapping[str, str] = {}
+WITHOUT_LABEL = ("missing_diagnosis", "malformed_icd10")  # faults that a decision on the label mends
+
+
 class CleanedRecords(NamedTuple):
     """Records, rejected rows and notes.
 
@@ -74,6 +78,7 @@ def clean_records(
     similar: Collection[str],
     emr: EmrParameters,
     icd10_classes: Mapping[str, list[str]],
+    decided: Mapping[str, str] = NO_LABELS,
 ) -> CleanedRecords:
     """Turn the rows of all exports into pseudonymous records.
 
@@ -84,15 +89,17 @@ def clean_records(
         similar: Patient numbers that are held back, from `similar_ids.similar_ids`.
         emr: Columns, words and formats of the hospital's tables.
         icd10_classes: Class → ICD-10 prefixes.
+        decided: Image id → class that a person has decided; it overrides diagnosis and codes.
     """
     rows = rows.sort_values(["export", "table", "row"], ignore_index=True)
     identified = rows.assign(**{name: without_missing_words(rows[name]) for name in NULLABLE})
     reasons = pd.Series("", index=rows.index)
     identified = identified.join(date_rows(identified, emr.date_format))
-    named = label_rows(identified, icd10_classes)
+    named = override_labels(label_rows(identified, icd10_classes), identified["image_id"], decided)
     reasons.update(_broken_contracts(identified.assign(codes_are_sound=named.pop("codes_are_sound"))))
     reasons[(reasons == "") & identified["patient_id"].isin(similar)] = "similar_patient_id"
     labels = named["label"]
+    reasons[reasons.isin(WITHOUT_LABEL) & (named["label_source"] == "decision")] = ""
     sound = reasons == ""
     reasons.update(_superseded(identified[sound], labels[sound]))
     excluded = identified["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])

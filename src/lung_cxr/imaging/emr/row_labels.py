@@ -47,6 +47,19 @@ def label_rows(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd
     ).assign(codes_are_sound=coded.notna())
 
 
+def override_labels(named: pd.DataFrame, image_ids: "pd.Series[str]", decided: Mapping[str, str]) -> pd.DataFrame:
+    """Return the labels with those that a person has decided; their source is `decision`.
+
+    Args:
+        named: From `label_rows`.
+        image_ids: Image of each row.
+        decided: Image id → class.
+    """
+    is_decided = image_ids.isin(decided.keys())
+    labels = image_ids.map(decided).where(is_decided, named["label"]).astype("str")
+    return named.assign(label=labels, label_source=named["label_source"].mask(is_decided, "decision"))
+
+
 def _class_of_fields(primary: str, secondary: str, icd10_classes: Mapping[str, list[str]]) -> str | None:
     """Return the class of two code fields, `other` for none of the seven, "" without codes, None if not understood."""
     codes, others = read_codes(primary), read_codes(secondary)

@@ -38,7 +38,7 @@ def apply_qc_rules(
 
     Args:
         table: `process_image.LEDGER_COLUMNS`, `view` (of the table, else of the header) and `record_reason` (why the
-            record excludes the image; "" where it does not).
+            record excludes the image; "" where it does not); optionally `pixels_kept`: a person has looked at them.
         thresholds: Thresholds of the metrics.
         accept_unknown_view: Whether to accept images of unknown view.
         burned_in_text: Text policy. `off` trusts a header that states no burned-in text; `flag` and `redact` do not.
@@ -103,7 +103,8 @@ def exceeds(measured: float, threshold: float | None) -> bool:
 def _not_searched(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]":
     """Return whether a stored image was not searched for text (-1) and the header is not trusted either."""
     by_header = (table["burned_in"] == "NO") & (burned_in_text == "off")
-    return (table["pixel_sha256"] != "") & (table["text_boxes"] < 0) & ~by_header
+    by_person = table.get("pixels_kept", pd.Series(False, table.index))
+    return (table["pixel_sha256"] != "") & (table["text_boxes"] < 0) & ~by_header & ~by_person
 
 
 def _reasons(

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr import contracts
-from lung_cxr.erasure import withdrawal
 from lung_cxr.imaging.catalogue import refresh
+from lung_cxr.imaging.catalogue.decisions import Decisions, match_decisions, with_outcomes
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_key_without_fingerprint, check_secret
@@ -26,6 +26,7 @@ from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, patient_linkage
+from lung_cxr.imaging.emr.decision_lists import read_decisions
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.identify import identify_rows
 from lung_cxr.imaging.emr.records import clean_records, with_earlier_notes
@@ -63,56 +64,6 @@ def number_exports(
     return contracts.known_exports.validate(hospital.number_exports(raw_exports.values(), previous_known_exports))
 
 
-def erase_withdrawn(
-    raw_exports: Exports,
-    known_exports: pd.DataFrame,
-    pseudonymisation_key: Secret,
-    intermediate_folder: Path,
-    primary_folder: Path,
-    image_folder: Path,
-    refresh_journal: Path,
-    pixel_folder: Path,
-    model_folder: Path,
-    output_folder: Path,
-    refresh_pages_folder: Path,
-    grad_cam_folder: Path,
-    emr: EmrParameters,
-    ingestion: IngestionParameters,
-) -> dict[str, Any]:
-    """Erase all stored data of patients who withdraw, before any other step."""
-    rules = PatientIdRules.of(emr)
-    lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
-    if not lists.withdrawn:
-        return {**withdrawal.NOTHING_ERASED, "files": dict(lists.files)}
-    rows = hospital.read_all_rows(raw_exports, known_exports, emr)
-    withdrawn_rows = rows[lists.withdrawn_rows(rows, rules)]
-    places = withdrawal.DataFolders(
-        intermediate=intermediate_folder,
-        primary=primary_folder,
-        images=image_folder,
-        journal=refresh_journal,
-        model_input=pixel_folder,
-        models=model_folder,
-        outputs=output_folder,
-        refresh_pages=refresh_pages_folder,
-        grad_cam=grad_cam_folder,
-    )
-    return withdrawal.erase_withdrawn(
-        lists,
-        withdrawn_rows,
-        pseudonymisation_key,
-        rules,
-        places,
-        max_fraction=ingestion.max_withdrawn_fraction,
-        confirmed=ingestion.confirmed_withdrawals,
-    )
-
-
-def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
-    """Count the erased data and list the training runs that used withdrawn patients."""
-    return withdrawal.withdrawal_report(withdrawals, output_folder)
-
-
 def pseudonymise_records(
     raw_exports: Exports,
     known_exports: pd.DataFrame,
@@ -121,6 +72,7 @@ def pseudonymise_records(
     previous_image_manifest: pd.DataFrame | None,
     previous_shared_images: pd.DataFrame | None,
     previous_clinical_notes: pd.DataFrame | None,
+    previous_image_decisions: pd.DataFrame | None,
     emr: EmrParameters,
     icd10: Icd10Parameters,
     ingestion: IngestionParameters,
@@ -129,8 +81,9 @@ def pseudonymise_records(
     """Read the EMR tables.
 
     Returns:
-        Merged patients, compared files, identities of the rows, pseudonymous records, rejected rows, excluded images,
-        clinical notes, and sentences about unread sheets and similar numbers.
+        Merged patients, compared files, identities of the rows, people's decisions, pseudonymous records, rejected
+        rows, excluded images, clinical notes, and sentences about unread sheets and similar
+        numbers.
     """
     rules = PatientIdRules.of(emr)
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
@@ -153,14 +106,23 @@ def pseudonymise_records(
         pseudonymisation_key,
         trust_timestamps=ingestion.trust_timestamps,
     )
+    listed = read_decisions(raw_exports.values(), known_exports, pseudonymisation_key)
+    decisions = match_decisions(listed, separated.rows, previous_image_manifest, previous_image_decisions)
     cleaned = clean_records(
-        separated.rows, pseudonymisation_key, identified.merged, identified.similar, emr, icd10.classes
+        separated.rows,
+        pseudonymisation_key,
+        identified.merged,
+        identified.similar,
+        emr,
+        icd10.classes,
+        Decisions.of(decisions).labels,
     )
     hashes = KeyedHashes(pseudonymisation_key)
     return (
         contracts.merged_patients.validate(identified.merged),
         contracts.shared_images.validate(separated.shared),
         contracts.row_identities.validate(cleaned.identities),
+        contracts.image_decisions.validate(decisions),
         contracts.records.validate(with_keyed_rows(cleaned.records, "source_export", hashes)),
         contracts.rejected_records.validate(with_keyed_rows(cleaned.rejected, "export", hashes)),
         cleaned.excluded,
@@ -174,6 +136,7 @@ def standardise_images(
     raw_exports: Exports,
     known_exports: pd.DataFrame,
     pseudonymisation_key: Secret,
+    image_decisions: pd.DataFrame,
     previous_source_files: pd.DataFrame | None,
     previous_image_manifest: pd.DataFrame | None,
     image_folder: Path,
@@ -182,7 +145,8 @@ def standardise_images(
     ingestion: IngestionParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read, standardise and store new and changed images; return the ledger of all files and the refresh counts."""
-    processor = ImageProcessor.from_parameters(ingestion, ImageStore(image_folder), pseudonymisation_key)
+    kept = Decisions.of(image_decisions).pixels_kept
+    processor = ImageProcessor.from_parameters(ingestion, ImageStore(image_folder), pseudonymisation_key, kept)
     to_read = records[records["view"] != "lateral"]
     paths = keys.key_paths(hospital.read_image_paths(raw_exports, known_exports, emr), pseudonymisation_key)
     files = hospital.locate_images(to_read, raw_exports, known_exports, paths)
@@ -201,6 +165,7 @@ def apply_qc(
     records: pd.DataFrame,
     excluded_images: pd.DataFrame,
     row_identities: pd.DataFrame,
+    image_decisions: pd.DataFrame,
     merged_patients: pd.DataFrame,
     source_files: pd.DataFrame,
     previous_image_manifest: pd.DataFrame | None,
@@ -210,14 +175,20 @@ def apply_qc(
     pixel_folder: Path,
     pseudonymisation_key: Secret,
     ingestion: IngestionParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, list[str]]]:
-    """Accept or reject every image; return manifest, rejections, near duplicates, label review and header check."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, list[str]]]:
+    """Accept or reject every image.
+
+    Returns:
+        Manifest, rejections, near duplicates, label review, outcomes of the decisions, and header check.
+    """
     Journal(refresh_journal).clear()  # `source_files` is saved by now
-    images = list_images(records, excluded_images, previous_image_manifest, merged_patients)
+    decided = Decisions.of(image_decisions)
+    images = list_images(records, excluded_images, previous_image_manifest, merged_patients, decided)
     hashes = KeyedHashes(pseudonymisation_key)
     key_pixel_rows(pixel_folder, source_files, hashes)
     compared = with_keyed_pixels(previous_compared_images, PAIR_HASHES, source_files, hashes)
-    manifest = build_manifest(images, source_files, ingestion, ImageStore(image_folder), compared, row_identities)
+    store = ImageStore(image_folder)
+    manifest = build_manifest(images, source_files, ingestion, store, compared, row_identities, decided)
     label_review = list_label_reviews(
         records, manifest.images, manifest.compared, ingestion.quality.near_duplicate_correlation
     )
@@ -226,6 +197,7 @@ def apply_qc(
         contracts.rejected_images.validate(manifest.rejected),
         manifest.compared,
         contracts.label_review.validate(label_review),
+        contracts.image_decisions.validate(with_outcomes(image_decisions, manifest.images)),
         manifest.not_compared,
     )
 

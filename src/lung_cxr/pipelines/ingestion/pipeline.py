@@ -6,10 +6,8 @@ from lung_cxr.pipelines.ingestion.nodes import (
     apply_qc,
     check_key,
     delete_orphans,
-    erase_withdrawn,
     number_exports,
     pseudonymise_records,
-    report_withdrawals,
     standardise_images,
 )
 from lung_cxr.pipelines.ingestion.report_nodes import (
@@ -20,6 +18,7 @@ from lung_cxr.pipelines.ingestion.report_nodes import (
     summarise_ingestion,
     write_refresh_report,
 )
+from lung_cxr.pipelines.ingestion.withdrawal_nodes import erase_withdrawn, report_withdrawals
 
 
 def create_pipeline() -> Pipeline:
@@ -82,13 +81,14 @@ def _patients_and_records() -> Pipeline:
                     "previous_image_manifest": "previous_image_manifest",
                     "previous_shared_images": "previous_shared_images",
                     "previous_clinical_notes": "previous_clinical_notes",
+                    "previous_image_decisions": "previous_image_decisions",
                     "emr": "params:emr",
                     "icd10": "params:icd10",
                     "ingestion": "params:ingestion",
                     "_withdrawals": "withdrawals",
                 },
                 [
-                    *("merged_patients", "shared_images", "row_identities"),
+                    *("merged_patients", "shared_images", "row_identities", "image_decisions"),
                     *("records", "rejected_records", "excluded_images", "clinical_notes", "table_notes"),
                 ],
                 name="pseudonymise_records",
@@ -108,6 +108,7 @@ def _images() -> Pipeline:
                     "raw_exports": "raw_exports",
                     "known_exports": "known_exports",
                     "pseudonymisation_key": "pseudonymisation_key",
+                    "image_decisions": "image_decisions",
                     "previous_source_files": "previous_source_files",
                     "previous_image_manifest": "previous_image_manifest",
                     "image_folder": "image_folder",
@@ -124,6 +125,7 @@ def _images() -> Pipeline:
                     "records": "records",
                     "excluded_images": "excluded_images",
                     "row_identities": "row_identities",
+                    "image_decisions": "image_decisions",
                     "merged_patients": "merged_patients",
                     "source_files": "source_files",
                     "previous_image_manifest": "previous_image_manifest",
@@ -134,7 +136,10 @@ def _images() -> Pipeline:
                     "pseudonymisation_key": "pseudonymisation_key",
                     "ingestion": "params:ingestion",
                 },
-                ["image_manifest", "rejected_images", "compared_images", "label_review", "header_check"],
+                [
+                    *("image_manifest", "rejected_images", "compared_images"),
+                    *("label_review", "decision_outcomes", "header_check"),
+                ],
                 name="apply_qc",
             ),
             Node(
@@ -156,9 +161,9 @@ def _images() -> Pipeline:
 
 
 def _report_and_faults() -> Pipeline:
-    """Return the nodes of summary, refresh page and fault check.
+    """Return the nodes of summary, pages and fault check.
 
-    The check comes after the page, so that a faulty export has a page too. The split waits for the check.
+    The check comes after the pages, so that a faulty export has them too. The split waits for the check.
     """
     return Pipeline(
         [
@@ -171,6 +176,7 @@ def _report_and_faults() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "rejected_images": "rejected_images",
                     "label_review": "label_review",
+                    "decision_outcomes": "decision_outcomes",
                     "table_notes": "table_notes",
                     "header_check": "header_check",
                     "refresh_counts": "refresh_counts",
@@ -214,7 +220,12 @@ def _report_and_faults() -> Pipeline:
             ),
             Node(
                 check_faults,
-                ["ingestion_summary", "image_manifest", "params:ingestion", "refresh_page"],
+                {
+                    "ingestion_summary": "ingestion_summary",
+                    "image_manifest": "image_manifest",
+                    "ingestion": "params:ingestion",
+                    "_refresh_page": "refresh_page",
+                },
                 "fault_check",
                 name="check_faults",
             ),

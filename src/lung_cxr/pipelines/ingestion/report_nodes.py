@@ -9,6 +9,7 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue import fault_check as faults
 from lung_cxr.imaging.catalogue import summary
+from lung_cxr.imaging.catalogue.decision_counts import count_decisions
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.label_review import count_label_reviews
 from lung_cxr.imaging.catalogue.row_numbers import list_row_numbers
@@ -39,6 +40,7 @@ def summarise_ingestion(
     image_manifest: pd.DataFrame,
     rejected_images: pd.DataFrame,
     label_review: pd.DataFrame,
+    decision_outcomes: pd.DataFrame,
     table_notes: list[str],
     header_check: dict[str, list[str]],
     refresh_counts: dict[str, Any],
@@ -49,6 +51,7 @@ def summarise_ingestion(
     """Count delivered, accepted and rejected rows and images, with the reasons of rejection."""
     counts = summary.summarise(known_exports, records, rejected_records, image_manifest, rejected_images)
     counts["label_review"] = count_label_reviews(label_review)
+    counts["decisions"] = count_decisions(decision_outcomes)
     counts["table_notes"] = table_notes
     counts["headers_not_compared"] = header_check
     settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}

@@ -12,6 +12,7 @@ from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
+from lung_cxr.imaging.emr.decision_lists import find_decision_lists
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_linkage import read_patient_lists
 from lung_cxr.parameters import EmrParameters, IngestionParameters, KeyRotationParameters
@@ -50,8 +51,18 @@ def rotate_key(
     linked_ids = read_patient_lists(raw_exports.values(), rules).linked_ids
     names = new_keys(rows, (number for group in linked_ids for number in group), old, new, rules)
     files = hospital.files_of(raw_exports, ordinals, unfiltered)
-    folders = RotatedFolders(intermediate_folder, primary_folder, image_folder, pixel_folder, output_folder)
-    rotate(names, files, old, new, folders, drop_unknown=key_rotation.drop_unknown, workers=ingestion.workers)
+    rewritten = (intermediate_folder, primary_folder, image_folder, pixel_folder, output_folder)
+    folders = RotatedFolders(*rewritten)
+    rotate(
+        names,
+        files,
+        old,
+        new,
+        folders,
+        drop_unknown=key_rotation.drop_unknown,
+        workers=ingestion.workers,
+        decision_lists=find_decision_lists(raw_exports.values()),
+    )
     log.info(
         "The catalogue has the new key. Replace the old key by it now (conf/local/credentials.yml or the variable), "
         "run ingestion and splitting, and keep the old key only as long as a backup needs it"
