@@ -1,6 +1,5 @@
 """Both pages in headless Chromium: quiet console, whole images, nothing fetched, no sideways scrolling."""
 
-import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -10,11 +9,6 @@ from lung_cxr.report.page import render_report
 from made_up_refresh import made_up_catalogue
 from made_up_refresh import made_up_page as made_up_refresh_page
 from made_up_runs import failed_run, made_up_grid, made_up_predictions, made_up_sources, made_up_split
-
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
 
 
 def made_up_page(runs, seeds):
@@ -26,25 +20,6 @@ def made_up_page(runs, seeds):
         Run(run.backbone, "logistic_regression"): made_up_predictions(split, seed=1, skill=1.0) for run in runs
     }
     return render_report(made_up_sources(grid, split, references=references), "A report", datetime.now(UTC))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    selenium = pytest.importorskip("selenium", reason="selenium is not installed: the page is not seen in a browser")
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver_path = shutil.which("chromedriver")
-    if not binary or not driver_path:
-        pytest.skip("no Chromium with chromedriver here: the page is not seen in a browser")
-    from selenium.webdriver.chrome.service import Service
-
-    options = selenium.webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in (*QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = selenium.webdriver.Chrome(options=options, service=Service(driver_path))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module", params=["no run", "one backbone", "the grid"])

@@ -12,6 +12,8 @@ from lung_cxr.erasure.keyed_tables import key_columns
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 
+REVIEW_PAGE = "review.html"  # names images by their ids and may show them
+
 
 def find_images(tables: list[Path], patient_keys: set[str]) -> set[str]:
     """Return the ids of all images of these patients in these tables; missing tables are skipped."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from lung_cxr.atomic import atomic_write
-from lung_cxr.erasure.catalogue import erase_files, erase_images
+from lung_cxr.erasure.catalogue import REVIEW_PAGE, erase_files, erase_images
 from lung_cxr.erasure.hash_rotation import HashRotation, hash_rotation, is_unkeyed
 from lung_cxr.erasure.keyed_tables import key_columns, tables_below
 from lung_cxr.erasure.new_keys import NewKeys
@@ -43,6 +43,7 @@ class RotatedFolders:
         images: `03_primary/images`.
         pixels: `05_model_input`.
         outputs: `07_model_output`.
+        reporting: `08_reporting`, with the review page.
     """
 
     intermediate: Path
@@ -50,6 +51,7 @@ class RotatedFolders:
     images: Path
     pixels: Path
     outputs: Path
+    reporting: Path
 
     @property
     def tables(self) -> list[Path]:
@@ -96,6 +98,7 @@ def rotate(
         path.unlink(missing_ok=True)  # the next runs of ingestion and splitting rebuild them
     for pattern in ("probabilities.*", "predictions.html", "*.png"):  # the next prediction rebuilds them
         erase_files(folders.outputs / "new_images", pattern)
+    erase_files(folders.reporting, REVIEW_PAGE)  # it names images by their ids
     erase_pixels(folders.pixels, unknown)
     erase_images(store, unknown)
     for path in tables:

@@ -49,6 +49,7 @@ class DataFolders:
         models: `06_models`.
         outputs: `07_model_output`.
         refresh_pages: `08_reporting/refresh_report.html`, every version.
+        reporting: `08_reporting`, with the review page.
         grad_cam: `08_reporting/grad_cam`, every version.
     """
 
@@ -60,6 +61,7 @@ class DataFolders:
     models: Path
     outputs: Path
     refresh_pages: Path
+    reporting: Path
     grad_cam: Path
 
     @property
@@ -185,6 +187,7 @@ def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_ca
         "frozen_features": (folders.models, f"{FROZEN_FEATURES}/*/*/*"),
         "feature_references": (folders.models, FEATURE_REFERENCE),
         "refresh_pages": (folders.refresh_pages, "*.html"),
+        "review_pages": (folders.reporting, catalogue.REVIEW_PAGE),
         "grad_cam_panels": (folders.grad_cam, "*.png"),
         "prediction_overlays": (folders.outputs / "new_images", "*.png"),
     }

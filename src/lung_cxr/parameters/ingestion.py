@@ -206,6 +206,8 @@ class IngestionReportParameters(ParameterGroup):
     max_flagged_thumbnails: int = Field(
         ge=0, description="maximum number of flagged images on the contact sheet; 0: none"
     )
+    max_review_items: int = Field(ge=0, description="maximum number of questions on the review page")
+    review_pictures: bool = Field(description="show images on the review page; false: their export and row only")
     drift: DriftParameters
 
 

@@ -1,5 +1,6 @@
 """A self-contained HTML page: figures, style and the script that sorts tables are embedded; nothing is fetched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -11,7 +12,8 @@ from matplotlib.figure import Figure
 
 from lung_cxr.report.figures.style import as_data_uri, width_in_pixels
 
-OWN_FILES = ("report.css", "sort.js")
+STYLES = ("report.css",)
+SCRIPTS = ("sort.js",)
 NOTICES_SHOWN = 4  # further notices are folded, so that the answer stays on the first screen
 
 
@@ -30,13 +32,22 @@ def picture(figure: Figure, caption: str, alt: str) -> Picture:
     return Picture(as_data_uri(figure), width_in_pixels(figure), caption, alt)
 
 
-def render_page(template: str, title: str, made_at: datetime, **content: Any) -> str:
+def render_page(
+    template: str,
+    title: str,
+    made_at: datetime,
+    styles: Sequence[str] = STYLES,
+    scripts: Sequence[str] = SCRIPTS,
+    **content: Any,
+) -> str:
     """Return a page as HTML, all text escaped.
 
     Args:
         template: File name in `lung_cxr/report`; it extends `base.html.j2`.
         title: Title of the page.
         made_at: Time of the report, UTC.
+        styles: Own style sheets below `lung_cxr/report`.
+        scripts: Own scripts below `lung_cxr/report`.
         content: Variables of the template, including `notices` and `headline`.
     """
     environment = Environment(
@@ -46,7 +57,10 @@ def render_page(template: str, title: str, made_at: datetime, **content: Any) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (files("lung_cxr.report").joinpath(name).read_text(encoding="utf-8") for name in OWN_FILES)
+    own = files("lung_cxr.report")
+    style, script = (
+        "\n".join(own.joinpath(name).read_text(encoding="utf-8") for name in names) for names in (styles, scripts)
+    )
     return environment.get_template(template).render(
         title=title,
         made_at=made_at.strftime("%Y-%m-%d %H:%M UTC"),

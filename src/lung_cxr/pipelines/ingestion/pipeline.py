@@ -17,6 +17,7 @@ from lung_cxr.pipelines.ingestion.report_nodes import (
     number_rows,
     summarise_ingestion,
     write_refresh_report,
+    write_review,
 )
 from lung_cxr.pipelines.ingestion.withdrawal_nodes import erase_withdrawn, report_withdrawals
 
@@ -63,6 +64,7 @@ def _patients_and_records() -> Pipeline:
                     "model_folder": "model_folder",
                     "output_folder": "output_folder",
                     "refresh_pages_folder": "refresh_pages_folder",
+                    "reporting_folder": "reporting_folder",
                     "grad_cam_folder": "grad_cam_folder",
                     "emr": "params:emr",
                     "ingestion": "params:ingestion",
@@ -219,12 +221,30 @@ def _report_and_faults() -> Pipeline:
                 name="write_refresh_report",
             ),
             Node(
+                write_review,
+                {
+                    "image_manifest": "image_manifest",
+                    "excluded_images": "excluded_images",
+                    "label_review": "label_review",
+                    "compared_images": "compared_images",
+                    "decision_outcomes": "decision_outcomes",
+                    "records": "records",
+                    "source_files": "source_files",
+                    "image_folder": "image_folder",
+                    "ingestion": "params:ingestion",
+                    "ingestion_report": "params:ingestion_report",
+                },
+                "review_page",
+                name="write_review",
+            ),
+            Node(
                 check_faults,
                 {
                     "ingestion_summary": "ingestion_summary",
                     "image_manifest": "image_manifest",
                     "ingestion": "params:ingestion",
                     "_refresh_page": "refresh_page",
+                    "_review_page": "review_page",
                 },
                 "fault_check",
                 name="check_faults",

@@ -112,11 +112,34 @@ def write_refresh_report(
     )
 
 
+def write_review(
+    image_manifest: pd.DataFrame,
+    excluded_images: pd.DataFrame,
+    label_review: pd.DataFrame,
+    compared_images: pd.DataFrame,
+    decision_outcomes: pd.DataFrame,
+    records: pd.DataFrame,
+    source_files: pd.DataFrame,
+    image_folder: Path,
+    ingestion: IngestionParameters,
+    ingestion_report: IngestionReportParameters,
+) -> str:
+    """Return the page on which a person decides about single images."""
+    from lung_cxr.report.refresh.contact_sheet import Catalogue
+    from lung_cxr.report.review.items import Review
+    from lung_cxr.report.review.page import render_review
+
+    review = Review(image_manifest, excluded_images, label_review, compared_images, decision_outcomes)
+    catalogue = Catalogue(image_manifest, records, source_files, ImageStore(image_folder), ingestion)
+    return render_review(review, catalogue, ingestion_report, datetime.now(UTC))
+
+
 def check_faults(
     ingestion_summary: dict[str, Any],
     image_manifest: pd.DataFrame,
     ingestion: IngestionParameters,
     _refresh_page: str,
+    _review_page: str,
 ) -> dict[str, Any]:
     """Compare the share of faults in every export with the allowed share. The split waits for the result."""
     return faults.check_faults(ingestion_summary["by_export"], image_manifest, ingestion.max_fault_fraction)

@@ -26,6 +26,7 @@ def erase_withdrawn(
     model_folder: Path,
     output_folder: Path,
     refresh_pages_folder: Path,
+    reporting_folder: Path,
     grad_cam_folder: Path,
     emr: EmrParameters,
     ingestion: IngestionParameters,
@@ -47,6 +48,7 @@ def erase_withdrawn(
         models=model_folder,
         outputs=output_folder,
         refresh_pages=refresh_pages_folder,
+        reporting=reporting_folder,
         grad_cam=grad_cam_folder,
     )
     return withdrawal.erase_withdrawn(

@@ -32,6 +32,7 @@ def rotate_key(
     image_folder: Path,
     pixel_folder: Path,
     output_folder: Path,
+    reporting_folder: Path,
     emr: EmrParameters,
     ingestion: IngestionParameters,
     key_rotation: KeyRotationParameters,
@@ -51,7 +52,7 @@ def rotate_key(
     linked_ids = read_patient_lists(raw_exports.values(), rules).linked_ids
     names = new_keys(rows, (number for group in linked_ids for number in group), old, new, rules)
     files = hospital.files_of(raw_exports, ordinals, unfiltered)
-    rewritten = (intermediate_folder, primary_folder, image_folder, pixel_folder, output_folder)
+    rewritten = (intermediate_folder, primary_folder, image_folder, pixel_folder, output_folder, reporting_folder)
     folders = RotatedFolders(*rewritten)
     rotate(
         names,

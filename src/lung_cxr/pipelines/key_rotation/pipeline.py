@@ -23,6 +23,7 @@ def create_pipeline() -> Pipeline:
                     "image_folder": "image_folder",
                     "pixel_folder": "pixel_folder",
                     "output_folder": "output_folder",
+                    "reporting_folder": "reporting_folder",
                     "emr": "params:emr",
                     "ingestion": "params:ingestion",
                     "key_rotation": "params:key_rotation",

@@ -100,10 +100,21 @@ def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
     rows = catalogue.records[["image_id", "source_export", "table", "row"]]
     images = images.merge(rows, on="image_id", validate="one_to_one")
     images = images.assign(breach=breaches(images, catalogue.settings))
+    images["hidden"] = hidden_because(catalogue, images)
+    return images.sort_values(["source_export", "table", "row"])
+
+
+def hidden_because(catalogue: Catalogue, images: pd.DataFrame) -> list[str]:
+    """Return the reason why a page may not show each image, "" if it may.
+
+    Args:
+        catalogue: Inputs of the page.
+        images: `image_id, qc_reasons`.
+    """
     seen = catalogue.source_files.set_index("image_id").reindex(images["image_id"])
     codes = images["qc_reasons"].str.split(";")
     unchecked = (seen["text_boxes"] == NOT_SEARCHED) & (seen["burned_in"] != "NO")
-    images["hidden"] = np.select(
+    return np.select(
         [
             np.array([not TEXT_IN_PIXELS.isdisjoint(found) for found in codes], dtype=bool),
             np.array([not catalogue.store.has(image_id) for image_id in images["image_id"]], dtype=bool),
@@ -111,8 +122,7 @@ def _listed(catalogue: Catalogue, status: str) -> pd.DataFrame:
         ],
         ["the pixels may hold text", "not in the image store", "not searched for text"],
         default="",
-    )
-    return images.sort_values(["source_export", "table", "row"])
+    ).tolist()
 
 
 def _groups(store: ImageStore, by_code: Mapping[str, pd.DataFrame], most: int) -> list[Group]:
@@ -156,12 +166,17 @@ def _thumbnail(store: ImageStore, image: Any) -> Thumbnail:
     where = f"Export {image.source_export}, row number {image.row}"
     if image.table:
         where += f" of table {image.table}"
-    return Thumbnail(_small_copy(store, image.image_id), "; ".join(filter(None, (where, image.breach))))
+    return Thumbnail(small_copy(store, image.image_id, SIDE), "; ".join(filter(None, (where, image.breach))))
 
 
-def _small_copy(store: ImageStore, image_id: str) -> str:
-    """Return a thumbnail as a data URI with a JPEG without metadata."""
-    small = Image.fromarray(store.get(image_id)).resize((SIDE, SIDE), Image.Resampling.BOX)
+def small_copy(store: ImageStore, image_id: str, side: int) -> str:
+    """Return a thumbnail of `side` pixels as a data URI with a JPEG without metadata."""
+    small = Image.fromarray(store.get(image_id)).resize((side, side), Image.Resampling.BOX)
     with io.BytesIO() as jpeg:
         small.save(jpeg, "JPEG", quality=JPEG_QUALITY)
-        return f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode('ascii')}"
+        return jpeg_data_uri(jpeg.getvalue())
+
+
+def jpeg_data_uri(jpeg: bytes) -> str:
+    """Return a JPEG as a data URI."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
