@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from lung_cxr import contracts
+from lung_cxr.imaging.catalogue.decisions import Decisions
 from lung_cxr.imaging.catalogue.image_store import ImageStore
-from lung_cxr.imaging.catalogue.manifest import build_manifest, list_images
+from lung_cxr.imaging.catalogue.manifest import NO_DECISIONS, build_manifest, list_images
 from lung_cxr.imaging.catalogue.processed_image import LEDGER_COLUMNS, UNREAD, ProcessedImage
 from lung_cxr.imaging.quality.duplicates import difference_hash
 
@@ -56,6 +57,7 @@ def manifest_of(tmp_path, ingestion, no_merged_patients):
         accept_unknown=False,
         accept_unchecked=False,
         text="off",
+        decided=NO_DECISIONS,
         **thresholds,
     ):
         frame, ledger = tables(records, observations)
@@ -68,11 +70,12 @@ def manifest_of(tmp_path, ingestion, no_merged_patients):
             "standardise": ingestion.standardise.model_copy(update={"side": 1024}),
         }
         manifest = build_manifest(
-            list_images(frame, excluded, previous, no_merged_patients),
+            list_images(frame, excluded, previous, no_merged_patients, decided),
             ledger,
             ingestion.model_copy(update=policies),
             ImageStore(tmp_path),
             compared,
+            decided=decided,
         )
         contracts.image_manifest.validate(manifest.images)
         contracts.rejected_images.validate(manifest.rejected)
@@ -272,3 +275,61 @@ def test_a_picture_that_looks_lateral_is_rejected_only_where_nobody_gave_the_vie
     image = [record(1, view=view)], [seen(1, qc_lateral=score)]
     manifest = manifest_of(*image, accept_unknown=accept_unknown, max_lateral=0.5, flag_lateral=0.3)
     assert qc(manifest) == {key(1): verdict}
+
+
+def accepting(*numbers: int) -> Decisions:
+    return Decisions(accepted=frozenset(map(key, numbers)))
+
+
+@pytest.mark.parametrize(
+    ("of_record", "of_file", "reason"),
+    [
+        ({}, {"reason": "damaged", "pixel_sha256": ""}, "damaged"),
+        ({}, {"reason": "missing_file"}, "missing_file"),
+        ({"view": "lateral"}, {}, "not_frontal"),
+        ({}, {"reason": "not_frontal", "pixel_sha256": "", "header_view": "lateral"}, "not_frontal"),
+        ({}, {"text_boxes": -1, "burned_in": ""}, "unchecked_pixels"),
+    ],
+)
+def test_accept_does_not_overrule_a_file_or_a_stated_view(manifest_of, of_record, of_file, reason):
+    manifest = manifest_of([record(1, **of_record)], [seen(1, **of_file)], decided=accepting(1))
+    assert qc(manifest)[key(1)] == ("rejected", reason)
+
+
+def test_accept_overrules_limits_but_an_accepted_copy_is_still_found(manifest_of):
+    broken = {"qc_sharpness": 1.0, "qc_contrast": 10.0, "pixel_sha256": "a" * 64}
+    records = [record(1), record(2, patient_key=key(101)), record(3)]
+    observations = [seen(1, **broken), seen(2, **broken), seen(3, qc_sharpness=1.0)]
+    manifest = manifest_of(records, observations, decided=accepting(1, 2))
+    assert qc(manifest) == {
+        key(1): ("accepted", "accepted_by_decision"),
+        key(2): ("rejected", "exact_duplicate"),
+        key(3): ("rejected", "blurred"),
+    }
+
+
+def test_accept_does_not_overrule_pixels_of_two_patients(manifest_of):
+    same = {"pixel_sha256": "a" * 64}
+    manifest = manifest_of([record(1), record(2)], [seen(1, **same), seen(2, **same)], decided=accepting(1, 2))
+    assert {status for status, _ in qc(manifest).values()} == {"rejected"}
+
+
+def test_the_copy_of_a_rejected_image_does_not_take_its_place(manifest_of):
+    same = {"pixel_sha256": "a" * 64}
+    records = [record(1), record(2, patient_key=key(101))]
+    decided = Decisions(rejected=frozenset({key(1)}))
+    manifest = manifest_of(records, [seen(1, **same), seen(2, **same)], decided=decided)
+    assert qc(manifest) == {
+        key(1): ("rejected", "rejected_by_decision"),
+        key(2): ("rejected", "exact_duplicate"),
+    }
+    assert manifest.rejected["reason_code"].tolist() == ["rejected_by_decision", "exact_duplicate"]
+
+
+def test_an_archived_image_keeps_its_decided_class_and_its_mark(manifest_of):
+    decided = Decisions(labels={key(1): "Atelectasis"})
+    before = manifest_of([record(1), record(2)], [seen(1), seen(2)]).images
+    for decision in (decided, NO_DECISIONS):
+        before = manifest_of([record(2)], [seen(1), seen(2)], previous=before, decided=decision).images
+        row = before.set_index("image_id").loc[key(1)]
+        assert (row["label"], row["qc_reasons"]) == ("Atelectasis", "label_by_decision")

@@ -102,6 +102,30 @@ def test_the_pixels_decide_where_text_is_looked_for(
         assert seen.qc_dark_fraction < 0.05  # measured without the black box
 
 
+@pytest.mark.parametrize("stated", ["", "NO", "YES"])
+@pytest.mark.parametrize("policy", ["redact", "flag", "off"])
+def test_the_pixels_of_an_image_are_kept_as_a_person_decides(
+    processor, tmp_path, dicom, smooth, monkeypatch, policy, stated
+):
+    looks = iter([[FOUND]])
+    monkeypatch.setattr(burned_in_text, "find_text", lambda _: next(looks, []))
+    path = tmp_path / "a.dcm"
+    header = {"BurnedInAnnotation": stated} if stated else {}
+    path.write_bytes(dicom((smooth(width=96) * 4000 + 95).astype(np.uint16), bits=12, **header))
+    chosen = replace(processor, accept_unchecked_pixels=False, burned_in_text=policy)
+    before = chosen.process(ID, path, None)
+    assert before.text_boxes == (1 if policy == "redact" else -1)
+    monkeypatch.setattr(burned_in_text, "find_text", raising(AssertionError("searched")))
+    kept = replace(chosen, pixels_kept=frozenset({ID}))
+    assert not kept.is_current(before)
+    seen = kept.process(ID, path, before)
+    assert (seen.reason, seen.text_boxes) == ("", -1)
+    assert kept.is_current(seen)
+    assert processor.store.get(ID)[5:16, 5:31].any()
+    assert kept.settings_of("ef" * 16) == chosen.settings_of(ID)
+    assert not chosen.is_current(seen), "without the decision the file is read again"
+
+
 def test_a_broken_file_takes_its_former_image_out_of_the_store(processor, picture):
     processor.process(ID, picture, None)
     picture.write_bytes(picture.read_bytes()[:200])

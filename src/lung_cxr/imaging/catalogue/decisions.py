@@ -69,7 +69,7 @@ def match_decisions(
     """
     known = set(rows["image_id"]) | (set() if manifest is None else set(manifest["image_id"]))
     images = {} if previous is None else _images_of_paths(previous[previous["image_id"].isin(known)])
-    images |= _images_of_paths(rows)
+    images |= _images_of_paths(rows[rows["file_key"].isin(listed["file_key"])])
     paths = zip(listed["export"], listed["file_key"], strict=True)
     found = [
         {image_id} if image_id else images.get(path, set())
