@@ -82,8 +82,7 @@ def pseudonymise_records(
 
     Returns:
         Merged patients, compared files, identities of the rows, people's decisions, pseudonymous records, rejected
-        rows, excluded images, clinical notes, and sentences about unread sheets and similar
-        numbers.
+        rows, excluded images, clinical notes, and sentences about unread sheets and similar numbers.
     """
     rules = PatientIdRules.of(emr)
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
