@@ -9,8 +9,19 @@ import architecture
 
 SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its algorithms, its dataset
     *("ingestion", "splitting", "training", "sensitivity", "reporting", "predict", "key_rotation"),
-    *("synthetic_hospital", "backbones", "exports", "new_images", "runs", "page", "sentences", "tables", "figures"),
-    *("nodes", "pipeline", "sweep", "catalogue", "refresh", "decision_rule"),
+    *(
+        "synthetic_hospital",
+        "backbones",
+        "exports",
+        "new_images",
+        "runs",
+        "page",
+        "ensembles",
+        "sentences",
+        "tables",
+        "figures",
+    ),
+    *("nodes", "pipeline", "sweep", "catalogue", "refresh", "decision_rule", "ensembles"),
 }
 KEDRO = {
     *("datasets", "pipelines", "hooks", "command_errors", "config_loader", "file_access", "run_options"),

@@ -72,7 +72,7 @@ def catalogue(config):
 
 
 def _persistent_names(pipelines):
-    chosen = ("__default__", "demo", "baselines", "cross_validation", "sensitivity", "predict")
+    chosen = ("__default__", "demo", "baselines", "cross_validation", "sensitivity", "ensembles", "predict")
     names = set().union(*(pipelines[name].datasets() for name in chosen))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 
@@ -224,6 +224,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,
         "sensitivity": groups.SensitivityParameters,
+        "ensembles": groups.EnsemblesParameters,
         "reporting": groups.ReportingParameters,
     }
     assert set(values) == {*expected, "backbones", "strategies", "reference_models"}

@@ -6,6 +6,7 @@ from lung_cxr.experiments import DEMO_BACKBONE
 from lung_cxr.pipelines import (
     baselines,
     cross_validation,
+    ensembles,
     ingestion,
     key_rotation,
     predict,
@@ -21,9 +22,10 @@ def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by name.
 
     `__default__` is the hospital's: ingestion to report, with the runs that the paper compares and without `baselines`,
-    `cross_validation` and `sensitivity`. `demo` puts the synthetic hospital in front and trains one backbone. Kedro's
-    `find_pipelines` loads only the folders that a command names, and would miss the parts of `demo`. The steps of
-    `__default__` are namespaces, as the backbones are: Kedro-Viz draws each as one box, which opens with a click.
+    `cross_validation`, `ensembles` and `sensitivity`. `demo` puts the synthetic hospital in front and trains one
+    backbone. Kedro's `find_pipelines` loads only the folders that a command names, and would miss the parts of `demo`.
+    The steps of `__default__` are namespaces, as the backbones are: Kedro-Viz draws each as one box, which opens with a
+    click.
     """
     rooms = {
         "synthetic_hospital": synthetic_hospital.create_pipeline(),
@@ -32,6 +34,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "training": training.create_pipeline(),
         "baselines": baselines.create_pipeline(),
         "cross_validation": cross_validation.create_pipeline(),
+        "ensembles": ensembles.create_pipeline(),
         "sensitivity": sensitivity.create_pipeline(),
         "reporting": _folded("reporting", reporting.create_pipeline()),
     }

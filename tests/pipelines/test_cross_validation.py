@@ -17,7 +17,7 @@ from lung_cxr.datasets import CrossValidationRunsDataset, RunResult
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import CROSS_VALIDATED, Run
 from lung_cxr.hooks import FailedRunsHook
-from lung_cxr.parameters import ReportingParameters, SplittingParameters
+from lung_cxr.parameters import EnsemblesParameters, ReportingParameters, SplittingParameters
 from lung_cxr.pipelines.cross_validation import create_pipeline
 from lung_cxr.pipelines.reporting.nodes import pool_folds
 from lung_cxr.splitting.split import split_sha256
@@ -87,7 +87,9 @@ def pooled(study, runs, **kind):
     splitting = SplittingParameters(**SPLITTING, **{"folds": None, "outer_folds": None, **kind})
     conf = yaml.safe_load((CONF / "parameters_reporting.yml").read_text())["reporting"]
     parameters = ReportingParameters(**{**conf, "n_resamples": 100})
-    results, tests, _ = pool_folds(split, folds, {"": runs} if runs else {}, splitting, parameters, "")
+    results, tests, _ = pool_folds(
+        split, folds, {"": runs} if runs else {}, splitting, parameters, EnsemblesParameters({}), ""
+    )
     return results, tests
 
 

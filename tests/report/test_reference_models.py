@@ -1,5 +1,7 @@
 """Reference models: rows of the tables, and sentences about runs that are not better."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from lung_cxr.experiments import Run
@@ -7,6 +9,8 @@ from lung_cxr.report.comparison import compare_strategies
 from lung_cxr.report.numbers import percent
 from lung_cxr.report.rows import OTHER_SPLIT, finished_runs, row_title
 from lung_cxr.report.tables.adjustment_table import adjustment_table
+from lung_cxr.report.tables.claim import claim_items
+from lung_cxr.report.tables.ensembles_table import ensembles_table
 from lung_cxr.report.tables.reference_models import (
     against_frozen_features,
     against_majority,
@@ -88,6 +92,28 @@ def test_logit_adjustment_has_a_row_for_every_run_and_reference_model(beaten):
         percent(run["metrics"]["accuracy"]),
         percent(run["adjustment"]["accuracy_adjusted"]),
     ]
+
+
+def test_an_ensemble_has_a_row_with_costs_and_answers_claim(split):
+    predictions = made_up_predictions(split, seed=1, skill=6.0)
+    record = {
+        "parameters": {"strategy": {"combine": "mean", "flips": True}},
+        "members": ["mobilenet/dynamic/seed_1", "vgg16/dynamic/seed_1"],
+        "single_image_p50_ms": 21.04,
+        "size_mb": 72.0,
+    }
+    ensembles = {"both": SimpleNamespace(record=record, predictions=predictions)}
+    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split, ensembles=ensembles)
+    (row,) = [[(cell.text, cell.small) for cell in row] for row in ensembles_table(evaluations).bodies[0]]
+    assert row[0] == ("both", "mean of probabilities, with mirror images")
+    assert row[1][0] == "mobilenet/dynamic/seed_1, vgg16/dynamic/seed_1"
+    assert row[2][0] == percent(evaluations["ensembles"][0]["metrics"]["accuracy"])
+    assert [cell[0] for cell in row[-2:]] == ["21.0", "72.0"]
+    words = {one.number: one.words for one in claim_items(evaluations)}
+    assert words[27].startswith("1 ensemble in a table of their own (both: mean of probabilities of 2)")
+    without = evaluated(made_up_grid(split, [DYNAMIC]), split)
+    assert ensembles_table(without) is None
+    assert {one.number: one.words for one in claim_items(without)}[27].startswith("None: every row is one network")
 
 
 def test_a_better_run_needs_no_sentence(split):

@@ -9,6 +9,7 @@ from lung_cxr.datasets.run_result import RunResult
 from lung_cxr.datasets.runs import (
     BaselineRunsDataset,
     CrossValidationRunsDataset,
+    EnsembleRunsDataset,
     FoldRunsDataset,
     RunsDataset,
     SweepRunsDataset,
@@ -22,6 +23,7 @@ __all__ = [
     "AtomicTextDataset",
     "BaselineRunsDataset",
     "CrossValidationRunsDataset",
+    "EnsembleRunsDataset",
     "ExportsDataset",
     "FoldRunsDataset",
     "FolderDataset",

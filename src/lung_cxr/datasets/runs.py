@@ -90,6 +90,39 @@ class BaselineRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResu
         return {"filepath": self._filepath}
 
 
+class EnsembleRunsDataset(AbstractDataset[dict[str, Any], dict[str, RunResult]]):
+    """All ensembles: `<name>/run_record.json` with the predictions beside it.
+
+    Args:
+        filepath: Folder `07_model_output/ensemble`.
+        metadata: Not used here; for Kedro plugins.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None):
+        self._filepath = Path(filepath.removeprefix("file://"))
+        self.metadata = metadata
+
+    def load(self) -> dict[str, RunResult]:
+        """Return the name of each ensemble → its record and predictions."""
+        records = {path.parent: path for path in sorted(self._filepath.glob(f"*/{RECORD}"))}
+        return {
+            folder.name: RunResult(folder, json.loads(path.read_text(encoding="utf-8")))
+            for folder, path in records.items()
+        }
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the record of one ensemble (atomic)."""
+        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+        with atomic_write(self._filepath / data["strategy"] / RECORD) as unfinished:
+            unfinished.write_text(text + "\n", encoding="utf-8")
+
+    def _exists(self) -> bool:
+        return any(self._filepath.glob(f"*/{RECORD}"))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
 class SweepRunsDataset(AbstractDataset[dict[str, Any], dict[str, list[RunResult]]]):
     """The runs of one backbone's sensitivity analysis: `<backbone>-<setting>/seed_<s>/run_record.json`.
 

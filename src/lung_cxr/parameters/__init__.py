@@ -8,6 +8,7 @@ paper, or our own choice (docs/decisions.md).
 from lung_cxr.parameters.backbones import BackboneParameters
 from lung_cxr.parameters.base import Off, ParameterGroup
 from lung_cxr.parameters.decision_rule import DecisionRuleParameters
+from lung_cxr.parameters.ensembles import EnsembleParameters, EnsemblesParameters
 from lung_cxr.parameters.ingestion import (
     DriftParameters,
     EmrParameters,
@@ -39,6 +40,8 @@ __all__ = [
     "DecisionRuleParameters",
     "DriftParameters",
     "EmrParameters",
+    "EnsembleParameters",
+    "EnsemblesParameters",
     "FrozenPrefixParameters",
     "GradCamParameters",
     "Icd10Parameters",

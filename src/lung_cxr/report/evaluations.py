@@ -37,6 +37,7 @@ def evaluate_grid(
     image_manifest: pd.DataFrame,
     rules: Rules,
     references: Mapping[Run, pd.DataFrame] | None = None,
+    ensembles: Mapping[str, RunResults] | None = None,
     external: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Evaluate all runs on the test images of the present split.
@@ -48,15 +49,17 @@ def evaluate_grid(
         image_manifest: `contracts.image_manifest`.
         rules: Decision rules of the runs.
         references: Reference model → its `contracts.predictions`; None where there is none.
+        ensembles: Name of an ensemble → its results; None where there is none.
         external: `contracts.external_predictions`; None where there is no external test set.
 
     Returns:
         JSON-ready: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; metrics of the
         logistic regressions by backbone under `frozen_features`, and of all reference models under `references`
-        (`backbone`, `strategy`, `metrics`, `adjustment`); `runs` in the order of the grid (see `evaluate_run`), each
-        with `adjustment`, `trained_otherwise` (seeds left out because their settings or data differ from the newest)
-        and `other_split` (evaluated seeds that were trained on another split with the same test images); `pairs`
-        (dynamic against traditional by backbone); `external` (result of `evaluate_external` or None).
+        (`backbone`, `strategy`, `metrics`, `adjustment`), and of `ensembles`; `runs` in the order of the grid (see
+        `evaluate_run`), each with `adjustment`, `trained_otherwise` (seeds left out because their settings or data
+        differ from the newest) and `other_split` (evaluated seeds that were trained on another split with the same
+        test images); `pairs` (dynamic against traditional by backbone); `external` (result of `evaluate_external` or
+        None).
     """
     test, present_split = split[split["subset"] == "test"], split_sha256(split)
     tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
@@ -84,6 +87,9 @@ def evaluate_grid(
             row["backbone"]: row["metrics"] for row in fitted if row["strategy"] == LOGISTIC_REGRESSION
         },
         "references": fitted,
+        "ensembles": [
+            _evaluate_ensemble(name, one, test, shares, bootstrap) for name, one in (ensembles or {}).items()
+        ],
         "runs": [
             evaluate_run(run, results[run], current[run], subgroups, settings, rules)
             | _adjusted(current[run], shares)
@@ -174,6 +180,22 @@ def _evaluate_reference(
         return {"metrics": evaluate_predictions(of_test, **bootstrap), "adjustment": adjustment}
     names = [f"{metric}{end}" for metric in METRICS for end in ("", "_low", "_high", "_sd")]
     return {"metrics": all_undefined(names, OTHER_SPLIT), "adjustment": all_undefined(ADJUSTED, OTHER_SPLIT)}
+
+
+def _evaluate_ensemble(
+    name: str, one: RunResults, test: pd.DataFrame, shares: np.ndarray, bootstrap: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the row of an ensemble: members, `metrics`, `adjustment` and the `COSTS`."""
+    assert one.predictions is not None  # the record is written after the predictions
+    settings = one.record["parameters"]["strategy"]
+    return {
+        "name": name,
+        "combine": settings["combine"],
+        "flips": settings["flips"],
+        "members": one.record["members"],
+        **_evaluate_reference(one.predictions, test, shares, bootstrap),
+        **_costs([one.record]),
+    }
 
 
 def _pairs(current: Mapping[Run, Mapping[int, RunResults]], bootstrap: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from lung_cxr.report.tables import (
 from lung_cxr.report.tables.adjustment_table import adjustment_table
 from lung_cxr.report.tables.claim import claim_sentence, claim_table
 from lung_cxr.report.tables.cost import cost_table
+from lung_cxr.report.tables.ensembles_table import ensembles_table
 from lung_cxr.report.tables.manuscript import numbered_tables
 from lung_cxr.report.tables.strategies_table import better_baselines, strategies_table
 from lung_cxr.report.tables.table import Table
@@ -93,6 +94,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "ingestion": dataset_tables.ingestion_table(sources.ingestion_summary),
         "weights": dataset_tables.weight_table(first_record(best)) if best else None,
         "several_seeds": several_seeds(evaluations),
+        "ensembles": ensembles_table(evaluations),
         "costs": cost_table(evaluations) if finished else None,
         "strategies": strategies_table(evaluations),
         "pooled": cross_validation_tables.pooled_table(sources.pooled),

@@ -9,7 +9,12 @@ from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
 from lung_cxr.experiments import CROSS_VALIDATED, GRID, REFERENCE_RUNS, Run
-from lung_cxr.parameters import DecisionRuleParameters, ReportingParameters, SplittingParameters
+from lung_cxr.parameters import (
+    DecisionRuleParameters,
+    EnsemblesParameters,
+    ReportingParameters,
+    SplittingParameters,
+)
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.splitting.folds import fold_splits
 from lung_cxr.splitting.split import split_sha256
@@ -23,6 +28,7 @@ def evaluate_runs(
     parameters: ReportingParameters,
     decision_rule: DecisionRuleParameters,
     baseline_runs: dict[str, list[Any]],
+    ensemble_runs: dict[str, Any],
     **results: Any,
 ) -> dict[str, Any]:
     """Evaluate every run of the grid on the present test set.
@@ -35,6 +41,7 @@ def evaluate_runs(
         parameters: Bootstrap, subgroups, and path of external predictions.
         decision_rule: Targets of the decision rules.
         baseline_runs: `RunResult` of the started runs of `BASELINE_RUNS` and `FURTHER_REFERENCE_RUNS`.
+        ensemble_runs: `RunResult` of each ensemble.
         results: `RunResult` of every seed, by the names of `experiments.RUNS` and `LOGISTIC_REGRESSION_RUNS`.
     """
     from lung_cxr.report.comparable_seeds import comparable_seeds
@@ -49,7 +56,7 @@ def evaluate_runs(
     fitted = {run: comparable_seeds([one for one in seeds if one.finished]) for run, seeds in fitted.items()}
     references = {run: seeds[0].predictions for run, seeds in fitted.items() if seeds}
     return evaluate_grid(
-        _grid(found), contracts.split.validate(split), parameters, manifest, rules, references, external
+        _grid(found), contracts.split.validate(split), parameters, manifest, rules, references, ensemble_runs, external
     )
 
 
@@ -59,6 +66,7 @@ def pool_folds(
     cross_validation_runs: dict[str, dict[str, dict[int, list[Any]]]],
     splitting: SplittingParameters,
     parameters: ReportingParameters,
+    ensembles: EnsemblesParameters,
     experiment: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Pool the held-out predictions of the cross-validation, and test differences over folds.
@@ -68,6 +76,7 @@ def pool_folds(
         cross-validation is set or run; and the page of `report.evidence` on all experiments.
     """
     from lung_cxr.evaluation import out_of_fold
+    from lung_cxr.evaluation.fold_ensembles import fold_ensembles
     from lung_cxr.evaluation.majority_class import class_shares
     from lung_cxr.report.evidence import write_evidence
 
@@ -85,8 +94,10 @@ def pool_folds(
         class_shares={fold: class_shares(one.loc[one["subset"] == "train", "label"]) for fold, one in splits.items()},
     )
     bootstrap = {"n_resamples": parameters.n_resamples, "confidence": parameters.confidence, "seed": parameters.seed}
-    present = started.get(experiment)
-    tables = out_of_fold.pool_folds(present, folds, bootstrap) if present else empty
+    present = started.get(experiment, {})
+    means = {name: one.runs for name, one in ensembles.root.items() if one.combine == "mean" and not one.flips}
+    combined = fold_ensembles(present, folds.splits, means, experiment)
+    tables = out_of_fold.pool_folds({**present, **combined}, folds, bootstrap) if present else empty
     return *tables, write_evidence(started, folds, bootstrap)
 
 

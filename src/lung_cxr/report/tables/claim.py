@@ -14,8 +14,10 @@ import pandas as pd
 
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.rows import finished_runs
+from lung_cxr.report.tables.ensembles_table import ensembles_in_words
 from lung_cxr.report.tables.table import Cell, Table, name_cell, text_cell
 
+ENSEMBLES = 27  # number of the item
 ANSWERS = {"report": "answered", "partly": "partly", "hospital": "by the hospital", "no": "not answered"}
 SECTIONS = {  # anchor → heading of the page
     "comparison": "Comparison",
@@ -62,7 +64,7 @@ def claim_items(evaluations: Mapping[str, Any]) -> list[Item]:
     Args:
         evaluations: Result of `evaluate_grid`.
     """
-    lacking = {}
+    lacking, words = {}, {ENSEMBLES: ensembles_in_words(evaluations)}
     if not finished_runs(evaluations):
         lacking["run"] = "No run has finished."
     if evaluations["external"] is None:
@@ -72,7 +74,7 @@ def claim_items(evaluations: Mapping[str, Any]) -> list[Item]:
     return [
         Item(row["item"], row["topic"], "no", "", lacking[row["needs"]])
         if row["needs"] in lacking
-        else Item(row["item"], row["topic"], row["answer"], row["anchor"], row["words"])
+        else Item(row["item"], row["topic"], row["answer"], row["anchor"], words.get(row["item"], row["words"]))
         for row in rows
     ]
 

@@ -86,7 +86,7 @@ class RunFolders:
     @property
     def began_with(self) -> list[str]:
         """Names of the runs of a sweep that shared the first epoch, this run included; empty if it never started."""
-        return _read(self.models / self._name / BEGAN_WITH).get("runs", [])
+        return read_json(self.models / self._name / BEGAN_WITH).get("runs", [])
 
     def begin_with(self, runs: list[str]) -> None:
         """Store the names of the runs of a sweep that share the first epoch."""
@@ -103,7 +103,7 @@ class RunFolders:
         if self._is_finished() and same_run(self.stored_record(), identity):
             is_complete = self.model.exists() and self.predictions.exists()
             return "up to date" if is_complete and not force else "new"
-        return "unfinished" if same_run(_read(self.identity), identity) else "new"
+        return "unfinished" if same_run(read_json(self.identity), identity) else "new"
 
     def start(self, identity: Identity) -> None:
         """Prepare the folders for a new run; existing files move to `superseded/<UTC time>/`."""
@@ -148,7 +148,7 @@ class RunFolders:
 
     def stored_record(self) -> dict[str, Any]:
         """Return the record, or {} if there is none."""
-        return _read(self.record)
+        return read_json(self.record)
 
     def supersede(self) -> None:
         """Move the files of an earlier run to `superseded/<UTC time>/seed_<s>` in the same folder.
@@ -172,7 +172,7 @@ class RunFolders:
         return f"seed_{self.seed}"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """Return the contents of a JSON file, or {} if it is missing or damaged."""
     try:
         return json.loads(path.read_text())

@@ -114,6 +114,8 @@ def disclaimers(record: Mapping[str, Any]) -> list[str]:
 
 def _run(record: Mapping[str, Any], experiment: str) -> str:
     """Return the folder of the run in 06_models, the value of `predict.run`."""
+    if "members" in record:
+        return Path(experiment, record["backbone"], record["strategy"]).as_posix()
     folder = Path(record["backbone"], record["strategy"], *([f"fold_{record['fold']}"] if "fold" in record else []))
     if sweep := record.get("sensitivity"):
         folder = Path("sensitivity", sweep["id"])
