@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import configure_project
+from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 from kedro_datasets.pandas import CSVDataset
 
@@ -336,3 +337,11 @@ def test_the_lock_is_pinned_hashed_and_names_no_index(project):
     requirements = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
     assert all("==" in line for line in requirements)
     assert lock.count("--hash=sha256:") >= len(requirements)
+
+
+def test_the_typed_parameters_of_all_pipelines_fit_together(project):
+    """Kedro refuses types for a group and for a part of it: `kedro run` of all pipelines would stop."""
+    configure_project("lung_cxr")
+    with KedroSession.create(project_path=project, env="test") as session:
+        parameters = session.load_context().params
+    assert isinstance(parameters["training"], groups.TrainingParameters)

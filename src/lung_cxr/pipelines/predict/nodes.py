@@ -11,7 +11,7 @@ import pandas as pd
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.parameters import DecisionRuleParameters, IngestionParameters, PredictParameters
+from lung_cxr.parameters import IngestionParameters, PredictParameters, TrainingParameters
 from lung_cxr.prediction.new_images import NewImages
 
 OVERLAYS = Path("new_images/overlays")  # below 07_model_output
@@ -46,7 +46,7 @@ def predict_new_images(
     output_folder: Path,
     new_images_workplace: Path,
     predict: PredictParameters,
-    decision_rule: DecisionRuleParameters,
+    training: TrainingParameters,
     experiment: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Predict every accepted image and decide, then delete the standardised images.
@@ -62,7 +62,7 @@ def predict_new_images(
 
     run = find_run(predict.run, model_folder, output_folder, experiment)
     seen, store = contracts.new_images_seen.validate(new_images_seen), working_store(new_images_workplace)
-    table = predict_and_decide(seen, run, run.rule(decision_rule), store, predict, output_folder / OVERLAYS)
+    table = predict_and_decide(seen, run, run.rule(training.decision_rule), store, predict, output_folder / OVERLAYS)
     table = contracts.new_image_probabilities.validate(table)
     clear(new_images_workplace)
     return table, table

@@ -36,7 +36,7 @@ def create_pipeline() -> Pipeline:
                     "output_folder": "output_folder",
                     "new_images_workplace": "new_images_workplace",
                     "predict": "params:predict",
-                    "decision_rule": "params:training.decision_rule",
+                    "training": "params:training",
                     "experiment": "params:training.experiment",
                 },
                 ["new_image_probabilities", "new_image_probabilities_csv"],

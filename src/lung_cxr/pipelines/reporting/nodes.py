@@ -9,12 +9,7 @@ from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
 from lung_cxr.experiments import CROSS_VALIDATED, GRID, REFERENCE_RUNS, Run
-from lung_cxr.parameters import (
-    DecisionRuleParameters,
-    EnsemblesParameters,
-    ReportingParameters,
-    SplittingParameters,
-)
+from lung_cxr.parameters import EnsemblesParameters, ReportingParameters, SplittingParameters, TrainingParameters
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.splitting.folds import fold_splits
 from lung_cxr.splitting.split import split_sha256
@@ -26,7 +21,7 @@ def evaluate_runs(
     model_folder: Path,
     output_folder: Path,
     parameters: ReportingParameters,
-    decision_rule: DecisionRuleParameters,
+    training: TrainingParameters,
     baseline_runs: dict[str, list[Any]],
     ensemble_runs: dict[str, Any],
     **results: Any,
@@ -39,7 +34,7 @@ def evaluate_runs(
         model_folder: Folder `06_models`, with the decision rules.
         output_folder: Folder `07_model_output`.
         parameters: Bootstrap, subgroups, and path of external predictions.
-        decision_rule: Targets of the decision rules.
+        training: Targets of the decision rules.
         baseline_runs: `RunResult` of the started runs of `BASELINE_RUNS` and `FURTHER_REFERENCE_RUNS`.
         ensemble_runs: `RunResult` of each ensemble.
         results: `RunResult` of every seed, by the names of `experiments.RUNS` and `LOGISTIC_REGRESSION_RUNS`.
@@ -48,7 +43,7 @@ def evaluate_runs(
     from lung_cxr.report.evaluations import evaluate_grid
     from lung_cxr.training.run.rule_file import Rules
 
-    rules = Rules(model_folder, output_folder, decision_rule)
+    rules = Rules(model_folder, output_folder, training.decision_rule)
     found = results | baseline_runs
     manifest = contracts.image_manifest.validate(image_manifest)
     external = _external_predictions(parameters.external) if parameters.external else None

@@ -33,7 +33,7 @@ def create_pipeline() -> Pipeline:
                     "model_folder": "model_folder",
                     "output_folder": "output_folder",
                     "parameters": "params:reporting",
-                    "decision_rule": "params:training.decision_rule",
+                    "training": "params:training",
                     "baseline_runs": "baseline_runs",
                     "ensemble_runs": "ensemble_runs",
                     **{run.results: run.results for run in RUNS + LOGISTIC_REGRESSION_RUNS},
