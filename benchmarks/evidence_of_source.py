@@ -16,7 +16,6 @@ import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from lung_cxr.parameters import ReportingParameters, SplittingParameters
 from lung_cxr.pipelines.reporting.nodes import pool_folds
 from public_sources import sources
 
@@ -46,8 +45,9 @@ def main() -> None:
             catalog.load("split"),
             catalog.load("patient_folds"),
             only(catalog.load("cross_validation_runs"), of_image.index[of_image == given.source]),
-            SplittingParameters(**catalog.load("params:splitting")),
-            ReportingParameters(**catalog.load("params:reporting")),
+            catalog.load("params:splitting"),
+            catalog.load("params:reporting"),
+            catalog.load("params:ensembles"),
             experiment="",
         )[2]
     given.out.write_text(page, encoding="utf-8")
