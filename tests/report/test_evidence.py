@@ -71,6 +71,9 @@ def test_claims_are_judged_for_each_experiment():
     (settings,) = lines(page, "| MobileNet, dynamic fine-tuning, tuned | MobileNet, dynamic fine-tuning, environment |")
     assert "−29.3 [" in settings
     assert len(lines(page, "+1.70, +0.10", "5 (plateau)")) == 6
+    majority, *_ = lines(page, "| Majority class |")
+    assert "| 16.0 [" in majority, "8 of the 50 images of each fold are of the largest class"
+    assert len(lines(page, "| Majority class | +")) == 4, "each arm is compared with it"
 
 
 def test_an_arm_with_missing_folds_is_no_evidence():

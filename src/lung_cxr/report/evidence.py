@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation import out_of_fold
+from lung_cxr.evaluation.fold_ensembles import FoldEnsemble
 from lung_cxr.evaluation.out_of_fold import CrossValidation, Folds
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title, strategy_title
@@ -21,6 +23,7 @@ from lung_cxr.report.numbers import decimal, decimal_interval, points, points_in
 Arm = tuple[str, str, str]  # experiment, backbone, strategy
 BEST_BACKBONE = "mobilenet"  # of Table 4 of the paper
 PERCENT = ("accuracy", "macro_f1")
+MAJORITY: Arm = ("", "", "majority_class")
 
 
 def write_evidence(
@@ -40,6 +43,10 @@ def write_evidence(
     results = [
         out_of_fold.pool_folds(grid, folds, bootstrap)[0].assign(experiment=name) for name, grid in experiments.items()
     ]
+    if by_fold:
+        majority = _majority_class(arms[next(iter(by_fold))], folds)
+        results.append(out_of_fold.pool_folds({MAJORITY[1:]: majority}, folds, bootstrap)[0].assign(experiment=""))
+        by_fold |= out_of_fold.metrics_by_fold({MAJORITY: majority}, folds)
     environment = Environment(
         loader=PackageLoader("lung_cxr.report", "."),
         undefined=StrictUndefined,
@@ -55,6 +62,15 @@ def write_evidence(
         results=[_result(row) for row in pd.concat(results).to_dict("records")],
         unfreezings=list(_unfreezings(arms, by_fold)),
     )
+
+
+def _majority_class(runs: Folds, folds: CrossValidation) -> Folds:
+    """Return the predictions of a model that knows only the class shares of training, on the images of these runs."""
+    return {
+        fold: [FoldEnsemble(one.record, one.predictions.assign(**dict(zip(PROBABILITY_COLUMNS, shares, strict=True))))]
+        for fold, shares in folds.class_shares.items()
+        for one in runs[fold][:1]
+    }
 
 
 def _claims(by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float) -> Iterator[dict[str, str]]:
@@ -126,8 +142,8 @@ def _differences(
     """Yield differences of each strategy to dynamic fine-tuning, and of each experiment to the first settings."""
     for arm, table in by_fold.items():
         name, backbone, strategy = arm
-        for other in ((name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy)):
-            if other != arm and other in by_fold:
+        for other in ((name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy), MAJORITY):
+            if MAJORITY != arm != other in by_fold:
                 tests = {
                     metric: out_of_fold.compare_over_folds(table, by_fold[other], metric, folds, confidence)
                     for metric in out_of_fold.POOLED
@@ -198,4 +214,6 @@ def settings_title(experiment: str) -> str:
 def arm_title(arm: Arm) -> str:
     """Return e.g. "MobileNet, dynamic fine-tuning, tuned"."""
     experiment, backbone, strategy = arm
+    if arm == MAJORITY:
+        return "Majority class"
     return f"{backbone_title(backbone)}, {strategy_title(strategy)}, {settings_title(experiment)}"

@@ -1,7 +1,7 @@
 """Names, titles, abbreviations and colours in the report."""
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.experiments import Run
+from lung_cxr.experiments import REFERENCE_MODELS, Run
 
 DYNAMIC, TRADITIONAL = "dynamic", "traditional"  # the two strategies of the paper
 
@@ -55,7 +55,8 @@ def backbone_title(backbone: str) -> str:
 
 def strategy_title(strategy: str) -> str:
     """Return e.g. "dynamic fine-tuning"."""
-    return BASELINE_TITLES.get(strategy, f"{strategy.replace('_', ' ')} fine-tuning")
+    words = strategy.replace("_", " ")
+    return BASELINE_TITLES.get(strategy, words if strategy in REFERENCE_MODELS else f"{words} fine-tuning")
 
 
 def run_title(run: Run) -> str:
