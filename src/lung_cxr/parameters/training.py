@@ -71,6 +71,18 @@ class ReferenceModelParameters(ParameterGroup):
     augmented_copies: int = Field(
         ge=0, description="copies of each training image with the augmentation of the strategies; 0: unchanged images"
     )
+    oversampling: Annotated[Literal["none", "smote", "adasyn"], Off("none")] = Field(
+        description="interpolated features of the rare classes, until all classes are equally large"
+    )
+
+    @model_validator(mode="after")
+    def _one_kind_of_rows(self) -> "ReferenceModelParameters":
+        if self.oversampling != "none" and (self.flips or self.augmented_copies):
+            raise ValueError(
+                f"oversampling is {self.oversampling} with flips or augmented copies; expected flips: false and "
+                "augmented_copies: 0, as it interpolates between images of equal weight"
+            )
+        return self
 
 
 class LossSettings(ParameterGroup):

@@ -30,6 +30,7 @@ SETTINGS = {
     "depths": [0],
     "flips": False,
     "augmented_copies": 0,
+    "oversampling": "none",
 }
 
 

@@ -30,6 +30,7 @@ from lung_cxr.training.fit_rule import complete_rule, fit_rule
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.reference.features import ReferenceFeatures
 from lung_cxr.training.reference.linear_classifier import Labelled, LinearClassifier, fit_linear_classifier
+from lung_cxr.training.reference.oversampling import oversampled
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.identity import Identity, identity_of_reference, with_weights
 from lung_cxr.training.run.model_card import write_model_card
@@ -128,7 +129,8 @@ def _fit_run(model: ReferenceModel, folders: RunFolders) -> RunRecord | None:
         unfreeze_groups(classifier, 0)
         features = _features_of(model, classifier)
         unchanged = features.of_images()
-        fitted = fit_on_split(features.of_training(unchanged), unchanged, images, model.settings)
+        train = oversampled(features.of_training(unchanged), model.settings.oversampling, model.seed)
+        fitted = fit_on_split(train, unchanged, images, model.settings)
         restore_dropout(classifier)
         network = as_network(classifier, features.point.tensor, fitted)
         model_sha256 = save_model(network, folders.model)
@@ -155,7 +157,7 @@ def fit_on_split(
     """Fit on the training rows; the unchanged validation images choose the penalty.
 
     Args:
-        train: Result of `ReferenceFeatures.of_training`.
+        train: Result of `ReferenceFeatures.of_training`, oversampled or not.
         unchanged: (N, d) features of all unchanged images.
         images: Pixels and split.
         settings: Penalties and depths; with another depth than the last, features are standardised.
