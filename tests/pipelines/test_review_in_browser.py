@@ -17,7 +17,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.pipelines import ingestion
 from lung_cxr.report.refresh.contact_sheet import jpeg_data_uri
 from lung_cxr.report.review import page
-from lung_cxr.report.review.items import Review
+from lung_cxr.report.review.items import Review, list_items
 from made_up_refresh import made_up_catalogue, report_settings
 
 pytestmark = pytest.mark.slow  # seconds: a browser starts
@@ -41,7 +41,8 @@ def review_of(manifest: pd.DataFrame) -> Review:
 
 
 def written(catalogue, folder: Path) -> str:
-    text = page.render_review(review_of(catalogue.image_manifest), catalogue, report_settings(), datetime.now(UTC))
+    items = list_items(review_of(catalogue.image_manifest), 0.98)
+    text = page.render_review(items, "decisions.csv", catalogue, report_settings(), datetime.now(UTC))
     (folder / "review.html").write_text(text, encoding="utf-8")
     return (folder / "review.html").as_uri()
 

@@ -79,7 +79,9 @@ def content_of(page: str) -> dict:
 
 
 def rendered(review, catalogue, **settings) -> str:
-    return render_review(review, catalogue, report_settings(**settings), datetime(2026, 1, 2, tzinfo=UTC))
+    items = list_items(review, 0.98)
+    made_at = datetime(2026, 1, 2, tzinfo=UTC)
+    return render_review(items, "decisions.csv", catalogue, report_settings(**settings), made_at)
 
 
 def test_the_page_shows_broken_limits_and_hides_unsearched_pixels(review, catalogue, ids):

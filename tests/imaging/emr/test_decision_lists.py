@@ -15,7 +15,8 @@ def read(tmp_path, secret):
     exports = [Export(name, tmp_path / "raw/exports" / name, synthetic=True) for name in KNOWN["export_id"]]
     for export in exports:
         export.folder.mkdir(parents=True)
-    return lambda: read_decisions(exports, KNOWN, secret)
+    (tmp_path / "elsewhere").mkdir()
+    return lambda: read_decisions(exports, tmp_path / "elsewhere", KNOWN, secret)
 
 
 def test_images_are_named_by_key_or_by_export_and_path(read, tmp_path, secret):
@@ -44,6 +45,11 @@ def test_lists_are_read_in_the_order_of_their_numbers(read, tmp_path):
         "decisions (2).csv",
         "decisions_10.csv",
     ]
+
+
+def test_a_list_in_01_raw_is_read_though_the_exports_lie_elsewhere(read, tmp_path):
+    (tmp_path / "elsewhere/decisions.csv").write_text(f"image,decision\n{KEY},reject\n")
+    assert read()["list"].tolist() == ["decisions.csv in 01_raw"]
 
 
 def test_without_a_list_the_table_is_empty(read):

@@ -23,16 +23,17 @@ LISTED_COLUMNS = ["image_id", "export", "file_key", "decision", "value", "list",
 SHOWN_ROWS = 10  # in an error
 
 
-def find_decision_lists(exports: Iterable[Export]) -> list[Path]:
-    """Return all lists of decisions, in the order in which they are read."""
-    return list(find_lists(list(exports), LIST_NAME))
+def find_decision_lists(exports: Iterable[Export], raw_folder: Path) -> list[Path]:
+    """Return all lists of decisions in 01_raw and beside, above or in the exports, in the order of reading."""
+    return list(find_lists(list(exports), LIST_NAME, [raw_folder]))
 
 
-def read_decisions(exports: Iterable[Export], known: pd.DataFrame, secret: Secret) -> pd.DataFrame:
+def read_decisions(exports: Iterable[Export], raw_folder: Path, known: pd.DataFrame, secret: Secret) -> pd.DataFrame:
     """Read all lists of decisions; without a list the table is empty.
 
     Args:
         exports: All present exports.
+        raw_folder: `01_raw`; the exports may lie elsewhere.
         known: As `contracts.known_exports`; a decision names an export by its folder or its number.
         secret: Secret of the pseudonyms.
 
@@ -47,7 +48,7 @@ def read_decisions(exports: Iterable[Export], known: pd.DataFrame, secret: Secre
     ordinals = {str(number): number for number in known["export"]}
     ordinals |= dict(zip(known["export_id"], known["export"], strict=True))
     tables = [pd.DataFrame(columns=LISTED_COLUMNS).astype({"export": "int64", "list_row": "int64"})]
-    for path in find_decision_lists(exports):
+    for path in find_decision_lists(exports, raw_folder):
         fields, malformed = _read_fields(path)
         keyed = _keyed(fields, ordinals, secret)
         _refuse(path.name, fields, keyed, malformed)

@@ -32,14 +32,20 @@ class ListName:
     suffixes: Sequence[str]
 
 
-def find_lists(exports: Sequence[Export], kind: ListName) -> Iterator[Path]:
+def find_lists(exports: Sequence[Export], kind: ListName, further: Sequence[Path] = ()) -> Iterator[Path]:
     """Yield the lists of one kind beside, above and in the exports, numbers in a name in their order.
+
+    Args:
+        exports: All present exports.
+        kind: File names of the list.
+        further: Other folders that may hold it.
 
     Raises:
         TableError: The name of a table begins like that of the list, but is not understood.
     """
     roots = {export.root.resolve() for export in exports}
     folders = roots | {root.parent for root in roots} | {export.folder.resolve() for export in exports}
+    folders |= {folder.resolve() for folder in further}
     for folder in sorted(folders):
         for path in sorted(_entries(folder), key=_by_number):
             stem, suffix = re.sub(r"[\s_-]", "", path.stem.casefold()), path.suffix.casefold()
@@ -60,8 +66,10 @@ def place_of_list(path: Path, exports: Sequence[Export]) -> str:
         return f"{path.name} beside the exports"
     if path.parent == root.parent:
         return f"{path.name} above the exports"
-    position = [export.folder.resolve() for export in exports].index(path.parent) + 1
-    return f"{path.name} in folder {position} of {len(exports)}"
+    folders = [export.folder.resolve() for export in exports]
+    if path.parent in folders:
+        return f"{path.name} in folder {folders.index(path.parent) + 1} of {len(exports)}"
+    return f"{path.name} in 01_raw"
 
 
 def _entries(folder: Path) -> list[Path]:

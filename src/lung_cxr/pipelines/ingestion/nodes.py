@@ -66,6 +66,7 @@ def number_exports(
 
 def pseudonymise_records(
     raw_exports: Exports,
+    raw_folder: Path,
     known_exports: pd.DataFrame,
     pseudonymisation_key: Secret,
     previous_patient_subsets: pd.DataFrame | None,
@@ -105,7 +106,7 @@ def pseudonymise_records(
         pseudonymisation_key,
         trust_timestamps=ingestion.trust_timestamps,
     )
-    listed = read_decisions(raw_exports.values(), known_exports, pseudonymisation_key)
+    listed = read_decisions(raw_exports.values(), raw_folder, known_exports, pseudonymisation_key)
     decisions = match_decisions(listed, separated.rows, previous_image_manifest, previous_image_decisions)
     cleaned = clean_records(
         separated.rows,

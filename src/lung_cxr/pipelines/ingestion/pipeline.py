@@ -54,6 +54,7 @@ def _patients_and_records() -> Pipeline:
                 erase_withdrawn,
                 {
                     "raw_exports": "raw_exports",
+                    "raw_folder": "raw_folder",
                     "known_exports": "known_exports",
                     "pseudonymisation_key": "pseudonymisation_key",
                     "intermediate_folder": "intermediate_folder",
@@ -77,6 +78,7 @@ def _patients_and_records() -> Pipeline:
                 pseudonymise_records,
                 {
                     "raw_exports": "raw_exports",
+                    "raw_folder": "raw_folder",
                     "known_exports": "known_exports",
                     "pseudonymisation_key": "pseudonymisation_key",
                     "previous_patient_subsets": "previous_patient_subsets",

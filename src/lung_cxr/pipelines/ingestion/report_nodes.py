@@ -126,12 +126,15 @@ def write_review(
 ) -> str:
     """Return the page on which a person decides about single images."""
     from lung_cxr.report.refresh.contact_sheet import Catalogue
-    from lung_cxr.report.review.items import Review
-    from lung_cxr.report.review.page import render_review
+    from lung_cxr.report.review.items import Review, list_items
+    from lung_cxr.report.review.page import next_list, render_review
 
     review = Review(image_manifest, excluded_images, label_review, compared_images, decision_outcomes)
+    items = list_items(review, ingestion.quality.near_duplicate_correlation)
+    log.info("Questions for a person in 08_reporting/review.html: %s", f"{len(items):,}")
     catalogue = Catalogue(image_manifest, records, source_files, ImageStore(image_folder), ingestion)
-    return render_review(review, catalogue, ingestion_report, datetime.now(UTC))
+    file_name = next_list(decision_outcomes["list"].unique().tolist())
+    return render_review(items, file_name, catalogue, ingestion_report, datetime.now(UTC))
 
 
 def check_faults(

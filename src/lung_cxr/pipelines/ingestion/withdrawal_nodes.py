@@ -16,6 +16,7 @@ from lung_cxr.parameters import EmrParameters, IngestionParameters
 
 def erase_withdrawn(
     raw_exports: dict[str, hospital.Export],
+    raw_folder: Path,
     known_exports: pd.DataFrame,
     pseudonymisation_key: Secret,
     intermediate_folder: Path,
@@ -33,7 +34,9 @@ def erase_withdrawn(
 ) -> dict[str, Any]:
     """Erase all stored data of patients who withdraw, before any other step but the check of all lists."""
     rules = PatientIdRules.of(emr)
-    read_decisions(raw_exports.values(), known_exports, pseudonymisation_key)  # a faulty list stops the run first
+    read_decisions(
+        raw_exports.values(), raw_folder, known_exports, pseudonymisation_key
+    )  # a faulty list stops the run first
     lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
     if not lists.withdrawn:
         return {**withdrawal.NOTHING_ERASED, "files": dict(lists.files)}

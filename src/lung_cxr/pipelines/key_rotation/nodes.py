@@ -25,6 +25,7 @@ def rotate_key(
     new_pseudonymisation_key: Secret,
     previous_key_fingerprint: str | None,
     raw_exports: dict[str, hospital.Export],
+    raw_folder: Path,
     previous_known_exports: pd.DataFrame | None,
     refresh_journal: Path,
     intermediate_folder: Path,
@@ -62,7 +63,7 @@ def rotate_key(
         folders,
         drop_unknown=key_rotation.drop_unknown,
         workers=ingestion.workers,
-        decision_lists=find_decision_lists(raw_exports.values()),
+        decision_lists=find_decision_lists(raw_exports.values(), raw_folder),
     )
     log.info(
         "The catalogue has the new key. Replace the old key by it now (conf/local/credentials.yml or the variable), "

@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                     "new_pseudonymisation_key": "new_pseudonymisation_key",
                     "previous_key_fingerprint": "previous_key_fingerprint",
                     "raw_exports": "raw_exports",
+                    "raw_folder": "raw_folder",
                     "previous_known_exports": "previous_known_exports",
                     "refresh_journal": "refresh_journal",
                     "intermediate_folder": "intermediate_folder",

@@ -18,29 +18,31 @@ from lung_cxr.report.numbers import plural
 from lung_cxr.report.refresh.contact_sheet import Catalogue, hidden_because, small_copy
 from lung_cxr.report.refresh.quality_thresholds import breaches
 from lung_cxr.report.refresh.tables import sentence
-from lung_cxr.report.review.items import KINDS, Item, Review, list_items
+from lung_cxr.report.review.items import KINDS, Item
 
 TEMPLATE = "review/review.html.j2"
 SIDE = 400  # pixels of a picture
 THREADS = 4  # that decode pictures
 
 
-def render_review(review: Review, catalogue: Catalogue, settings: IngestionReportParameters, made_at: datetime) -> str:
+def render_review(
+    every: Sequence[Item], file_name: str, catalogue: Catalogue, settings: IngestionReportParameters, made_at: datetime
+) -> str:
     """Return the page as HTML.
 
     Args:
-        review: What may wait for a person.
+        every: Result of `list_items`.
+        file_name: Name of the list that the page writes.
         catalogue: Inputs of the contact sheets: the same images are shown, or hidden for the same reasons.
         settings: Parameters of the page.
         made_at: Time of the page, UTC.
     """
-    every = list_items(review, catalogue.settings.quality.near_duplicate_correlation)
     items = every[: settings.max_review_items]
     content = {
         "items": [vars(item) | {"title": KINDS[item.kind], "why": sentence(item.why)} for item in items],
         "images": _images(items, catalogue, settings.review_pictures),
         "classes": DISEASES,
-        "file": next_list(review.decisions["list"].unique().tolist()),
+        "file": file_name,
     }
     return render_page(
         TEMPLATE,
