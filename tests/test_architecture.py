@@ -8,7 +8,7 @@ import pytest
 import architecture
 
 SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its algorithms, its dataset
-    *("ingestion", "splitting", "training", "sensitivity", "reporting", "predict", "key_rotation"),
+    *("ingestion", "splitting", "training", "sensitivity", "reporting", "predict", "key_rotation", "reidentify"),
     *(
         "synthetic_hospital",
         "backbones",

@@ -10,6 +10,7 @@ from lung_cxr.pipelines import (
     ingestion,
     key_rotation,
     predict,
+    reidentify,
     reporting,
     sensitivity,
     splitting,
@@ -44,6 +45,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **rooms,
         "key_rotation": key_rotation.create_pipeline(),
         "predict": predict.create_pipeline(),
+        "reidentify": reidentify.create_pipeline(),
         "__default__": catalogue + rooms["training"] + rooms["reporting"],
         "demo": rooms["synthetic_hospital"] + catalogue + demo_training + rooms["reporting"],
     }

@@ -6,7 +6,6 @@ two secrets completes the rotation. Until then the fingerprint file refuses all 
 """
 
 import codecs
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,11 @@ from lung_cxr.erasure.new_keys import NewKeys
 from lung_cxr.erasure.pixel_arrays import erase_pixels
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, KeyCheckError
+from lung_cxr.imaging.catalogue.reidentification import IMAGE_KEY
 from lung_cxr.imaging.catalogue.summary import DecisionNeededError, IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.splitting.pixels import ARRAYS
 
-IMAGE_KEY = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])")
 REBUILT_TABLES = {
     *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
     *("shared_images", "row_identities", "image_decisions", "decision_outcomes", "new_images_seen", "probabilities"),

@@ -22,6 +22,7 @@ from lung_cxr.parameters.ingestion import (
     TextPolicy,
 )
 from lung_cxr.parameters.predict import PredictParameters
+from lung_cxr.parameters.reidentify import ReidentifyParameters
 from lung_cxr.parameters.reporting import GradCamParameters, ReportingParameters
 from lung_cxr.parameters.sensitivity import SensitivityParameters
 from lung_cxr.parameters.splitting import SplittingParameters
@@ -54,6 +55,7 @@ __all__ = [
     "PredictParameters",
     "QualityParameters",
     "ReferenceModelParameters",
+    "ReidentifyParameters",
     "ReportingParameters",
     "SensitivityParameters",
     "SplittingParameters",
