@@ -42,10 +42,10 @@ class ForcedUnfreezing(Schedule):
     def at_final_plateau(self) -> bool:
         return False
 
-    def wants_unfreezing(self) -> bool:
+    def wants_next_stage(self) -> bool:
         return self.epoch == sum(epochs for _, epochs in self.plan[: self.stage + 1])
 
-    def groups_after_unfreezing(self) -> int:
+    def groups_of_next_stage(self) -> int:
         return self.plan[self.stage][0]
 
 

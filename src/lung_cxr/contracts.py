@@ -31,7 +31,7 @@ QC_METRICS = (
 DECISIONS = ("accept", "reject", "label", "keep_pixels")
 """What a person can decide about an image, in `decisions.csv`."""
 
-HISTORY_EVENTS = ("", "unfreeze", "stop:nan", "stop:plateau", "stop:budget")
+HISTORY_EVENTS = ("", "unfreeze", "retrain_head", "stop:nan", "stop:plateau", "stop:budget")
 
 
 def _key(**kwargs: Any) -> pa.Column:

@@ -27,6 +27,14 @@ from lung_cxr.training.strategies.registry import StrategyParameters
 
 SEED = 7
 EPOCHS = 8
+STRATEGY = {
+    "dynamic": {"patience": 1, "step": 7, "at_full_depth": "continue"},
+    "crt": {"representation_epochs": 4, "representation_patience": 9, "stop_patience": None},
+}
+TRAINING = {
+    "dynamic": {},
+    "crt": {"loss": "ldam_drw", "loss_weights": "effective_number", "loss_settings": {"reweighting_epoch": 3}},
+}
 MOMENTS = (
     "while a batch is fetched",
     "before its checkpoint",
@@ -36,22 +44,22 @@ MOMENTS = (
 
 
 def experiment(folder: Path) -> Experiment:
-    """Return 40 images of noise, and the quarter of a MobileNet of conf/test in three stages."""
+    """Return 40 images of noise, and the quarter of a MobileNet of conf/test in two or three stages."""
     labels = [DISEASES[number % 7] for number in range(40)]
     keys = [f"{number:032x}" for number in range(40)]
     subsets = ["train"] * 28 + ["validation"] * 7 + ["test"] * 5
     split = pd.DataFrame({"image_id": keys, "patient_key": keys, "label": labels, "subset": subsets})
     pixels = np.random.default_rng(1).integers(0, 256, (40, 32, 32), dtype=np.uint8)
     backbones, training = (parameters_of_test_environment(f"parameters_{of}.yml") for of in ("backbones", "training"))
-    strategy = {**training["strategies"]["dynamic"], "patience": 1, "step": 7, "at_full_depth": "continue"}
+    name = os.environ.get("STRATEGY", "dynamic")
+    strategy = training["strategies"][name] | STRATEGY[name]
+    changes = {"max_epochs": EPOCHS, "augmentation": {"bank": 2, "unchanged_share": 0.3}, **TRAINING[name]}
     return Experiment(
         backbone_name="mobilenet",
-        strategy_name="dynamic",
+        strategy_name=name,
         backbone=BackboneParameters(**backbones["backbones"]["mobilenet"]),
         strategy=StrategyParameters(strategy),
-        training=TrainingParameters(
-            **merged(training["training"], {"max_epochs": EPOCHS, "augmentation": {"bank": 2}})
-        ),
+        training=TrainingParameters(**merged(training["training"], changes)),
         images=SplitImages(pixels, split),
         data_hashes={"split_sha256": "1" * 64, "pixel_sha256": "2" * 64},
         feature_folder=folder / "models" / FROZEN_FEATURES,

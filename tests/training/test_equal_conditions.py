@@ -29,7 +29,7 @@ def first_sight(experiment, tiny_classifier, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", look)
 
     def begin(strategy, changes=None):
-        study = experiment(strategy, changes, augmentation={"bank": 2})
+        study = experiment(strategy, changes, augmentation={"bank": 2}, sampling="natural")  # cRT begins with it
         with pytest.raises(FirstEpochSeen):
             list(train_seeds(study, lambda seed: RunFolders(tmp_path / "models", tmp_path / "outputs", seed)))
         return dict(seen)

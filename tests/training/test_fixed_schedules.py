@@ -1,6 +1,7 @@
 import pytest
 
 from lung_cxr.contracts import HISTORY_EVENTS
+from lung_cxr.training.strategies.crt import CrtSchedule
 from lung_cxr.training.strategies.dynamic import DynamicSchedule
 from lung_cxr.training.strategies.gradual import GradualSchedule
 from lung_cxr.training.strategies.lp_ft import LpFtSchedule
@@ -21,6 +22,11 @@ def head_first(**changes):
 
 def planned(**changes):
     return GradualSchedule(**{**SHARED, "step": 3, "every": 2, "layer_groups": 7, **changes})
+
+
+def new_head(**changes):
+    stages = {"representation_patience": 2, "representation_epochs": 9, "unfrozen_groups": 7}
+    return CrtSchedule(**{**SHARED, **stages, **changes})
 
 
 def events(schedule, losses):
@@ -87,14 +93,14 @@ def test_the_end_of_every_plan_restores_the_best():
     assert [schedule.on_epoch_end(loss).restore_best_weights for loss in [1.0] * 5] == [False] * 4 + [True]
 
 
-@pytest.mark.parametrize("make", [fixed, head_first, planned])
+@pytest.mark.parametrize("make", [fixed, head_first, planned, new_head])
 def test_the_budget_and_lost_networks_end_every_plan(make):
     assert events(make(max_epochs=1), [1.0]) == ["stop:budget"]
     assert events(make(stop_patience=None, max_epochs=20), [float("nan")] * 3)[-1] == "stop:nan"
     assert set(events(make(stop_patience=None, max_epochs=20), [1.0] * 20)) <= set(HISTORY_EVENTS)
 
 
-@pytest.mark.parametrize("make", [fixed, head_first, planned])
+@pytest.mark.parametrize("make", [fixed, head_first, planned, new_head])
 def test_from_a_saved_state_a_plan_goes_on_as_if_nothing_had_happened(make):
     losses = [1.0, 1.1, 1.2, 0.9, 1.0, 0.8, 0.9, 0.7, 0.8]
     whole = make(stop_patience=5)

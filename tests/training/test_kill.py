@@ -59,7 +59,9 @@ def results(folder):
 
 @pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the deterministic flag is TensorFlow's")
-def test_a_run_killed_at_five_random_moments_ends_as_if_nothing_had_happened(tmp_path):
+@pytest.mark.parametrize(("strategy", "stages"), [("dynamic", {"0", "1", "2"}), ("crt", {"0", "1"})])
+def test_a_run_killed_at_five_random_moments_ends_as_if_nothing_had_happened(tmp_path, monkeypatch, strategy, stages):
+    monkeypatch.setenv("STRATEGY", strategy)
     random = np.random.default_rng(2024)
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     ended(undisturbed)
@@ -77,7 +79,7 @@ def test_a_run_killed_at_five_random_moments_ends_as_if_nothing_had_happened(tmp
         results, (undisturbed, disturbed)
     )
     assert len(history) == EPOCHS
-    assert set(history["stage"]) == {"0", "1", "2"}
+    assert set(history["stage"]) == stages
     pd.testing.assert_frame_equal(its_history, history)
     pd.testing.assert_frame_equal(its_predictions, predictions, check_exact=True)
     assert [value.tobytes() for value in its_weights] == [value.tobytes() for value in weights]

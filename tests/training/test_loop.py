@@ -64,6 +64,7 @@ DEPTHS = {  # groups that train in each of three epochs, with the losses 1, 2, 0
     "two_stage": [0, 3, 3],
     "gradual": [0, 2, 3],
     "full": [3, 3, 3],
+    "crt": [3, 0, 0],
 }
 
 

@@ -163,14 +163,14 @@ def test_the_identity_of_a_run_has_the_settings_of_its_own_loss_only(experiment)
 
 @pytest.fixture
 def fine_tuning(backbone, tiny_classifier, images, training_parameters, strategy_parameters, tmp_path):
-    """Make a run of dynamic fine-tuning over four epochs, its checkpoints in a folder of the given name."""
+    """Make a linear probe over four epochs, its checkpoints in a folder of the given name."""
 
     def make(folder, features=None, **changes):
         keras.utils.clear_session()
         keras.utils.set_random_seed(7)
         return FineTuning(
             classifier=tiny_classifier(dropout=0.5),
-            strategy=strategy_of(strategy_parameters("dynamic", patience=1, step=2).root, backbone),
+            strategy=strategy_of(strategy_parameters("linear_probe", stop_patience=None).root, backbone),
             images=images,
             training=training_parameters(
                 **{"max_epochs": 4, "learning_rate": 1e-3, "augmentation": {"bank": 2}, **changes}

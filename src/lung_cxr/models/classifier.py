@@ -105,6 +105,15 @@ def build_classifier(
     )
 
 
+def reinitialise_head(classifier: Classifier) -> None:
+    """Set the weights of the head to their initial values, which the seeds of the initialisers determine."""
+    for layer in classifier.head_layers:
+        if isinstance(layer, keras.layers.Dense):
+            initialisers = (layer.kernel_initializer, layer.bias_initializer)
+            for variable, initialiser in zip((layer.kernel, layer.bias), initialisers, strict=True):
+                variable.assign(initialiser(variable.shape, dtype=variable.dtype))
+
+
 def _scaled_colour(image: keras.KerasTensor, row: Backbone) -> keras.KerasTensor:
     """Convert (B, size, size, 1) uint8 to (B, size, size, 3) float32 in the range that the backbone expects."""
     colour = keras.layers.Concatenate(name="grey_to_colour")([image, image, image])

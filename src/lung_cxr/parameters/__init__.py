@@ -31,6 +31,7 @@ from lung_cxr.parameters.training import (
     AugmentationParameters,
     FrozenPrefixParameters,
     ReferenceModelParameters,
+    Sampling,
     StopPatience,
     TrainingParameters,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "ReferenceModelParameters",
     "ReidentifyParameters",
     "ReportingParameters",
+    "Sampling",
     "SensitivityParameters",
     "SplittingParameters",
     "StandardiseParameters",

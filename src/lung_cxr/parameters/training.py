@@ -11,6 +11,8 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters.base import Off, ParameterGroup
 from lung_cxr.parameters.decision_rule import DecisionRuleParameters
 
+Sampling = Literal["balanced", "natural"]
+
 StopPatience = Annotated[
     int | None,
     Field(ge=1, description="epochs without improvement at the last depth that end the run; null: train to n"),
@@ -125,7 +127,7 @@ class TrainingParameters(ParameterGroup):
     head: Literal["gap", "flatten_dense"] = Field(
         description="global average pooling, or dense layers near the paper's file sizes"
     )
-    sampling: Literal["balanced", "natural"] = Field(description="III.D: class-balanced batches")
+    sampling: Sampling = Field(description="III.D: class-balanced batches")
     loss: Annotated[Literal["cross_entropy", "focal", "logit_adjusted", "ldam_drw"], Off("cross_entropy")] = Field(
         description="training loss; validation always uses the unweighted cross-entropy"
     )

@@ -26,6 +26,7 @@ BASELINE_TITLES = {
     "lp_ft": "LP-FT",
     "layer_decay": "layer-wise decay",
     "auto_rgn": "Auto-RGN",
+    "crt": "cRT",
 }
 BASELINE_COLOUR = "#CC79A7"  # Okabe-Ito purple
 

@@ -10,11 +10,12 @@ import numpy as np
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import TrainingParameters
-from lung_cxr.training.data.class_weights import class_counts, loss_weights, sampling_shares
+from lung_cxr.training.data.class_weights import class_counts, sampling_shares
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.frozen.open_stage import image_features
 from lung_cxr.training.frozen.split_point import FrozenPrefix
+from lung_cxr.training.losses import loss_weights_of_epoch
 from lung_cxr.training.reference.features import feature_point
 from lung_cxr.training.reference.linear_classifier import IMPOSSIBLE, Labelled, fit_linear_classifier
 
@@ -64,7 +65,7 @@ def image_weights(labels: np.ndarray, training: TrainingParameters) -> np.ndarra
         training: Sampling and loss weights.
     """
     counts = class_counts(labels)
-    weights = sampling_shares(counts, training.sampling) * loss_weights(counts, training.loss_weights)
+    weights = sampling_shares(counts, training.sampling) * loss_weights_of_epoch(training, counts, epoch=1)
     of_images = weights[labels] / counts[labels]
     return of_images / of_images.mean()
 

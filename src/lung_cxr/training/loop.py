@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from lung_cxr.models.classifier import Classifier
+from lung_cxr.models.classifier import Classifier, reinitialise_head
 from lung_cxr.models.freezing import open_groups, trainable_parameters
-from lung_cxr.parameters import TrainingParameters
+from lung_cxr.parameters import Sampling, TrainingParameters
 from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.class_weights import class_counts
 from lung_cxr.training.data.feed import Epoch, SplitImages
@@ -73,7 +73,6 @@ class FineTuning:
     whole_network: Stage = field(init=False)
     train_rows: np.ndarray = field(init=False)
     validation_rows: np.ndarray = field(init=False)
-    sampling_order: SamplingOrder = field(init=False)
     augmentation: AugmentationSampler = field(init=False)
     class_counts: np.ndarray = field(init=False)
     best_weights: list[np.ndarray] = field(init=False)
@@ -86,7 +85,6 @@ class FineTuning:
         self.schedule = self.strategy.schedule(len(self.classifier.groups), training)
         self.stage = self.whole_network = whole_network(self.classifier, self.images, training)
         self.train_rows, self.validation_rows = self.images.rows("train"), self.images.rows("validation")
-        self.sampling_order = SamplingOrder(labels, training.sampling, training.batch_size, self.seed)
         self.augmentation = AugmentationSampler(training.augmentation, labels, self.seed)
         self.class_counts = class_counts(labels)
         self.best_weights = self.weights()  # line 9 of Algorithm 1
@@ -112,10 +110,12 @@ class FineTuning:
         """Open the layers of the stage and compile with a new optimiser: Keras reads `trainable` when it compiles."""
         self.strategy.open_layers(self.classifier, self.schedule.unfrozen_groups)
         self.stage.close()
-        self.stage = self._cached_stage() or self.whole_network
+        run = (self.classifier, self.images, self.augmentation, self.training)
+        cached = open_cached_stage(*run, self.sampling, self.schedule.stage, self.features)
+        self.stage = cached or self.whole_network
         self.model.compile(
             optimizer=make_optimizer(self.training, self.strategy, self.schedule, self.classifier, self.model),
-            loss=make_loss(self.training, self.class_counts, self.training.sampling),
+            loss=make_loss(self.training, self.class_counts, self.sampling),
             jit_compile=self.training.jit_compile,
             steps_per_execution=self.training.steps_per_execution,
         )
@@ -171,6 +171,16 @@ class FineTuning:
             return [np.array(value) for value in self.classifier.model.get_weights()]
 
     @property
+    def sampling(self) -> Sampling:
+        """Sampling of the stage."""
+        return self.strategy.sampling(self.schedule.stage, self.training)
+
+    @property
+    def sampling_order(self) -> SamplingOrder:
+        """Sequence of the training images in the epochs of the stage."""
+        return SamplingOrder(self.images.labels_of("train"), self.sampling, self.training.batch_size, self.seed)
+
+    @property
     def model(self) -> keras.Model:
         """The network that the stage compiles and fits."""
         return self.stage.model
@@ -211,19 +221,13 @@ class FineTuning:
         assign(self.classifier.model.weights, before)
 
     def _carry_out(self, decision: Decision) -> None:
-        """Store the weights if they are the best so far; restore the best weights if the decision says so."""
+        """Store the weights if they are the best so far; restore the best weights, or a new head, if decided."""
         if decision.improved:
             self.best_weights = self.weights()
         if decision.restore_best_weights:
             assign(self.classifier.model.weights, self.best_weights)
-
-    def _cached_stage(self) -> Stage | None:
-        """Return the stage that trains on stored features, or None if it does not pay."""
-        if self.features is None:
-            return None
-        return open_cached_stage(
-            self.classifier, self.images, self.augmentation, self.training, self.schedule.stage, self.features
-        )
+        if decision.reinitialises_head:
+            reinitialise_head(self.classifier)
 
     def _checkpoint(
         self,

@@ -5,13 +5,13 @@ weights and takes the mean. Losses act in training only. Validation, and thus ev
 cross-entropy (Eq. 5) of the unchanged logits, so that runs with different losses compare.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from lung_cxr.parameters import TrainingParameters
+from lung_cxr.parameters import Sampling, TrainingParameters
 from lung_cxr.training.data.class_weights import loss_weights, sampling_shares
 
 SMALLEST = 1e-7
@@ -76,9 +76,7 @@ class LabelDistributionAwareMargin(keras.losses.Loss):
         return _cross_entropy(y_true, y_pred - true_class * ops.cast(self.margins, y_pred.dtype))
 
 
-def make_loss(
-    training: TrainingParameters, counts: np.ndarray, sampling: Literal["balanced", "natural"]
-) -> keras.losses.Loss:
+def make_loss(training: TrainingParameters, counts: np.ndarray, sampling: Sampling) -> keras.losses.Loss:
     """Return the loss of a stage.
 
     Args:

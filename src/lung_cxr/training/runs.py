@@ -174,7 +174,7 @@ def train_run(
         predictions = tabulate_predictions(classifier.model, experiment.images, experiment.training.batch_size)
         with atomic_write(folders.predictions) as unfinished:
             predictions.to_parquet(unfinished, index=False)
-        weighting = weighting_of(experiment.images.labels_of("train"), experiment.training)
+        weighting = weighting_of(experiment.images.labels_of("train"), experiment.training, tuning.sampling)
         known = {**identity, **weighting}
         fit_rule(folders.model.parent, classifier.model, experiment.images, predictions, known, experiment.training)
         return finished_record(

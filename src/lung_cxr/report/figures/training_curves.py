@@ -14,6 +14,7 @@ from lung_cxr.report.labels import BASELINE_COLOUR, STRATEGY_COLOURS
 from lung_cxr.report.rows import Row, finished_runs, first_record, row_title
 
 TRAINING_COLOUR = "#9a9a9a"
+STAGE_EVENTS = {"unfreeze": "unfreezing", "retrain_head": "new head"}
 EVENT_COLOUR = "#009E73"  # Okabe-Ito green
 RATE_COLOUR = "#56B4E9"  # Okabe-Ito sky blue
 DEPTH_COLOUR, DARKER_DEPTH = "#eef1f4", "#b9c4ce"  # behind other curves, and alone
@@ -102,13 +103,15 @@ def _legend_once(figure: Figure, columns: int) -> None:
 
 
 def _draw_losses(axes: Axes, curves: Curves, strategy: str) -> None:
-    """Draw training and validation loss and the best epoch."""
+    """Draw training and validation loss and the best epoch, which is in the last stage if that has a new head."""
     epochs, validation = np.array(curves["epoch"]), np.array(curves["val_loss"], dtype=float)
     training = np.array(curves["train_loss"], dtype=float)
     axes.plot(epochs, training, color=TRAINING_COLOUR, linewidth=1.2, label="training loss")
     axes.plot(epochs, validation, color=_colour(strategy), linewidth=1.6, label=f"validation loss, {_legend(strategy)}")
     if np.isfinite(validation).any():
-        best = int(np.nanargmin(validation))
+        new_heads = np.flatnonzero(np.array(curves["event"]) == "retrain_head")
+        first = int(new_heads[-1]) + 1 if len(new_heads) else 0
+        best = first + int(np.nanargmin(validation[first:]))
         axes.plot(epochs[best], validation[best], "o", color=INK, markersize=4.5, label="best epoch")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("loss", fontsize=8)
@@ -123,11 +126,12 @@ def _draw_macro_f1(axes: Axes, curves: Curves, strategy: str) -> None:
 
 
 def _draw_events(axes: Axes, curves: Curves) -> None:
-    """Draw a line after each epoch that ended with an unfreezing, and set the axis of epochs."""
+    """Draw a line after each epoch that ended a stage, and set the axis of epochs."""
     epochs = np.array(curves["epoch"])
-    for position, epoch in enumerate(epochs[np.array(curves["event"]) == "unfreeze"]):
-        label = "_nolegend_" if position else "unfreezing"  # the legend has each label once
-        axes.axvline(epoch + 0.5, color=EVENT_COLOUR, linewidth=1, linestyle=(0, (4, 2)), label=label)
+    for event, title in STAGE_EVENTS.items():
+        for position, epoch in enumerate(epochs[np.array(curves["event"]) == event]):
+            label = "_nolegend_" if position else title  # the legend has each label once
+            axes.axvline(epoch + 0.5, color=EVENT_COLOUR, linewidth=1, linestyle=(0, (4, 2)), label=label)
     axes.set_xlim(0.5, max(epochs, default=1) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(labelsize=8)

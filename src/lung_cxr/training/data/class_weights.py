@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.parameters import Sampling
 
 
 def class_counts(labels: np.ndarray) -> np.ndarray:
@@ -13,7 +14,7 @@ def class_counts(labels: np.ndarray) -> np.ndarray:
 
 
 def loss_weights(
-    counts: np.ndarray, kind: Literal["inverse_frequency", "effective_number", "none"], beta: float = 0.0
+    counts: np.ndarray, kind: Literal["inverse_frequency", "effective_number", "none"], beta: float | None = None
 ) -> np.ndarray:
     """Return (7,) float64: weight of one image's loss, by its class; 0 for a class without training images.
 
@@ -29,12 +30,14 @@ def loss_weights(
     if kind == "none":
         return present.astype(np.float64)
     if kind == "effective_number":
+        if beta is None:
+            raise TypeError("loss weights by the effective number need beta")
         weights = np.divide(1 - beta, 1 - beta**counts, out=np.zeros(len(counts)), where=present)
         return weights * present.sum() / weights.sum()
     return np.divide(counts.sum(), present.sum() * counts, out=np.zeros(len(counts)), where=present)
 
 
-def sampling_shares(counts: np.ndarray, sampling: Literal["balanced", "natural"]) -> np.ndarray:
+def sampling_shares(counts: np.ndarray, sampling: Sampling) -> np.ndarray:
     """Return (7,) float64: expected share of each class among the samples of an epoch."""
     weight = (counts > 0) if sampling == "balanced" else counts
     return weight / weight.sum()

@@ -5,11 +5,11 @@ strategy, sees exactly the same images.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.parameters import Sampling
 
 # Streams of random numbers. FRESH, COPY, BANK and UNCHANGED are those of `augmentation_parameters.py`.
 CLASSES, CYCLE, PERMUTATION, FRESH, COPY, BANK, UNCHANGED = range(7)
@@ -39,7 +39,7 @@ class SamplingOrder:
     """
 
     labels: np.ndarray
-    sampling: Literal["balanced", "natural"]
+    sampling: Sampling
     batch_size: int
     seed: int
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lung_cxr.models.classifier import Classifier
 from lung_cxr.models.layer_costs import bytes_of
-from lung_cxr.parameters import TrainingParameters
+from lung_cxr.parameters import Sampling, TrainingParameters
 from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.class_weights import class_counts, sampling_shares
 from lung_cxr.training.data.feed import SplitImages
@@ -27,8 +27,9 @@ def open_cached_stage(
     images: SplitImages,
     draws: AugmentationSampler,
     training: TrainingParameters,
+    sampling: Sampling,
     stage: int,
-    folder: FeatureFolder,
+    folder: FeatureFolder | None,
 ) -> CachedStage | None:
     """Return the stage that trains on cached features, or None if caching saves no time.
 
@@ -36,14 +37,17 @@ def open_cached_stage(
         classifier: Classifier with the layers of its strategy unfrozen and all others frozen.
         images: Pixels and split.
         draws: Augmentation of the run.
-        training: Sampling, batch size, bank.
+        training: Batch size, bank.
+        sampling: Sampling of the stage.
         stage: Number of unfreezings so far.
-        folder: Folder of the cache.
+        folder: Folder of the cache; None: no cache.
     """
-    split_points = frozen_split_points(classifier)
-    if not split_points or not folder.budget.disk_gib:
+    if folder is None or not folder.budget.disk_gib:
         return None
-    demands, unrepeated = demands_of_stage(images, draws, training)
+    split_points = frozen_split_points(classifier)
+    if not split_points:
+        return None
+    demands, unrepeated = demands_of_stage(images, draws, training, sampling)
     plan = choose_plan(split_points, demands, unrepeated, folder.budget, GPU if on_gpu() else CPU)
     if plan is None:
         return None
@@ -103,12 +107,12 @@ def image_features(
 
 
 def demands_of_stage(
-    images: SplitImages, draws: AugmentationSampler, training: TrainingParameters
+    images: SplitImages, draws: AugmentationSampler, training: TrainingParameters, sampling: Sampling
 ) -> tuple[list[Demand], float]:
     """Return the images that could be cached, the most used first, and the images per epoch that never return."""
     counts = class_counts(draws.labels)
     per_epoch = batches_per_epoch(len(draws.labels), training.batch_size) * training.batch_size
-    shares = sampling_shares(counts, training.sampling)
+    shares = sampling_shares(counts, sampling)
     augmented, bank, unchanged = draws.augmented, training.augmentation.bank, training.augmentation.unchanged_share
     validation = len(images.rows("validation"))
     also_unchanged = counts > 0 if unchanged else ~augmented  # classes with images that are shown unchanged

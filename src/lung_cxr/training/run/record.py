@@ -10,7 +10,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
 from lung_cxr.messages import without_folders
-from lung_cxr.parameters import TrainingParameters
+from lung_cxr.parameters import Sampling, TrainingParameters
 from lung_cxr.training.data.class_weights import (
     class_counts,
     constant_prediction_loss,
@@ -44,7 +44,8 @@ def settings_of(identity: Identity) -> RunRecord:
 def outcome_of(schedule: Schedule, history: list[Row], layer_groups: int) -> RunRecord:
     """Return the outcome of the training: status, epochs, unfreezings, losses, duration."""
     events = Counter(row["event"] for row in history)
-    best = min(history, key=lambda row: row["val_loss"] if np.isfinite(row["val_loss"]) else np.inf)
+    candidates = [row for row in history if row["stage"] >= schedule.selecting_stage]
+    best = min(candidates, key=lambda row: row["val_loss"] if np.isfinite(row["val_loss"]) else np.inf)
     never = not np.isfinite(best["val_loss"])
     return {
         "status": "finished",
@@ -68,18 +69,20 @@ def data_of(images: SplitImages, synthetic: bool | None) -> RunRecord:
     return counts | (undefined("synthetic", reason) if synthetic is None else {"synthetic": synthetic})
 
 
-def weighting_of(labels: np.ndarray, training: TrainingParameters) -> RunRecord:
+def weighting_of(labels: np.ndarray, training: TrainingParameters, sampling: Sampling) -> RunRecord:
     """Return the weight of each class in the training loss (sampling × loss weights), by class name.
 
     Args:
         labels: (N,) class indices of the training images.
-        training: Settings of sampling and loss weights.
+        training: Settings of loss and loss weights.
+        sampling: Sampling of the last stage.
     """
     counts = class_counts(labels)
-    shares = sampling_shares(counts, training.sampling)
+    shares = sampling_shares(counts, sampling)
     weights = loss_weights(counts, training.loss_weights, training.loss_settings.effective_number_beta)
     return {
         "training_images": by_class(counts),
+        "last_sampling": sampling,
         "sampling_shares": by_class(shares),
         "loss_weights": by_class(weights),
         "effective_class_weights": by_class(effective_weights(shares, weights)),

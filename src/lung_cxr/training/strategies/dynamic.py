@@ -62,11 +62,11 @@ class DynamicSchedule(Schedule):
     layer_groups: int
     at_full_depth: Literal["stop", "continue"] = "stop"
 
-    def wants_unfreezing(self) -> bool:
+    def wants_next_stage(self) -> bool:
         """Return whether patience has run out and m < L (line 24)."""
         return self._patience_has_run_out and not self._all_unfrozen
 
-    def groups_after_unfreezing(self) -> int:
+    def groups_of_next_stage(self) -> int:
         """Return m ← min(m + k, L) (line 25; Eq. 8)."""
         return min(self.unfrozen_groups + self.step, self.layer_groups)
 

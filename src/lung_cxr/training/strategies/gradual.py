@@ -42,11 +42,11 @@ class GradualSchedule(FixedSchedule):
         """Whether m = L."""
         return self.unfrozen_groups >= self.layer_groups
 
-    def wants_unfreezing(self) -> bool:
+    def wants_next_stage(self) -> bool:
         """Return whether the epochs of a stage are over."""
         return not self.at_last_depth and self.epoch % self.every == 0
 
-    def groups_after_unfreezing(self) -> int:
+    def groups_of_next_stage(self) -> int:
         """Return min(m + step, L)."""
         return min(self.unfrozen_groups + self.step, self.layer_groups)
 

@@ -15,6 +15,8 @@ MOST_NON_FINITE_LOSSES = 3
 WARMUP_SHARE = 0.05
 """Share of the n epochs in which `warmup_cosine` raises the learning rate; at least one epoch."""
 
+StageEvent = Literal["unfreeze", "retrain_head"]
+
 Annealing = Literal["constant", "cosine", "warmup_cosine"]
 
 
@@ -24,7 +26,7 @@ class Decision:
 
     Attributes:
         improved: The loss is the lowest so far; the current weights become the best weights.
-        event: "", "unfreeze" or "stop:<reason>"; one of `contracts.HISTORY_EVENTS`.
+        event: "", a `StageEvent` or "stop:<reason>"; one of `contracts.HISTORY_EVENTS`.
         best_val_loss: Lowest validation loss so far, this epoch included; infinite if no loss was finite.
         patience_counter: Epochs since the lowest loss, before the event resets it.
         restore_best_weights: Whether to restore the best weights now.
@@ -42,8 +44,13 @@ class Decision:
 
     @property
     def ends_stage(self) -> bool:
-        """Whether the stage ends with this epoch: by an unfreezing, or because the run stops."""
+        """Whether the stage ends with this epoch: another one begins, or the run stops."""
         return self.event != ""
+
+    @property
+    def reinitialises_head(self) -> bool:
+        """Whether the head starts again from its initial weights."""
+        return self.event == "retrain_head"
 
 
 @dataclass
@@ -55,7 +62,7 @@ class Schedule(ABC):
         initial_learning_rate: η of the first epoch.
         annealing: Change of the learning rate over the n epochs, in addition to that of the strategy.
         epoch: Number of finished epochs.
-        stage: Number of unfreezings so far (r in Eq. 8).
+        stage: Number of stages before this one: of unfreezings so far (r in Eq. 8).
         unfrozen_groups: m, number of layer groups that train, from the deepest one.
         best_val_loss: Lowest loss so far.
         patience_counter: Epochs since the lowest loss, or since the last unfreezing.
@@ -65,6 +72,9 @@ class Schedule(ABC):
 
     unfreezes_from_best: ClassVar[bool] = True
     """Whether an unfreezing first restores the best weights (Algorithm 1)."""
+
+    stage_event: ClassVar[StageEvent] = "unfreeze"
+    """Event that begins a stage. With `retrain_head`, each stage selects its own best weights."""
 
     max_epochs: int
     initial_learning_rate: float
@@ -99,11 +109,11 @@ class Schedule(ABC):
         """Return whether patience has run out and no unfreezing is left."""
 
     @abstractmethod
-    def wants_unfreezing(self) -> bool:
-        """Return whether more groups train from the next epoch on."""
+    def wants_next_stage(self) -> bool:
+        """Return whether other groups train from the next epoch on."""
 
     @abstractmethod
-    def groups_after_unfreezing(self) -> int:
+    def groups_of_next_stage(self) -> int:
         """Return m of the next stage."""
 
     def on_epoch_end(self, val_loss: float) -> Decision:
@@ -118,17 +128,18 @@ class Schedule(ABC):
         if self.stop_reason:
             raise RuntimeError(f"this run stopped after epoch {self.epoch} ({self.stop_reason}); it has no next epoch")
         improved = self._count(val_loss)
-        counter, event = self.patience_counter, self._event()
-        if event == "unfreeze":
+        counter, best, event = self.patience_counter, self.best_val_loss, self._event()
+        if event == self.stage_event:
             self.stage += 1
-            self.unfrozen_groups = self.groups_after_unfreezing()
+            self.unfrozen_groups = self.groups_of_next_stage()
             self.patience_counter = 0
+            self.best_val_loss = math.inf if event == "retrain_head" else best
         elif event:
             self.stop_reason = event.removeprefix("stop:")
         return Decision(
             improved=improved,
             event=event,
-            best_val_loss=self.best_val_loss,
+            best_val_loss=best,
             patience_counter=counter,
             restore_best_weights=bool(event) and (event != "unfreeze" or self.unfreezes_from_best),
             unfrozen_groups=self.unfrozen_groups,
@@ -168,7 +179,12 @@ class Schedule(ABC):
             return "stop:plateau"
         if self.epoch >= self.max_epochs:
             return "stop:budget"
-        return "unfreeze" if self.wants_unfreezing() else ""
+        return self.stage_event if self.wants_next_stage() else ""
+
+    @property
+    def selecting_stage(self) -> int:
+        """First stage whose epochs can be the result of the run."""
+        return self.stage if self.stage_event == "retrain_head" else 0
 
 
 @dataclass(kw_only=True)
@@ -202,11 +218,11 @@ class FixedSchedule(Schedule):
         """Return whether patience has run out at the last depth."""
         return self.at_last_depth and self.has_waited(self.stop_patience)
 
-    def wants_unfreezing(self) -> bool:
+    def wants_next_stage(self) -> bool:
         """Return False: the depth is fixed."""
         return False
 
-    def groups_after_unfreezing(self) -> int:
+    def groups_of_next_stage(self) -> int:
         """Return the current m."""
         return self.unfrozen_groups
 

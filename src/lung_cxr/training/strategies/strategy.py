@@ -7,7 +7,7 @@ one seed and one budget of epochs.
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from lung_cxr.parameters import BackboneParameters, ParameterGroup, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, ParameterGroup, Sampling, TrainingParameters
 from lung_cxr.training.strategies.schedule import Schedule
 
 if TYPE_CHECKING:  # importing Keras takes seconds
@@ -62,6 +62,10 @@ class Strategy(ABC, Generic[Parameters]):
     def averages_with_head(self) -> bool:
         """Whether the final weights are averaged with the linear probe, see `training/head_average.py`."""
         return False
+
+    def sampling(self, stage: int, training: TrainingParameters) -> Sampling:  # noqa: ARG002
+        """Return the sampling of a stage: that of `training:` unless the strategy has its own."""
+        return training.sampling
 
     def warmup_steps(self, stage: int) -> int:  # noqa: ARG002
         """Return the number of steps of a stage in which the learning rate rises linearly."""

@@ -56,12 +56,12 @@ class TwoStageSchedule(FixedSchedule):
         """Whether the one unfreezing is done."""
         return self.stage > 0
 
-    def wants_unfreezing(self) -> bool:
+    def wants_next_stage(self) -> bool:
         """Return whether the patience or the epochs of the head have run out."""
         out_of_epochs = self.head_epochs is not None and self.epoch >= self.head_epochs
         return not self.at_last_depth and (out_of_epochs or self.has_waited(self.head_patience))
 
-    def groups_after_unfreezing(self) -> int:
+    def groups_of_next_stage(self) -> int:
         """Return L."""
         return self.layer_groups
 
