@@ -11,7 +11,15 @@ from lung_cxr.report.labels import SYNTHETIC
 from lung_cxr.report.rows import OTHER_SPLIT
 from lung_cxr.report.sentences import notices, significance
 from lung_cxr.training.data.label_cue import label_cue
-from made_up_runs import AUGMENTATION, evaluated, evaluated_runs, made_up_exports, made_up_grid, made_up_split
+from made_up_runs import (
+    AUGMENTATION,
+    LABEL_CUE,
+    evaluated,
+    evaluated_runs,
+    made_up_exports,
+    made_up_grid,
+    made_up_split,
+)
 
 DYNAMIC, TRADITIONAL = Run("mobilenet", "dynamic"), Run("mobilenet", "traditional")
 
@@ -87,7 +95,11 @@ def noticed(evaluations, synthetic=False, unchecked=0):
 
 
 def test_a_complete_grid_of_real_data_needs_no_notice_but_that_of_its_augmentation():
-    assert noticed(evaluated_runs(*RUNS)) == label_cue({"augmentation": AUGMENTATION})
+    notice = noticed(evaluated_runs(*RUNS))
+    assert notice == label_cue({"augmentation": AUGMENTATION}, {"label_cue": LABEL_CUE})
+    assert (
+        "an AUROC of 0.89; knowing them raises correct guesses of the class from 14 % to 29 % and gives 21 %" in notice
+    )
 
 
 def test_an_empty_test_set_is_the_headline():

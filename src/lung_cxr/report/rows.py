@@ -87,10 +87,26 @@ def first_record(row: Row) -> Mapping[str, Any]:
 
 
 def label_cues(evaluations: Mapping[str, Any]) -> list[str]:
-    """Return the distinct label-cue warnings of the evaluated records."""
-    records = [record for row in finished_runs(evaluations) for record in evaluated_records(row)]
-    warnings = [label_cue(record["parameters"]["training"]) for record in records]
-    return sorted({warning for warning in warnings if warning})
+    """Return the label-cue warnings of the evaluated records: one of all records with the same, with medians."""
+    by_warning: dict[str, list[Mapping[str, Any]]] = {}
+    for record in (record for row in finished_runs(evaluations) for record in evaluated_records(row)):
+        by_warning.setdefault(label_cue(_treatment(record)) or "", []).append(record)
+    by_warning.pop("", None)
+    return [str(label_cue(_treatment(records[0]), _median_cue(records))) for _, records in sorted(by_warning.items())]
+
+
+def _treatment(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the training parameters of a record, with the sampling of its last stage."""
+    training = record["parameters"]["training"]
+    return training | {"sampling": record.get("last_sampling", training.get("sampling"))}
+
+
+def _median_cue(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return `label_cue` with the median of each number, and the class weights of the first record."""
+    cues = [record["label_cue"] for record in records if record.get("label_cue")]
+    names = {name: None for cue in cues for name in cue if not name.endswith("_reason")}
+    weights = records[0].get("effective_class_weights", {})
+    return {"label_cue": {name: median_of_records(cues, name) for name in names}, "effective_class_weights": weights}
 
 
 def median_of_records(records: Sequence[Mapping[str, Any]], name: str) -> float | None:

@@ -18,6 +18,7 @@ from lung_cxr.models.saved_model import save_model
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.data.label_cue import label_cue, warn_of_label_cue
+from lung_cxr.training.data.measured_label_cue import measured_cue_of_run
 from lung_cxr.training.depth_search import search_depth
 from lung_cxr.training.fit_rule import complete_rule, fit_rule
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
@@ -167,6 +168,8 @@ def train_run(
             return _completed(folders, experiment.training)
         if status == "new":
             folders.start(identity)
+        sampling = strategy_of(experiment.strategy.root, experiment.backbone).sampling(0, experiment.training)
+        cue = measured_cue_of_run(experiment.images, experiment.training, sampling, seed)
         adapt_random_weights(classifier, experiment.images, seed)
         tuning, facts_of_search = _fine_tune(experiment, seed, folders, classifier, on_epoch_end)
         restore_dropout(classifier)
@@ -182,7 +185,7 @@ def train_run(
             outcome_of(tuning.schedule, tuning.history, len(classifier.groups)),
             facts_of_search,
             data_of(experiment.images, experiment.synthetic),
-            weighting,
+            weighting | cue,
             {"metrics": metrics_by_subset(predictions), "model_sha256": model_sha256},
             tau_of_run(predictions, experiment.images),
             load_time_of(folders, experiment.training),
