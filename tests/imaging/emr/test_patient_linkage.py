@@ -20,7 +20,7 @@ def lists(tmp_path):
         for name, text in (("withdrawn.csv", withdrawn), ("patient_aliases.csv", aliases)):
             if text is not None:
                 (tmp_path / folder / name).write_text(text, encoding="utf-8-sig")
-        return read_patient_lists([export], PatientIdRules(4))
+        return read_patient_lists([export], tmp_path, PatientIdRules(4))
 
     return read
 
@@ -44,7 +44,7 @@ def test_lists_lie_beside_or_in_an_export_and_are_normalised_like_rows(lists, fo
 
 def test_a_root_that_is_the_only_export_is_read_once(tmp_path):
     (tmp_path / "withdrawn.csv").write_text("patient_id\n1\n")
-    assert read_patient_lists([Export(".", tmp_path, synthetic=True)], PatientIdRules()).withdrawn == {"1"}
+    assert read_patient_lists([Export(".", tmp_path, synthetic=True)], tmp_path, PatientIdRules()).withdrawn == {"1"}
 
 
 def test_chains_of_merges_are_one_person_whatever_the_order(lists):
@@ -97,7 +97,7 @@ def lists_as_written(tmp_path):
 
     def read(aliases: str) -> PatientLists:
         (tmp_path / "patient_aliases.csv").write_text(aliases)
-        return read_patient_lists([export], PatientIdRules())
+        return read_patient_lists([export], tmp_path, PatientIdRules())
 
     return read
 

@@ -12,10 +12,11 @@ def read(tmp_path):
     exports = [Export(name, tmp_path / "raw/exports" / name, synthetic=True) for name in ("2026-01", "2026-02")]
     for export in exports:
         export.folder.mkdir(parents=True)
-    return lambda: read_patient_lists(exports, PatientIdRules())
+    (tmp_path / "data/01_raw").mkdir(parents=True)
+    return lambda: read_patient_lists(exports, tmp_path / "data/01_raw", PatientIdRules())
 
 
-@pytest.mark.parametrize("folder", ["exports", "exports/2026-02", "."])
+@pytest.mark.parametrize("folder", ["exports", "exports/2026-02", ".", "../data/01_raw"])
 @pytest.mark.parametrize("name", ["withdrawn.csv", "Withdrawn.CSV", "withdrawals.csv", "Withdrawn_Patients.csv"])
 def test_a_list_is_found_in_every_spelling_and_place(read, tmp_path, folder, name):
     (tmp_path / "raw" / folder / name).write_text("Patient ID;note\n40000.0;x\n'7;y\n")

@@ -8,6 +8,7 @@ one number for all numbers of a person.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pandas as pd
 
@@ -43,19 +44,20 @@ class PatientLists:
         return map_distinct(rows["patient_id"], rules.normalise).isin(self.withdrawn)
 
 
-def read_patient_lists(exports: Iterable[Export], rules: PatientIdRules) -> PatientLists:
+def read_patient_lists(exports: Iterable[Export], raw_folder: Path, rules: PatientIdRules) -> PatientLists:
     """Read both lists from all folders that may hold them. A missing list is an empty list.
 
     Args:
         exports: All present exports.
+        raw_folder: `01_raw`; the exports may lie elsewhere.
         rules: The hospital's rules for patient numbers: the numbers of lists and rows have one normal form.
 
     Raises:
         TableError: A list cannot be read, lacks a column or a number, or merges numbers in a circle; quotes no value.
     """
     exports = list(exports)
-    withdrawn, withdrawn_lists = read_lists(exports, WITHDRAWN, ["patient_id"], rules)
-    aliases, alias_lists = read_lists(exports, ALIASES, ["patient_id", "merged_into"], rules)
+    withdrawn, withdrawn_lists = read_lists(exports, raw_folder, WITHDRAWN, ["patient_id"], rules)
+    aliases, alias_lists = read_lists(exports, raw_folder, ALIASES, ["patient_id", "merged_into"], rules)
     _check_circles(aliases)
     linked_ids = _linked_ids(aliases.itertuples(index=False, name=None))
     listed = frozenset(withdrawn["patient_id"])

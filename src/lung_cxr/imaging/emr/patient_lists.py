@@ -13,12 +13,13 @@ from lung_cxr.imaging.emr.tables import READERS, TableError, read_text_table
 
 
 def read_lists(
-    exports: Iterable[Export], names: Sequence[str], columns: list[str], rules: PatientIdRules
+    exports: Iterable[Export], raw_folder: Path, names: Sequence[str], columns: list[str], rules: PatientIdRules
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read all lists of one kind; without a list the table is empty.
 
     Args:
         exports: All present exports.
+        raw_folder: `01_raw`; the exports may lie elsewhere.
         names: File names of the list without suffix; case, blanks, "_" and "-" do not count.
         columns: Columns of patient numbers that each list has.
         rules: The hospital's rules for patient numbers.
@@ -32,7 +33,7 @@ def read_lists(
     exports = list(exports)
     kind = ListName(names[0], re.compile("|".join(names)), (names[0], names[-1]), list(READERS))
     tables, counts = [pd.DataFrame(columns=columns, dtype="str")], {}
-    for path in find_lists(exports, kind):
+    for path in find_lists(exports, kind, [raw_folder]):
         tables.append(_read(path, columns, rules))
         counts[place_of_list(path, exports)] = len(tables[-1])
     return pd.concat(tables, ignore_index=True), counts

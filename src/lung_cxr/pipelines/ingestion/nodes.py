@@ -86,7 +86,7 @@ def pseudonymise_records(
         rows, excluded images, clinical notes, and sentences about unread sheets and similar numbers.
     """
     rules = PatientIdRules.of(emr)
-    lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), raw_folder, rules)
     rows, table_notes = hospital.read_all_tables(raw_exports, known_exports, emr)
     assignments = checked_assignments(previous_patient_subsets)
     identified = identify_rows(

@@ -37,7 +37,7 @@ def erase_withdrawn(
     read_decisions(
         raw_exports.values(), raw_folder, known_exports, pseudonymisation_key
     )  # a faulty list stops the run first
-    lists = patient_linkage.read_patient_lists(raw_exports.values(), rules)
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), raw_folder, rules)
     if not lists.withdrawn:
         return {**withdrawal.NOTHING_ERASED, "files": dict(lists.files)}
     rows = hospital.read_all_rows(raw_exports, known_exports, emr)

@@ -50,7 +50,7 @@ def rotate_key(
     ordinals = hospital.number_exports(raw_exports.values(), previous_known_exports)
     rows = hospital.read_all_rows(raw_exports, ordinals, unfiltered)
     rules = PatientIdRules.of(emr)
-    linked_ids = read_patient_lists(raw_exports.values(), rules).linked_ids
+    linked_ids = read_patient_lists(raw_exports.values(), raw_folder, rules).linked_ids
     names = new_keys(rows, (number for group in linked_ids for number in group), old, new, rules)
     files = hospital.files_of(raw_exports, ordinals, unfiltered)
     rewritten = (intermediate_folder, primary_folder, image_folder, pixel_folder, output_folder, reporting_folder)
