@@ -32,7 +32,7 @@ class Project:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=1800,
             check=False,
         )
         printed = re.sub(r"\s+", " ", PLAIN.sub("", done.stdout + done.stderr))

@@ -83,7 +83,7 @@ TRAINING_TESTS = [
 def extended(project, tmp_path_factory):
     """A copy of the project with one more strategy and one more backbone."""
     folder = tmp_path_factory.mktemp("extended")
-    left_out = shutil.ignore_patterns("__pycache__", "credentials*", "*.egg-info", "data")
+    left_out = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
     for name in ("src", "conf", "tests", "tools", "docs", "notebooks", "benchmarks"):
         shutil.copytree(project / name, folder / name, ignore=left_out)
     for file in filter(os.path.isfile, project.iterdir()):

@@ -1,12 +1,13 @@
 """Every command of the README, in order, from an empty data folder: a copy of the project in a folder of its own."""
 
 import json
+import re
 import shutil
 
 import pandas as pd
 import pytest
 
-from lung_cxr.experiments import RUNS
+from lung_cxr.experiments import LOGISTIC_REGRESSION_RUNS, RUNS
 from project_copy import Project
 
 
@@ -129,11 +130,12 @@ def test_new_images_get_the_probabilities_of_a_run(trained):
     printed = trained.kedro(
         "run", "--env", "test", "--pipelines", "predict", "--params", "predict.run=mobilenet/dynamic/seed_7"
     )
-    assert "files have probabilities" in printed
     table = trained.table("07_model_output/new_images/probabilities.parquet")
-    assert len(table) == len(pd.read_csv(new / "file_keys.csv"))
+    files = len(pd.read_csv(new / "file_keys.csv"))
+    assert len(table) == files
+    assert f" of {files} files" in printed
     printed = trained.kedro("run", "--env", "test", "--pipelines", "predict", succeeds=False)
-    assert "expected one of mobilenet/dynamic/seed_7, mobilenet/traditional/seed_7" in printed
+    assert all(f"mobilenet/{strategy}/seed_7" in printed for strategy in ("dynamic", "traditional"))
 
 
 @pytest.mark.slow
@@ -141,7 +143,7 @@ def test_kedro_run_does_everything(catalogue):
     """All backbones with both strategies, tiny, then the report."""
     catalogue.kedro("run", "--env", "test")
     records = catalogue.modified("07_model_output/*/*/seed_7/run_record.json")
-    assert len(records) == len(RUNS)
+    assert len(records) == len(RUNS + LOGISTIC_REGRESSION_RUNS)
     reports = catalogue.modified("08_reporting/report.html/*/report.html")
     assert "not yet trained" not in list(reports)[-1].read_text()
 
@@ -155,8 +157,8 @@ def test_a_further_strategy_trains_alone_and_stands_in_the_next_report(trained):
     assert "Report:" in printed
     report = sorted((trained.folder / "data/test/08_reporting/report.html").glob("*/report.html"))[-1]
     html = report.read_text()
-    assert "Every strategy" in html
-    assert html.count("Run record: MobileNet, ") == 5
+    records = set(re.findall(r"Run record: MobileNet, ([a-z ]+)", html))
+    assert records >= {"dynamic", "traditional", "linear probe", "two stage", "gradual"}
 
 
 @pytest.mark.slow  # quick: training/test_sweep.py, pipelines/test_sensitivity.py

@@ -321,4 +321,4 @@ def test_depths_of_traditional_fine_tuning_are_searches_among_one(sweep):
         "depth3": 10,
         "depth9": None,
     }
-    assert "this backbone has 3: leave it out" in records["depth9"]["failure"]
+    assert "9 layer groups, this backbone has 3" in records["depth9"]["failure"]
