@@ -21,6 +21,7 @@ from lung_cxr.parameters import EnsemblesParameters, ReportingParameters, Splitt
 from lung_cxr.pipelines.cross_validation import create_pipeline
 from lung_cxr.pipelines.reporting.nodes import pool_folds
 from lung_cxr.splitting.split import split_sha256
+from made_up_network import build_tiny_classifier
 
 SPLITTING = {"seed": 1, "fractions": {"train": 0.8, "validation": 0.1, "test": 0.1}, "workers": 1}
 CONF = Path(__file__).parents[2] / "conf/base"
@@ -66,6 +67,8 @@ def kedro_run(project, tmp_path, monkeypatch, study):
     conf = tmp_path / "conf"
     shutil.copytree(project / "conf", conf, ignore=shutil.ignore_patterns("local"))
     (conf / "test" / "globals.yml").write_text(yaml.safe_dump({"root": str(tmp_path)}))
+    for module in ("runs", "reference.fit"):
+        monkeypatch.setattr(f"lung_cxr.training.{module}.build_classifier", build_tiny_classifier)
     monkeypatch.setattr(pipeline_registry, "register_pipelines", lambda: {"cross_validation": create_pipeline()})
     configure_project("lung_cxr")  # forgets pipelines that another test registered
 

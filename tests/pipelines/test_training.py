@@ -21,6 +21,7 @@ from lung_cxr.pipelines import baselines
 from lung_cxr.pipelines.training import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.splitting.split import split_sha256
+from made_up_network import build_tiny_classifier
 
 CELL = Run("mobilenet", "dynamic")
 
@@ -66,6 +67,8 @@ def kedro_run(project, tmp_path, monkeypatch):
     shutil.copytree(project / "conf", conf, ignore=shutil.ignore_patterns("local"))
     (conf / "test" / "globals.yml").write_text(yaml.safe_dump({"root": str(tmp_path)}))
     write_study(tmp_path / "05_model_input")
+    for module in ("runs", "reference.fit"):
+        monkeypatch.setattr(f"lung_cxr.training.{module}.build_classifier", build_tiny_classifier)
     monkeypatch.setattr(pipeline_registry, "register_pipelines", lambda: {"training": create_pipeline()})
     configure_project("lung_cxr")  # forgets pipelines that another test registered
 

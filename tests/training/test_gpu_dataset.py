@@ -15,7 +15,7 @@ ELSEWHERE = """
 import json
 import keras
 import numpy as np
-from conftest import build_tiny_classifier
+from made_up_network import build_tiny_classifier
 from lung_cxr.training.data.augmentation import training_model
 from lung_cxr.training.data.gpu_dataset import gpu_training_model
 
