@@ -66,6 +66,9 @@ gpu-wheels: $(READY)  ## wheels that benchmarks/gpu.sh takes to a machine with a
 	  --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
 	  -d .gpu/wheels $$($(BIN)/pip freeze | grep -E "^($(GPU_PACKAGES))==")
 
-lock:  ## resolve pyproject.toml again into requirements.lock (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --upgrade -o requirements.lock
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --no-header --no-annotate --quiet
+
+lock:  ## resolve pyproject.toml again into requirements.lock and requirements-predict.lock (needs uv)
+	$(LOCK) pyproject.toml --extra dev --upgrade -o requirements.lock
+	$(LOCK) requirements-predict.in -o requirements-predict.lock

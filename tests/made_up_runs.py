@@ -19,7 +19,7 @@ from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.page import Sources
 from lung_cxr.splitting.distribution import tabulate_distribution
 from lung_cxr.splitting.split import split_sha256
-from lung_cxr.training.run.rule_file import Rules
+from lung_cxr.training.run.run_rules import Rules
 
 SHARES = np.array([0.45, 0.2, 0.11, 0.09, 0.07, 0.05, 0.03])  # a long tail as in Table 1
 LAYER_GROUPS = 14

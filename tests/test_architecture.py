@@ -21,7 +21,7 @@ SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its 
         "tables",
         "figures",
     ),
-    *("nodes", "pipeline", "sweep", "catalogue", "refresh", "decision_rule", "ensembles"),
+    *("nodes", "pipeline", "sweep", "catalogue", "refresh", "decision_rule", "bundle", "__main__"),
 }
 KEDRO = {
     *("datasets", "pipelines", "hooks", "command_errors", "config_loader", "file_access", "run_options"),

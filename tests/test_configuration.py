@@ -222,6 +222,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "ingestion_report": groups.IngestionReportParameters,
         "key_rotation": groups.KeyRotationParameters,
         "predict": groups.PredictParameters,
+        "bundle": groups.BundleParameters,
         "reidentify": groups.ReidentifyParameters,
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,

@@ -26,7 +26,7 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("training.strategies",),
     ("experiments", "splitting", "evaluation"),
     ("training",),
-    ("synthetic", "erasure", "prediction"),
+    ("synthetic", "erasure", "prediction", "bundle"),
     ("report",),
     ("datasets",),
     ("pipelines",),

@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline
 from lung_cxr.experiments import DEMO_BACKBONE
 from lung_cxr.pipelines import (
     baselines,
+    bundle,
     cross_validation,
     ensembles,
     ingestion,
@@ -45,6 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **rooms,
         "key_rotation": key_rotation.create_pipeline(),
         "predict": predict.create_pipeline(),
+        "bundle": bundle.create_pipeline(),
         "reidentify": reidentify.create_pipeline(),
         "__default__": catalogue + rooms["training"] + rooms["reporting"],
         "demo": rooms["synthetic_hospital"] + catalogue + demo_training + rooms["reporting"],

@@ -12,7 +12,8 @@ from sklearn.metrics import log_loss
 from lung_cxr.evaluation.abstention import abstain, accuracy_coverage, thinned_curve, threshold_for
 from lung_cxr.evaluation.conformal import describe_sets, probability_threshold
 from lung_cxr.evaluation.intervals import ratio_intervals
-from lung_cxr.evaluation.temperature import describe_calibration, fit_temperature, scaled
+from lung_cxr.evaluation.scaled_probabilities import scaled
+from lung_cxr.evaluation.temperature import describe_calibration, fit_temperature
 
 BOOTSTRAP = {"n_resamples": 200, "confidence": 0.95, "seed": 0}
 

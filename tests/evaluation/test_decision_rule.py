@@ -14,7 +14,7 @@ from lung_cxr.evaluation.decision_rule import fit_decision_rule, training_shares
 from lung_cxr.evaluation.metrics import label_indices
 from lung_cxr.evaluation.operating_points import describe_operating_points, fit_operating_points
 from lung_cxr.evaluation.predictions import probabilities
-from lung_cxr.evaluation.temperature import scaled
+from lung_cxr.evaluation.scaled_probabilities import scaled
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.parameters import DecisionRuleParameters
 

@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +17,15 @@ from PIL import Image
 
 from lung_cxr import contracts
 from lung_cxr import parameters as groups
+from lung_cxr.bundle.contents import BundleError, read_bundle
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.predictions import probabilities
-from lung_cxr.evaluation.temperature import scaled
+from lung_cxr.evaluation.scaled_probabilities import scaled
 from lung_cxr.imaging.catalogue.summary import IngestionError
 from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.models.saved_model import ModelFileError
-from lung_cxr.pipelines import key_rotation, predict, training
+from lung_cxr.pipelines import bundle, key_rotation, predict, training
 from lung_cxr.prediction.decide import CALIBRATED_COLUMNS
 from lung_cxr.prediction.trained_run import NoSuchRunError
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
@@ -59,6 +62,7 @@ class Ward(Hospital):
         of_group = {
             "ingestion": groups.IngestionParameters,
             "predict": groups.PredictParameters,
+            "bundle": groups.BundleParameters,
             "training": groups.TrainingParameters,
         }
         for name, model in of_group.items():
@@ -240,6 +244,45 @@ def test_no_name_leaves_01_raw_nor_stands_in_a_log(ward, tmp_path, caplog, capfd
     assert b"NGUYEN" in (ward.new / "file_keys.csv").read_bytes(), "where the hospital finds it again"
 
 
+IN_ANOTHER_PROCESS = """
+import json, sys
+from lung_cxr.bundle.__main__ import main
+status = main(sys.argv[1:])
+print(json.dumps({"status": status, "modules": sorted({name.split(".")[0] for name in sys.modules})}))
+"""
+
+
+def test_a_bundle_decides_as_the_pipeline_does_without_tensorflow_keras_and_kedro(ward, tmp_path):
+    write_ward_round(ward.new, ward.data)
+    expected = ward.by_path(ward.predict())
+    SequentialRunner().run(bundle.create_pipeline(), ward.catalogue(bundle={"run": RUN}))
+    folder, output = ward.data / "06_models" / RUN / "bundle", tmp_path / "out.json"
+    manifest = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    tested = (ward.table(f"07_model_output/{RUN}/predictions.parquet")["subset"] == "test").sum()
+    assert (manifest["parity"]["images"], manifest["parity"]["changed_classes"]) == (tested, 0)
+    assert manifest["parity"]["largest_difference"] <= 1e-4
+    assert manifest["files"].keys() == {path.name for path in folder.iterdir()} - {"bundle.json"}
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(folder), str(ward.new), "--output", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["status"] == 0
+    assert {"onnxruntime", "lung_cxr"} <= set(said["modules"])
+    assert {"tensorflow", "keras", "kedro"}.isdisjoint(said["modules"])
+    found = pd.DataFrame(json.loads(output.read_text(encoding="utf-8")))
+    found.index = [name.removeprefix(f"{ward.new}/") for name in found["file"]]
+    assert sorted(found.index) == sorted(expected.index)
+    found = found.loc[expected.index]
+    for column in ("qc_status", "qc_reasons", "predicted", "prediction_set", "decision", "refer_reason", "view"):
+        assert found[column].tolist() == expected[column].tolist(), column
+    numbers = [*PROBABILITY_COLUMNS, *CALIBRATED_COLUMNS, "distance"]
+    assert found[numbers].to_numpy(dtype=float) == pytest.approx(
+        expected[numbers].to_numpy(dtype=float), abs=1e-4, nan_ok=True
+    )
+    (folder / "decision_rule.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"decision_rule\.json of the bundle is .* expected SHA-256"):
+        read_bundle(folder)
+
+
 def test_a_view_that_nobody_states_is_for_a_setting(ward):
     Image.fromarray(picture()).save(ward.new / "a.png")
     ward.parameters["predict"]["accept_unknown_view"] = False
@@ -309,7 +352,7 @@ def test_a_prediction_that_was_cut_off_goes_on_without_reading_again(ward, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("lung_cxr.prediction.read_files.apply_qc_rules", killed)
+        patch.setattr("lung_cxr.prediction.read_files.with_qc_results", killed)
         with pytest.raises(KeyboardInterrupt):
             ward.predict()
     with caplog.at_level(logging.INFO):

@@ -13,7 +13,8 @@ from lung_cxr.report.evaluations import evaluate_grid
 from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT, first_record
 from lung_cxr.report.sentences import notices
 from lung_cxr.report.tables.cost import cost_table
-from lung_cxr.training.run.rule_file import Rules, write_rule
+from lung_cxr.training.run.rule_file import write_rule
+from lung_cxr.training.run.run_rules import Rules
 from made_up_runs import (
     RULE_SETTINGS,
     SETTINGS,

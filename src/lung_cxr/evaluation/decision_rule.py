@@ -15,7 +15,8 @@ from lung_cxr.evaluation.feature_distance import distance_threshold
 from lung_cxr.evaluation.metrics import label_indices
 from lung_cxr.evaluation.operating_points import fit_operating_points
 from lung_cxr.evaluation.predictions import probabilities
-from lung_cxr.evaluation.temperature import fit_temperature, scaled
+from lung_cxr.evaluation.scaled_probabilities import scaled
+from lung_cxr.evaluation.temperature import fit_temperature
 from lung_cxr.evaluation.undefined import json_ready
 from lung_cxr.parameters import DecisionRuleParameters
 

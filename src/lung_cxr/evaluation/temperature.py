@@ -13,10 +13,10 @@ from lung_cxr.evaluation.metrics import (
     expected_calibration_error,
     log_losses,
 )
+from lung_cxr.evaluation.scaled_probabilities import scaled
 from lung_cxr.evaluation.undefined import Numbers
 
 SMALLEST, LARGEST = 0.05, 20.0  # search range; outside it a softmax is one-hot or uniform
-LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)  # smallest normal float32: a logit of −87
 
 
 def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -32,13 +32,6 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
     best = minimize_scalar(loss, bounds=(np.log(SMALLEST), np.log(LARGEST)), method="bounded")
     return float(np.exp(best.x))
-
-
-def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Return softmax(logits / temperature), (n, 7) float64, from the probabilities at temperature 1."""
-    logits = np.log(np.maximum(probabilities, LEAST_PROBABILITY)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def describe_calibration(truth: np.ndarray, probabilities: np.ndarray) -> Numbers:

@@ -10,7 +10,8 @@ from lung_cxr.evaluation.conformal import describe_sets
 from lung_cxr.evaluation.metrics import label_indices
 from lung_cxr.evaluation.operating_points import describe_operating_points
 from lung_cxr.evaluation.predictions import probabilities
-from lung_cxr.evaluation.temperature import describe_calibration, scaled
+from lung_cxr.evaluation.scaled_probabilities import scaled
+from lung_cxr.evaluation.temperature import describe_calibration
 
 
 def evaluate_certainty(predictions: pd.DataFrame, rule: Mapping[str, Any], **bootstrap: Any) -> dict[str, Any]:

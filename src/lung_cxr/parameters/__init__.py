@@ -7,6 +7,7 @@ paper, or our own choice (docs/decisions.md).
 
 from lung_cxr.parameters.backbones import BackboneParameters
 from lung_cxr.parameters.base import Off, ParameterGroup
+from lung_cxr.parameters.bundle import BundleParameters
 from lung_cxr.parameters.decision_rule import DecisionRuleParameters
 from lung_cxr.parameters.ensembles import EnsembleParameters, EnsemblesParameters
 from lung_cxr.parameters.ingestion import (
@@ -39,6 +40,7 @@ from lung_cxr.parameters.training import (
 __all__ = [
     "AugmentationParameters",
     "BackboneParameters",
+    "BundleParameters",
     "DecisionRuleParameters",
     "DriftParameters",
     "EmrParameters",

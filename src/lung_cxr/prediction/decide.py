@@ -9,7 +9,7 @@ import numpy as np
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.feature_distance import percentiles
 from lung_cxr.evaluation.label_shift import adjust, estimate_shares
-from lung_cxr.evaluation.temperature import scaled
+from lung_cxr.evaluation.scaled_probabilities import scaled
 
 REFER = "refer"
 REJECTED = "rejected_image"  # reading or quality control rejected the image: no probability

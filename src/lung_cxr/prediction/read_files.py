@@ -4,7 +4,6 @@ import logging
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
@@ -13,14 +12,9 @@ from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
 from lung_cxr.parameters import IngestionParameters
 from lung_cxr.prediction.new_images import NewImages
-
-SEEN_COLUMNS = [
-    *("file_key", "qc_status", "qc_reasons", "detail", "view", "rows", "columns", "source_key", "pixel_sha256"),
-    *QC_COLUMNS,
-]
+from lung_cxr.prediction.qc_results import with_qc_results
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +49,7 @@ def read_new_images(
         accept_unknown_view: Replaces the setting of the same name, because no table states the view of a new image.
 
     Returns:
-        One row per file, `SEEN_COLUMNS`, sorted by key; `qc_status` and `qc_reasons` as in the image manifest.
+        One row per file, `qc_results.SEEN_COLUMNS`, sorted by key; `qc_status` and `qc_reasons` as in the manifest.
     """
     processor = ImageProcessor.from_parameters(ingestion, working_store(workplace), secret)
     files = new_images.keyed(secret)
@@ -64,8 +58,7 @@ def read_new_images(
     plan = plan_refresh(files, earlier, processor, ingestion.trust_timestamps)
     log.info(plan.in_words())
     table = carry_out(plan, earlier, processor, journal, ingestion.workers)
-    table = table.rename(columns={"image_id": "file_key", "header_view": "view"}).assign(record_reason="")
-    reasons, flags = apply_qc_rules(
+    return with_qc_results(
         table,
         ingestion.quality,
         accept_unknown_view,
@@ -73,11 +66,6 @@ def read_new_images(
         ingestion.accept_unchecked_pixels,
         ingestion.standardise.side,
     )
-    codes = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
-    return table.assign(
-        qc_status=np.where([bool(found) for found in reasons], "rejected", "accepted"),
-        qc_reasons=pd.Series(codes, dtype="str"),
-    )[SEEN_COLUMNS]
 
 
 def _journal(workplace: Path) -> Journal:

@@ -13,7 +13,8 @@ from lung_cxr.evaluation.decision_rule import Rule
 from lung_cxr.models.saved_model import check_model, sha256_of_file
 from lung_cxr.parameters import DecisionRuleParameters
 from lung_cxr.training.run.file_names import MODEL, PREDICTIONS, RECORD, WITHDRAWAL
-from lung_cxr.training.run.rule_file import rule_of_run, stored_references
+from lung_cxr.training.run.rule_file import stored_references
+from lung_cxr.training.run.run_rules import rule_of_run
 
 SUPERSEDED = "superseded"  # folder of runs that later runs replaced, below <backbone>/<strategy>
 
@@ -62,14 +63,17 @@ class TrainedRun:
         return found
 
 
-def find_run(run: str | None, model_folder: Path, output_folder: Path, experiment: str = "") -> TrainedRun:
+def find_run(
+    run: str | None, model_folder: Path, output_folder: Path, experiment: str = "", pipeline: str = "predict"
+) -> TrainedRun:
     """Find a finished run and check that its model file is the one that it saved.
 
     Args:
-        run: Value of `predict.run`.
+        run: Value of `<pipeline>.run`.
         experiment: Name of the experiment whose runs count; "": all runs, an experiment's with its name in front.
         model_folder: Folder `06_models`.
         output_folder: Folder `07_model_output`.
+        pipeline: Pipeline that asks, named in the error.
 
     Raises:
         NoSuchRunError: No finished run has this name.
@@ -81,7 +85,7 @@ def find_run(run: str | None, model_folder: Path, output_folder: Path, experimen
         finished = [folder for folder in finished if Path(folder).parts[0] == experiment]
         name = f"{experiment}/{name.removeprefix(f'{experiment}/')}"
     if name not in finished:
-        raise NoSuchRunError(_message(run, finished))
+        raise NoSuchRunError(_message(run, finished, pipeline))
     model = model_folder / name / MODEL
     recorded = json.loads((output_folder / name / RECORD).read_text(encoding="utf-8")).get("model_sha256")
     if recorded is None:
@@ -110,8 +114,9 @@ def _is_finished(record: Path) -> bool:
         return False
 
 
-def _message(run: str | None, finished: list[str]) -> str:
-    found = "predict.run is not set" if run is None else f"predict.run is {run!r}, not a finished run"
+def _message(run: str | None, finished: list[str], pipeline: str) -> str:
+    setting = f"{pipeline}.run"
+    found = f"{setting} is not set" if run is None else f"{setting} is {run!r}, not a finished run"
     if not finished:
         return (
             f"{found}, and no run has finished yet; expected a run with its record and model. Train one first: "
@@ -119,5 +124,5 @@ def _message(run: str | None, finished: list[str]) -> str:
         )
     return (
         f"{found}; expected one of {', '.join(finished)}. Example: "
-        f"`kedro run --pipelines predict --params predict.run={finished[0]}`"
+        f"`kedro run --pipelines {pipeline} --params {setting}={finished[0]}`"
     )

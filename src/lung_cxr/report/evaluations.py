@@ -24,7 +24,7 @@ from lung_cxr.report.comparable_seeds import RunResults, comparable_seeds
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
 from lung_cxr.splitting.split import split_sha256
-from lung_cxr.training.run.rule_file import Rules
+from lung_cxr.training.run.run_rules import Rules
 
 COSTS = (*DURATIONS, "size_mb", "weights_mb")
 CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")

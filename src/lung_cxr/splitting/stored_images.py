@@ -28,12 +28,13 @@ def read_stored(path: Path, sizes: Iterable[int]) -> dict[int, np.ndarray]:
         raise StoredImageError(_message(path, f"cannot be read ({type(error).__name__})")) from None
     if image.mode != "L" or image.width != image.height:
         raise StoredImageError(_message(path, f"is {image.mode} {image.width} × {image.height}"))
-    return {size: np.asarray(_resize(image, size)) for size in sizes}
+    return {size: resize(image, size) for size in sizes}
 
 
-def _resize(image: Image.Image, size: int) -> Image.Image:
+def resize(image: Image.Image, size: int) -> np.ndarray:
+    """Return a square 8-bit grey image as (size, size) uint8."""
     method = Image.Resampling.BOX if size <= image.width else Image.Resampling.BICUBIC
-    return image.resize((size, size), method)
+    return np.asarray(image.resize((size, size), method))
 
 
 def _message(path: Path, found: str) -> str:

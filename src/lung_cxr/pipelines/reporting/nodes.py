@@ -41,7 +41,7 @@ def evaluate_runs(
     """
     from lung_cxr.report.comparable_seeds import comparable_seeds
     from lung_cxr.report.evaluations import evaluate_grid
-    from lung_cxr.training.run.rule_file import Rules
+    from lung_cxr.training.run.run_rules import Rules
 
     rules = Rules(model_folder, output_folder, training.decision_rule)
     found = results | baseline_runs
