@@ -86,7 +86,7 @@ def _labels_to_review(counts: Mapping[str, int]) -> str:
     if not counts:
         return ""
     parts = "; ".join(f"{count:,}: {LABEL_REVIEW[reason]}" for reason, count in counts.items())
-    return f"Labels for review by the board (02_intermediate/label_review.parquet): {parts}."
+    return f"Labels for review by the board (08_reporting/review.html): {parts}."
 
 
 def _what_came(facts: Mapping[str, Any]) -> str:

@@ -89,7 +89,8 @@ def _is_answered(item: Item, answered: set[tuple[str, str]]) -> bool:
 
 def _identities(images: pd.DataFrame, codes: Mapping[str, Sequence[str]]) -> Iterator[Item]:
     conflicts = images[images["image_id"].map(codes).map(lambda found: found[0] == CONFLICT).astype(bool)]
-    correct = {code: f"{MEANINGS[code]}. {advice(code).rstrip('.')}" for code in (CONFLICT, MISMATCH)}
+    remedy = "Reject only an image that shall stay out after the correction, too"
+    correct = {code: f"{MEANINGS[code]}. {advice(code)} {remedy}" for code in (CONFLICT, MISMATCH)}
     for _, group in conflicts.groupby("pixel_sha256"):
         together = group["image_id"].tolist()
         yield Item("identity", correct[CONFLICT], together, together, ["reject"])
