@@ -4,6 +4,7 @@ A list lies in the folder of the exports, in an export, or one folder above the 
 that of a list is either read or an error: a list that is overlooked leaves a withdrawn patient in the catalogue.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def find_lists(exports: Sequence[Export], kind: ListName, further: Sequence[Path
     folders = roots | {root.parent for root in roots} | {export.folder.resolve() for export in exports}
     folders |= {folder.resolve() for folder in further}
     for folder in sorted(folders):
-        for path in sorted(_entries(folder), key=_by_number):
+        for path in sorted(_candidates(folder, kind), key=_by_number):
             stem, suffix = re.sub(r"[\s_-]", "", path.stem.casefold()), path.suffix.casefold()
             if kind.stems.fullmatch(stem) and suffix in kind.suffixes and path.is_file():
                 yield path
@@ -72,12 +73,17 @@ def place_of_list(path: Path, exports: Sequence[Export]) -> str:
     return f"{path.name} in 01_raw"
 
 
-def _entries(folder: Path) -> list[Path]:
-    """Return the entries of a folder; the folder above the exports may be closed to the user."""
+def _candidates(folder: Path, kind: ListName) -> list[Path]:
+    """Return the entries of a folder with the initial of a list: an export may hold 100,000 images.
+
+    The folder above the exports may be closed to the user.
+    """
+    initials = {prefix[0] for prefix in kind.prefixes}
     try:
-        return list(folder.iterdir())
+        names = os.listdir(folder)  # noqa: PTH208  (ten times as fast as paths)
     except (FileNotFoundError, PermissionError):
         return []
+    return [folder / name for name in names if name.lstrip(" _-")[:1].casefold() in initials]
 
 
 def _by_number(path: Path) -> tuple[list[int], str]:
