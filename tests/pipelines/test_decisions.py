@@ -8,6 +8,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from lung_cxr.imaging.catalogue import process_image
+from lung_cxr.imaging.deidentify import burned_in_text
+from lung_cxr.imaging.deidentify.burned_in_text import Cleared
 from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.emr.tables import TableError
 from lung_cxr.pipelines import ingestion, key_rotation
@@ -174,6 +176,24 @@ def test_a_withdrawal_is_not_overruled(refreshed):
     assert image_of("P00") not in refreshed.everything_kept()
     outcomes = refreshed.table("02_intermediate/decision_outcomes.parquet")
     assert outcomes["outcome"].tolist() == ["unknown_image", "unknown_image"]
+
+
+def test_pixels_before_redaction_are_shown_in_01_raw_only_and_on_request(hospital, monkeypatch):
+    def blacked_out(image):
+        return Cleared(np.where(np.arange(len(image)) < 40, 0, image).astype(np.uint8), image, 1)
+
+    monkeypatch.setattr(burned_in_text, "redact", blacked_out)
+    hospital.parameters["ingestion"]["burned_in_text"] = "redact"
+    hospital.receive("a", PATIENTS[:3])
+    pages = [hospital.data / layer / "review.html" for layer in ("08_reporting", "01_raw")]
+    for asked in (True, False):
+        hospital.parameters["ingestion_report"]["review_originals"] = asked
+        hospital.run(ingestion)
+        assert pages[0].read_text("utf-8").count('"picture"') == 3
+        assert '"before"' not in pages[0].read_text("utf-8")
+        assert pages[1].exists() == asked
+        if asked:
+            assert pages[1].read_text("utf-8").count('"before"') == 3
 
 
 def test_decisions_survive_a_rotation_of_the_key(hospital, monkeypatch):

@@ -91,7 +91,7 @@ def test_500_questions_open_in_two_seconds(browser, catalogue, tmp_path, monkeyp
     manifest["image_id"] = [f"{number:032x}" for number in range(500)]
     records = pd.DataFrame({"image_id": manifest["image_id"], "source_export": 1, "table": 0, "row": range(1, 501)})
     monkeypatch.setattr(page, "hidden_because", lambda *_: [""] * 500)
-    monkeypatch.setattr(page, "small_copy", lambda *_: picture)
+    monkeypatch.setattr(page, "_picture", lambda *_: picture)
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (150, 150)).astype(np.uint8)).resize((400, 400)).save(tmp_path / "x.jpg")
     picture = jpeg_data_uri((tmp_path / "x.jpg").read_bytes())

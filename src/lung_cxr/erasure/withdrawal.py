@@ -50,6 +50,7 @@ class DataFolders:
         outputs: `07_model_output`.
         refresh_pages: `08_reporting/refresh_report.html`, every version.
         reporting: `08_reporting`, with the review page.
+        raw: `01_raw`, which may hold a review page with originals.
         grad_cam: `08_reporting/grad_cam`, every version.
     """
 
@@ -62,6 +63,7 @@ class DataFolders:
     outputs: Path
     refresh_pages: Path
     reporting: Path
+    raw: Path
     grad_cam: Path
 
     @property
@@ -193,6 +195,7 @@ def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_ca
     }
     for name, (folder, pattern) in unnamed.items():
         erased[name] = catalogue.erase_files(folder, pattern) if in_catalogue else 0
+    (folders.raw / catalogue.REVIEW_PAGE).unlink(missing_ok=True)  # the refresh writes it again
     return erased
 
 

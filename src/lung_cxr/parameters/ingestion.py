@@ -208,6 +208,9 @@ class IngestionReportParameters(ParameterGroup):
     )
     max_review_items: int = Field(ge=0, description="maximum number of questions on the review page")
     review_pictures: bool = Field(description="show images on the review page; false: their export and row only")
+    review_originals: bool = Field(
+        description="write a second review page into 01_raw, with the pixels before redaction; they may hold names"
+    )
     drift: DriftParameters
 
 

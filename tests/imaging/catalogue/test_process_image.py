@@ -2,12 +2,14 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.processed_image import DECODER_VERSION, ProcessedImage
+from lung_cxr.imaging.catalogue.unredacted import read_unredacted
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import TextBox
 from lung_cxr.imaging.quality.duplicates import difference_hash
@@ -124,6 +126,14 @@ def test_the_pixels_of_an_image_are_kept_as_a_person_decides(
     assert processor.store.get(ID)[5:16, 5:31].any()
     assert kept.settings_of("ef" * 16) == chosen.settings_of(ID)
     assert not chosen.is_current(seen), "without the decision the file is read again"
+
+
+def test_the_pixels_before_redaction_are_those_stored_without_a_search(processor, picture, tmp_path, ingestion):
+    seen = processor.process(ID, picture, None)
+    manifest = pd.DataFrame({"image_id": [ID, "ef" * 16], "qc_inversion": seen.qc_inversion})
+    read = read_unredacted({ID: picture, "ef" * 16: tmp_path / "gone.png"}, manifest, ingestion)
+    assert list(read) == [ID]
+    assert (read[ID] == processor.store.get(ID)).all()
 
 
 def test_a_broken_file_takes_its_former_image_out_of_the_store(processor, picture):

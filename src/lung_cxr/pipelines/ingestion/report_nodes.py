@@ -2,20 +2,26 @@
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lung_cxr.atomic import atomic_write
+from lung_cxr.erasure.catalogue import REVIEW_PAGE
 from lung_cxr.imaging.catalogue import fault_check as faults
 from lung_cxr.imaging.catalogue import summary
 from lung_cxr.imaging.catalogue.decision_counts import count_decisions
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.label_review import count_label_reviews
 from lung_cxr.imaging.catalogue.row_numbers import list_row_numbers
+from lung_cxr.imaging.catalogue.unredacted import read_unredacted
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.parameters import Icd10Parameters, IngestionParameters, IngestionReportParameters
+from lung_cxr.imaging.emr import exports as hospital
+from lung_cxr.imaging.emr.keys import key_paths
+from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
 
 log = logging.getLogger(__name__)
 
@@ -121,10 +127,15 @@ def write_review(
     records: pd.DataFrame,
     source_files: pd.DataFrame,
     image_folder: Path,
+    raw_exports: dict[str, hospital.Export],
+    raw_folder: Path,
+    known_exports: pd.DataFrame,
+    pseudonymisation_key: Secret,
+    emr: EmrParameters,
     ingestion: IngestionParameters,
     ingestion_report: IngestionReportParameters,
 ) -> str:
-    """Return the page on which a person decides about single images."""
+    """Return the page on which a person decides about single images; a page with originals goes into 01_raw."""
     from lung_cxr.report.refresh.contact_sheet import Catalogue
     from lung_cxr.report.review.items import Review, list_items
     from lung_cxr.report.review.page import next_list, render_review
@@ -134,7 +145,17 @@ def write_review(
     log.info("Questions for a person in 08_reporting/review.html: %s", f"{len(items):,}")
     catalogue = Catalogue(image_manifest, records, source_files, ImageStore(image_folder), ingestion)
     file_name = next_list(decision_outcomes["list"].unique().tolist())
-    return render_review(items, file_name, catalogue, ingestion_report, datetime.now(UTC))
+    render = partial(render_review, items, file_name, catalogue, ingestion_report, datetime.now(UTC))
+    (raw_folder / REVIEW_PAGE).unlink(missing_ok=True)
+    if ingestion_report.review_originals:
+        redacted = {item.images[0] for item in items[: ingestion_report.max_review_items] if item.kind == "redacted"}
+        paths = key_paths(hospital.read_image_paths(raw_exports, known_exports, emr), pseudonymisation_key)
+        wanted = records[records["image_id"].isin(redacted)]
+        files = hospital.locate_images(wanted, raw_exports, known_exports, paths)
+        with atomic_write(raw_folder / REVIEW_PAGE) as unfinished:
+            text = render(read_unredacted(files, image_manifest, ingestion))
+            unfinished.write_text(text, encoding="utf-8")
+    return render()
 
 
 def check_faults(

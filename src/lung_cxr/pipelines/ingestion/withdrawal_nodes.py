@@ -52,6 +52,7 @@ def erase_withdrawn(
         outputs=output_folder,
         refresh_pages=refresh_pages_folder,
         reporting=reporting_folder,
+        raw=raw_folder,
         grad_cam=grad_cam_folder,
     )
     return withdrawal.erase_withdrawn(

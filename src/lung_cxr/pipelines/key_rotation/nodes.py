@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lung_cxr.erasure.catalogue import REVIEW_PAGE
 from lung_cxr.erasure.key_rotation import RotatedFolders, check_fingerprint, rotate
 from lung_cxr.erasure.new_keys import new_keys
 from lung_cxr.imaging.catalogue.journal import Journal
@@ -65,6 +66,7 @@ def rotate_key(
         workers=ingestion.workers,
         decision_lists=find_decision_lists(raw_exports.values(), raw_folder),
     )
+    (raw_folder / REVIEW_PAGE).unlink(missing_ok=True)  # it names images by their old keys
     log.info(
         "The catalogue has the new key. Replace the old key by it now (conf/local/credentials.yml or the variable), "
         "run ingestion and splitting, and keep the old key only as long as a backup needs it"

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lung_cxr.imaging.catalogue.image_store import ImageStore
+from lung_cxr.imaging.catalogue.image_store import Grey, ImageStore
 from lung_cxr.imaging.catalogue.processed_image import NOT_SEARCHED
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.parameters import IngestionParameters
@@ -166,12 +166,12 @@ def _thumbnail(store: ImageStore, image: Any) -> Thumbnail:
     where = f"Export {image.source_export}, row number {image.row}"
     if image.table:
         where += f" of table {image.table}"
-    return Thumbnail(small_copy(store, image.image_id, SIDE), "; ".join(filter(None, (where, image.breach))))
+    return Thumbnail(small_copy(store.get(image.image_id), SIDE), "; ".join(filter(None, (where, image.breach))))
 
 
-def small_copy(store: ImageStore, image_id: str, side: int) -> str:
+def small_copy(image: Grey, side: int) -> str:
     """Return a thumbnail of `side` pixels as a data URI with a JPEG without metadata."""
-    small = Image.fromarray(store.get(image_id)).resize((side, side), Image.Resampling.BOX)
+    small = Image.fromarray(image).resize((side, side), Image.Resampling.BOX)
     with io.BytesIO() as jpeg:
         small.save(jpeg, "JPEG", quality=JPEG_QUALITY)
         return jpeg_data_uri(jpeg.getvalue())

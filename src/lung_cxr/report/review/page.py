@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.imaging.catalogue.decisions import OVERRULED
+from lung_cxr.imaging.catalogue.image_store import Grey, ImageStore
 from lung_cxr.imaging.reasons import FLAGS, TEXT_IN_PIXELS
 from lung_cxr.parameters import IngestionReportParameters
 from lung_cxr.report.html_page import render_page
@@ -23,10 +24,16 @@ from lung_cxr.report.review.items import KINDS, Item
 TEMPLATE = "review/review.html.j2"
 SIDE = 400  # pixels of a picture
 THREADS = 4  # that decode pictures
+NONE_UNREDACTED: Mapping[str, Grey] = {}
 
 
 def render_review(
-    every: Sequence[Item], file_name: str, catalogue: Catalogue, settings: IngestionReportParameters, made_at: datetime
+    every: Sequence[Item],
+    file_name: str,
+    catalogue: Catalogue,
+    settings: IngestionReportParameters,
+    made_at: datetime,
+    unredacted: Mapping[str, Grey] = NONE_UNREDACTED,
 ) -> str:
     """Return the page as HTML.
 
@@ -36,11 +43,12 @@ def render_review(
         catalogue: Inputs of the contact sheets: the same images are shown, or hidden for the same reasons.
         settings: Parameters of the page.
         made_at: Time of the page, UTC.
+        unredacted: Image id → pixels before redaction, for a page that stays in 01_raw.
     """
     items = every[: settings.max_review_items]
     content = {
         "items": [vars(item) | {"title": KINDS[item.kind], "why": sentence(item.why)} for item in items],
-        "images": _images(items, catalogue, settings.review_pictures),
+        "images": _images(items, catalogue, settings.review_pictures, unredacted),
         "classes": DISEASES,
         "file": file_name,
     }
@@ -77,7 +85,9 @@ def next_list(places: Sequence[str]) -> str:
     return f"decisions_{max(numbers) + 1}.csv" if numbers else "decisions.csv"
 
 
-def _images(items: Sequence[Item], catalogue: Catalogue, with_pictures: bool) -> dict[str, dict[str, Any]]:
+def _images(
+    items: Sequence[Item], catalogue: Catalogue, with_pictures: bool, unredacted: Mapping[str, Grey]
+) -> dict[str, dict[str, Any]]:
     """Return image id → caption, class, possible decisions, and picture or the reason for none."""
     wanted = list(dict.fromkeys(image_id for item in items for image_id in item.images))
     manifest = catalogue.image_manifest[catalogue.image_manifest["image_id"].isin(wanted)]
@@ -87,12 +97,18 @@ def _images(items: Sequence[Item], catalogue: Catalogue, with_pictures: bool) ->
     described = {image.image_id: _described(image) for image in images.itertuples(index=False)}
     shown = [key for key, image in described.items() if with_pictures and not image["hidden"]]
     pictures = Parallel(n_jobs=THREADS, prefer="threads")(
-        delayed(small_copy)(catalogue.store, image_id, SIDE) for image_id in shown
+        delayed(_picture)(catalogue.store, image_id) for image_id in shown
     )
     for image_id, picture in zip(shown, pictures, strict=True):
         described[image_id]["picture"] = picture
+        if image_id in unredacted:
+            described[image_id]["before"] = small_copy(unredacted[image_id], SIDE)
     unknown = {"caption": ["no row of this image is accepted yet"], "label": "", "decisions": ["label", "reject"]}
     return {key: described.get(key, unknown | {"hidden": "not in the image store"}) for key in wanted}
+
+
+def _picture(store: ImageStore, image_id: str) -> str:
+    return small_copy(store.get(image_id), SIDE)
 
 
 def _described(image: Any) -> dict[str, Any]:

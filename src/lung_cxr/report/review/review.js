@@ -88,6 +88,11 @@ function showPicture(id, position, last) {
   figure.addEventListener("click", () => { active = position; show(); });
   if (image.picture) figure.append(Object.assign(new Image(), { src: image.picture, alt: image.caption[0] }));
   else add(figure, "div", image.hidden ? `Not shown: ${image.hidden}` : "Not shown", { className: "hidden" });
+  if (image.before) {
+    const before = add(element("pictures"), "figure", "");
+    before.append(Object.assign(new Image(), { src: image.before, alt: "before redaction" }));
+    add(before, "figcaption", "Before redaction");
+  }
   const caption = add(figure, "figcaption", "");
   for (const line of image.caption) if (line) add(caption, "p", line);
   for (const entry of Object.values(last[id] ?? {}))
