@@ -9,6 +9,7 @@ import architecture
 
 SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its algorithms, its dataset
     *("ingestion", "splitting", "training", "sensitivity", "reporting", "predict", "key_rotation", "reidentify"),
+    "check",
     *(
         "synthetic_hospital",
         "backbones",
@@ -24,7 +25,16 @@ SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its 
     *("nodes", "pipeline", "sweep", "catalogue", "refresh", "decision_rule", "bundle", "__main__"),
 }
 KEDRO = {
-    *("datasets", "pipelines", "hooks", "command_errors", "config_loader", "file_access", "run_options"),
+    *(
+        "datasets",
+        "pipelines",
+        "hooks",
+        "report_hooks",
+        "command_errors",
+        "config_loader",
+        "file_access",
+        "run_options",
+    ),
     *("runners", "pipeline_registry", "settings", "cli", "__main__"),
 }
 

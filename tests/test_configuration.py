@@ -73,7 +73,7 @@ def catalogue(config):
 
 
 def _persistent_names(pipelines):
-    chosen = ("__default__", "demo", "baselines", "cross_validation", "sensitivity", "ensembles", "predict")
+    chosen = ("__default__", "demo", "baselines", "cross_validation", "sensitivity", "ensembles", "predict", "check")
     names = set().union(*(pipelines[name].datasets() for name in chosen))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 

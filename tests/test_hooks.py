@@ -6,10 +6,11 @@ from click.testing import CliRunner
 from kedro.io import DataCatalog
 
 from lung_cxr import locks
-from lung_cxr.hooks import CatalogueLockHook, PredictionLockHook, RefreshReportHook
+from lung_cxr.hooks import CatalogueLockHook, PredictionLockHook
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, HalfRotatedKeyError
 from lung_cxr.locks import CatalogueInUseError, catalogue_lock
 from lung_cxr.pipelines import ingestion, key_rotation, predict, reporting, splitting, training
+from lung_cxr.report_hooks import RefreshReportHook
 
 REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()
 

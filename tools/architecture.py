@@ -26,11 +26,11 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("training.strategies",),
     ("experiments", "splitting", "evaluation"),
     ("training",),
-    ("synthetic", "erasure", "prediction", "bundle"),
+    ("synthetic", "erasure", "prediction", "bundle", "export_check"),
     ("report",),
     ("datasets",),
     ("pipelines",),
-    ("hooks", "command_errors", "config_loader", "file_access", "run_options"),
+    ("hooks", "report_hooks", "command_errors", "config_loader", "file_access", "run_options"),
     ("runners", "pipeline_registry", "settings", "cli", "__main__"),
 )
 

@@ -6,6 +6,7 @@ from lung_cxr.experiments import DEMO_BACKBONE
 from lung_cxr.pipelines import (
     baselines,
     bundle,
+    check,
     cross_validation,
     ensembles,
     ingestion,
@@ -44,6 +45,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     demo_training = rooms["training"].only_nodes_with_namespaces([DEMO_BACKBONE])
     return {
         **rooms,
+        "check": check.create_pipeline(),
         "key_rotation": key_rotation.create_pipeline(),
         "predict": predict.create_pipeline(),
         "bundle": bundle.create_pipeline(),

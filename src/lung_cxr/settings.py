@@ -5,7 +5,8 @@ import os
 from lung_cxr.command_errors import CommandErrorHook
 from lung_cxr.config_loader import ExperimentConfigLoader, subfolder
 from lung_cxr.file_access import FileAccessHook
-from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook, RefreshReportHook, ReportHook
+from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook
+from lung_cxr.report_hooks import CheckReportHook, RefreshReportHook, ReportHook
 from lung_cxr.run_options import RunOptionsHook
 
 
@@ -20,6 +21,7 @@ HOOKS = (
     PredictionLockHook(),
     ReportHook(),  # prints last: hooks run in reverse order
     RefreshReportHook(),
+    CheckReportHook(),
     FailedRunsHook(),
     RunOptionsHook(),
     CommandErrorHook(),

@@ -104,9 +104,8 @@ def erase_withdrawn(
         DecisionNeededError: The lists would erase too many patients of the catalogue; nothing was erased.
     """
     spellings = {number: [number, *rules.other_spellings(number)] for number in lists.withdrawn}
-    patients = {secret.key("patient", text) for texts in spellings.values() for text in texts}
     own = all_keys(rows, secret, rules)
-    patients |= set(own["patient_key"])
+    patients = withdrawn_patients(spellings, own, secret)
     manifest = _table(folders.primary / "image_manifest.parquet")
     known_images = catalogue.find_images(folders.linking_tables[1:], patients)
     images = known_images | set(own["image_id"])
@@ -126,6 +125,19 @@ def erase_withdrawn(
         folders, keys, images
     )
     return {**found, "erased": erased}
+
+
+def withdrawn_patients(spellings: dict[str, list[str]], keyed_rows: pd.DataFrame, secret: Secret) -> set[str]:
+    """Return the patient keys of withdrawn numbers.
+
+    Args:
+        spellings: Number of the lists → its spellings.
+        keyed_rows: Rows of the withdrawn patients with `patient_key`, from `all_keys`.
+        secret: Secret of the pseudonyms.
+    """
+    return {secret.key("patient", text) for texts in spellings.values() for text in texts} | {
+        *keyed_rows["patient_key"]
+    }
 
 
 def refuse_many(erased: int, patients: int, max_fraction: float, confirmed: int) -> None:

@@ -15,7 +15,7 @@ def with_tables(emr, *tables):
 def test_a_pattern_finds_tables_in_the_order_of_their_names(tmp_path, emr):
     for name in ("emr_2.csv", "emr_1.csv", "other.csv"):
         (tmp_path / name).write_text(TABLE.format(name))
-    rows, notes = read_export_tables(tmp_path, with_tables(emr, "emr_*.csv"), 1)
+    rows, notes, _ = read_export_tables(tmp_path, with_tables(emr, "emr_*.csv"), 1)
     assert rows[["table", "patient_id"]].to_numpy().tolist() == [[1, "emr_1.csv"], [2, "emr_2.csv"]]
     assert notes == []
 

@@ -44,12 +44,17 @@ def check_faults(by_export: Mapping[str, Mapping[str, Any]], manifest: pd.DataFr
         text, for JSON) → rows, faults by reason and fault fraction of each export above the limit or with a fault of
         `BLOCKING`.
     """
-    broken = {
+    broken = broken_exports(by_export, allowed)
+    return {"passed": not broken, "allowed": allowed, "manifest": _digest(manifest), "broken": broken}
+
+
+def broken_exports(by_export: Mapping[str, Mapping[str, Any]], allowed: float) -> dict[str, dict[str, Any]]:
+    """Return the exports above the limit or with a fault of `BLOCKING`; for the arguments see `check_faults`."""
+    return {
         number: dict(counted)
         for number, counted in by_export.items()
         if counted["fault_fraction"] > allowed or counted["faults"].keys() & BLOCKING.keys()
     }
-    return {"passed": not broken, "allowed": allowed, "manifest": _digest(manifest), "broken": broken}
 
 
 def fail_on_faults(check: Mapping[str, Any]) -> None:

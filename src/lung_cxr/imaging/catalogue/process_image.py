@@ -5,22 +5,19 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lung_cxr.imaging.catalogue.header_patient import header_patient
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
 from lung_cxr.imaging.catalogue.processed_image import DECODER_VERSION, NOT_SEARCHED, ProcessedImage
 from lung_cxr.imaging.deidentify import burned_in_text
 from lung_cxr.imaging.deidentify.burned_in_text import Cleared
-from lung_cxr.imaging.deidentify.identity_keys import identity_keys
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.identifiers import PatientIdRules
-from lung_cxr.imaging.emr.similar_ids import core_of
 from lung_cxr.imaging.quality.chest import measure_chest
 from lung_cxr.imaging.quality.duplicates import difference_hash
 from lung_cxr.imaging.quality.qc_rules import exceeds
 from lung_cxr.imaging.quality.quality_metrics import measure_quality
-from lung_cxr.imaging.reading.dicom_header import read_patient
 from lung_cxr.imaging.reading.radiograph import Radiograph
-from lung_cxr.imaging.reading.read import JPEG, PNG, decode_image, most_bytes, read_bytes
+from lung_cxr.imaging.reading.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise
 from lung_cxr.parameters import IngestionParameters, StandardiseParameters, TextPolicy
@@ -113,7 +110,8 @@ class ImageProcessor:
             radiograph = decode_image(data, self.max_megapixels, self.standardise.side)
             names = ("burned_in", "inverted", "rows", "columns", "geometry_corrected", "bits_corrected")
             seen = replace(seen, header_view=radiograph.view, **{name: getattr(radiograph, name) for name in names})
-            seen = replace(seen, **self._header_patient(data))  # type: ignore[arg-type]
+            patient = header_patient(data, self.max_megapixels, self.secret)
+            seen = replace(seen, **patient)  # type: ignore[arg-type]
             self._check_header(radiograph, image_id in self.pixels_kept)
             return self._stored(seen, radiograph)
         except Rejection as rejection:
@@ -166,15 +164,6 @@ class ImageProcessor:
         """Return whether the stored image exists and has the size that was written."""
         found = self.store.stored_bytes(previous.image_id)
         return found > 0 and previous.stored_bytes in (0, found)
-
-    def _header_patient(self, data: bytes) -> dict[str, str]:
-        """Return keys of the patient that the header names; PNG and JPEG files name none."""
-        if data.startswith((PNG, JPEG)):
-            return {}
-        patient = read_patient(data, most_bytes(self.max_megapixels))
-        number = core_of(PatientIdRules().normalise(patient["PatientID"]))
-        keys = identity_keys(number, patient["PatientName"], patient["PatientBirthDate"].strip(), self.secret)
-        return {**keys, "header_sex": patient["PatientSex"].strip().upper()[:1]}
 
     def _check_header(self, radiograph: Radiograph, pixels_kept: bool) -> None:
         if radiograph.view == "lateral":

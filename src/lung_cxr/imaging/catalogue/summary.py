@@ -58,7 +58,7 @@ def summarise(
         "faults": faults,
         "fault_fraction": sum(faults.values()) / rows if rows else None,
         **({} if rows else {"fault_fraction_reason": "no row in any export"}),
-        "by_export": _by_export(pd.concat([records["source_export"], rejected_records["export"]]), rejected),
+        "by_export": faults_by_export(pd.concat([records["source_export"], rejected_records["export"]]), rejected),
         "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
         "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
         **{name: int((records[column] == reason).sum()) for name, (column, reason, _) in _EMPTY_VALUES.items()},
@@ -91,8 +91,13 @@ def notes_on_tables(summary: Mapping[str, Any]) -> list[str]:
     return [*decisions, *summary.get("table_notes", []), *counts, *headers]
 
 
-def _by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return ordinal (as text, for JSON) → rows, faults by reason and fault fraction of each existing export."""
+def faults_by_export(row_exports: "pd.Series[int]", rejected: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return ordinal (as text, for JSON) → rows, faults by reason and fault fraction of each existing export.
+
+    Args:
+        row_exports: Export of each row.
+        rejected: `export, reason_code` of each rejected row or image.
+    """
     counted = {}
     for number, rows in row_exports.value_counts().sort_index().items():
         faults = _faults(rejected.loc[rejected["export"] == number, "reason_code"])

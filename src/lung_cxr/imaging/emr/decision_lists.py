@@ -47,13 +47,18 @@ def read_decisions(exports: Iterable[Export], raw_folder: Path, known: pd.DataFr
     exports = list(exports)
     ordinals = {str(number): number for number in known["export"]}
     ordinals |= dict(zip(known["export_id"], known["export"], strict=True))
-    tables = [pd.DataFrame(columns=LISTED_COLUMNS).astype({"export": "int64", "list_row": "int64"})]
+    tables = [no_decisions()]
     for path in find_decision_lists(exports, raw_folder):
         fields, malformed = _read_fields(path)
         keyed = _keyed(fields, ordinals, secret)
         _refuse(path.name, fields, keyed, malformed)
         tables.append(keyed.assign(list=place_of_list(path, exports), list_row=keyed.index))
     return pd.concat(tables, ignore_index=True)[LISTED_COLUMNS]
+
+
+def no_decisions() -> pd.DataFrame:
+    """Return `LISTED_COLUMNS` without a row."""
+    return pd.DataFrame(columns=LISTED_COLUMNS).astype({"export": "int64", "list_row": "int64"})
 
 
 def _read_fields(path: Path) -> tuple[pd.DataFrame, list[int]]:

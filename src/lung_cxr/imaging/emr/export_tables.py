@@ -19,6 +19,30 @@ LISTS = frozenset({"withdrawn", "patient_aliases", "decisions"})  # file names w
 log = logging.getLogger(__name__)
 
 
+class TableFacts(NamedTuple):
+    """Facts of one EMR table; they quote no value and no column name that is not in the settings.
+
+    Attributes:
+        number: Number of the table in the export, from 1; 0 in an export with one table.
+        name: Name of the table in messages.
+        rows: Rows below the header.
+        filtered: Rows that `emr.row_filter` leaves out.
+        totals: Further rows that hold totals or repeat the header.
+        header: Number of columns.
+        columns: Logical column → the table's name for it.
+        missing: Logical columns that have a name in the settings, but none in the table.
+    """
+
+    number: int
+    name: str
+    rows: int
+    filtered: int
+    totals: int
+    header: int
+    columns: dict[LogicalColumn, str]
+    missing: list[LogicalColumn]
+
+
 class ExportTables(NamedTuple):
     """All EMR tables of one export.
 
@@ -27,10 +51,12 @@ class ExportTables(NamedTuple):
             row below the header), `malformed` and all `LOGICAL_COLUMNS` as text, "" where a table has no such column;
             only rows that `emr.row_filter` keeps.
         notes: Sentences about sheets that were not read.
+        facts: Facts of each table.
     """
 
     rows: pd.DataFrame
     notes: list[str]
+    facts: list[TableFacts]
 
 
 class _NamedTable(NamedTuple):
@@ -72,10 +98,11 @@ def read_export_tables(
         ]
     except TableError as error:
         raise TableError(f"{export} (known_exports in 02_intermediate has its name): {error}") from None
+    facts = [_facts(table, frame, names) for table, frame in zip(tables, frames, strict=True)]
     if only is None:
-        _log_tables(export, tables, frames, names, notes)
+        _log_tables(export, facts, notes)
     kept = [frame[frame.pop("is_kept") | frame["malformed"]] for frame in frames]
-    return ExportTables(pd.concat(kept, ignore_index=True), notes)
+    return ExportTables(pd.concat(kept, ignore_index=True), notes, facts)
 
 
 def find_tables(folder: Path, emr: EmrParameters) -> list[tuple[str, Path]]:
@@ -144,20 +171,33 @@ def _kept(
     return kept
 
 
-def _log_tables(
-    export: str, tables: list[_NamedTable], frames: list[pd.DataFrame], names: ColumnNames, notes: list[str]
-) -> None:
-    for (name, text), frame in zip(tables, frames, strict=True):
+def _facts(table: _NamedTable, frame: pd.DataFrame, names: ColumnNames) -> TableFacts:
+    columns = names.resolve(table.text.header, table.name)
+    return TableFacts(
+        number=int(frame["table"].min()) if len(frame) else 0,
+        name=table.name,
+        rows=len(frame),
+        filtered=int((~frame["is_kept"]).sum()),
+        totals=table.text.left_out,
+        header=len(table.text.header),
+        columns=columns,
+        missing=names.missing(columns),
+    )
+
+
+def _log_tables(export: str, tables: list[TableFacts], notes: list[str]) -> None:
+    for table in tables:
+        name, rows = table.name, table.rows
         if len(tables) > 1:
-            log.info("%s: table %d is %s, %d rows", export, frame["table"].min(), name, len(frame))
-        if left_out := int((~frame["is_kept"]).sum()):
-            log.info("%s: emr.row_filter leaves out %d of %d rows of %s", export, left_out, len(frame), name)
-        if text.left_out:
-            log.info("%s: %d rows of %s are totals or repeat the header", export, text.left_out, name)
-        if missing := names.missing(names.resolve(text.header, name)):
+            log.info("%s: table %d is %s, %d rows", export, table.number, name, rows)
+        if table.filtered:
+            log.info("%s: emr.row_filter leaves out %d of %d rows of %s", export, table.filtered, rows, name)
+        if table.totals:
+            log.info("%s: %d rows of %s are totals or repeat the header", export, table.totals, name)
+        if table.missing:
             log.warning(
                 "%s: %s has no column for %s; its values are empty (null in emr.columns confirms this)",
-                export, name, ", ".join(missing),
+                export, name, ", ".join(table.missing),
             )  # fmt: skip
     for note in notes:
         log.warning(note)

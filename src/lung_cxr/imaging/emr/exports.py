@@ -84,7 +84,9 @@ def read_all_tables(exports: Mapping[str, Export], known: pd.DataFrame, emr: Emr
     }
     frames = [table.rows.assign(export=ordinal) for ordinal, table in tables.items()]
     return ExportTables(
-        pd.concat(frames, ignore_index=True), [note for table in tables.values() for note in table.notes]
+        pd.concat(frames, ignore_index=True),
+        [note for table in tables.values() for note in table.notes],
+        [facts for table in tables.values() for facts in table.facts],
     )
 
 

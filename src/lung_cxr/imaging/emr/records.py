@@ -62,6 +62,7 @@ class CleanedRecords(NamedTuple):
         excluded: `image_id, reason_code` of images whose latest row was rejected.
         notes: Scrubbed notes of records, as `contracts.clinical_notes`; empty unless `emr.keep_notes` is true.
         identities: Keys of number, name and birth date of each record, as `contracts.row_identities`.
+        dates: `export, table, row, exam_day_reason` of every row.
     """
 
     records: pd.DataFrame
@@ -69,6 +70,7 @@ class CleanedRecords(NamedTuple):
     excluded: pd.DataFrame
     notes: pd.DataFrame
     identities: pd.DataFrame
+    dates: pd.DataFrame
 
 
 def clean_records(
@@ -114,6 +116,7 @@ def clean_records(
         _excluded(identified, reasons, records["image_id"]),
         _notes(identified[reasons == ""] if emr.keep_notes else identified.head(0), identified),
         _identities(identified[reasons == ""], secret, emr),
+        identified[["export", "table", "row", "exam_day_reason"]],
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.imaging.catalogue import refresh
-from lung_cxr.imaging.catalogue.decisions import Decisions, match_decisions, with_outcomes
+from lung_cxr.imaging.catalogue.decisions import Decisions, with_outcomes
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.key_check import check_key_without_fingerprint, check_secret
@@ -28,9 +28,8 @@ from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, patient_linkage
 from lung_cxr.imaging.emr.decision_lists import read_decisions
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
-from lung_cxr.imaging.emr.identify import identify_rows
-from lung_cxr.imaging.emr.records import clean_records, with_earlier_notes
-from lung_cxr.imaging.emr.separate_files import locate_in, separate_files
+from lung_cxr.imaging.emr.pseudonymise import EarlierRun, pseudonymise
+from lung_cxr.imaging.emr.records import with_earlier_notes
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
 from lung_cxr.splitting.assignments import checked_assignments
 
@@ -85,37 +84,25 @@ def pseudonymise_records(
         Merged patients, compared files, identities of the rows, people's decisions, pseudonymous records, rejected
         rows, excluded images, clinical notes, and sentences about unread sheets and similar numbers.
     """
-    rules = PatientIdRules.of(emr)
-    lists = patient_linkage.read_patient_lists(raw_exports.values(), raw_folder, rules)
-    rows, table_notes = hospital.read_all_tables(raw_exports, known_exports, emr)
-    assignments = checked_assignments(previous_patient_subsets)
-    identified = identify_rows(
-        rows[~lists.withdrawn_rows(rows, rules)],
-        lists,
-        previous_image_manifest,
-        assignments,
-        pseudonymisation_key,
-        rules,
-        accept_similar=emr.accept_similar_patient_ids,
-    )
-    separated = separate_files(
-        identified.rows,
+    lists = patient_linkage.read_patient_lists(raw_exports.values(), raw_folder, PatientIdRules.of(emr))
+    tables = hospital.read_all_tables(raw_exports, known_exports, emr)
+    earlier = EarlierRun(
         previous_image_manifest,
         previous_shared_images,
-        locate_in(raw_exports, known_exports),
-        pseudonymisation_key,
-        trust_timestamps=ingestion.trust_timestamps,
+        checked_assignments(previous_patient_subsets),
+        previous_image_decisions,
     )
-    listed = read_decisions(raw_exports.values(), raw_folder, known_exports, pseudonymisation_key)
-    decisions = match_decisions(listed, separated.rows, previous_image_manifest, previous_image_decisions)
-    cleaned = clean_records(
-        separated.rows,
+    identified, separated, decisions, cleaned = pseudonymise(
+        tables.rows,
+        lists,
+        read_decisions(raw_exports.values(), raw_folder, known_exports, pseudonymisation_key),
+        earlier,
+        raw_exports,
+        known_exports,
         pseudonymisation_key,
-        identified.merged,
-        identified.similar,
         emr,
         icd10.classes,
-        Decisions.of(decisions).labels,
+        trust_timestamps=ingestion.trust_timestamps,
     )
     hashes = KeyedHashes(pseudonymisation_key)
     return (
@@ -127,7 +114,7 @@ def pseudonymise_records(
         contracts.rejected_records.validate(with_keyed_rows(cleaned.rejected, "export", hashes)),
         cleaned.excluded,
         contracts.clinical_notes.validate(with_earlier_notes(cleaned, previous_clinical_notes, emr.keep_notes)),
-        table_notes + identified.notes,
+        tables.notes + identified.notes,
     )
 
 

@@ -1,0 +1,1 @@
+"""Report of the check: a page, and a table for the terminal."""
