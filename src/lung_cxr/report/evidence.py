@@ -17,6 +17,7 @@ from lung_cxr.evaluation import out_of_fold
 from lung_cxr.evaluation.fold_ensembles import FoldEnsemble
 from lung_cxr.evaluation.out_of_fold import CrossValidation, Folds
 from lung_cxr.evaluation.published import published_results
+from lung_cxr.experiments import LOGISTIC_REGRESSION
 from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title, strategy_title
 from lung_cxr.report.numbers import decimal, decimal_interval, points, points_interval
 
@@ -139,10 +140,12 @@ def _seconds(folds: Folds) -> pd.Series:
 def _differences(
     by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float
 ) -> Iterator[dict[str, str]]:
-    """Yield differences of each strategy to dynamic fine-tuning, and of each experiment to the first settings."""
+    """Yield differences of each arm to dynamic fine-tuning, to the first settings, and to the reference models."""
     for arm, table in by_fold.items():
         name, backbone, strategy = arm
-        for other in ((name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy), MAJORITY):
+        references = [one for one in by_fold if one[1:] == (backbone, LOGISTIC_REGRESSION)][:1]
+        others = [(name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy), *references, MAJORITY]
+        for other in dict.fromkeys(others):
             if MAJORITY != arm != other in by_fold:
                 tests = {
                     metric: out_of_fold.compare_over_folds(table, by_fold[other], metric, folds, confidence)
