@@ -11,7 +11,7 @@ from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.processed_image import DECODER_VERSION, ProcessedImage
 from lung_cxr.imaging.catalogue.unredacted import read_unredacted
 from lung_cxr.imaging.deidentify import burned_in_text
-from lung_cxr.imaging.deidentify.burned_in_text import TextBox
+from lung_cxr.imaging.deidentify.text_boxes import TextBox
 from lung_cxr.imaging.quality.duplicates import difference_hash
 
 ID = "cd" * 16
@@ -88,7 +88,7 @@ def test_the_pixels_decide_where_text_is_looked_for(
     processor, tmp_path, dicom, smooth, monkeypatch, policy, says, has_text, reason, pieces
 ):
     looks = iter([[FOUND] * has_text])
-    monkeypatch.setattr(burned_in_text, "find_text", lambda _: next(looks, []))
+    monkeypatch.setattr(burned_in_text, "find_text", lambda *_: next(looks, []))
     path = tmp_path / "a.dcm"
     header = {"BurnedInAnnotation": says} if says else {}
     path.write_bytes(dicom((smooth(width=96) * 4000 + 95).astype(np.uint16), bits=12, **header))

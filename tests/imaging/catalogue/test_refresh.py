@@ -21,7 +21,7 @@ from lung_cxr.imaging.catalogue.processed_image import LEDGER_COLUMNS, Processed
 from lung_cxr.imaging.catalogue.refresh import carry_out, read_ledger
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.deidentify import burned_in_text
-from lung_cxr.imaging.deidentify.burned_in_text import TextBox
+from lung_cxr.imaging.deidentify.text_boxes import TextBox
 
 IDS = [f"{number:02x}" * 16 for number in range(6)]
 
@@ -311,7 +311,7 @@ def test_what_may_not_be_stored_any_more_leaves_the_store_only_where_it_can_be_m
 def text_at_the_first_look(monkeypatch, looks=1):
     corners = np.array([[15, 15], [40, 15], [40, 25], [15, 25]], np.float32)
     found = iter([[TextBox(corners, "NGUYEN VAN MAT", 0.9)]] * looks)
-    monkeypatch.setattr(burned_in_text, "find_text", lambda _: next(found, []))
+    monkeypatch.setattr(burned_in_text, "find_text", lambda *_: next(found, []))
 
 
 @pytest.mark.parametrize("policy", ["redact", "flag"])

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from lung_cxr.imaging.deidentify import burned_in_text
-from lung_cxr.imaging.deidentify.burned_in_text import TextBox, blacken, find_text, is_text, redact
+from lung_cxr.imaging.deidentify.burned_in_text import blacken, find_text, redact
+from lung_cxr.imaging.deidentify.text_boxes import TextBox, columns_of, is_text
 from lung_cxr.imaging.reading.read import decode_image
 from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import standardise
@@ -154,8 +155,31 @@ def test_an_unread_line_counts_at_full_size_only():
     assert is_text(box("31/12/2026", 0.9, 105, 24), 512, accept_unread=False)
 
 
+def letter(text: str, x: float, y: float, size: float = 12) -> TextBox:
+    corners = np.array([[x, y], [x + size, y], [x + size, y + size], [x, y + size]], np.float32)
+    return TextBox(corners, text, 0.95)
+
+
+def test_letters_one_below_the_other_are_one_text_and_distant_markers_are_none():
+    column = [letter(text, 10, 40 + 20 * row) for row, text in enumerate("HOANG")]
+    markers = [letter("L", 300, 40), letter("R", 10, 300), letter("T", 600, 40)]
+    [found] = columns_of([*column, *markers])
+    assert found.text == "HOANG"
+    assert found.corners.min(axis=0) == pytest.approx([10, 40], abs=0.1)
+    assert found.corners.max(axis=0) == pytest.approx([22, 132], abs=0.1)
+    assert columns_of(column[:2]) == columns_of([]) == []
+    assert columns_of([letter("A", 0, 0), letter("B", 200, 0), letter("C", 400, 0)]) == []
+
+
+def test_a_name_written_downwards_goes():
+    image, drawn = chest(), chest()
+    for row, text in enumerate("HOANG"):
+        drawn = written(drawn, text, place=(60, 60 + 34 * row), size=24)
+    assert gone(image, drawn) > 0.95
+
+
 def test_text_that_comes_back_is_given_up(monkeypatch):
-    monkeypatch.setattr(burned_in_text, "find_text", lambda _: [box("NGUYEN", 0.9, 25, 10)])
+    monkeypatch.setattr(burned_in_text, "find_text", lambda *_: [box("NGUYEN", 0.9, 25, 10)])
     with pytest.raises(Rejection) as caught:
         redact(chest(64))
     assert caught.value.reason == "text_remains"

@@ -27,7 +27,12 @@ def find_barcodes(image: Grey) -> list[Corners]:
 
 def _bars(image: Grey) -> list[Corners]:
     """Return the corners of places with many straight vertical edges: regions of possible edges with sure ones."""
-    edges = _edges_in_window(image)
+    if image.shape[1] < 3:
+        return []
+    brighter, darker = _edges(image)
+    if not np.any(np.minimum(brighter.sum(axis=1), darker.sum(axis=1)) >= SURE_EDGES):
+        return []
+    edges = np.minimum(_in_window(brighter), _in_window(darker))
     spread = np.ones((BAR_HEIGHT, WINDOW // 2), np.uint8)  # back to the ends of the bars
     possible = cv2.dilate((edges >= POSSIBLE_EDGES).astype(np.uint8), spread)
     _, regions, boxes, _ = cv2.connectedComponentsWithStats(possible)
@@ -35,19 +40,22 @@ def _bars(image: Grey) -> list[Corners]:
     return [_corners(*boxes[region, :4]) for region in np.flatnonzero(sure >= SURE_PIXELS) if region]
 
 
-def _edges_in_window(image: Grey) -> npt.NDArray[np.float32]:
-    """Return the number of vertical edges of the rarer direction in the window round each pixel, (H, W)."""
-    slope = np.zeros(image.shape, np.int16)
-    slope[:, 1:-1] = image[:, 2:].astype(np.int16) - image[:, :-2]
-    counts = []
-    for towards in (slope, -slope):
-        straight = cv2.erode(towards, np.ones((BAR_HEIGHT, 1), np.uint8)) >= EDGE_CONTRAST
-        first = straight.copy()
-        first[:, 1:] &= ~straight[:, :-1]
-        counts.append(
-            cv2.boxFilter(first.astype(np.float32), -1, (WINDOW, 1), None, (-1, -1), False, cv2.BORDER_CONSTANT)
-        )
-    return np.minimum(*counts)
+def _edges(image: Grey) -> tuple[Grey, Grey]:
+    """Return where straight vertical edges begin, 0 or 1: from dark to bright, and from bright to dark, (H, W) each."""
+    left, right = image[:, :-2], image[:, 2:]
+    starts = []
+    for rise in (cv2.subtract(right, left), cv2.subtract(left, right)):  # saturated: negative slopes are 0
+        steep = np.zeros(image.shape, np.uint8)
+        steep[:, 1:-1] = rise >= EDGE_CONTRAST
+        straight = np.asarray(cv2.erode(steep, np.ones((BAR_HEIGHT, 1), np.uint8)), np.uint8)
+        straight[:, 1:] = straight[:, 1:] > straight[:, :-1]
+        starts.append(straight)
+    return starts[0], starts[1]
+
+
+def _in_window(edges: Grey) -> Grey:
+    """Return the number of edges in the window around each pixel, (H, W)."""
+    return np.asarray(cv2.boxFilter(edges, -1, (WINDOW, 1), None, (-1, -1), False, cv2.BORDER_CONSTANT), np.uint8)
 
 
 def _corners(left: int, top: int, width: int, height: int) -> Corners:
