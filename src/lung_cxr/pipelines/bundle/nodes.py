@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lung_cxr.parameters import BundleParameters, DecisionRuleParameters, IngestionParameters, PredictParameters
+from lung_cxr.parameters import BundleParameters, IngestionParameters, PredictParameters, TrainingParameters
 
 
 def write_bundle(
@@ -12,7 +12,7 @@ def write_bundle(
     bundle: BundleParameters,
     ingestion: IngestionParameters,
     predict: PredictParameters,
-    decision_rule: DecisionRuleParameters,
+    training: TrainingParameters,
     experiment: str,
 ) -> None:
     """Write the bundle of `bundle.run` into the run's folder of `model_folder`."""
@@ -22,4 +22,4 @@ def write_bundle(
 
     run = find_run(bundle.run, model_folder, output_folder, experiment, pipeline="bundle")
     reading = write.reading_settings(ingestion, predict.accept_unknown_view)
-    write.write_bundle(run, run.rule(decision_rule), reading, ImageStore(image_folder), bundle.max_difference)
+    write.write_bundle(run, run.rule(training.decision_rule), reading, ImageStore(image_folder), bundle.max_difference)

@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
                     "bundle": "params:bundle",
                     "ingestion": "params:ingestion",
                     "predict": "params:predict",
-                    "decision_rule": "params:training.decision_rule",
+                    "training": "params:training",
                     "experiment": "params:training.experiment",
                 },
                 None,
