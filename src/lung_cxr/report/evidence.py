@@ -141,12 +141,15 @@ def _differences(
     by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float
 ) -> Iterator[dict[str, str]]:
     """Yield differences of each arm to dynamic fine-tuning, to the first settings, and to the reference models."""
+    compared: set[frozenset[Arm]] = set()
     for arm, table in by_fold.items():
         name, backbone, strategy = arm
         references = [one for one in by_fold if one[1:] == (backbone, LOGISTIC_REGRESSION)][:1]
         others = [(name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy), *references, MAJORITY]
-        for other in dict.fromkeys(others):
-            if MAJORITY != arm != other in by_fold:
+        for other in others:
+            pair = frozenset({arm, other})
+            if MAJORITY != arm != other in by_fold and pair not in compared:
+                compared.add(pair)
                 tests = {
                     metric: out_of_fold.compare_over_folds(table, by_fold[other], metric, folds, confidence)
                     for metric in out_of_fold.POOLED
