@@ -30,6 +30,7 @@ KEDRO = {
         "pipelines",
         "hooks",
         "report_hooks",
+        "audit_hook",
         "command_errors",
         "config_loader",
         "file_access",

@@ -50,7 +50,7 @@ class CatalogueLockHook:
             CatalogueInUseError: Another run holds the lock.
             HalfRotatedKeyError: A rotation of the key is not finished.
         """
-        self._to_write = pipeline.all_outputs() & _outputs_of_refresh()
+        self._to_write = pipeline.all_outputs() & outputs_of_refresh()
         if not self._to_write and "pixel_arrays" not in pipeline.inputs():
             return
         if "new_pseudonymisation_key" not in pipeline.inputs():  # key_rotation itself may run
@@ -114,7 +114,7 @@ def call_on_exit(close: Callable[[], object]) -> None:
         command.call_on_close(close)
 
 
-def _outputs_of_refresh() -> set[str]:
+def outputs_of_refresh() -> set[str]:
     """Return the names of the datasets that a refresh writes."""
     from lung_cxr.pipelines import ingestion, splitting
 

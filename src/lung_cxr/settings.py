@@ -2,6 +2,7 @@
 
 import os
 
+from lung_cxr.audit_hook import AuditHook
 from lung_cxr.command_errors import CommandErrorHook
 from lung_cxr.config_loader import ExperimentConfigLoader, subfolder
 from lung_cxr.file_access import FileAccessHook
@@ -17,6 +18,7 @@ def environment_variable(name: str, default: str = "") -> str:
 
 HOOKS = (
     FileAccessHook(),
+    AuditHook(),  # its start comes after the lock: hooks run in reverse order
     CatalogueLockHook(),
     PredictionLockHook(),
     ReportHook(),  # prints last: hooks run in reverse order

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lung_cxr.imaging.catalogue.audit_log import append_audit_line
+from lung_cxr import audit_log
 from lung_cxr.imaging.catalogue.key_check import check_secret
 from lung_cxr.imaging.catalogue.reidentification import image_keys, rows_of_images
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
@@ -31,7 +31,8 @@ def find_rows(
     unfiltered = emr.model_copy(update={"row_filter": {}})
     known = hospital.number_exports(raw_exports.values(), previous_known_exports)
     rows = hospital.read_all_rows(raw_exports, known, unfiltered)
-    append_audit_line(intermediate_folder, "reidentify", images=len(images))  # before any row is given
+    line = {"command": "reidentify", "images": len(images)}
+    audit_log.append(intermediate_folder / audit_log.AUDIT_LOG, line)  # before any row is given
     found = rows_of_images(images, rows, known, pseudonymisation_key, PatientIdRules.of(emr))
     log.info("Found rows of %d of %d images: 01_raw/reidentified.csv", found["image"].nunique(), len(images))
     return found
