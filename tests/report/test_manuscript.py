@@ -152,13 +152,15 @@ def test_augmentation_is_what_the_runs_recorded(split):
     grid = made_up_grid(split, [DYNAMIC])
     other = made_up_run(TRADITIONAL, split, seed=1, skill=1.0)
     training = other.record["parameters"]["training"]
-    training["augmentation"] = training["augmentation"] | {"rotation": 5.0, "classes": ["Pneumonia"], "bank": 4}
+    changes = {"rotation": 5.0, "classes": ["Pneumonia"], "bank": 4, "unchanged_share": 0.25}
+    training["augmentation"] = training["augmentation"] | changes
     grid[TRADITIONAL] = [other]
     table = augmentation_frame(evaluated(grid, split)).set_index("technique")
     assert table.loc["Random rotation"].tolist() == ["±10° or ±5°", "±10°"]
     assert table.loc["Brightness adjustment"].tolist() == ["[0.8, 1.2]", "[0.8, 1.2]"]
     assert table.loc["Applied to", "setting"] == (
-        "all classes but the largest; new parameters for every sample or Pneumonia; 4 copies of an image per stage"
+        "all classes but the largest; new parameters for every sample or Pneumonia; 4 copies of an image per stage; "
+        "25 % of their samples unchanged"
     )
 
 

@@ -53,12 +53,13 @@ def _in_words(augmentation: Mapping[str, Any]) -> list[str]:
 
 
 def _classes(augmentation: Mapping[str, Any]) -> str:
-    """Return the augmented classes and the number of augmented copies of each image."""
+    """Return the augmented classes, the copies of each image and the share of unchanged samples."""
     if "classes" not in augmentation:
         return NOT_RECORDED
     classes = augmentation["classes"]
     if classes is None:
         return "no class"
     names = "all classes but the largest" if classes == "all_but_largest" else ", ".join(classes)
-    bank = augmentation.get("bank")
-    return f"{names}; {'new parameters for every sample' if bank is None else f'{bank} copies of an image per stage'}"
+    bank, unchanged = augmentation.get("bank"), augmentation.get("unchanged_share", 0)
+    copies = "new parameters for every sample" if bank is None else f"{bank} copies of an image per stage"
+    return f"{names}; {copies}" + (f"; {100 * unchanged:g} % of their samples unchanged" if unchanged else "")
