@@ -7,6 +7,7 @@ import yaml
 
 from lung_cxr import settings
 from lung_cxr.config_loader import ExperimentConfigLoader
+from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import AugmentationParameters, SplittingParameters, TrainingParameters
 from lung_cxr.training.strategies.registry import StrategyParameters
 
@@ -32,8 +33,11 @@ def test_an_experiment_changes_parameters_and_folders_in_any_environment(load, e
     plain, tuned = load(environment), load(environment, experiment="tuned")
     assert tuned["training"].pop("experiment") == "tuned"
     assert plain["training"].pop("experiment") == ""
-    assert tuned["training"]["loss_weights"] == "none"
-    assert tuned["training"] | {"loss_weights": 0} == plain["training"] | {"loss_weights": 0}
+    assert (tuned["training"]["loss_weights"], tuned["training"]["sampling"]) == ("none", "natural")
+    assert tuned["training"]["augmentation"].pop("classes") == list(DISEASES)
+    plain["training"]["augmentation"].pop("classes")
+    same = {"loss_weights": 0, "sampling": 0}
+    assert tuned["training"] | same == plain["training"] | same
     entries = {
         name: [load(environment, "catalog", **given)[name]["filepath"] for given in ({}, {"experiment": "tuned"})]
         for name in ("{backbone}-{strategy}-runs", "report", "split")
