@@ -27,6 +27,7 @@ def render_check_report(facts: Mapping[str, Any], made_at: datetime) -> str:
         notices=notices(facts),
         findings=tables.findings_table(facts),
         exports=tables.exports_table(facts),
+        files=tables.files_table(facts),
         classes=tables.classes_table(facts),
         details=[(export, *tables.export_tables(export)) for export in reversed(facts["exports"])],
     )
