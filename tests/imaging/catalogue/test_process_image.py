@@ -110,7 +110,7 @@ def test_the_pixels_of_an_image_are_kept_as_a_person_decides(
     processor, tmp_path, dicom, smooth, monkeypatch, policy, stated
 ):
     looks = iter([[FOUND]])
-    monkeypatch.setattr(burned_in_text, "find_text", lambda _: next(looks, []))
+    monkeypatch.setattr(burned_in_text, "find_text", lambda *_: next(looks, []))
     path = tmp_path / "a.dcm"
     header = {"BurnedInAnnotation": stated} if stated else {}
     path.write_bytes(dicom((smooth(width=96) * 4000 + 95).astype(np.uint16), bits=12, **header))
