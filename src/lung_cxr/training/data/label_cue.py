@@ -5,6 +5,7 @@ other classes. Validation and test images are never augmented, so all of them lo
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -52,14 +53,15 @@ def augments_by_class(augmentation: Mapping[str, Any]) -> bool:
 @cache
 def warn_of_label_cue(warning: str) -> None:
     """Log a warning once per process."""
-    log.warning("%s To compare, train with sampling: natural, loss_weights: none and all classes augmented", warning)
+    log.warning("%s To compare, train with --params experiment=tuned", warning)
 
 
 def log_label_cue(cue: Mapping[str, Any]) -> None:
     """Log the result of `measure_label_cue` in one line of fewer than 80 columns."""
+    auroc = cue["augmentation_auroc"]
     log.info(
-        "Label cue: AUROC %.2f, class guessed %.0f %% (prior %.0f %%), information %.0f %%",
-        cue["augmentation_auroc"],
+        "Label cue: AUROC %s, class guessed %.0f %% (prior %.0f %%), information %.0f %%",
+        "unknown" if math.isnan(auroc) else f"{auroc:.2f}",
         100 * cue["guesses_by_augmentation"],
         100 * cue["guesses_by_prior"],
         100 * cue["class_information"],
