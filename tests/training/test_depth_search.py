@@ -117,8 +117,10 @@ def chosen(tiny_classifier, strategy_parameters, backbone, tmp_path):
     def search(losses, depths):
         def fine_tune(strategy, checkpoints):
             loss = losses[strategy.top_layers]
-            row = {"epoch": 1, "val_loss": loss, "train_loss": 1.0, "unfrozen_groups": 0, "seconds": 2.0, "event": ""}
-            return SimpleNamespace(schedule=SimpleNamespace(stop_reason="budget"), history=[row])
+            row = {"epoch": 1, "stage": 0, "val_loss": loss, "train_loss": 1.0, "unfrozen_groups": 0, "seconds": 2.0}
+            return SimpleNamespace(
+                schedule=SimpleNamespace(stop_reason="budget", selecting_stage=0), history=[row | {"event": ""}]
+            )
 
         parameters = strategy_parameters("traditional", depth="search", search_depths=depths).root
         strategy = strategy_of(parameters, backbone)
