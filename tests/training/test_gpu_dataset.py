@@ -74,7 +74,7 @@ def test_other_pixels_are_refused(wrong):
 def test_training_from_resident_pixels_is_training_from_batches(backend, project):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    path = os.pathsep.join([str(project / "src"), str(project / "tests/training")])
+    path = os.pathsep.join([str(project / "src"), str(project / "tests")])
     environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE], env=environment, capture_output=True, text=True, check=False

@@ -18,7 +18,8 @@ DETERMINISTIC = {"TF_DETERMINISTIC_OPS": "1"}  # TensorFlow's flag: without it, 
 
 
 def start(folder, *death):
-    environment = {**os.environ, **DETERMINISTIC, "PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join([str(RUN.parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, **DETERMINISTIC, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
     return subprocess.Popen(
         [sys.executable, str(RUN), str(folder), *map(str, death)],
         env=environment,
