@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy as np
 from lung_cxr.atomic import atomic_write
 from lung_cxr.evaluation.timing import measure_load_time
 from lung_cxr.evaluation.undefined import Numbers
-from lung_cxr.locks import wait_lock
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation, restore_dropout
 from lung_cxr.models.keras_settings import fresh_keras
@@ -30,18 +30,16 @@ from lung_cxr.training.run.checkpoint import CheckpointFolder, assign, values_of
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.history import write_history
 from lung_cxr.training.run.identity import Identity, identity_of_plan, with_weights
-from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import (
     RunRecord,
     data_of,
-    failed_record,
-    failure_of,
     finished_record,
     outcome_of,
     settings_of,
     weighting_of,
     with_load_time,
 )
+from lung_cxr.training.run.recorded_run import record_run
 from lung_cxr.training.strategies.registry import StrategyParameters, strategy_of
 from lung_cxr.training.strategies.strategy import Strategy
 from lung_cxr.training.strategies.traditional import Traditional
@@ -104,9 +102,7 @@ class Experiment:
 def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFolders]) -> Iterator[RunRecord]:
     """Train the run of every seed that is not up to date, one after the other.
 
-    A failed run yields a record with the reason, and the next run starts. If finished results of the same plan exist,
-    they and their record stay, and the reason is stored beside them. The checkpoints of a run are deleted when the
-    caller requests the next record, that is, after it has saved this one.
+    A failed run yields a record with the reason, and the next run starts (see `record_run`).
 
     Args:
         experiment: The grid point to train.
@@ -118,32 +114,9 @@ def train_seeds(experiment: Experiment, folders_of_seed: Callable[[int], RunFold
     if warning := label_cue(experiment.training.model_dump()):
         warn_of_label_cue(warning)
     for seed in experiment.training.seeds:
-        folders = folders_of_seed(seed)
-        title = experiment.title(seed)
-        with wait_lock(folders.model.parent, title):
-            yield from _train_seed(experiment, seed, folders, title)
-
-
-def _train_seed(experiment: Experiment, seed: int, folders: RunFolders, title: str) -> Iterator[RunRecord]:
-    try:
-        record = train_run(experiment, seed, folders, title)
-        write_model_card(record or folders.stored_record(), experiment.training.experiment, folders.model_card)
-    except Exception as error:
-        log.error("%s failed", title, exc_info=True)
-        record = record_of_failure(folders, experiment.identity(seed), error)
-        if record is not None:
-            yield record
-        return
-    if record is not None:
-        yield record
-    folders.forget_failure()
-    folders.checkpoints.remove()
-
-
-def record_of_failure(folders: RunFolders, plan: Identity, error: Exception) -> RunRecord | None:
-    """Return the record of a failed run, or None if finished results of the same plan stay valid."""
-    failure = failure_of(error)
-    return None if folders.keep_results(plan, failure) else failed_record(plan, failure)
+        folders, title = folders_of_seed(seed), experiment.title(seed)
+        run = partial(train_run, experiment, seed, folders, title)
+        yield from record_run(folders, title, experiment.identity(seed), experiment.training.experiment, run)
 
 
 def train_run(

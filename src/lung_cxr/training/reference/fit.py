@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from lung_cxr.atomic import atomic_write
 from lung_cxr.diseases import PROBABILITY_COLUMNS, class_index
 from lung_cxr.evaluation.metrics import log_losses
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
-from lung_cxr.locks import wait_lock
 from lung_cxr.models.classifier import Classifier, build_classifier
 from lung_cxr.models.freezing import restore_dropout, unfreeze_groups
 from lung_cxr.models.keras_settings import fresh_keras
@@ -33,9 +33,9 @@ from lung_cxr.training.reference.linear_classifier import Labelled, LinearClassi
 from lung_cxr.training.reference.oversampling import oversampled
 from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.identity import Identity, identity_of_reference, with_weights
-from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import RunRecord, by_class, data_of, finished_record, settings_of
-from lung_cxr.training.runs import adapt_random_weights, load_time_of, record_of_failure
+from lung_cxr.training.run.recorded_run import record_run
+from lung_cxr.training.runs import adapt_random_weights, load_time_of
 from lung_cxr.training.validation import metrics_by_subset, tau_of_run
 
 log = logging.getLogger(__name__)
@@ -98,19 +98,8 @@ def fit_reference_model(model: ReferenceModel, folders_of_seed: Callable[[int], 
         The new record, finished or failed; nothing if the stored one is up to date.
     """
     folders = folders_of_seed(model.seed)
-    with wait_lock(folders.model.parent, model.title):
-        try:
-            record = _fit_run(model, folders)
-            write_model_card(record or folders.stored_record(), model.training.experiment, folders.model_card)
-        except Exception as error:
-            log.error("%s failed", model.title, exc_info=True)
-            record = record_of_failure(folders, model.identity, error)
-            if record is not None:
-                yield record
-            return
-        if record is not None:
-            yield record
-        folders.forget_failure()
+    run = partial(_fit_run, model, folders)
+    yield from record_run(folders, model.title, model.identity, model.training.experiment, run)
 
 
 def _fit_run(model: ReferenceModel, folders: RunFolders) -> RunRecord | None:

@@ -16,7 +16,8 @@ from lung_cxr.training.run.folders import RunFolders
 from lung_cxr.training.run.identity import Identity, with_weights
 from lung_cxr.training.run.model_card import write_model_card
 from lung_cxr.training.run.record import RunRecord, finished_record, settings_of
-from lung_cxr.training.runs import Experiment, build, record_of_failure, train_run, train_seeds
+from lung_cxr.training.run.recorded_run import record_of_failure
+from lung_cxr.training.runs import Experiment, build, train_run, train_seeds
 from lung_cxr.training.strategies.registry import strategy_of
 from lung_cxr.training.strategies.schedule import Decision, Schedule
 from lung_cxr.training.sweep.grid import GridPoint
