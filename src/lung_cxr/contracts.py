@@ -29,7 +29,7 @@ QC_METRICS = (
 """QC metrics of every readable image; the manifest stores them as `qc_<metric>`."""
 
 DECISIONS = ("accept", "reject", "label", "keep_pixels")
-"""What a person can decide about an image, in `decisions.csv`."""
+"""Decisions of a person about an image, in `decisions.csv`."""
 
 HISTORY_EVENTS = ("", "unfreeze", "retrain_head", "stop:nan", "stop:plateau", "stop:budget")
 

@@ -4,7 +4,7 @@ An arm is one strategy of one backbone under the settings of one experiment; "" 
 arms are trained and tested on the same folds of the patients, so they are compared fold by fold.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -58,9 +58,9 @@ def write_evidence(
     )
     return environment.get_template("evidence.md.j2").render(
         folds=len(folds.splits),
-        claims=[*_claims(by_fold, folds, bootstrap["confidence"]), *_costs(arms, by_fold)],
+        claims=list(_claims(by_fold, folds, bootstrap["confidence"])),
         differences=list(_differences(by_fold, folds, bootstrap["confidence"])),
-        results=[_result(row) for row in pd.concat(results).to_dict("records")],
+        results=[_result(row, arms) for row in pd.concat(results).to_dict("records")],
         unfreezings=list(_unfreezings(arms, by_fold)),
     )
 
@@ -113,30 +113,6 @@ def verdict(low: float, high: float) -> str:
     return "does not hold" if high < 0 else "cannot tell"
 
 
-def _costs(arms: Mapping[Arm, Folds], by_fold: Mapping[Arm, pd.DataFrame]) -> Iterator[dict[str, str]]:
-    """Yield a verdict on the cost of training: seconds of dynamic over traditional fine-tuning, fold by fold."""
-    for name, backbone, _ in _of_strategy(by_fold, DYNAMIC):
-        if (name, backbone, TRADITIONAL) not in by_fold:
-            continue
-        dynamic, traditional = (_seconds(arms[name, backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL))
-        ratios = dynamic / traditional
-        yield {
-            "claim": f"Dynamic fine-tuning of {backbone_title(backbone)} trains no longer than traditional fine-tuning",
-            "settings": settings_title(name),
-            "verdict": verdict(1 - ratios.max(), 1 - ratios.min()),
-            "difference": f"{ratios.mean():.1f} times the time (folds: {ratios.min():.1f} to {ratios.max():.1f})",
-            "paper": NOT_STATED,
-        }
-
-
-NOT_STATED = "not stated"
-
-
-def _seconds(folds: Folds) -> pd.Series:
-    """Return the mean training time of each fold, seconds."""
-    return pd.Series({fold: np.mean([run.record["seconds"] for run in runs]) for fold, runs in folds.items()})
-
-
 def _differences(
     by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float
 ) -> Iterator[dict[str, str]]:
@@ -170,17 +146,31 @@ def _difference(test: Mapping[str, Any], metric: str) -> str:
     return f"{decimal(test['mean'])} {decimal_interval(test['ci_low'], test['ci_high'])}"
 
 
-def _result(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the pooled results of one arm as text."""
-    arm = arm_title((row["experiment"], row["backbone"], row["strategy"]))
+def _result(row: Mapping[str, Any], arms: Mapping[Arm, Folds]) -> dict[str, Any]:
+    """Return the pooled results of one arm, and the mean epochs and hours of its runs, as text."""
+    arm: Arm = (row["experiment"], row["backbone"], row["strategy"])
     if row["status"] != "finished":
-        return {"arm": arm, "note": row["note"]}
+        return {"arm": arm_title(arm), "note": row["note"]}
     cells = {
         metric: f"{decimal(scale * row[metric], digits)} "
         f"{decimal_interval(scale * row[f'{metric}_low'], scale * row[f'{metric}_high'], digits)}"
         for metric, scale, digits in (("accuracy", 100, 1), ("macro_f1", 100, 1), ("log_loss", 1, 3))
     }
-    return {"arm": arm, "note": "", **cells, **{name: int(row[name]) for name in ("images", "patients", "seeds")}}
+    records = [run.record for runs in arms.get(arm, {}).values() for run in runs]
+    return {
+        "arm": arm_title(arm),
+        "note": "",
+        **cells,
+        **{name: int(row[name]) for name in ("images", "patients", "seeds")},
+        "epochs": decimal(_mean(records, "epochs"), 0),
+        "hours": decimal(_mean(records, "seconds", 3600), 2),
+    }
+
+
+def _mean(records: Sequence[Mapping[str, Any]], name: str, unit: float = 1) -> float | None:
+    """Return the mean of a field in units; None where no record has it."""
+    values = [record[name] / unit for record in records if record.get(name) is not None]
+    return float(np.mean(values)) if values else None
 
 
 def _unfreezings(arms: Mapping[Arm, Folds], by_fold: Mapping[Arm, pd.DataFrame]) -> Iterator[dict[str, str]]:

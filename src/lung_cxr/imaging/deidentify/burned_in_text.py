@@ -55,7 +55,7 @@ class Cleared(NamedTuple):
 
     Attributes:
         image: (H, W) uint8, to be stored: text is black.
-        smooth: (H, W) uint8, to be measured: text is filled from its surroundings, because a black box has sharp edges.
+        smooth: (H, W) uint8, to be measured: text is filled from the pixels around it; a black box has sharp edges.
         pieces: Number of boxes that were blacked out.
     """
 
@@ -166,7 +166,7 @@ def _recognised(image: Grey, boxes: list[TextBox], upside_down: bool, is_quick: 
 
 
 def _smooth_over(image: Grey, boxes: list[TextBox]) -> Grey:
-    """Fill boxes from their surroundings (Telea 2004)."""
+    """Fill boxes from the pixels around them (Telea 2004)."""
     return np.asarray(cv2.inpaint(image, _covered(image, boxes).astype(np.uint8), 3, cv2.INPAINT_TELEA))
 
 

@@ -28,7 +28,7 @@ class StrokeRule(NamedTuple):
 
     Attributes:
         width: Side of the structuring element in pixels: wider lines are no strokes of this size.
-        contrast: Grey levels above or below the surroundings.
+        contrast: Grey levels above or below the pixels around.
         window: Side of the window in which strokes are counted, in pixels: about a letter.
         share: Share of the window that strokes cover in writing.
         reduction: The image is reduced so many times first.

@@ -1,4 +1,4 @@
-"""What waits for a person: one item per question, until a decision about its images is in force."""
+"""Questions for a person: one item per question, until a decision about its images is in force."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
