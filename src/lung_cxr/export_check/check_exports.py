@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.diseases import DISEASES
 from lung_cxr.erasure.withdrawal import refuse_many, withdrawn_patients
 from lung_cxr.export_check import check_findings as found
 from lung_cxr.export_check import files as checked_files
 from lung_cxr.export_check.check_findings import Finding, errors_as_findings
 from lung_cxr.export_check.columns import describe_tables
+from lung_cxr.export_check.expected_classes import expected_classes
 from lung_cxr.imaging.catalogue.fault_check import broken_exports
 from lung_cxr.imaging.catalogue.header_check import MISMATCH
 from lung_cxr.imaging.catalogue.key_check import check_key_without_fingerprint, check_secret
@@ -177,7 +177,7 @@ def _describe(
             findings += found.of_export(export, _columns(others))
     return {
         "exports": described,
-        "classes": _classes(catalogue.earlier.manifest, checked.images, rejected),
+        "classes": expected_classes(catalogue.earlier.manifest, checked.images, rejected),
         "notes": notes_on_tables(
             {
                 "table_notes": [*tables.notes, *done.identified.notes],
@@ -240,22 +240,3 @@ def _export(
         "fault_fraction": by_export.get(str(number), {}).get("fault_fraction"),
         "tables": describe_tables(rows, tables.facts[number], emr),
     }
-
-
-def _classes(manifest: pd.DataFrame | None, images: pd.DataFrame, rejected: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return accepted images of each class now, and the most that the refresh can accept.
-
-    Images of the catalogue that no export names stay; unchanged files that were rejected are rejected again.
-    """
-    possible = images[(images["view"] != "lateral") & ~images["image_id"].isin(rejected["image_id"])]
-    now = pd.Series(dtype="str")
-    stays = pd.Series(dtype="str")
-    if manifest is not None:
-        before = set(manifest.loc[manifest["qc_status"] == "rejected", "image_id"])
-        possible = possible[~(possible["image_id"].isin(before) & (possible["state"] == "unchanged"))]
-        accepted = manifest[manifest["qc_status"] == "accepted"]
-        now, stays = accepted["label"], accepted.loc[~accepted["image_id"].isin(images["image_id"]), "label"]
-    expected = pd.concat([possible["label"], stays])
-    return [
-        {"class": name, "now": int((now == name).sum()), "at_most": int((expected == name).sum())} for name in DISEASES
-    ]
