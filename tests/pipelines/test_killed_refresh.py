@@ -50,6 +50,9 @@ def run_refresh(folder: Path, workers: int) -> None:
         session.run(pipeline_names=["ingestion", "splitting"])
 
 
+NOT_COMPARED = ("ingestion.lock", "refresh_counts.json", "audit_log.jsonl")  # they tell of commands, with times
+
+
 class Hospital:
     """A project folder; `refresh` runs in processes of their own, forked from one that has imported everything."""
 
@@ -136,7 +139,7 @@ class Hospital:
         return {
             str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in kept
-            if path.is_file() and path.name not in ("ingestion.lock", "refresh_counts.json")
+            if path.is_file() and path.name not in NOT_COMPARED
         }
 
     def wait_for_the_first_reads(self, process: multiprocessing.Process) -> None:
