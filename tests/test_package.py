@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from kedro.framework.cli.utils import find_run_command
 from kedro.framework.startup import ProjectMetadata
 
 from lung_cxr import cli
@@ -33,6 +34,10 @@ def test_credentials_are_never_packed(tmp_path, monkeypatch, file, packed):
     metadata = ProjectMetadata(tmp_path, "lung_cxr", "lung_cxr", tmp_path, "1.7.0", tmp_path, "1.7.0", "")
     done = CliRunner().invoke(cli.cli, ["package"], obj=metadata)
     assert (f"conf/{file}" in done.output, bool(packages), bool(done.exit_code)) == (packed, not packed, packed)
+
+
+def test_the_packaged_project_finds_the_command_run():
+    assert find_run_command("lung_cxr").name == "run"
 
 
 @pytest.mark.slow

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 from kedro.framework.cli.project import package as package_project
+from kedro.framework.cli.project import run
 from kedro.framework.startup import ProjectMetadata
+
+__all__ = ["cli", "run"]  # `python -m lung_cxr` of the packaged project looks for `run` here
 
 
 @click.group(name="lung_cxr")

@@ -29,7 +29,8 @@ def notices(facts: Mapping[str, Any]) -> list[str]:
     said = [
         f"Lists that were read: {'; '.join(lists)}; {facts['withdrawn']:,} rows are of withdrawn patients."
         if lists
-        else "No list of withdrawn patients, aliases or decisions was found in 01_raw, or beside, in or above the exports.",
+        else "No list of withdrawn patients, aliases or decisions was found in 01_raw or beside, in or above the "
+        "exports.",
         *facts["notes"],
     ]
     return [text if text.endswith(".") else f"{text}." for text in said]

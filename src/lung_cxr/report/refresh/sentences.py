@@ -78,7 +78,7 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
 
 def _patient_lists(files: Mapping[str, int]) -> str:
     if not files:
-        return "No list of withdrawn patients or of aliases was found in 01_raw, or beside, in or above the exports."
+        return "No list of withdrawn patients or of aliases was found in 01_raw or beside, in or above the exports."
     return f"Lists of patients that were read: {'; '.join(f'{place}, {n:,} rows' for place, n in files.items())}."
 
 
