@@ -90,12 +90,11 @@ def extended(project, tmp_path_factory):
         shutil.copy(file, folder)
     package = folder / "src/lung_cxr"
     (package / "training/strategies/cosine_full.py").write_text(STRATEGY)
-    for path, text in (
-        (package / "models/backbones.py", BACKBONE),
-        (folder / "conf/base/parameters_training.yml", STRATEGY_BLOCK),
-        (folder / "conf/base/parameters_backbones.yml", BACKBONE_BLOCK),
-    ):
-        path.write_text(path.read_text() + text)
+    backbones = package / "models/backbones.py"
+    backbones.write_text(backbones.read_text() + BACKBONE)
+    for group, block in (("strategies", STRATEGY_BLOCK), ("backbones", BACKBONE_BLOCK)):
+        (path,) = [one for one in (folder / "conf/base").glob("*.yml") if f"\n{group}:\n" in f"\n{one.read_text()}"]
+        path.write_text(path.read_text().replace(f"{group}:\n", f"{group}:\n{block}", 1))
     return folder
 
 

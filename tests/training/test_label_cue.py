@@ -55,6 +55,8 @@ def test_the_warning_gives_the_measured_numbers():
     assert "correct guesses of the class from 14 % to 29 % and gives 21 % of the information" in warning
     assert "from 1.2 % (Pneumonia) to 50.0 % (Tuberculosis)" in warning
     assert "AUROC" not in warning, "not measured"
+    equal = label_cue(settings(**changes), {"effective_class_weights": dict.fromkeys(weights, 1 / 3)})
+    assert "every class is 33.3 %" in equal
     assert label_cue(settings("all_but_largest", unchanged_share=1)) is None, "no image is augmented"
 
 

@@ -89,6 +89,8 @@ def _range_of_weights(measured: Mapping[str, Any]) -> list[str]:
         return []
     least, most = min(weights, key=weights.__getitem__), max(weights, key=weights.__getitem__)
     low, high = _percent(weights[least], 1), _percent(weights[most], 1)
+    if low == high:
+        return [f"The effective weight of every class is {low}."]
     return [f"Effective class weights: from {low} ({least}) to {high} ({most})."]
 
 
