@@ -26,7 +26,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +190,12 @@ def measure_depth(
     )
     epochs = iter(range(1, settings.repeats + 3))
 
-    def images_a_second(repeated: bool) -> float:
+    def images_a_second(repeated: bool, settings: Settings = settings) -> float:
         feed = RowFeed(study, settings, next(epochs) if not repeated else 1, repeated)
         return settings.steps * settings.batch_size / seconds(lambda: model.fit(feed, shuffle=False, verbose=0))
 
-    compiling = seconds(lambda: images_a_second(True))
+    first_call = replace(settings, steps=settings.steps_per_execution)
+    compiling = seconds(lambda: images_a_second(True, first_call))
     pairs = [(images_a_second(True), images_a_second(False)) for _ in range(settings.repeats)]
     bare, epoch = (statistics.median(rates) for rates in zip(*pairs, strict=True))
     flops = training_flops(classifier, m)
@@ -270,7 +271,7 @@ def settings_from(arguments: argparse.Namespace, device: str) -> Settings:
     torch, tiny = keras.backend.backend() == "torch", arguments.tiny
     return Settings(
         images=arguments.images or (64 if tiny else sum(TRAINING_IMAGES)),
-        batch_size=arguments.batch_size or (4 if tiny else 32),
+        batch_size=4 if tiny else arguments.batch_size or 32,
         steps=arguments.steps or (4 if tiny else 192),
         steps_per_execution=1 if torch else (2 if tiny else 8),
         repeats=2 if tiny else arguments.repeats,
@@ -296,7 +297,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="JSON file to write")
     parser.add_argument("--backbones", nargs="+", choices=list(BACKBONES), default=ORDER)
     parser.add_argument("--images", type=int, help="images on the device; default: 12,334")
-    parser.add_argument("--batch-size", type=int, help="32")
+    parser.add_argument("--batch-size", type=int, help="default: 32")
     parser.add_argument("--steps", type=int, help="steps of a measured epoch; default: 192; a multiple of 8")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--precision", default="mixed_bfloat16")

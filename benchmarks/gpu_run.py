@@ -11,6 +11,7 @@
 
 import argparse
 import json
+import logging
 import os
 import tempfile
 import time
@@ -157,6 +158,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that benchmarks/gpu_data.py wrote")
     parser.add_argument("--tiny", action="store_true", help="74 pixels, few images: whether it runs, not how fast")
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(relativeCreated)d ms %(message)s")
     size = 74 if arguments.tiny else SIZE
     if arguments.part == "correctness":
         found = correctness(arguments.data, size)
