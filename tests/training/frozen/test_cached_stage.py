@@ -9,9 +9,11 @@ import pytest
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.models.classifier import build_classifier
-from lung_cxr.models.freezing import adapt_batch_normalisation
+from lung_cxr.models.freezing import adapt_batch_normalisation, unfreeze_groups
 from lung_cxr.parameters import BackboneParameters, FrozenPrefixParameters
+from lung_cxr.training.data.augmentation_parameters import AugmentationSampler
 from lung_cxr.training.data.feed import SplitImages
+from lung_cxr.training.frozen import open_stage
 from lung_cxr.training.frozen.cached_stage import CachedStage
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.loop import FineTuning
@@ -103,6 +105,22 @@ def test_a_tiny_network(trained, folder, tiny_classifier, images, backbone, bank
     assert behind[2] == [("pooled", kinds), ("group 1", kinds), None]
     assert whole[2] == [None] * 3
     assert_alike(whole, behind)
+
+
+@pytest.mark.parametrize(("bank", "opened"), [(None, False), (2, True)])
+def test_on_a_gpu_fresh_draws_need_the_whole_network(
+    tiny_classifier, images, training_parameters, folder, monkeypatch, bank, opened
+):
+    monkeypatch.setattr(open_stage, "on_gpu", lambda: True)
+    training = training_parameters(augmentation={"bank": bank}, batch_size=8)
+    labels = images.labels_of("train")
+    draws = AugmentationSampler(training.augmentation, labels, seed=3)
+    classifier = tiny_classifier()
+    unfreeze_groups(classifier, 0)
+    cached = open_stage.open_cached_stage(classifier, images, draws, training, "balanced", 0, folder)
+    assert (cached is not None) == opened
+    if cached:
+        cached.close()
 
 
 @pytest.fixture
