@@ -45,7 +45,7 @@ def new_keys(rows: pd.DataFrame, numbers: Iterable[str], old: Secret, new: Secre
     """Return the new key of every patient, study, image and file of the raw rows, in all spellings of their numbers.
 
     Args:
-        rows: As `Export.read_rows`, unfiltered.
+        rows: As `ExportTables.rows`, unfiltered.
         numbers: Further patient numbers: those of `patient_aliases.csv`.
         old: The present secret.
         new: The new secret.

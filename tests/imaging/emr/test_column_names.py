@@ -3,7 +3,7 @@ import unicodedata
 import pytest
 
 from lung_cxr.imaging.emr.column_names import ColumnNames
-from lung_cxr.imaging.emr.exports import Export
+from lung_cxr.imaging.emr.export_tables import read_export_tables
 from lung_cxr.imaging.emr.tables import TableError
 
 VIETNAMESE = {
@@ -22,7 +22,7 @@ def vietnamese(emr):
 
 def read(folder, emr, content):
     (folder / "emr.csv").write_bytes(content)
-    rows = Export("e", folder, False).read_rows(emr, 1)
+    rows = read_export_tables(folder, emr, 1).rows
     return rows[["patient_id", "image_path", "diagnosis", "row"]].to_numpy().tolist()
 
 

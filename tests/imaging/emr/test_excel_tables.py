@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 
 from lung_cxr.imaging.emr.excel_tables import sheet_name
-from lung_cxr.imaging.emr.exports import Export
+from lung_cxr.imaging.emr.export_tables import read_export_tables
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 
 HEADER = ["patient_id", "image_path", "icd10_primary"]
@@ -28,7 +28,7 @@ def patients(*numbers):
 
 
 def read(folder, emr):
-    return Export("e", folder, False).read_rows(emr, 1)
+    return read_export_tables(folder, emr, 1).rows
 
 
 def test_all_visible_sheets_with_the_header_are_read(tmp_path, emr, caplog):

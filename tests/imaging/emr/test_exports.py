@@ -8,6 +8,7 @@ from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
+from lung_cxr.imaging.emr.export_tables import read_export_tables
 from lung_cxr.imaging.emr.exports import (
     Export,
     locate_images,
@@ -33,7 +34,7 @@ def needed(**more):
 
 
 def test_rows_have_every_logical_column_as_text(tmp_path, emr):
-    rows = write(tmp_path / "e", **needed(sex=["F"])).read_rows(emr, 1)
+    rows = read_export_tables(write(tmp_path / "e", **needed(sex=["F"])).folder, emr, 1).rows
     assert set(rows.columns) == {"table", "row", "malformed", *LOGICAL_COLUMNS}
     assert rows.loc[0, ["patient_id", "sex", "view", "row"]].tolist() == ["007", "F", "", 1]
 
@@ -41,14 +42,14 @@ def test_rows_have_every_logical_column_as_text(tmp_path, emr):
 def test_the_hospitals_own_names_are_mapped(tmp_path, emr):
     columns = {**emr.columns, "patient_id": "Mã BN", "image_path": "Ảnh", "diagnosis": None}
     export = write(tmp_path / "e", **{"Mã BN": ["1"], "Ảnh": ["a.png"], "icd10_primary": ["J90"], "diagnosis": ["x"]})
-    rows = export.read_rows(emr.model_copy(update={"columns": columns}), 1)
+    rows = read_export_tables(export.folder, emr.model_copy(update={"columns": columns}), 1).rows
     assert rows.loc[0, ["patient_id", "image_path", "diagnosis"]].tolist() == ["1", "a.png", ""]
 
 
 def test_all_tables_that_are_there_are_read(tmp_path, emr):
     export = write(tmp_path / "e", **needed())
     pd.DataFrame(needed(patient_id=["8"])).to_parquet(tmp_path / "e/emr.parquet")
-    rows = export.read_rows(emr, 1)
+    rows = read_export_tables(export.folder, emr, 1).rows
     assert rows[["table", "row", "patient_id"]].to_numpy().tolist() == [[1, 1, "007"], [2, 1, "8"]]
 
 
@@ -60,22 +61,22 @@ def test_a_row_filter_keeps_listed_values_and_tables_without_the_column(tmp_path
         diagnosis=["", "", ""],
         tier=["", "x", "lowres"],
     )
-    kept = export.read_rows(emr.model_copy(update={"row_filter": {"tier": ["", "x"]}}), 1)
+    kept = read_export_tables(export.folder, emr.model_copy(update={"row_filter": {"tier": ["", "x"]}}), 1).rows
     assert kept["row"].tolist() == [1, 2]
-    untouched = export.read_rows(emr.model_copy(update={"row_filter": {"no_such": [""]}}), 1)
+    untouched = read_export_tables(export.folder, emr.model_copy(update={"row_filter": {"no_such": [""]}}), 1).rows
     assert len(untouched) == 3
 
 
 def test_a_filter_on_a_column_that_nobody_has_is_an_error(tmp_path, emr):
     export = write(tmp_path / "e", **needed())
     with pytest.raises(TableError, match=r"Export 3 .*'teir' of emr\.row_filter"):
-        export.read_rows(emr.model_copy(update={"row_filter": {"teir": ["x"]}}), 3)
+        read_export_tables(export.folder, emr.model_copy(update={"row_filter": {"teir": ["x"]}}), 3)
 
 
 def test_what_a_filter_leaves_out_is_a_log_line(tmp_path, emr, caplog):
     export = write(tmp_path / "2026-03", **needed(tier=["low"]))
     with caplog.at_level(logging.INFO):
-        export.read_rows(emr.model_copy(update={"row_filter": {"tier": ["x"]}}), 3)
+        read_export_tables(export.folder, emr.model_copy(update={"row_filter": {"tier": ["x"]}}), 3)
     assert "Export 3: emr.row_filter leaves out 1 of 1 rows of emr.csv" in caplog.text
     assert "2026-03" not in caplog.text
 
@@ -85,7 +86,7 @@ def test_without_a_table_the_error_names_those_expected(tmp_path, emr):
     with pytest.raises(
         TableError, match=r"Export 7 .*emr\.csv, emr\.xlsx, emr\.xls, emr\.parquet.*emr\.tables"
     ) as error:
-        Export("2026-03", tmp_path / "2026-03", False).read_rows(emr, 7)
+        read_export_tables(tmp_path / "2026-03", emr, 7)
     assert "2026-03" not in str(error.value)
 
 
@@ -94,15 +95,15 @@ def test_a_missing_required_column_is_an_error_that_quotes_no_cell(tmp_path, emr
     folder.mkdir()
     (folder / "emr.csv").write_text(f"{NAME},a.dcm\n007,b.dcm\n")  # no header: a patient stands in its place
     with pytest.raises(TableError, match=r"'patient_id'.*'image_path'.*found 2 columns.*header row") as error:
-        Export("e", folder, False).read_rows(emr, 1)
+        read_export_tables(folder, emr, 1)
     assert NAME not in str(error.value)
     with pytest.raises(TableError, match="'diagnosis' or 'icd10_primary'"):
-        write(folder, patient_id=["1"], image_path=["a"]).read_rows(emr, 1)
+        read_export_tables(write(folder, patient_id=["1"], image_path=["a"]).folder, emr, 1)
 
 
 def test_a_missing_optional_column_is_a_log_line(tmp_path, emr, caplog):
     with caplog.at_level(logging.WARNING):
-        write(tmp_path / "e", **needed()).read_rows(emr, 1)
+        read_export_tables(write(tmp_path / "e", **needed()).folder, emr, 1)
     assert "no column for" in caplog.text
     assert "sex" in caplog.text
 
@@ -110,7 +111,7 @@ def test_a_missing_optional_column_is_a_log_line(tmp_path, emr, caplog):
 def test_a_column_that_occurs_twice_is_an_error(tmp_path, emr):
     (tmp_path / "emr.csv").write_text("patient_id,patient_id,image_path,diagnosis\n1,2,a,b\n")
     with pytest.raises(TableError, match="'patient_id' occur twice"):
-        Export("e", tmp_path, False).read_rows(emr, 1)
+        read_export_tables(tmp_path, emr, 1)
 
 
 @pytest.mark.parametrize(

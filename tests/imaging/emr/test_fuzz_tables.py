@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
+from lung_cxr.imaging.emr.export_tables import read_export_tables
 from lung_cxr.imaging.emr.exports import Export, locate_images, number_exports, read_image_paths
 from lung_cxr.imaging.emr.keys import key_paths
 from lung_cxr.imaging.emr.tables import TableError
@@ -72,7 +73,7 @@ def check(suffix: str, content: bytes, emr, clean_rows, secret) -> None:
         export = Export("e", Path(folder), False)
         known = number_exports([export], None)
         try:
-            rows = export.read_rows(emr, 1).assign(export=1)
+            rows = read_export_tables(export.folder, emr, 1).rows.assign(export=1)
         except TableError:
             return
         cleaned = clean_rows(rows)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lung_cxr.imaging.emr import csv_tables, excel_tables, table_limits
+from lung_cxr.imaging.emr.export_tables import read_export_tables
 from lung_cxr.imaging.emr.exports import Export, stays_inside
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 
@@ -83,7 +84,7 @@ def test_half_a_character_at_the_end_of_utf_16_is_a_malformed_row(tmp_path):
 def test_bytes_of_zero_and_changes_of_direction_do_not_make_another_patient(tmp_path, emr, clean_rows):
     lines = [HEADER, "7,a.png,J90", "\u202e7\u202c,b.png,J90", "7\0,c.png,J90", "\u200f７,d.png,J90"]
     (tmp_path / "emr.csv").write_text("\n".join(lines), encoding="utf-8")
-    rows = Export("e", tmp_path, False).read_rows(emr, 1).assign(export=1)
+    rows = read_export_tables(tmp_path, emr, 1).rows.assign(export=1)
     records = clean_rows(rows).records
     assert len(records) == 4
     assert records["patient_key"].nunique() == 1
@@ -205,7 +206,7 @@ def test_columns_of_the_same_name_are_told_in_every_kind_of_table(tmp_path, emr)
     repeated = ["patient_id", "patient_id", "image_path", "diagnosis"]
     pq.write_table(pa.table([pa.array(["1"])] * 4, names=repeated), tmp_path / "emr.parquet")
     with pytest.raises(TableError, match="'patient_id' occur twice"):
-        Export("e", tmp_path, False).read_rows(emr, 1)
+        read_export_tables(tmp_path, emr, 1)
 
 
 def test_a_dictionary_that_decodes_to_gigabytes_is_refused_before_it_does(tmp_path):
@@ -264,7 +265,7 @@ def test_columns_that_are_not_mapped_take_no_memory(tmp_path, emr):
     notes = "".join(f"{n},a{n}.png,J90,{'x' * 10_000}\n" for n in range(2_000))
     (tmp_path / "emr.csv").write_text(f"{HEADER},remarks\n{notes}")
     tracemalloc.start()
-    rows = Export("e", tmp_path, False).read_rows(emr, 1)
+    rows = read_export_tables(tmp_path, emr, 1).rows
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(rows) == 2_000
@@ -290,14 +291,14 @@ def test_a_table_behind_a_link_out_of_the_export_is_refused(tmp_path, emr, linke
         (inside / "tables").symlink_to(tmp_path)
         emr = emr.model_copy(update={"tables": ["tables/emr.csv"]})
     with pytest.raises(TableError, match=r"Export 4 .*emr\.csv is a link out of the export"):
-        Export("e", inside, False).read_rows(emr, 4)
+        read_export_tables(inside, emr, 4)
 
 
 def test_a_folder_or_a_pipe_of_a_tables_name_is_no_table(tmp_path, emr):
     (tmp_path / "emr.csv").mkdir()
     os.mkfifo(tmp_path / "emr.xlsx")
     with pytest.raises(TableError, match="it has none of the tables"):
-        Export("e", tmp_path, False).read_rows(emr, 1)
+        read_export_tables(tmp_path, emr, 1)
 
 
 @pytest.mark.parametrize(
@@ -317,6 +318,6 @@ def test_further_paths_that_leave(tmp_path, path):
 
 def test_two_rows_that_name_one_file_are_two_images(tmp_path, emr, clean_rows):
     (tmp_path / "emr.csv").write_text(f"{HEADER}\n1,a.png,J90\n2,a.png,J90\n1,./a.png,J90\n")
-    rows = Export("e", tmp_path, False).read_rows(emr, 1).assign(export=1)
+    rows = read_export_tables(tmp_path, emr, 1).rows.assign(export=1)
     cleaned = clean_rows(rows)
     assert (len(cleaned.records), cleaned.rejected["reason_code"].tolist()) == (2, ["superseded_record"])

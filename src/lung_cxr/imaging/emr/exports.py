@@ -33,18 +33,6 @@ class Export:
         depth = len(PurePosixPath(self.export_id).parts)
         return self.folder.parents[depth - 1] if depth else self.folder
 
-    def read_rows(self, emr: EmrParameters, ordinal: int) -> pd.DataFrame:
-        """Return the rows of all EMR tables of the export, as `ExportTables.rows`.
-
-        Args:
-            emr: Format of the hospital's tables.
-            ordinal: Number of the export in the log and in errors; its name stays in 01_raw and 02_intermediate.
-
-        Raises:
-            TableError: There is no table, a table cannot be read, or a required column is missing.
-        """
-        return read_export_tables(self.folder, emr, ordinal).rows
-
     def locate(self, image_path: str) -> Path | None:
         """Return the file that a field names, None if the path leads out of the folder, also through a link.
 

@@ -20,7 +20,7 @@ def with_keys(
     """Normalise the identifiers of rows and add their keys.
 
     Args:
-        rows: As `Export.read_rows` returns them.
+        rows: As `ExportTables.rows`.
         secret: Secret of the pseudonyms.
         rules: The hospital's rules for patient numbers.
         known_images: Ids of the images in the catalogue.

@@ -40,7 +40,7 @@ class PatientLists:
     files: Mapping[str, int] = field(default_factory=dict)
 
     def withdrawn_rows(self, rows: pd.DataFrame, rules: PatientIdRules) -> "pd.Series[bool]":
-        """Return True for each row of `Export.read_rows` whose patient withdraws."""
+        """Return True for each row of `ExportTables.rows` whose patient withdraws."""
         return map_distinct(rows["patient_id"], rules.normalise).isin(self.withdrawn)
 
 
