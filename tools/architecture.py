@@ -19,7 +19,7 @@ PICTURE = PROJECT / "docs/pictures/architecture.svg"
 WIDTH, BOX, STEP, MARGIN = 1120, 62, 92, 16  # pixels
 
 FLOORS = (  # lowest first; the longest matching name decides
-    ("exit_codes", "audit_log", "atomic", "locks", "messages", "diseases"),
+    ("exit_codes", "audit_log", "atomic", "locks", "messages", "progress", "diseases"),
     ("parameters", "models.backbones", "imaging.reasons"),
     ("contracts",),
     ("imaging", "models", "evaluation.undefined"),
@@ -30,7 +30,16 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("report",),
     ("datasets",),
     ("pipelines",),
-    ("hooks", "report_hooks", "audit_hook", "command_errors", "config_loader", "file_access", "run_options"),
+    (
+        "hooks",
+        "report_hooks",
+        "step_hook",
+        "audit_hook",
+        "command_errors",
+        "config_loader",
+        "file_access",
+        "run_options",
+    ),
     ("runners", "pipeline_registry", "settings", "cli", "__main__"),
 )
 

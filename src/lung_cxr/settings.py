@@ -9,6 +9,7 @@ from lung_cxr.file_access import FileAccessHook
 from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook
 from lung_cxr.report_hooks import CheckReportHook, RefreshReportHook, ReportHook
 from lung_cxr.run_options import RunOptionsHook
+from lung_cxr.step_hook import StepHook
 
 
 def environment_variable(name: str, default: str = "") -> str:
@@ -24,6 +25,7 @@ HOOKS = (
     ReportHook(),  # prints last: hooks run in reverse order
     RefreshReportHook(),
     CheckReportHook(),
+    StepHook(),
     FailedRunsHook(),
     RunOptionsHook(),
     CommandErrorHook(),

@@ -7,12 +7,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.feature_distance import distances
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.models.pooled_features import with_pooled_features
+from lung_cxr.progress import follow
 from lung_cxr.splitting.stored_images import read_stored
 from lung_cxr.training.data.feed import InferenceFeed
 from lung_cxr.training.validation import log_softmax
@@ -93,7 +93,7 @@ def predict_images(
     batches = [every[start : start + batch_size] for start in range(0, len(every), batch_size)]
     outputs = [
         _outputs(extended or model, InferenceFeed(images, rows, batch_size), len(rows))
-        for rows in track(batches, description="Probabilities", disable=not batches)
+        for rows in follow(batches, "Probabilities", len(batches))
     ]
     logits = np.concatenate([np.empty((0, len(DISEASES))), *(one[0] for one in outputs)])
     if not np.isfinite(logits).all():

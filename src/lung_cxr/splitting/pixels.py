@@ -10,8 +10,8 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
+from lung_cxr.progress import follow
 from lung_cxr.splitting.pixel_rows import PixelRows
 from lung_cxr.splitting.split import split_sha256
 from lung_cxr.splitting.stored_images import RESIZE_METHOD, read_stored
@@ -117,7 +117,7 @@ def _fill(arrays: list[PixelRows], image_paths: pd.Series, image_folder: Path, w
     paths = [image_folder / path for path in image_paths[new]]
     decoded = _decode(paths, [array.size for array in arrays], workers)
     rows = range(min(array.rows for array in arrays), len(image_paths))
-    for row in track(rows, description="Pixel arrays"):
+    for row in follow(rows, "Pixel arrays", len(rows)):
         pixels = next(decoded) if new[row] else {}
         for array in arrays:
             array.write(row, pixels)

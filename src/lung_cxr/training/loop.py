@@ -20,7 +20,7 @@ from lung_cxr.training.frozen.open_stage import open_cached_stage
 from lung_cxr.training.losses import loss_weights_of_epoch, make_loss
 from lung_cxr.training.optimizer import averaged_weights, make_optimizer
 from lung_cxr.training.run.checkpoint import Checkpoint, CheckpointFolder, EpochProgress, assign, values_of
-from lung_cxr.training.run.history import Row, epoch_line, results_row, settings_row
+from lung_cxr.training.run.history import Row, epoch_line, fewest_epochs_left, results_row, settings_row
 from lung_cxr.training.run.interruption import MidEpochCheckpoint, StopRequest
 from lung_cxr.training.stage import Stage, whole_network
 from lung_cxr.training.strategies.schedule import Decision, Schedule
@@ -138,7 +138,7 @@ class FineTuning:
         if self.on_epoch_end is not None:
             self.on_epoch_end(self, validation.loss, decision)
         self._carry_out(decision)
-        log.info(epoch_line(row, self.schedule.max_epochs, patience))
+        log.info(epoch_line(row, self.schedule.max_epochs, patience, fewest_epochs_left(self.schedule)))
         self.checkpoints.save(self._checkpoint(self.schedule, self.history, new_optimizer=decision.ends_stage))
         return decision
 

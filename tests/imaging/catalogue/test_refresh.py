@@ -1,8 +1,6 @@
-import functools
 import hashlib
 import io
 import os
-import re
 import signal
 from dataclasses import dataclass, replace
 
@@ -10,8 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from rich.console import Console
-from rich.progress import Progress
 
 from lung_cxr.imaging.catalogue import reader_processes, refresh
 from lung_cxr.imaging.catalogue.image_store import ImageStore
@@ -214,13 +210,6 @@ def test_a_single_file_that_kills_its_reader_does_not_take_the_run_down(files, p
     plan = plan_refresh({IDS[0]: files[IDS[0]]}, {}, mortal, trust_timestamps=True)
     ledger = carry_out(plan, {}, mortal, journal, workers=2)
     assert ledger[["image_id", "reason", "detail"]].to_numpy().tolist() == [[IDS[0], "unreadable", "the reader died"]]
-
-
-def test_the_progress_bar_shows_rate_and_time_left(files, processor, journal, monkeypatch):
-    console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=120)
-    monkeypatch.setattr(refresh, "Progress", functools.partial(Progress, console=console))
-    run(files, processor, journal)
-    assert re.search(r"6/6 \d+\.\d images/s \d+:\d\d:\d\d", console.file.getvalue())
 
 
 def swap_bytes_behind_the_timestamp(path, smooth):

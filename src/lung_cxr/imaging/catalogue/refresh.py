@@ -3,13 +3,11 @@
 A file that left its export keeps its row in the ledger and its image in the store.
 """
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import pandas as pd
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from lung_cxr.imaging.catalogue.journal import Journal
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
@@ -17,8 +15,7 @@ from lung_cxr.imaging.catalogue.processed_image import LEDGER_COLUMNS, Processed
 from lung_cxr.imaging.catalogue.reader_processes import process_files
 from lung_cxr.imaging.catalogue.refresh_plan import Job, Ledger, RefreshPlan
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
-
-log = logging.getLogger(__name__)
+from lung_cxr.progress import follow
 
 BATCH = 512  # files; if one file kills its reader process, the files of its batch are read again one by one
 JOURNAL_SECONDS = 5.0  # of reading: a kill loses at most this much work
@@ -41,20 +38,15 @@ def carry_out(
     """
     images = _kept(plan, ledger, processor)
     everything: list[Job] = [*plan.to_read, *((image_id, None) for image_id in plan.to_search)]
-    with Progress(*_progress_columns(), disable=not everything) as progress:
-        task = progress.add_task("Reading images", total=len(everything))
-        unsaved, saved_at = [], time.monotonic()
-        for jobs in _batches(everything):
-            for read in process_files(jobs, ledger, processor, workers):
-                images[read.image_id] = read
-                unsaved.append(vars(read))
-                progress.advance(task)
-                if time.monotonic() - saved_at > JOURNAL_SECONDS:
-                    journal.append(unsaved)
-                    unsaved, saved_at = [], time.monotonic()
-            if progress.console.quiet:  # a cluster's worker has no progress bar
-                log.info("Read %.0f of %d images", progress.tasks[task].completed, len(everything))
-        journal.append(unsaved)
+    batches = (process_files(jobs, ledger, processor, workers) for jobs in _batches(everything))
+    unsaved, saved_at = [], time.monotonic()
+    for read in follow(chain.from_iterable(batches), "Reading images", len(everything)):
+        images[read.image_id] = read
+        unsaved.append(vars(read))
+        if time.monotonic() - saved_at > JOURNAL_SECONDS:
+            journal.append(unsaved)
+            unsaved, saved_at = [], time.monotonic()
+    journal.append(unsaved)
     return _as_table(images, processor)
 
 
@@ -81,26 +73,6 @@ def _as_table(images: Ledger, processor: ImageProcessor) -> pd.DataFrame:
     settings[kept] = [processor.settings_of(image_id) for image_id in table.loc[kept, "image_id"]]
     is_other = (table["settings"] != "") & (table["settings"] != settings)
     return table.assign(outdated=(table["pixel_sha256"] != "") & is_other)
-
-
-class ImagesPerSecond(ProgressColumn):
-    """Column of the progress bar with the reading rate."""
-
-    def render(self, task: Task) -> Text:
-        """Return the rate in images per second; empty before the first image."""
-        rate = task.finished_speed or task.speed
-        return Text(f"{rate:.1f} images/s" if rate else "")
-
-
-def _progress_columns() -> list[ProgressColumn]:
-    description = TextColumn("[progress.description]{task.description}")
-    return [
-        description,
-        BarColumn(),
-        MofNCompleteColumn(),
-        ImagesPerSecond(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    ]
 
 
 def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 from joblib import Parallel, delayed
-from rich.progress import track
 
 from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.parameters import SyntheticHospitalParameters
+from lung_cxr.progress import follow
 from lung_cxr.synthetic.hospital.defects import ON_BYTES, ON_PIXELS
 from lung_cxr.synthetic.hospital.emr_tables import TABLE_FILES, emr_row, write_table
 from lung_cxr.synthetic.hospital.exams import (
@@ -146,7 +146,7 @@ def _write_images(folder: Path, schedule: list[Exam], parameters: SyntheticHospi
     drawn = [exam for exam in schedule if exam.copy_of is None and exam.defect != "missing_file"]
     tasks = (delayed(_write_image)(folder, exam, parameters) for exam in drawn)
     results = Parallel(n_jobs=parameters.workers, return_as="generator_unordered")(tasks)
-    for _ in track(results, description="Drawing radiographs", total=len(drawn)):
+    for _ in follow(results, "Drawing radiographs", len(drawn)):
         pass
     by_number = {exam.number: exam for exam in schedule}
     for exam in schedule:

@@ -7,8 +7,8 @@ from weakref import proxy
 
 import keras
 import numpy as np
-from rich.progress import track
 
+from lung_cxr.progress import follow
 from lung_cxr.training.data.augmentation_parameters import UNAUGMENTED
 from lung_cxr.training.data.feed import Epoch, EpochFeed, SplitImages
 from lung_cxr.training.data.sampling import batches_per_epoch
@@ -17,8 +17,6 @@ from lung_cxr.training.frozen.split_point import FrozenPrefix
 
 # Images computed at once. Always the same number, so that features do not depend on the other missing images.
 CHUNK = 32
-
-MIN_PROGRESS_BAR = 1000  # images to compute; fewer take seconds
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +124,7 @@ class CachedStage:
         begins = range(0, len(missing), CHUNK)
         title = f"Frozen layers to {self.prefix.split_point.name}: {len(missing)} images ({kind})"
         log.debug(title)
-        for begin in track(begins, title, disable=len(missing) < MIN_PROGRESS_BAR, transient=True):
+        for begin in follow(begins, title, len(begins)):
             chunk = missing[begin : begin + CHUNK]
             padded = np.resize(chunk, CHUNK)
             draws = None if cached.draws is None else cached.draws(padded)

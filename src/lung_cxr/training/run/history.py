@@ -1,6 +1,8 @@
 """The history of a run: one row per epoch, in `history.csv` and in the log."""
 
 import math
+import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +10,7 @@ import pandas as pd
 
 from lung_cxr.atomic import atomic_write
 from lung_cxr.contracts import history as history_contract
+from lung_cxr.progress import duration, range_in_words
 
 SLOW_EPOCH = 30.0  # seconds; only slower epochs show the time left
 
@@ -64,17 +67,26 @@ def results_row(train_loss: float, validation: "Validation", decision: "Decision
     }
 
 
-def epoch_line(row: Row, max_epochs: int, patience: int | None) -> str:
+def fewest_epochs_left(schedule: "Schedule") -> int:
+    """Return the number of epochs that follow if no further epoch improves the validation loss."""
+    hopeless = deepcopy(schedule)
+    while not hopeless.stop_reason:
+        hopeless.on_epoch_end(sys.float_info.max)
+    return hopeless.epoch - schedule.epoch
+
+
+def epoch_line(row: Row, max_epochs: int, patience: int | None, fewest_left: int) -> str:
     """Return the log line of one epoch, short enough for a terminal of 80 columns.
 
     It has epoch, m (unfrozen layer groups), learning rate, losses, validation accuracy and the event (`unfreeze` or the
     stop reason). Without an event: `best` for the lowest validation loss so far, else the patience counter. Slow epochs
-    add the time left.
+    add the time left at their speed: without a further improvement, and to the last epoch.
 
     Args:
         row: The epoch's row of the history.
         max_epochs: n, epochs.
         patience: Epochs without improvement before the next event; None: without limit.
+        fewest_left: Result of `fewest_epochs_left`.
     """
     epoch = f"epoch {row['epoch']}/{max_epochs}".ljust(len(f"epoch {max_epochs}/{max_epochs}"))
     state = row["event"].removeprefix("stop:") or (
@@ -86,20 +98,11 @@ def epoch_line(row: Row, max_epochs: int, patience: int | None) -> str:
     )
     if row["seconds"] < SLOW_EPOCH or row["event"].startswith("stop"):
         return line
-    left = (max_epochs - row["epoch"]) * row["seconds"]
-    return f"{line}; {duration(row['seconds'])} per epoch, at most {duration(left)} left"
+    left = range_in_words(fewest_left * row["seconds"], (max_epochs - row["epoch"]) * row["seconds"])
+    return f"{line}; {duration(row['seconds'])} per epoch, {left} left"
 
 
 def _rate(rate: float) -> str:
     """Return a learning rate with two digits, as in `9.0e-4`."""
     mantissa, exponent = f"{rate:.1e}".split("e")
     return f"{mantissa}e{int(exponent)}"
-
-
-def duration(seconds: float) -> str:
-    """Return "40 s", "12 min" or "3.5 h"."""
-    if not math.isfinite(seconds):
-        return "an unknown time"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

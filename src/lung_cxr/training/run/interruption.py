@@ -11,6 +11,7 @@ from types import FrameType
 
 import keras
 
+from lung_cxr.progress import ProgressLog
 from lung_cxr.training.run.checkpoint import EpochProgress, assign, values_of
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class StopRequest:
 
 @dataclass(eq=False)
 class MidEpochCheckpoint(keras.callbacks.Callback):
-    """Save checkpoints within an epoch: every few minutes, and when the run is interrupted.
+    """Save checkpoints within an epoch, every few minutes and on interruption, and log the progress of a long epoch.
 
     Attributes:
         save: Writes a checkpoint of the run with this progress.
@@ -84,6 +85,7 @@ class MidEpochCheckpoint(keras.callbacks.Callback):
     _first: EpochProgress = field(init=False, default_factory=EpochProgress)
     _started: float = field(init=False, default=0.0)
     _saved: float = field(init=False, default=0.0)
+    _lines: ProgressLog = field(init=False)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -92,12 +94,14 @@ class MidEpochCheckpoint(keras.callbacks.Callback):
         """Restore the running mean of the loss of an interrupted epoch."""
         self._first = self.progress
         self._started = self._saved = time.perf_counter()
+        self._lines = ProgressLog("Batches of this epoch", self.params["steps"])
         if len(self._first.loss_state):
             assign(self.model.metrics[0].variables, self._first.loss_state)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:  # noqa: ARG002
         """Save a checkpoint if it is due. The last batch needs none: a checkpoint follows every epoch."""
         now = time.perf_counter()
+        self._lines.advance(batch + 1 - self._lines.pace.done)
         is_due = self.save_after is not None and now - self._saved > self.save_after
         if batch + 1 < self.params["steps"] and (self.stop.made or is_due):
             self.progress = EpochProgress(
