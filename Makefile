@@ -5,8 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_ROOT := data/demo
-# Messages of TensorFlow's start that no setting of it silences; they say only that there is no GPU.
-START_UP := absl::InitializeLog|oneDNN custom operations|Could not find cuda drivers|failed call to cuInit
 # Packages of benchmarks/gpu.sh beside JAX, numpy, pandas and pillow.
 GPU_PACKAGES := keras|namex|optree|pandera|pydantic|pydantic_core|annotated-types|typ[a-z_-]+|mypy_extensions|filelock
 FOLDED := "http://127.0.0.1:4141/?types=nodes"
@@ -40,7 +38,7 @@ rotate-key: $(READY)  ## another key for the catalogue (LUNG_CXR_NEW_KEY, else a
 	@$(BIN)/kedro run --pipelines key_rotation
 
 demo: $(READY)  ## synthetic hospital → catalogue → two trained models → report
-	@$(BIN)/kedro run --env demo --pipelines demo 2> >(grep --line-buffered -vE '$(START_UP)' >&2)
+	@$(BIN)/kedro run --env demo --pipelines demo
 
 test: lint  ## lint, types and the quick tests
 	$(BIN)/pytest -n 2 --dist loadfile --durations=10

@@ -19,7 +19,7 @@ PICTURE = PROJECT / "docs/pictures/architecture.svg"
 WIDTH, BOX, STEP, MARGIN = 1120, 62, 92, 16  # pixels
 
 FLOORS = (  # lowest first; the longest matching name decides
-    ("exit_codes", "audit_log", "atomic", "locks", "messages", "progress", "diseases"),
+    ("exit_codes", "audit_log", "atomic", "locks", "messages", "progress", "tensorflow_start", "diseases"),
     ("parameters", "models.backbones", "imaging.reasons"),
     ("contracts",),
     ("imaging", "models", "evaluation.undefined"),

@@ -10,12 +10,15 @@ from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook
 from lung_cxr.report_hooks import CheckReportHook, RefreshReportHook, ReportHook
 from lung_cxr.run_options import RunOptionsHook
 from lung_cxr.step_hook import StepHook
+from lung_cxr.tensorflow_start import quiet_tensorflow
 
 
 def environment_variable(name: str, default: str = "") -> str:
     """Return an environment variable for `${env:NAME}` or `${env:NAME,default}` in conf/; "" if it is not set."""
     return os.environ.get(name) or default
 
+
+quiet_tensorflow()
 
 HOOKS = (
     FileAccessHook(),
