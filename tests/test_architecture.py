@@ -30,6 +30,7 @@ KEDRO = {
         "pipelines",
         "hooks",
         "report_hooks",
+        "training_hooks",
         "step_hook",
         "audit_hook",
         "command_errors",

@@ -33,6 +33,7 @@ FLOORS = (  # lowest first; the longest matching name decides
     (
         "hooks",
         "report_hooks",
+        "training_hooks",
         "step_hook",
         "audit_hook",
         "command_errors",

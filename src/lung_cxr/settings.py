@@ -6,11 +6,12 @@ from lung_cxr.audit_hook import AuditHook
 from lung_cxr.command_errors import CommandErrorHook
 from lung_cxr.config_loader import ExperimentConfigLoader, subfolder
 from lung_cxr.file_access import FileAccessHook
-from lung_cxr.hooks import CatalogueLockHook, FailedRunsHook, PredictionLockHook
+from lung_cxr.hooks import CatalogueLockHook, PredictionLockHook
 from lung_cxr.report_hooks import CheckReportHook, RefreshReportHook, ReportHook
 from lung_cxr.run_options import RunOptionsHook
 from lung_cxr.step_hook import StepHook
 from lung_cxr.tensorflow_start import quiet_tensorflow
+from lung_cxr.training_hooks import FailedRunsHook, RunSummaryHook
 
 
 def environment_variable(name: str, default: str = "") -> str:
@@ -28,6 +29,7 @@ HOOKS = (
     ReportHook(),  # prints last: hooks run in reverse order
     RefreshReportHook(),
     CheckReportHook(),
+    RunSummaryHook(),
     StepHook(),
     FailedRunsHook(),
     RunOptionsHook(),

@@ -8,12 +8,12 @@ from kedro.io import DataCatalog, MemoryDataset
 
 from lung_cxr.datasets import RunResult
 from lung_cxr.experiments import BACKBONES, sweep_results
-from lung_cxr.hooks import FailedRunsHook
 from lung_cxr.parameters import BackboneParameters, SensitivityParameters, TrainingParameters
 from lung_cxr.pipelines.sensitivity import create_pipeline
 from lung_cxr.pipelines.sensitivity.nodes import train_grid_points
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.training.strategies.registry import StrategyParameters
+from lung_cxr.training_hooks import FailedRunsHook
 
 
 @pytest.fixture

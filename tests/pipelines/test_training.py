@@ -1,6 +1,7 @@
 """The training pipeline through Kedro: namespaces, parameters, one record per seed, and failures that are not lost."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -16,11 +17,11 @@ from lung_cxr import contracts, pipeline_registry
 from lung_cxr.datasets import RunResult, RunsDataset
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import BACKBONES, BASELINE_RUNS, FURTHER_REFERENCE_RUNS, RUNS, Run
-from lung_cxr.hooks import FailedRunsHook
 from lung_cxr.pipelines import baselines
 from lung_cxr.pipelines.training import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.splitting.split import split_sha256
+from lung_cxr.training_hooks import FailedRunsHook
 from made_up_network import build_tiny_classifier
 
 CELL = Run("mobilenet", "dynamic")
@@ -101,8 +102,11 @@ def write_study(folder):
     (folder / "pixel_arrays.json").write_text(json.dumps({"32": array}))
 
 
-def test_every_seed_has_its_record_and_a_second_run_does_nothing(kedro_run, caplog):
+def test_every_seed_has_its_record_and_a_second_run_does_nothing(kedro_run, caplog, capsys, tmp_path):
     first = kedro_run()
+    printed = capsys.readouterr().out
+    assert re.search(r"^mobilenet/dynamic/seed_8 +1/1 +\d\.\d{3} +\d\.\d{3} +\d\.\d{3}$", printed, re.MULTILINE)
+    assert f"Models: {tmp_path}/06_models/<run>/model.keras" in printed
     assert [(run.record["seed"], run.record["status"]) for run in first] == [(7, "finished"), (8, "finished")]
     assert [len(run.history) for run in first] == [1, 1]
     times = [(run.folder / "run_record.json").stat().st_mtime_ns for run in first]
