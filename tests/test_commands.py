@@ -117,6 +117,7 @@ def test_the_report_names_finished_and_missing_runs(trained):
     trained.kedro("run", "--env", "test", "--pipelines", "reporting")
     (report,) = (trained.folder / "data/test/08_reporting/report.html").glob("*/report.html")
     html = report.read_text()
+    assert (trained.folder / "data/test/08_reporting/latest/report.html").read_text() == html
     assert "synthetic" in html.lower()
     assert "not yet trained" in html
     (table4,) = (trained.folder / "data/test/08_reporting/table4_dynamic.csv").glob("*/table4_dynamic.csv")

@@ -3,6 +3,7 @@
 from lung_cxr.datasets.atomic_files import AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
+from lung_cxr.datasets.latest import LatestTextDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
 from lung_cxr.datasets.run_result import RunResult
@@ -27,6 +28,7 @@ __all__ = [
     "ExportsDataset",
     "FoldRunsDataset",
     "FolderDataset",
+    "LatestTextDataset",
     "NewImagesDataset",
     "OptionalDataset",
     "RunResult",

@@ -12,6 +12,7 @@ from lung_cxr.erasure.keyed_tables import key_columns
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
 
+REFRESH_PAGE = "refresh_report.html"  # may show images
 REVIEW_PAGE = "review.html"  # names images by their ids and may show them
 
 
@@ -54,7 +55,7 @@ def erase_files(folder: Path, pattern: str) -> int:
 
     For files that are made of images and do not name them: pages with thumbnails, features of frozen layers.
     """
-    files = list(folder.rglob(pattern))
+    files = [path for path in folder.rglob(pattern) if path.is_file()]  # a versioned file has a folder of its name
     for path in files:
         path.unlink()
     return len(files)

@@ -48,8 +48,7 @@ class DataFolders:
         model_input: `05_model_input`.
         models: `06_models`.
         outputs: `07_model_output`.
-        refresh_pages: `08_reporting/refresh_report.html`, every version.
-        reporting: `08_reporting`, with the review page.
+        reporting: `08_reporting`, with the refresh page (every version and the copy in `latest`) and the review page.
         raw: `01_raw`, which may hold a review page with originals.
         grad_cam: `08_reporting/grad_cam`, every version.
     """
@@ -61,7 +60,6 @@ class DataFolders:
     model_input: Path
     models: Path
     outputs: Path
-    refresh_pages: Path
     reporting: Path
     raw: Path
     grad_cam: Path
@@ -200,7 +198,7 @@ def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_ca
     unnamed = {
         "frozen_features": (folders.models, f"{FROZEN_FEATURES}/*/*/*"),
         "feature_references": (folders.models, FEATURE_REFERENCE),
-        "refresh_pages": (folders.refresh_pages, "*.html"),
+        "refresh_pages": (folders.reporting, catalogue.REFRESH_PAGE),
         "review_pages": (folders.reporting, catalogue.REVIEW_PAGE),
         "grad_cam_panels": (folders.grad_cam, "*.png"),
         "prediction_overlays": (folders.outputs / "new_images", "*.png"),

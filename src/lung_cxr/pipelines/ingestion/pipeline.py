@@ -64,7 +64,6 @@ def _patients_and_records() -> Pipeline:
                     "pixel_folder": "pixel_folder",
                     "model_folder": "model_folder",
                     "output_folder": "output_folder",
-                    "refresh_pages_folder": "refresh_pages_folder",
                     "reporting_folder": "reporting_folder",
                     "grad_cam_folder": "grad_cam_folder",
                     "emr": "params:emr",
