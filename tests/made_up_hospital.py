@@ -28,6 +28,7 @@ GROUPS = {
     "splitting": groups.SplittingParameters,
     "ingestion_report": groups.IngestionReportParameters,
     "key_rotation": groups.KeyRotationParameters,
+    "extraction": groups.ExtractionParameters,
     "reidentify": groups.ReidentifyParameters,
 }
 CODES = {"Pneumonia": "J18.9", "COVID-19": "U07.1", "Tuberculosis": "A15.0"}

@@ -9,7 +9,7 @@ from lung_cxr import locks
 from lung_cxr.hooks import CatalogueLockHook, PredictionLockHook
 from lung_cxr.imaging.catalogue.key_check import KEY_FINGERPRINT, HalfRotatedKeyError
 from lung_cxr.locks import CatalogueInUseError, catalogue_lock
-from lung_cxr.pipelines import ingestion, key_rotation, predict, reporting, splitting, training
+from lung_cxr.pipelines import extraction, ingestion, key_rotation, predict, reporting, splitting, training
 from lung_cxr.report_hooks import RefreshReportHook
 
 REFRESH = ingestion.create_pipeline() + splitting.create_pipeline()
@@ -66,7 +66,11 @@ def test_it_is_given_back_however_the_run_ends(intermediate, catalogue, end):
     assert is_free(intermediate)
 
 
-@pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
+@pytest.mark.parametrize(
+    "pipeline",
+    [REFRESH, splitting.create_pipeline(), training.create_pipeline(), extraction.create_pipeline()],
+    ids=["refresh", "splitting", "training", "extraction"],
+)
 def test_nothing_that_writes_or_reads_the_split_begins_while_another_refresh_runs(intermediate, catalogue, pipeline):
     with catalogue_lock(intermediate), pytest.raises(CatalogueInUseError, match="since"):
         CatalogueLockHook().before_pipeline_run(pipeline, catalogue)
@@ -82,7 +86,11 @@ def test_a_report_is_written_whoever_holds_the_lock(intermediate, catalogue):
         CatalogueLockHook().before_pipeline_run(reporting.create_pipeline(), catalogue)
 
 
-@pytest.mark.parametrize("pipeline", [REFRESH, splitting.create_pipeline(), training.create_pipeline()])
+@pytest.mark.parametrize(
+    "pipeline",
+    [REFRESH, splitting.create_pipeline(), training.create_pipeline(), extraction.create_pipeline()],
+    ids=["refresh", "splitting", "training", "extraction"],
+)
 def test_while_a_change_of_the_key_is_unfinished_only_the_change_may_run(intermediate, catalogue, pipeline):
     (intermediate / KEY_FINGERPRINT).write_text(f"{'a' * 32}>{'b' * 32}")
     with pytest.raises(HalfRotatedKeyError, match="rotate-key"):

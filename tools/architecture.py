@@ -26,7 +26,7 @@ FLOORS = (  # lowest first; the longest matching name decides
     ("training.strategies",),
     ("experiments", "splitting", "evaluation"),
     ("training",),
-    ("synthetic", "erasure", "prediction", "bundle", "export_check"),
+    ("synthetic", "erasure", "prediction", "bundle", "export_check", "extraction"),
     ("report",),
     ("datasets",),
     ("pipelines",),

@@ -1,13 +1,15 @@
-"""Write files atomically: a reader finds the complete file or the one before."""
+"""Write files and folders atomically: a reader finds the complete file or the one before."""
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lung_cxr.exit_codes import ExitCode
 
+UNFINISHED = ".unfinished-"  # beginning of a temporary name
 FULL = (errno.ENOSPC, errno.EDQUOT)  # disk full, or the user's quota is used up
 
 
@@ -28,7 +30,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         DiskFullError: The disk is full; `path` keeps its former content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".unfinished-{path.name}")
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
     try:
         with name_full_disk(path):
             yield unfinished
@@ -37,6 +39,32 @@ def atomic_write(path: Path) -> Iterator[Path]:
             unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder; it gets the name `path` when the block ends without an error.
+
+    Its name begins with a dot, and a kill leaves it behind. All files are flushed to the disk before the rename.
+
+    Args:
+        path: Folder that does not exist yet.
+
+    Raises:
+        DiskFullError: The disk is full.
+    """
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
+    unfinished.mkdir(parents=True)
+    try:
+        with name_full_disk(path):
+            yield unfinished
+            for written in unfinished.rglob("*"):
+                if written.is_file():
+                    with written.open("rb") as file:
+                        os.fsync(file.fileno())
+            unfinished.rename(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @contextmanager

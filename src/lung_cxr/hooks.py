@@ -15,7 +15,9 @@ from lung_cxr.locks import catalogue_lock, refuse_while_written
 
 
 class CatalogueLockHook:
-    """Holds the catalogue's lock from before the first node of `ingestion` or `splitting` until after the last.
+    """Holds the catalogue's lock from before the first node of a writing pipeline until after the last.
+
+    These are `extraction`, `ingestion`, `splitting` and `key_rotation`.
 
     Nodes of one run read the outputs of its other nodes: a lock around each node would let a second run in between.
     Only the process of the command holds the lock, so the hook works with any runner.
@@ -33,7 +35,7 @@ class CatalogueLockHook:
             CatalogueInUseError: Another run holds the lock.
             HalfRotatedKeyError: A rotation of the key is not finished.
         """
-        self._to_write = pipeline.all_outputs() & outputs_of_refresh()
+        self._to_write = pipeline.all_outputs() & (outputs_of_refresh() | outputs_of_extraction(pipeline))
         if not self._to_write and "pixel_arrays" not in pipeline.inputs():
             return
         if "new_pseudonymisation_key" not in pipeline.inputs():  # key_rotation itself may run
@@ -102,3 +104,8 @@ def outputs_of_refresh() -> set[str]:
     from lung_cxr.pipelines import ingestion, splitting
 
     return ingestion.create_pipeline().all_outputs() | splitting.create_pipeline().all_outputs()
+
+
+def outputs_of_extraction(pipeline: Pipeline) -> set[str]:
+    """Return the name of the exports if the pipeline adds a snapshot to them: no refresh may list them meanwhile."""
+    return {"raw_exports"} if "emr_queries" in pipeline.inputs() else set()

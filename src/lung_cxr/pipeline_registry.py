@@ -9,6 +9,7 @@ from lung_cxr.pipelines import (
     check,
     cross_validation,
     ensembles,
+    extraction,
     ingestion,
     key_rotation,
     predict,
@@ -45,6 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     demo_training = rooms["training"].only_nodes_with_namespaces([DEMO_BACKBONE])
     return {
         **rooms,
+        "extraction": extraction.create_pipeline(),
         "check": check.create_pipeline(),
         "key_rotation": key_rotation.create_pipeline(),
         "predict": predict.create_pipeline(),

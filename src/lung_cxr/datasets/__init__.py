@@ -6,6 +6,7 @@ from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.latest import LatestTextDataset
 from lung_cxr.datasets.new_images import NewImagesDataset
 from lung_cxr.datasets.optional import OptionalDataset
+from lung_cxr.datasets.queries import QueriesDataset
 from lung_cxr.datasets.run_result import RunResult
 from lung_cxr.datasets.runs import (
     BaselineRunsDataset,
@@ -31,6 +32,7 @@ __all__ = [
     "LatestTextDataset",
     "NewImagesDataset",
     "OptionalDataset",
+    "QueriesDataset",
     "RunResult",
     "RunsDataset",
     "SafeCSVDataset",

@@ -48,7 +48,7 @@ def read_parquet(path: Path, name: str, layout: Layout) -> TableFile:
             size.characters += sum(map(_text_size, arrays))
             size.check(size=size.characters)
             for column, array in zip(columns, arrays, strict=True):
-                column.extend(_texts(array))
+                column.extend(column_texts(array))
     fields = pd.DataFrame(dict(enumerate(columns)), dtype="str")
     fields.columns = pd.Index([header[position] for position in needed], dtype="str")
     fields.index = pd.RangeIndex(1, len(fields) + 1)
@@ -89,7 +89,8 @@ def _text_size(array: "pa.Array") -> int:
     return int(array.nbytes)
 
 
-def _texts(array: "pa.Array") -> Iterator[str]:
+def column_texts(array: "pa.Array") -> Iterator[str]:
+    """Yield the values of a column as `field_text`, lists joined by ";"."""
     if _is_dictionary_of_texts(array):  # each text of the dictionary once in memory
         indices = array.indices.to_pylist()
         used = sorted({*indices} - {None})
