@@ -28,7 +28,7 @@ from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.training.strategies.registry import STRATEGIES as ALL_STRATEGIES
 from lung_cxr.training.strategies.registry import StrategyParameters
 
-ENVIRONMENTS = ("base", "demo", "public_cxr", "test")
+ENVIRONMENTS = ("base", "demo", "public_cxr", "site_b", "test")
 STEPS = {"ingestion", "splitting", "reporting"}  # of the default pipeline, beside the backbones
 TRAINING = {*(run.namespace for run in RUNS), *(f"{backbone}.{LOGISTIC_REGRESSION}" for backbone in BACKBONES)}
 PREVIEWED = {  # by Kedro-Viz: counts, tables and figures in which nobody has a row
@@ -74,7 +74,7 @@ def catalogue(config):
 
 def _persistent_names(pipelines):
     chosen = ("__default__", "demo", "baselines", "cross_validation", "sensitivity", "ensembles", "predict", "check")
-    chosen += ("extraction",)
+    chosen += ("evaluate", "extraction")
     names = set().union(*(pipelines[name].datasets() for name in chosen))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 
@@ -142,10 +142,10 @@ def test_no_dataset_lives_in_memory_only(pipelines, catalogue, environment):
     assert missing == []
 
 
-@pytest.mark.parametrize("environment", ["demo", "public_cxr", "test"])
+@pytest.mark.parametrize("environment", ["demo", "public_cxr", "site_b", "test"])
 def test_every_path_begins_with_the_roots_of_its_environment(pipelines, catalogue, config, environment):
     roots = config(environment)["globals"]
-    allowed = [*(roots[key].strip("/") for key in ("root", "exports")), "conf/local/credentials.yml"]
+    allowed = [*(roots[key].strip("/") for key in ("root", "exports", "training_site")), "conf/local/credentials.yml"]
     resolved = catalogue(environment)
     for name in _persistent_names(pipelines):
         described = resolved.get(name)._describe()
@@ -227,6 +227,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "predict": groups.PredictParameters,
         "bundle": groups.BundleParameters,
         "extraction": groups.ExtractionParameters,
+        "evaluate": groups.EvaluateParameters,
         "reidentify": groups.ReidentifyParameters,
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,

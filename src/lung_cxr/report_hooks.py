@@ -12,6 +12,9 @@ from kedro.pipeline import Pipeline
 from lung_cxr.export_check.check_findings import ExportCheckError
 from lung_cxr.report.check.sentences import as_text
 
+PAGES = {"report": ("comparison", "Report"), "external_report": ("external_evaluation", "External report")}
+"""Page → dataset with its headline, and title of the page."""
+
 
 class ReportHook:
     """Prints the headline and the path of the report at the end of every command that writes one."""
@@ -19,10 +22,11 @@ class ReportHook:
     @hook_impl(tryfirst=True)  # before failed runs end the command
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print both on separate lines, so that a terminal shows the path as a link."""
-        if {"report", "comparison"} <= pipeline.all_outputs():
-            dataset: Any = catalog.get("report")
-            report = _full_path(dataset, dataset._get_load_path())
-            click.echo(f"\n{catalog.load('comparison')['headline']}\n\nReport: {report}")
+        for page, (numbers, title) in PAGES.items():
+            if {page, numbers} <= pipeline.all_outputs():
+                dataset: Any = catalog.get(page)
+                report = _full_path(dataset, dataset._get_load_path())
+                click.echo(f"\n{catalog.load(numbers)['headline']}\n\n{title}: {report}")
 
 
 class RefreshReportHook:

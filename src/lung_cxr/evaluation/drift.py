@@ -12,7 +12,7 @@ images, and p is the share of reassignments with at least this distance (with th
 A patient on both sides is reassigned once for each side. Unknown values (NaN) are left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 from lung_cxr.parameters import DriftParameters
 
 PATIENT = "patient_key"
+SIDES = ("the catalogue so far", "the new export")
 CUT_POINTS = 100  # D is evaluated at these quantiles of both sides together
 CHANCE = 0.95  # quantile of the random reassignments that `by_chance` reports
 SELECTIONS_AT_ONCE = 4_000_000  # patients × reassignments held in memory, 16 MB
@@ -33,7 +34,9 @@ ROUNDING = 1e-6  # rounding error of float32 sums
 Counts = npt.NDArray[np.float32]
 
 
-def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParameters) -> list[Numbers]:
+def measure_drift(
+    before: pd.DataFrame, now: pd.DataFrame, settings: DriftParameters, sides: Sequence[str] = SIDES
+) -> list[Numbers]:
     """Compare every variable of two sets of images.
 
     Args:
@@ -41,6 +44,7 @@ def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParame
             compared as numbers, all others as categories.
         now: Images of the new export, with the same columns.
         settings: Number of resamples, thresholds and the smallest number of patients.
+        sides: Names of the two sets in the reasons of undefined numbers.
 
     Returns:
         For each variable `variable, kind` (`category` or `number`), `before, now` (see `describe`), `distance`,
@@ -48,10 +52,10 @@ def measure_drift(before: pd.DataFrame, now: pd.DataFrame, settings: DriftParame
         `drifted`: whether the distance is above `min_distance` and `holm_p` below `significance`. With too few patients
         the numbers are NaN with `<name>_reason`, and `drifted` is None.
     """
-    sides = [_at_most(side, settings) for side in (before, now)]
+    sampled = [_at_most(side, settings) for side in (before, now)]
     variables = [name for name in now.columns if name != PATIENT]
     rng = np.random.default_rng(settings.seed)
-    tests = [_test(sides[0], sides[1], name, settings, rng) for name in variables]
+    tests = [_test(dict(zip(sides, sampled, strict=True)), name, settings, rng) for name in variables]
     adjusted = holm([test["p"] for test in tests])
     return [
         {"variable": name, "kind": _kind(now[name]), "before": describe(before[name]), "now": describe(now[name])}
@@ -99,12 +103,10 @@ def _at_most(side: pd.DataFrame, settings: DriftParameters) -> pd.DataFrame:
     return side[side[PATIENT].isin(sample)]
 
 
-def _test(
-    before: pd.DataFrame, now: pd.DataFrame, name: str, settings: DriftParameters, rng: np.random.Generator
-) -> Numbers:
+def _test(sides: Mapping[str, pd.DataFrame], name: str, settings: DriftParameters, rng: np.random.Generator) -> Numbers:
     """Return distance, its 95 % quantile under chance, and p of one variable."""
-    before, now = (side[[PATIENT, name]].dropna() for side in (before, now))
-    for side, words in ((before, "the catalogue so far"), (now, "the new export")):
+    before, now = (side[[PATIENT, name]].dropna() for side in sides.values())
+    for side, words in zip((before, now), sides, strict=True):
         patients = side[PATIENT].nunique()
         if patients < settings.min_patients:
             known = f"{words} has {patients} patients with a value, {settings.min_patients} are needed"

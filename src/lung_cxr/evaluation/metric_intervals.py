@@ -127,7 +127,7 @@ def resampled_metrics(
         seed: Seed of the resamples; they are those of `intervals.resampled_matrices`.
     """
     patients = int(position.max()) + 1
-    ranks = [_Ranks(truth == index, probabilities[:, index]) for index in range(len(DISEASES))]
+    ranks = [Ranks(truth == index, probabilities[:, index]) for index in range(len(DISEASES))]
     sums = _sums_of_patients(position, truth, probabilities)
     batches = []
     for weights in patient_weights(patients, n_resamples, seed, max(1, WEIGHTS_AT_ONCE * patients // position.size)):
@@ -158,7 +158,7 @@ def _of_sums(sums: np.ndarray) -> Resamples:
     }
 
 
-def _of_ranks(weights: np.ndarray, ranks: Sequence["_Ranks"]) -> Resamples:
+def _of_ranks(weights: np.ndarray, ranks: Sequence["Ranks"]) -> Resamples:
     """Return AUROC and average precision of every class from the weights of the images, (n, n_resamples) float32."""
     return {
         f"{name}_{key}": values
@@ -184,8 +184,13 @@ def _confusion_metrics(matrices: np.ndarray) -> Resamples:
     }
 
 
-class _Ranks:
-    """Ranks of one class's images among all images by falling score; tied scores share a step."""
+class Ranks:
+    """Ranks of one class's images among all images by falling score; tied scores share a step.
+
+    Args:
+        is_class: (n,) bool.
+        scores: (n,) float.
+    """
 
     def __init__(self, is_class: np.ndarray, scores: np.ndarray):
         self.order = np.argsort(-scores, kind="stable")

@@ -10,6 +10,7 @@ from lung_cxr.parameters.base import Off, ParameterGroup
 from lung_cxr.parameters.bundle import BundleParameters
 from lung_cxr.parameters.decision_rule import DecisionRuleParameters
 from lung_cxr.parameters.ensembles import EnsembleParameters, EnsemblesParameters
+from lung_cxr.parameters.evaluate import EvaluateParameters
 from lung_cxr.parameters.extraction import ExtractionParameters
 from lung_cxr.parameters.ingestion import (
     DriftParameters,
@@ -47,6 +48,7 @@ __all__ = [
     "EmrParameters",
     "EnsembleParameters",
     "EnsemblesParameters",
+    "EvaluateParameters",
     "ExtractionParameters",
     "FrozenPrefixParameters",
     "GradCamParameters",

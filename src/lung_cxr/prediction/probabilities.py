@@ -14,7 +14,7 @@ from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.models.pooled_features import with_pooled_features
 from lung_cxr.progress import follow
 from lung_cxr.splitting.stored_images import read_stored
-from lung_cxr.training.data.feed import InferenceFeed
+from lung_cxr.training.data.feed import Images, InferenceFeed
 from lung_cxr.training.validation import log_softmax
 
 
@@ -88,23 +88,42 @@ def predict_images(
     Raises:
         UnfitModelError: The model returns non-finite numbers.
     """
-    extended = None if references is None else with_pooled_features(model)
-    every = np.arange(len(images.paths))
-    batches = [every[start : start + batch_size] for start in range(0, len(every), batch_size)]
+    probabilities, features = probabilities_and_features(model, images, np.arange(len(images.paths)), batch_size)
+    if features is None or references is None:
+        return probabilities, None
+    return probabilities, distances(features, references)
+
+
+def probabilities_and_features(
+    model: keras.Model, images: Images, rows: np.ndarray, batch_size: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return probabilities (n, 7) and pooled features (n, d) of images, float64; None for features without a pooling.
+
+    Args:
+        model: Model from uint8 (B, size, size, 1) to logits (B, 7).
+        images: Source of the images.
+        rows: (n,) rows of the images.
+        batch_size: Images per batch.
+
+    Raises:
+        UnfitModelError: The model returns non-finite numbers.
+    """
+    extended = with_pooled_features(model)
+    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     outputs = [
-        _outputs(extended or model, InferenceFeed(images, rows, batch_size), len(rows))
-        for rows in follow(batches, "Probabilities", len(batches))
+        _outputs(extended or model, InferenceFeed(images, batch, batch_size), len(batch))
+        for batch in follow(batches, "Probabilities", len(batches))
     ]
     logits = np.concatenate([np.empty((0, len(DISEASES))), *(one[0] for one in outputs)])
     if not np.isfinite(logits).all():
         raise UnfitModelError(
-            "The model returns non-finite logits, so its training has diverged. Check its history.csv and set "
-            "predict.run to another run"
+            "The model returns non-finite logits, so its training has diverged. Check its history.csv and choose "
+            "another run"
         )
-    if extended is None or references is None:
-        return np.exp(log_softmax(logits)), None
-    features = np.concatenate([np.empty((0, references.shape[1])), *(one[1] for one in outputs)])
-    return np.exp(log_softmax(logits)), distances(features, references)
+    probabilities = np.exp(log_softmax(logits))
+    if extended is None:
+        return probabilities, None
+    return probabilities, np.concatenate([np.empty((0, extended.output_shape[1][1])), *(one[1] for one in outputs)])
 
 
 def _outputs(model: keras.Model, feed: InferenceFeed, images: int) -> list[np.ndarray]:

@@ -52,8 +52,12 @@ class TrainedRun:
         Args:
             settings: Present targets of the rule.
         """
+        return rule_of_run(self.model.parent, self.predictions(), self.record, settings)
+
+    def predictions(self, subset: str | None = None) -> pd.DataFrame:
+        """Return `contracts.predictions` of the run, of one subset where it is named."""
         predictions = pd.read_parquet(self.outputs / PREDICTIONS)
-        return rule_of_run(self.model.parent, predictions, self.record, settings)
+        return predictions if subset is None else predictions[predictions["subset"] == subset]
 
     def references(self) -> np.ndarray | None:
         """Return the (m, d) training features of the rule's distance; None, with a warning, where there are none."""
@@ -117,6 +121,11 @@ def _is_finished(record: Path) -> bool:
 def _message(run: str | None, finished: list[str], pipeline: str) -> str:
     setting = f"{pipeline}.run"
     found = f"{setting} is not set" if run is None else f"{setting} is {run!r}, not a finished run"
+    if not finished and pipeline == "evaluate":
+        return (
+            f"{found}, and the folder `training_site` of conf/<env>/globals.yml holds no finished run; expected the "
+            "data folder of the training site, with 06_models and 07_model_output"
+        )
     if not finished:
         return (
             f"{found}, and no run has finished yet; expected a run with its record and model. Train one first: "

@@ -143,7 +143,7 @@ def evaluate_run(
     assert first.predictions is not None  # a seed without predictions is not evaluated
     return row | {
         "metrics": evaluate_seeds(frames, **bootstrap),
-        "validation": _on_validation(current.values()),
+        "validation": on_validation([_rows_of(one, "validation") for one in current.values()]),
         "confusion": sum(frame_matrix(frame) for frame in frames),
         "subgroups": evaluate_subgroups(frames, subgroups, **bootstrap),
         "certainty": evaluate_certainty(first.predictions, rules.of(first), **bootstrap),
@@ -159,9 +159,9 @@ def _adjusted(current: Mapping[int, RunResults], shares: np.ndarray) -> dict[str
     return {"adjustment": evaluate_adjustment([[(one.predictions, shares)] for one in current.values()])}
 
 
-def _on_validation(seeds: Iterable[RunResults]) -> Numbers:
-    """Return accuracy and macro-F1 on the validation images, means over the seeds; they may select a run."""
-    matrices = [frame_matrix(_rows_of(one, "validation")) for one in seeds]
+def on_validation(frames: Sequence[pd.DataFrame]) -> Numbers:
+    """Return accuracy and macro-F1 on the validation images of each seed, means over the seeds; they select a run."""
+    matrices = [frame_matrix(frame) for frame in frames]
     if not all(matrix.any() for matrix in matrices):
         return all_undefined(("accuracy", "macro_f1"), "no validation image")
     return {

@@ -20,9 +20,9 @@ def limitations(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> 
     """
     finished = finished_runs(evaluations)
     return [
-        *_of_synthetic_data(known_exports),
+        *of_synthetic_data(known_exports),
         *label_cues(evaluations),
-        *_of_small_classes(finished),
+        *of_small_classes(finished),
         *_of_single_seeds(finished),
         *_of_one_test_set(finished),
         "Independence: McNemar's test treats images of one patient as independent. Where patients have several images, "
@@ -37,13 +37,14 @@ def limitations(evaluations: Mapping[str, Any], known_exports: pd.DataFrame) -> 
     ]
 
 
-def _of_synthetic_data(known_exports: pd.DataFrame) -> list[str]:
+def of_synthetic_data(known_exports: pd.DataFrame) -> list[str]:
+    """Return that data are synthetic, where they are."""
     if not known_exports["synthetic"].any():
         return []
     return ["Synthetic data: drawn X-rays are not like real ones. No number here says anything about medicine."]
 
 
-def _of_small_classes(finished: Sequence[Row]) -> list[str]:
+def of_small_classes(finished: Sequence[Row]) -> list[str]:
     """Return the class with the fewest test images, and the classes without any."""
     if not finished:
         return []

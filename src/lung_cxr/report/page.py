@@ -99,15 +99,15 @@ def _content(sources: Sources) -> dict[str, Any]:
         "strategies": strategies_table(evaluations),
         "pooled": cross_validation_tables.pooled_table(sources.pooled),
         "fold_tests": cross_validation_tables.fold_test_table(sources.fold_tests),
-        "class_tables": _by_run(finished, best, results.class_table),
-        "subgroup_tables": _by_run(finished, best, subgroup_tables.subgroup_table),
+        "class_tables": by_run(finished, best, results.class_table),
+        "subgroup_tables": by_run(finished, best, subgroup_tables.subgroup_table),
         "external": subgroup_tables.external_table(evaluations),
         "calibration": calibration.calibration_table(evaluations),
         "adjustment": adjustment_table(evaluations),
         "abstention": calibration.abstention_table(evaluations),
         "abstention_sentence": calibration.abstention_sentence(best, evaluations["target_accuracy"]) if best else "",
-        "sets_tables": _by_run(finished, best, calibration.sets_table),
-        "operating_points": _by_run(finished, best, calibration.operating_points_table),
+        "sets_tables": by_run(finished, best, calibration.sets_table),
+        "operating_points": by_run(finished, best, calibration.operating_points_table),
         "tests": hypothesis_tests.test_table(comparison),
         "backbone_tests": hypothesis_tests.backbone_test_table(comparison) if comparison["per_backbone"] else None,
         "runs": runs_table.runs_table(runs),
@@ -123,8 +123,8 @@ def _content(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _by_run(finished: Sequence[Row], best: Row | None, table: Callable[[Row], Table]) -> list[tuple[str, Table, bool]]:
-    """Return a table of every finished run: title, table, and whether it is the open one (best by test accuracy)."""
+def by_run(finished: Sequence[Row], best: Row | None, table: Callable[[Row], Table]) -> list[tuple[str, Table, bool]]:
+    """Return a table of every finished run: title, table, and whether it is the open one (`best`)."""
     return [(row_title(row), table(row), row is best) for row in finished]
 
 

@@ -80,7 +80,7 @@ def notices(evaluations: Mapping[str, Any], known_exports: pd.DataFrame, uncheck
     runs, finished = evaluations["runs"], finished_runs(evaluations)
     warnings = sorted({warning for row in runs for warning in row["warnings"]})
     sentences = [
-        _synthetic(known_exports),
+        synthetic_notice(known_exports),
         f"{plural(unchecked_images, 'accepted image')} not checked for burned-in text: this page shows none of them, "
         "but the catalogue may contain identifiers."
         if unchecked_images
@@ -171,7 +171,8 @@ def significance(p: float | None, test: str) -> str:
     return f"{test}, {p_value(p)}: {'significant' if p < SIGNIFICANT else 'not significant'}"
 
 
-def _synthetic(known_exports: pd.DataFrame) -> str:
+def synthetic_notice(known_exports: pd.DataFrame) -> str:
+    """Return the notice that exports are synthetic; "" where none is."""
     synthetic, total = int(known_exports["synthetic"].sum()), len(known_exports)
     if not synthetic:
         return ""

@@ -46,7 +46,7 @@ def check_leaks(
     columns = ["image_id", "pixel_sha256", "difference_hash", "qc_reasons", "image_path"]
     images = split.merge(manifest[columns], on="image_id", how="left", validate="one_to_one")
     pairs = _pairs_across_subsets(images, max_bits)
-    correlations = _correlations(images["image_path"], pairs, image_folder)
+    correlations = pair_correlations(images["image_path"], pairs, image_folder)
     confirmed = pairs[correlations >= min_correlation]
     twins = (f"{images['image_id'][one]} and {images['image_id'][other]}" for one, other in confirmed)
     leaks = [
@@ -90,7 +90,7 @@ def _pairs_across_subsets(images: pd.DataFrame, max_bits: int) -> np.ndarray:
     return pairs[subset[pairs[:, 0]] != subset[pairs[:, 1]]]
 
 
-def _correlations(image_paths: pd.Series, pairs: np.ndarray, image_folder: Path) -> np.ndarray:
+def pair_correlations(image_paths: pd.Series, pairs: np.ndarray, image_folder: Path) -> np.ndarray:
     """Return the Pearson correlation of the images of each pair, (n,); each image is read once."""
     paths = image_paths.to_numpy()
     size = COMPARISON_SIDE

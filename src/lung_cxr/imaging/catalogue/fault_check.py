@@ -73,20 +73,27 @@ def fail_on_faults(check: Mapping[str, Any]) -> None:
     )
 
 
-def require_passed(check: Mapping[str, Any], manifest: pd.DataFrame) -> None:
-    """Refuse a permanent subset assignment on the basis of a broken export.
+def require_passed(
+    check: Mapping[str, Any], manifest: pd.DataFrame, refused: str = "No patient is assigned to a subset"
+) -> None:
+    """Refuse a permanent subset assignment, or an evaluation, on the basis of a broken export.
+
+    Args:
+        check: `fault_check`.
+        manifest: `contracts.image_manifest`.
+        refused: Beginning of the message.
 
     Raises:
         IngestionError: The check failed, or it belongs to another manifest because ingestion did not finish.
     """
     if not check["passed"]:
         raise _error(check)(
-            f"No patient is assigned to a subset: the last ingestion found too many faults. {_in_words(check)}. "
+            f"{refused}: the last ingestion found too many faults. {_in_words(check)}. "
             f"{_remedy(check)}, and run ingestion again"
         )
     if check["manifest"] != _digest(manifest):
         raise IngestionError(
-            "No patient is assigned to a subset: the fault check and the image manifest are of different runs. "
+            f"{refused}: the fault check and the image manifest are of different runs. "
             "Run ingestion again until it finishes"
         )
 

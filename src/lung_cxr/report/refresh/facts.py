@@ -180,10 +180,10 @@ def _drift(number: int, accepted: pd.DataFrame, settings: IngestionReportParamet
     }
     if before.empty or now.empty:
         return {**counts, "comparisons": [], "reason": FIRST_EXPORT if before.empty else NO_IMAGES}
-    return {**counts, "comparisons": measure_drift(_variables(before), _variables(now), settings.drift)}
+    return {**counts, "comparisons": measure_drift(compared_variables(before), compared_variables(now), settings.drift)}
 
 
-def _variables(images: pd.DataFrame) -> pd.DataFrame:
+def compared_variables(images: pd.DataFrame) -> pd.DataFrame:
     """Return the compared variables: patient characteristics, class, view and every metric; unknown is a category."""
     metrics = ["side", *(name.removeprefix(PREFIX) for name in metric_columns(images))]
     return pd.DataFrame(

@@ -9,7 +9,7 @@ from lung_cxr import __version__
 from lung_cxr.imaging.catalogue.process_image import READING_VERSION
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.html_page import Picture, picture, render_page
-from lung_cxr.report.numbers import percent
+from lung_cxr.report.numbers import percent, plural
 from lung_cxr.report.refresh import tables
 from lung_cxr.report.refresh.contact_sheet import Catalogue, flagged_sheet, rejected_sheet
 from lung_cxr.report.refresh.figures import draw_drift, draw_histograms
@@ -69,10 +69,16 @@ def render_refresh_report(
 def _drift(entry: Mapping[str, Any], settings: IngestionReportParameters) -> dict[str, Any]:
     """Return table and figure of one export, or the reason why there is none."""
     comparisons, reason = entry["comparisons"], entry.get("reason", "")
+    compared = (
+        f"Drift of export {entry['export']}: {plural(entry['images'], 'image')} of "
+        f"{plural(entry['patients'], 'patient')} against {entry['images_so_far']:,} of "
+        f"{plural(entry['patients_so_far'], 'patient')} in earlier exports"
+    )
+    sides, level = ("Earlier catalogue", "This export"), settings.drift.significance
     return {
         "export": entry["export"],
         "reason": tables.sentence(reason) if reason else "",
-        "table": tables.drift_table(entry, settings.drift.significance) if comparisons else None,
+        "table": tables.drift_table(comparisons, compared, sides, level) if comparisons else None,
         "picture": _drift_picture(entry, settings) if any(one["distance"] is not None for one in comparisons) else None,
     }
 

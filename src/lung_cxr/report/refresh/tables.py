@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, plural, points, three_digits
+from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, points, three_digits
 from lung_cxr.report.refresh.quality_thresholds import TITLES
 from lung_cxr.report.refresh.sentences import variable_title
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
@@ -109,41 +109,32 @@ def flags_table(facts: Mapping[str, Any]) -> Table | None:
     return Table("Flags of accepted images.", ["Flag", "Images", "Meaning"], rows) if rows else None
 
 
-def drift_table(entry: Mapping[str, Any], significance: float) -> Table:
-    """Return the comparison of one export with the earlier catalogue, one row per variable.
+def drift_table(comparisons: Sequence[Mapping[str, Any]], compared: str, sides: Sequence[str], level: float) -> Table:
+    """Return the comparison of two sets of images, one row per variable.
 
     Args:
-        entry: Entry of `facts["drift"]` with comparisons.
-        significance: `ingestion_report.drift.significance`.
+        comparisons: Result of `measure_drift`.
+        compared: Beginning of the caption: which images are compared.
+        sides: Titles of the two sets.
+        level: Significance level of drift.
     """
     rows = []
-    for one in entry["comparisons"]:
+    for one in comparisons:
         decision = {True: "yes", False: "no", None: ""}[one["drifted"]]
         tested = [
             number_cell(one, "distance", lambda value: decimal(value, 2)),
             number_cell(one, "by_chance", lambda value: decimal(value, 2)),
             number_cell(one, "holm_p", lambda value: p_value(value).removeprefix("p = ").removeprefix("p ")),
         ]
-        sides = _categories(one) if one["kind"] == "category" else _quartiles(one)
-        words = [Cell(text, kind="words") for text in sides]
-        name = variable_title(one["variable"]).capitalize()
-        rows.append(
-            [
-                name_cell(name),
-                *merged_reasons(tested),
-                Cell(decision, kind="status"),
-                *words,
-            ]
-        )
-    compared = (
-        f"{plural(entry['images'], 'image')} of {plural(entry['patients'], 'patient')} against "
-        f"{entry['images_so_far']:,} of {plural(entry['patients_so_far'], 'patient')} in earlier exports"
-    )
+        described = _categories(one) if one["kind"] == "category" else _quartiles(one)
+        words = [Cell(text, kind="words") for text in described]
+        name = name_cell(variable_title(one["variable"]).capitalize())
+        rows.append([name, *merged_reasons(tested), Cell(decision, kind="status"), *words])
     return Table(
-        caption=f"Drift of export {entry['export']}: {compared}. Distance: total variation (categories) or "
-        "Kolmogorov–Smirnov statistic (numbers). By chance: 95 % quantile of random reassignments of patients. p: "
-        f"permutation test over patients, Holm-adjusted; level {significance:g}.",
-        head=["Variable", "Distance", "By chance", "p", "Drift", "Earlier catalogue", "This export"],
+        caption=f"{compared}. Distance: total variation (categories) or Kolmogorov–Smirnov statistic (numbers). By "
+        "chance: 95 % quantile of random reassignments of patients. p: permutation test over patients, Holm-adjusted; "
+        f"level {level:g}.",
+        head=["Variable", "Distance", "By chance", "p", "Drift", *sides],
         rows=rows,
     )
 

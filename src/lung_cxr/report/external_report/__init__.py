@@ -1,0 +1,1 @@
+"""Report of an external validation: trained runs on the images of another hospital. Knows no Kedro."""

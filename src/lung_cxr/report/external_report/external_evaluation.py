@@ -1,0 +1,171 @@
+"""Evaluation of trained runs on another hospital's images: the only source of the external report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.evaluation.drift import measure_drift
+from lung_cxr.evaluation.external import by_grid_point, cost_of_shift, external_differences
+from lung_cxr.evaluation.metrics import label_indices
+from lung_cxr.evaluation.predictions import evaluate_predictions, evaluate_seeds, frame_matrix, probabilities
+from lung_cxr.evaluation.recalibration import evaluate_recalibration
+from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_images
+from lung_cxr.evaluation.uncertainty import evaluate_certainty
+from lung_cxr.evaluation.undefined import Numbers, json_ready
+from lung_cxr.parameters import DecisionRuleParameters, DriftParameters, ReportingParameters
+from lung_cxr.prediction.trained_run import TrainedRun
+from lung_cxr.report.evaluations import on_validation
+from lung_cxr.report.refresh.facts import compared_variables
+from lung_cxr.report.rows import FINISHED
+
+SIDES = ("the internal test set", "this hospital")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the evaluation.
+
+    Attributes:
+        reporting: Bootstrap, confidence level and subgroups.
+        rule: Targets of the decision rules.
+        drift: Tests of the compared variables.
+    """
+
+    reporting: ReportingParameters
+    rule: DecisionRuleParameters
+    drift: DriftParameters
+
+    @property
+    def bootstrap(self) -> dict[str, Any]:
+        """Return `n_resamples`, `confidence` and `seed`."""
+        return {name: getattr(self.reporting, name) for name in ("n_resamples", "confidence", "seed")}
+
+
+def evaluate_runs(
+    predictions: pd.DataFrame,
+    runs: Mapping[str, TrainedRun],
+    images: pd.DataFrame,
+    training_images: pd.DataFrame | None,
+    shared: Mapping[str, Any],
+    feature_shifts: Mapping[str, Numbers],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Evaluate every run on the other hospital's images, beside its internal test set.
+
+    Args:
+        predictions: `contracts.external_predictions`.
+        runs: Run → the trained run.
+        images: Accepted images of the other hospital, rows of `contracts.image_manifest`.
+        training_images: `contracts.image_manifest` of the training site; None: unknown.
+        shared: Result of `find_shared`.
+        feature_shifts: Run → `feature_shift`.
+        settings: Settings of the evaluation.
+
+    Returns:
+        JSON-ready, with the keys of `evaluate_grid` where both have them: sizes, bootstrap and targets; `runs`, each as
+        in `evaluate_run` on the other hospital's images, and with `internal` (metrics of the internal test set),
+        `differences`, `cost`, `recalibration`, `feature_shift` and `class_shares`; `majority_class` with its metrics
+        under `majority`; `drift` (`measure_drift` against the internal test set) and `shared`.
+    """
+    subgroups = subgroups_of_images(images, settings.reporting.age_bands, settings.reporting.exam_periods)
+    rows = [
+        {**point._asdict(), **_row(frames, runs, subgroups, feature_shifts, settings)}
+        for point, frames in by_grid_point(predictions).items()
+    ]
+    first = next(iter(runs.values()))
+    return json_ready(
+        {
+            "images": {"test": len(images)},
+            "patients": {"test": images["patient_key"].nunique()},
+            **settings.bootstrap,
+            "conformal_coverage": settings.rule.coverage,
+            "target_accuracy": settings.rule.target_accuracy,
+            "rule_out_sensitivity": settings.rule.sensitivity,
+            **_majority(images, first.rule(settings.rule), settings),
+            "runs": rows,
+            "drift": measure_drift(*_sides(first, images, training_images), settings.drift, SIDES),
+            "shared": shared,
+        }
+    )
+
+
+def _row(
+    frames: Mapping[str, pd.DataFrame],
+    runs: Mapping[str, TrainedRun],
+    subgroups: pd.DataFrame,
+    feature_shifts: Mapping[str, Numbers],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return the numbers of one grid point; where one training seed is evaluated, of the first."""
+    members, external, bootstrap = [runs[name] for name in frames], list(frames.values()), settings.bootstrap
+    internal = _same_images({run.run: run.predictions("test") for run in members})
+    first, rule = external[0], members[0].rule(settings.rule)
+    truth, patients = label_indices(first["label"].tolist()), first["patient_key"].to_numpy(dtype=str)
+    here, there = (np.sum([frame_matrix(frame) for frame in side], axis=0) for side in (internal, external))
+    return {
+        "status": FINISHED,
+        "note": "",
+        "seeds": [run.record["seed"] for run in members],
+        "folders": list(frames),
+        "model_sha256": [run.model_sha256 for run in members],
+        "metrics": evaluate_seeds(external, **bootstrap),
+        "internal": evaluate_seeds(internal, **bootstrap),
+        "differences": external_differences(internal, external, **bootstrap),
+        "validation": on_validation([run.predictions("validation") for run in members]),
+        "confusion": there,
+        "cost": cost_of_shift(here, there),
+        "subgroups": evaluate_subgroups(external, subgroups, **bootstrap),
+        "certainty": evaluate_certainty(first.assign(subset="test"), rule, **bootstrap),
+        "recalibration": evaluate_recalibration(truth, probabilities(first), patients, rule, **bootstrap),
+        "feature_shift": feature_shifts[members[0].run],
+        "class_shares": {
+            "training": rule.get("class_shares"),
+            "internal": dict(zip(DISEASES, here.sum(axis=1) / here.sum(), strict=True)),
+            "external": dict(zip(DISEASES, there.sum(axis=1) / there.sum(), strict=True)),
+        },
+    }
+
+
+def _same_images(by_run: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the internal test predictions of all seeds of one grid point.
+
+    Raises:
+        ValueError: The seeds were tested on different images, or there is no test image.
+    """
+    tested = {frozenset(frame["image_id"]) for frame in by_run.values()}
+    if len(tested) > 1 or not all(tested):
+        found = "different test images" if len(tested) > 1 else "no test image"
+        raise ValueError(
+            f"evaluate.run: {', '.join(by_run)} have {found}; expected the same internal test set for all seeds of a "
+            "backbone and strategy. Name runs of one split"
+        )
+    return list(by_run.values())
+
+
+def _majority(images: pd.DataFrame, rule: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the largest class of training and its metrics on the images; the class shares are its probabilities."""
+    shares = rule.get("class_shares") or images["label"].value_counts(normalize=True).to_dict()
+    values = np.array([shares.get(name, 0.0) for name in DISEASES])
+    predicted = images[["image_id", "patient_key", "label"]].assign(
+        **dict(zip(PROBABILITY_COLUMNS, values, strict=True))
+    )
+    return {
+        "majority_class": DISEASES[int(values.argmax())],
+        "majority": evaluate_predictions(predicted, **settings.bootstrap),
+    }
+
+
+def _sides(
+    run: TrainedRun, images: pd.DataFrame, training_images: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the variables of the internal test set and of the other hospital; classes only without a manifest."""
+    tested = run.predictions("test")
+    if training_images is not None:
+        known = training_images[training_images["image_id"].isin(tested["image_id"])]
+        if len(known) == len(tested):
+            return compared_variables(known), compared_variables(images)
+    return tested[["patient_key", "label"]], images[["patient_key", "label"]]

@@ -1,0 +1,71 @@
+"""The report of an external validation as one HTML page."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.report.external_report import sentences, tables
+from lung_cxr.report.figures.calibration_figures import draw_reliability
+from lung_cxr.report.figures.confusion_matrix import draw_confusion
+from lung_cxr.report.html_page import picture, render_page
+from lung_cxr.report.page import by_run
+from lung_cxr.report.refresh.tables import drift_table
+from lung_cxr.report.rows import best_by_validation_accuracy
+from lung_cxr.report.tables import calibration, subgroup_tables
+
+TEMPLATE = "external_report/external_report.html.j2"
+LEVEL = 0.05  # significance level of the drift
+
+
+def render_external_report(
+    evaluation: Mapping[str, Any], known_exports: pd.DataFrame, title: str, made_at: datetime
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        evaluation: Result of `evaluate_runs`, read from JSON.
+        known_exports: `contracts.known_exports` of this hospital.
+        title: Title of the page.
+        made_at: Time of the report, UTC.
+    """
+    rows = evaluation["runs"]
+    best = best_by_validation_accuracy(rows)
+    return render_page(
+        TEMPLATE,
+        title,
+        made_at,
+        notices=sentences.notices(evaluation, known_exports),
+        headline=sentences.headline(evaluation),
+        key_figures=sentences.key_figures(evaluation),
+        results=tables.results_table(evaluation),
+        class_tables=by_run(rows, best, tables.classes_table),
+        confusion=picture(
+            draw_confusion(evaluation),
+            "Normalised confusion matrix on the images of this hospital (rows: true class). The diagonal is the "
+            "recall.",
+            "Normalised confusion matrix of every run; the diagonals are the recalls of the tables by class.",
+        ),
+        subgroup_tables=by_run(rows, best, subgroup_tables.subgroup_table),
+        recalibration=tables.recalibration_table(rows),
+        reliability=picture(
+            draw_reliability(evaluation),
+            "Reliability diagram: accuracy by confidence. Dotted: the network; coloured: scaled by the decision rule "
+            "of the training site. Dot area: number of images in the bin.",
+            "Reliability diagrams, one panel per run.",
+        ),
+        sets_tables=by_run(rows, best, calibration.sets_table),
+        abstention=calibration.abstention_table(evaluation),
+        operating_points=by_run(rows, best, calibration.operating_points_table),
+        shares=tables.shares_table(best),
+        shift=tables.shift_table(rows),
+        drift=drift_table(
+            evaluation["drift"],
+            "This hospital against the internal test set of the first run",
+            ("Internal test set", "This hospital"),
+            LEVEL,
+        ),
+        runs=tables.runs_table(rows),
+        limitations=sentences.limitations(evaluation, known_exports),
+    )

@@ -1,0 +1,125 @@
+"""Headline, notices and key figures of the external report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lung_cxr.evaluation.feature_shift import MOST
+from lung_cxr.report.clinical import most_missed
+from lung_cxr.report.key_figures import KeyFigure
+from lung_cxr.report.limitations import of_small_classes, of_synthetic_data
+from lung_cxr.report.numbers import decimal, percent, percent_interval, plural, points, points_interval
+from lung_cxr.report.rows import Row, best_by_validation_accuracy, row_title
+from lung_cxr.report.sentences import synthetic_notice
+
+METRICS = ("accuracy", "macro_f1")
+
+
+def headline(evaluation: Mapping[str, Any]) -> str:
+    """Return the result of the best run by validation accuracy at both hospitals."""
+    row = best_by_validation_accuracy(evaluation["runs"])
+    metrics, internal, difference = row["metrics"], row["internal"], row["differences"]
+    chosen = " (best run by validation accuracy)" if len(evaluation["runs"]) > 1 else ""
+    gain = difference["accuracy_difference"]
+    compared = "" if gain is None else f" Difference: {points(100 * gain)} points {_interval(difference)}.".rstrip()
+    return " ".join(
+        filter(
+            None,
+            [
+                f"{row_title(row)}{chosen} reaches {_percent(metrics, 'accuracy')} accuracy and "
+                f"{_percent(metrics, 'macro_f1')} macro-F1 on {plural(metrics['images'], 'image')} of "
+                f"{plural(metrics['patients'], 'patient')} of this hospital; on its internal test set it reached "
+                f"{_percent(internal, 'accuracy')} and {_percent(internal, 'macro_f1')}.{compared}",
+                _cost(row),
+                most_missed(row),
+            ],
+        )
+    )
+
+
+def notices(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[str]:
+    """Return the warnings above all numbers: synthetic data, and images that the training site knows.
+
+    Args:
+        evaluation: Result of `evaluate_runs`.
+        known_exports: `contracts.known_exports` of this hospital.
+    """
+    shared = evaluation["shared"]
+    patients, twins = shared["patients"], shared["near_duplicates"]
+    unchecked = list(
+        dict.fromkeys(shared[f"{name}_reason"] for name in ("patients", "near_duplicates") if shared[name] is None)
+    )
+    said = [
+        synthetic_notice(known_exports),
+        f"{plural(patients, 'patient')} of this hospital {'has' if patients == 1 else 'have'} a key of the training "
+        "catalogue: the same people, or other people with the same number. If they are the same, the results are "
+        "optimistic: reject their images (decisions.csv)."
+        if patients
+        else "",
+        f"{plural(twins, 'image')} {'is a' if twins == 1 else 'are'} near duplicate{'' if twins == 1 else 's'} of "
+        f"images of the training catalogue{'' if shared['confirmed'] else ' by the hash alone'}: the results are "
+        "optimistic. Reject them (decisions.csv)."
+        if twins
+        else "",
+        *(f"Not checked whether patients or images of training are among these: {reason}." for reason in unchecked),
+    ]
+    return [text for text in said if text]
+
+
+def key_figures(evaluation: Mapping[str, Any]) -> list[KeyFigure]:
+    """Return accuracy at both hospitals, calibration, feature shift and size, of the run of the headline."""
+    row = best_by_validation_accuracy(evaluation["runs"])
+    figures = [
+        KeyFigure(
+            title, percent(numbers["accuracy"]), f"accuracy {_ends(numbers, 'accuracy')}".strip(), row["strategy"]
+        )
+        for title, numbers in (("This hospital", row["metrics"]), ("Internal test set", row["internal"]))
+    ]
+    difference = row["differences"]
+    if (gain := difference["accuracy_difference"]) is not None:
+        figures.append(KeyFigure("Difference", points(100 * gain), f"points {_interval(difference)}"))
+    before, after = (row["recalibration"][name]["ece"] for name in ("rule", "fitted"))
+    figures.append(KeyFigure("Calibration error", decimal(before), f"after recalibration {decimal(after)}"))
+    if (auroc := row["feature_shift"]["auroc"]) is not None:
+        figures.append(KeyFigure("Feature shift", decimal(auroc, 2), "AUROC; 0.5: none"))
+    majority = evaluation["majority"]["accuracy"]
+    figures.append(KeyFigure("Majority class", percent(majority), f"always {evaluation['majority_class']}"))
+    return figures
+
+
+def limitations(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[str]:
+    """Return the limitations of these numbers."""
+    return [
+        *of_synthetic_data(known_exports),
+        *of_small_classes(evaluation["runs"]),
+        "Only images that this hospital's quality control accepts, of the seven classes: other images are not "
+        "predicted here, but occur in practice.",
+        f"Feature shift: at most {MOST:,} images of each hospital are compared. A classifier also finds differences "
+        "that do not matter, such as borders and markers; the cost in accuracy says whether they do.",
+        "Recalibration uses labels of this hospital. Its numbers hold for recalibrated probabilities only, which no "
+        "run stores.",
+        "Research use only. This is not a medical device and must not be used for diagnosis or treatment.",
+    ]
+
+
+def _cost(row: Row) -> str:
+    cost = row["cost"]
+    if cost["expected"] is None:
+        return ""
+    return (
+        f"Other class shares account for {points(100 * cost['of_class_shares'])} points, other images of the same "
+        f"classes for {points(100 * cost['of_images'])}."
+    )
+
+
+def _percent(metrics: Mapping[str, Any], metric: str) -> str:
+    return f"{percent(metrics[metric])} {_ends(metrics, metric)}".strip()
+
+
+def _ends(metrics: Mapping[str, Any], metric: str) -> str:
+    return percent_interval(metrics[f"{metric}_low"], metrics[f"{metric}_high"])
+
+
+def _interval(difference: Mapping[str, Any]) -> str:
+    return points_interval(*(100 * difference[f"accuracy_difference_{end}"] for end in ("low", "high")))

@@ -1,0 +1,138 @@
+"""The external report on a made-up study: two runs on images of another hospital, on which they are worse."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from lung_cxr.evaluation.decision_rule import fit_decision_rule, training_shares
+from lung_cxr.evaluation.undefined import undefined
+from lung_cxr.experiments import Run
+from lung_cxr.parameters import DriftParameters
+from lung_cxr.report.external_report import sentences
+from lung_cxr.report.external_report.external_evaluation import Settings, evaluate_runs
+from lung_cxr.report.external_report.page import render_external_report
+from lung_cxr.report.external_report.tables import class_frame, results_table
+from made_up_runs import (
+    RULE_SETTINGS,
+    SETTINGS,
+    made_up_exports,
+    made_up_manifest,
+    made_up_predictions,
+    made_up_run,
+    made_up_split,
+)
+
+DRIFT = DriftParameters(
+    min_distance=0.1, significance=0.05, min_patients=20, max_patients=2000, n_resamples=100, seed=0
+)
+SHARED = {"patients": 2, "near_duplicates": 1, "confirmed": True}
+SHIFT = {"auroc": 0.912, "auroc_low": 0.88, "auroc_high": 0.94, "internal_images": 60, "external_images": 200}
+
+
+@dataclass(frozen=True)
+class MadeUpTrainedRun:
+    """A run as `find_run` gives it."""
+
+    run: str
+    record: dict
+    table: pd.DataFrame
+    model_sha256: str = "5" * 64
+
+    def predictions(self, subset=None):
+        return self.table if subset is None else self.table[self.table["subset"] == subset]
+
+    def rule(self, settings):
+        return fit_decision_rule(self.table, settings, training_shares(self.record))
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    split = made_up_split(images=300)
+    here = made_up_split(images=200, seed=5)
+    here = here.assign(**{name: "e" + here[name].str[1:] for name in ("image_id", "patient_key")})
+    images = made_up_manifest(here)
+    runs, frames = {}, []
+    for strategy, skill in (("dynamic", 2.4), ("traditional", 1.2)):
+        one = made_up_run(Run("mobilenet", strategy), split, 2024, skill)
+        name = f"mobilenet/{strategy}/seed_2024"
+        runs[name] = MadeUpTrainedRun(name, one.record, one.predictions)
+        worse = made_up_predictions(here.assign(subset="test"), 9, skill - 1)
+        frames.append(worse.drop(columns="subset").assign(run=name))
+    predictions = pd.concat(frames, ignore_index=True)
+    shifts = dict.fromkeys(runs, SHIFT)
+    return evaluate_runs(
+        predictions, runs, images, made_up_manifest(split), SHARED, shifts, Settings(SETTINGS, RULE_SETTINGS, DRIFT)
+    )
+
+
+def test_every_run_is_tested_on_both_hospitals(evaluation):
+    dynamic, traditional = evaluation["runs"]
+    assert (dynamic["metrics"]["images"], evaluation["images"]) == (200, {"test": 200})
+    for row in (dynamic, traditional):
+        gain = row["metrics"]["accuracy"] - row["internal"]["accuracy"]
+        assert row["differences"]["accuracy_difference"] == pytest.approx(gain) != 0
+        assert row["cost"]["of_class_shares"] + row["cost"]["of_images"] == pytest.approx(gain)
+        assert row["certainty"]["before"]["log_loss"] == pytest.approx(row["recalibration"]["network"]["log_loss"])
+        assert row["certainty"]["after"]["ece"] == pytest.approx(row["recalibration"]["rule"]["ece"])
+    assert {one["variable"] for one in evaluation["drift"]} >= {"label", "sex", "age", "sharpness"}
+    assert sum(dynamic["class_shares"]["external"].values()) == pytest.approx(1)
+
+
+def test_the_first_screen_says_where_the_run_is_worse_and_what_it_misses(evaluation):
+    text = sentences.headline(evaluation)
+    assert text.startswith("MobileNet, dynamic (best run by validation accuracy) reaches ")
+    assert "of this hospital; on its internal test set it reached" in text
+    assert "Other class shares account for" in text
+    assert "misses" in text
+    said = sentences.notices(evaluation, made_up_exports())
+    assert said[0].startswith("All images are synthetic")
+    assert said[1].startswith("2 patients of this hospital have a key of the training catalogue")
+    assert said[2].startswith("1 image is a near duplicate of images of the training catalogue:")
+    unknown = {**evaluation, "shared": {"patients": None, "patients_reason": "r", "near_duplicates": 0}}
+    assert sentences.notices(unknown, made_up_exports(synthetic=False)) == [
+        "Not checked whether patients or images of training are among these: r."
+    ]
+
+
+def test_the_page_shows_both_hospitals_calibration_shift_and_subgroups(evaluation):
+    page = render_external_report(evaluation, made_up_exports(), "External", datetime(2026, 1, 1, tzinfo=UTC))
+    for heading in ("Calibration and decisions", "Shift between the hospitals", "Subgroups", "Operating points"):
+        assert f">{heading}<" in page
+    assert page.index("Internal test set") < page.index("<h2>Classes")
+    assert "0.912 <small>[0.880, 0.940]" in page
+    cells = results_table(evaluation).rows[0]
+    assert [cell.text for cell in cells[1:4]] == [
+        f"{100 * evaluation['runs'][0]['internal']['accuracy']:.1f} %",
+        f"{100 * evaluation['runs'][0]['metrics']['accuracy']:.1f} %",
+        f"−{-100 * evaluation['runs'][0]['differences']['accuracy_difference']:.1f}",
+    ]
+
+
+def test_the_classes_are_a_table_with_the_numbers_of_both_hospitals(evaluation):
+    frame = class_frame(evaluation)
+    assert len(frame) == 14
+    row, metrics = frame.iloc[0], evaluation["runs"][0]["metrics"]
+    assert (row["class"], row["recall"], row["recall_low"]) == (
+        "Pneumonia",
+        metrics["recall_pneumonia"],
+        metrics["recall_pneumonia_low"],
+    )
+    assert row["internal_recall"] == evaluation["runs"][0]["internal"]["recall_pneumonia"]
+    points = evaluation["runs"][0]["certainty"]["operating_points"]["Pneumonia"]["rule_out"]
+    assert (row["rule_out_threshold"], row["rule_out_npv"]) == (points["threshold"], points["npv"])
+
+
+def test_undefined_numbers_are_reasons(evaluation):
+    row = {
+        **evaluation["runs"][0],
+        "feature_shift": {**undefined("auroc", "no pixels"), "auroc": None},
+        "cost": {"expected": None, "expected_reason": "a class is missing", "of_class_shares": None, "of_images": None},
+    }
+    page = render_external_report(
+        {**evaluation, "runs": [row]}, made_up_exports(), "External", datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    assert "no pixels" in page
+    assert "a class is missing" in page
+    assert "best run by validation accuracy" not in page
