@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_its_code_is_python_and_what_it_imports_is_there(cells):
                 assert [one.name for one in node.names if not hasattr(module, one.name)] == []
             elif isinstance(node, ast.ImportFrom):
                 assert find_spec(node.module)
+
+
+def test_its_calls_fit_the_signatures_of_the_package(cells):
+    functions, calls = {}, []
+    for code in code_of(cells):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("lung_cxr"):
+                functions |= {one.name: getattr(importlib.import_module(node.module), one.name) for one in node.names}
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                calls.append(node)
+    checked = [call for call in calls if call.func.id in functions]
+    assert checked
+    for call in checked:
+        inspect.signature(functions[call.func.id]).bind(*call.args, **{word.arg: 0 for word in call.keywords})
 
 
 def test_data_of_the_demo_are_what_a_reader_gets_who_sets_nothing(cells):
