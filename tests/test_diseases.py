@@ -121,6 +121,9 @@ def test_co_coded_records(primary, secondary, label):
         ("tuberculosis", "Tuberculosis"),
         (" Pulmonary  Oedema.", "Pulmonary Edema"),
         ("COVID\u201119", "COVID-19"),
+        ("COVID-19 (+)", "COVID-19"),
+        *((f"Pneumonia{mark}", None) for mark in ("?", " (?)", " (-)", " -", "\u2013", " \u2718", " %")),
+        *((f"{mark}Pneumonia", None) for mark in ("?", "-", "!", "\u00ac", "\u2260", "~", "[ ] ", "\u2610 ")),
         ("", None),
     ],
 )

@@ -18,6 +18,8 @@ DISEASES = (
 PROBABILITY_COLUMNS = tuple(f"p_{re.sub('[^a-z0-9]+', '_', name.lower())}" for name in DISEASES)
 """Columns of `predictions.parquet`, in class order: `p_pneumonia` … `p_atelectasis`."""
 
+QUALIFIED = re.compile(r"[?!¬≠~<>=%×✕✗✘☐⊖]|\[\s*\]|^[\W_]*-|-[\W_]*$")  # "Pneumonia?", "COVID-19 (-)", "[ ] Pneumonia"
+DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 NOT_IN_CODE = re.compile(r"[\s.†‡*+\x00\u00ad\u200b-\u200f\u2060\ufeff]")  # marks and invisible characters
 COVID_19 = "COVID-19"
 PNEUMONIA = "Pneumonia"
@@ -29,11 +31,17 @@ def class_index(label: str) -> int:
 
 
 def class_of_diagnosis(text: str) -> str | None:
-    """Return the class that a diagnosis names, None for any other diagnosis.
+    """Return the class that a diagnosis names, None for any other diagnosis, also for a qualified one.
 
     Case, blanks, punctuation, kinds of hyphen, full-width and invisible characters do not matter: "covid‑19 ".
     """
-    return _CLASS_BY_LETTERS.get(_letters_and_digits(text))
+    return None if is_qualified(text) else _CLASS_BY_LETTERS.get(_letters_and_digits(text))
+
+
+def is_qualified(text: str) -> bool:
+    """Return True if a diagnosis names a class with a mark of doubt or negation: "Pneumonia?", "COVID-19 (-)"."""
+    plain = DASHES.sub("-", unicodedata.normalize("NFKC", text))
+    return _letters_and_digits(text) in _CLASS_BY_LETTERS and QUALIFIED.search(plain) is not None
 
 
 def normalise_icd10(code: str) -> str:

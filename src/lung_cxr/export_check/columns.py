@@ -9,7 +9,12 @@ import pandas as pd
 from lung_cxr.imaging.emr.code_fields import read_codes
 from lung_cxr.imaging.emr.dates_and_ages import parse_ages, parse_dates
 from lung_cxr.imaging.emr.export_tables import TableFacts
-from lung_cxr.imaging.emr.identifiers import is_malformed, normalise_identifier, without_missing_words
+from lung_cxr.imaging.emr.identifiers import (
+    is_malformed,
+    is_malformed_patient,
+    normalise_identifier,
+    without_missing_words,
+)
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.parameters import EmrParameters, LogicalColumn
 
@@ -82,7 +87,7 @@ def _understood(
     """Return whether each value is understood, by the functions of ingestion; None for a column that is not parsed."""
     words: Mapping[LogicalColumn, Mapping[str, Sequence[str]]] = {"view": emr.views, "sex": emr.sexes}
     each: Mapping[LogicalColumn, Callable[[str], bool]] = {
-        "patient_id": lambda value: not is_malformed(normalise_identifier(value)),
+        "patient_id": lambda value: not is_malformed_patient(normalise_identifier(value)),
         "study_id": lambda value: not is_malformed(normalise_identifier(value)),
         "icd10_primary": lambda value: read_codes(value) is not None,
         "icd10_secondary": lambda value: read_codes(value) is not None,

@@ -7,13 +7,14 @@ but not wanted. A flag marks an accepted image. Neither a code nor its text ever
 RECORD_FAULTS = {
     "malformed_row": "the row and the header differ in their number of fields, or a field cannot be decoded",
     "missing_patient_id": "the row has no patient number",
-    "malformed_patient_id": "the patient number is rounded (3.45679E+10), so that several patients may share it",
+    "malformed_patient_id": "a spreadsheet has changed the patient number: 3.45679E+10, 40.000 or 12-Mar",
     "malformed_study_id": "the study number is rounded (3.45679E+10), so that several studies may share it",
     "similar_patient_id": "the new patient number equals another except for leading zeros, case or punctuation",
     "missing_image_path": "the row has no image path",
     "path_outside_export": "the image path is absolute or leaves the export's folder",
     "missing_diagnosis": "the row has neither a consensus diagnosis nor an ICD-10 code",
-    "malformed_icd10": "a code field does not hold ICD-10 codes",
+    "malformed_diagnosis": "the diagnosis is a class with a mark of doubt or negation: Pneumonia?, COVID-19 (-)",
+    "malformed_icd10": "a code field does not hold ICD-10 codes, or a code is qualified: suspected, excluded, ?",
     "conflicting_labels": "rows of one export give the same image different classes",
 }
 

@@ -68,6 +68,10 @@ def test_a_record_says_who_gave_its_class_and_what_the_codes_say(clean, cells, s
         ({"image_path": "C:\\a.dcm"}, "path_outside_export"),
         ({"icd10_primary": " "}, "missing_diagnosis"),
         ({"icd10_primary": "pneumonia"}, "malformed_icd10"),
+        ({"patient_id": "40.000"}, "malformed_patient_id"),
+        ({"patient_id": "2026-03-12"}, "malformed_patient_id"),
+        ({"diagnosis": "Pneumonia?"}, "malformed_diagnosis"),
+        ({"diagnosis": "COVID-19 (-)"}, "malformed_diagnosis"),
         ({"icd10_primary": "J45.9"}, "not_one_of_seven"),
         ({"diagnosis": "No Finding"}, "not_one_of_seven"),
         ({"icd10_primary": "", "icd10_secondary": "J18.9"}, "missing_diagnosis"),
@@ -90,6 +94,7 @@ def test_every_fault_of_the_vocabulary_is_tested():
     tested = {
         "malformed_row", "missing_patient_id", "missing_image_path", "path_outside_export", "missing_diagnosis",
         "malformed_icd10", "conflicting_labels", "malformed_patient_id", "malformed_study_id", "similar_patient_id",
+        "malformed_diagnosis",
     }  # fmt: skip
     assert tested == set(RECORD_FAULTS)
 

@@ -1,7 +1,7 @@
 """Fields with ICD-10 codes as hospitals write them: one or several codes, with or without descriptions.
 
 A field is read completely or not at all: a piece that may be a misspelt code makes the field a fault, because a code
-that is left out could change the class of the record.
+that is left out could change the class of the record. So does a code that is qualified (excluded, suspected, "?").
 """
 
 import re
@@ -12,6 +12,7 @@ from lung_cxr.diseases import normalise_icd10
 
 CODE = r"[A-Z]\d[0-9A-Z](?:\.?[0-9A-Z]{1,4})?"  # three characters and up to four more
 SEPARATORS = re.compile(r"[;,|/\n\r\t+&]+")  # between entries; full-width ones are these after NFKC
+OTHER_SEPARATORS = re.compile(r"(?:[^\w\s.:?%-]|_)(?= ?[A-Z]\d)")  # "J18.9^U07.1", "J18.9_U07.1"
 BRACKETS_AND_QUOTES = re.compile(r"[()\[\]{}<>'\"`’‘“”«»]")
 HYPHENS = re.compile(r"[\u00ad\u058a\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 MARKS = re.compile(r"[†‡*!#]|(?<=\w)\.(?!\w)")  # dagger, asterisk, a full stop at the end
@@ -19,6 +20,12 @@ SPLIT_CODE = re.compile(r"(?<!\w)([A-Z]) (\d)")  # "J 18.9"
 SPLIT_DOT = re.compile(r"(?<!\w)([A-Z]\d[0-9A-Z]) ?([.,]) ?(\d{1,2})(?![A-Z0-9.])(?=( ?[^ .\d]|$))")
 CODE_AT_START = re.compile(rf"({CODE})(?![A-Z0-9.?])")
 RANGE_OR_DIGITS = re.compile(rf" ?- ?{CODE}(?!\w)|[ -]+\d{{1,2}}(?!\w)")  # "J12-J18", "U07 1"
+OTHER_POINT = re.compile(r"[A-Z]\d\d(?:[^\w.]|_)")  # "U07·1", "U07:1"
+QUALIFIED = re.compile(
+    r"(?<!\w)[A-Z]\d\d(?:\.\d{1,2})? ?[AVZ](?!\w)"  # ICD-10-GM: excluded, suspected, history of
+    r"|(?<!\w)\?|\?(?!\w)|(?<!\w)(?:EXCLUDED?|RULED? OUT|R/O|SUSPECT(?:ED)?|HISTORY OF|NEGATIVE"
+    r"|LOẠI TRỪ|NGHI(?: NGỜ)?|THEO DÕI|TD|TIỀN SỬ|ÂM TÍNH)(?!\w)"
+)
 LOOKALIKES = str.maketrans("OQILSBZ", "0011582")
 MISSPELT = re.compile(r"[A-Z][0-9]{2}(?:\.?[0-9]{1,2})?")
 
@@ -33,7 +40,10 @@ def read_codes(text: str) -> tuple[str, ...] | None:
     Args:
         text: Field as the hospital writes it.
     """
-    entries = [entry.strip(" -:.") for entry in SEPARATORS.split(_plain(text))]
+    plain = _plain(text)
+    if QUALIFIED.search(plain):
+        return None
+    entries = [entry.strip(" -:.") for entry in SEPARATORS.split(OTHER_SEPARATORS.sub(";", plain))]
     codes: list[str] = []
     for entry in filter(None, entries):
         found = _codes_of_entry(entry)
@@ -59,7 +69,9 @@ def _codes_of_entry(entry: str) -> list[str] | None:
         is_words = not any(letter.isdigit() for letter in entry.split(maxsplit=1)[0])
         return [] if is_words and not _has_misspelt_code(entry) and not _codes_in(entry) else None
     rest = entry[start.end() :]
-    if RANGE_OR_DIGITS.match(rest) or _has_misspelt_code(rest):
+    if RANGE_OR_DIGITS.match(rest) or (OTHER_POINT.match(f"{start[1]}{rest[:1]}") and rest[1:2].isdigit()):
+        return None
+    if _has_misspelt_code(rest):
         return None
     return [normalise_icd10(start[1]), *_codes_in(rest)]
 
@@ -73,10 +85,10 @@ def _has_misspelt_code(words: str) -> bool:
     return any(
         not re.fullmatch(CODE, word)
         and any(letter.isdigit() for letter in word)
-        and MISSPELT.fullmatch(word[0] + word[1:].translate(LOOKALIKES))
+        and (MISSPELT.fullmatch(word[0] + word[1:].translate(LOOKALIKES)) or OTHER_POINT.match(word))
         for word in _words(words)
     )
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in (word.strip(".:-?") for word in text.split()) if word]
+    return [word for word in (word.strip(".:-?%") for word in text.split()) if word]

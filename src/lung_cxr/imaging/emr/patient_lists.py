@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lung_cxr.imaging.emr.exports import Export
-from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_malformed, map_distinct
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_malformed_patient, map_distinct
 from lung_cxr.imaging.emr.list_files import ListName, find_lists, place_of_list
 from lung_cxr.imaging.emr.tables import READERS, TableError, read_text_table
 
@@ -50,12 +50,13 @@ def _read(path: Path, columns: list[str], rules: PatientIdRules) -> pd.DataFrame
             "and one line per number. Correct the list and run ingestion again; nothing was read"
         )
     table = pd.DataFrame({column: map_distinct(fields[found[column][0]], rules.normalise) for column in columns})
-    unusable = (table == "").any(axis=1) | table.map(is_malformed).any(axis=1)
+    unusable = (table == "").any(axis=1) | table.map(is_malformed_patient).any(axis=1)
     broken = sorted({*malformed, *table.index[unusable]})
     if broken:
         raise TableError(
-            f"{path.name}: {len(broken)} of {len(table)} rows lack a number, hold a rounded number (1.2E+10) or have "
-            f"too many fields (the first is row {broken[0]} below the header); expected {expected} in each row. "
-            "Correct the list and run ingestion again; nothing was read"
+            f"{path.name}: {len(broken)} of {len(table)} rows lack a number, hold one that a spreadsheet has "
+            "changed (1.2E+10, 40.000, 12-Mar) or have too many fields (the first is row "
+            f"{broken[0]} below the header); expected {expected} in each row. Correct "
+            "the list and run ingestion again; nothing was read"
         )
     return table.reset_index(drop=True)

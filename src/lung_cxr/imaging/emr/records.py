@@ -18,7 +18,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
 from lung_cxr.imaging.emr.dates_and_ages import date_rows, parse_dates
 from lung_cxr.imaging.emr.exports import stays_inside
-from lung_cxr.imaging.emr.identifiers import is_malformed, without_missing_words
+from lung_cxr.imaging.emr.identifiers import is_malformed, is_malformed_patient, without_missing_words
 from lung_cxr.imaging.emr.parsers import translate
 from lung_cxr.imaging.emr.patient_linkage import with_canonical_keys
 from lung_cxr.imaging.emr.row_labels import label_rows, override_labels
@@ -50,7 +50,11 @@ DIRECT_COLUMNS = ["image_id", "patient_key", "study_key", "file_key", "table", "
 
 
 NO_LABELS: Mapping[str, str] = {}
-WITHOUT_LABEL = ("missing_diagnosis", "malformed_icd10")  # faults that a decision on the label mends
+WITHOUT_LABEL = (
+    "missing_diagnosis",
+    "malformed_diagnosis",
+    "malformed_icd10",
+)  # faults that a decision on the label mends
 
 
 class CleanedRecords(NamedTuple):
@@ -98,7 +102,8 @@ def clean_records(
     reasons = pd.Series("", index=rows.index)
     identified = identified.join(date_rows(identified, emr.date_format))
     named = override_labels(label_rows(identified, icd10_classes), identified["image_id"], decided)
-    reasons.update(_broken_contracts(identified.assign(codes_are_sound=named.pop("codes_are_sound"))))
+    soundness = {name: named.pop(name) for name in ("codes_are_sound", "diagnosis_is_sound")}
+    reasons.update(_broken_contracts(identified.assign(**soundness)))
     reasons[(reasons == "") & identified["patient_id"].isin(similar)] = "similar_patient_id"
     labels = named["label"]
     reasons[reasons.isin(WITHOUT_LABEL) & (named["label_source"] == "decision")] = ""
@@ -145,11 +150,12 @@ def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
 _CHECKS = {
     "malformed_row": lambda rows: ~rows["malformed"],
     "missing_patient_id": lambda rows: rows["patient_id"] != "",
-    "malformed_patient_id": lambda rows: ~rows["patient_id"].map(is_malformed),
+    "malformed_patient_id": lambda rows: ~rows["patient_id"].map(is_malformed_patient),
     "malformed_study_id": lambda rows: ~rows["study_id"].map(is_malformed),
     "missing_image_path": lambda rows: rows["clean_path"] != "",
     "path_outside_export": lambda rows: rows["image_path"].map(stays_inside),
     "missing_diagnosis": lambda rows: (rows["diagnosis"].str.strip() != "") | (rows["icd10_primary"].str.strip() != ""),
+    "malformed_diagnosis": lambda rows: rows["diagnosis_is_sound"],
     "malformed_icd10": lambda rows: (rows["diagnosis"].str.strip() != "") | rows["codes_are_sound"],
 }
 _CONTRACT = pa.DataFrameSchema(checks=[pa.Check(check, name=name) for name, check in _CHECKS.items()])

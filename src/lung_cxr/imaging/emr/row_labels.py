@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lung_cxr.diseases import PNEUMONIA, class_of_code, class_of_codes, class_of_diagnosis
+from lung_cxr.diseases import PNEUMONIA, class_of_code, class_of_codes, class_of_diagnosis, is_qualified
 from lung_cxr.imaging.emr.code_fields import read_codes
 from lung_cxr.imaging.emr.parsers import clean_text
 
@@ -25,7 +25,7 @@ def label_rows(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd
     Returns:
         `label`: class, "" for none of the seven · `label_source`: `diagnosis` or `icd10` · `icd10_label`: class of the
         codes, `other` or "" without understood codes · `codes_are_sound`: False if a code field is not understood
-        that the class depends on.
+        that the class depends on · `diagnosis_is_sound`: False for a class with a mark of doubt or negation.
     """
     fields = pd.Series(
         list(zip(rows["icd10_primary"], rows["icd10_secondary"], strict=True)), rows.index, dtype="object"
@@ -44,7 +44,10 @@ def label_rows(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd
         },
         index=rows.index,
         dtype="str",
-    ).assign(codes_are_sound=coded.notna())
+    ).assign(
+        codes_are_sound=coded.notna(),
+        diagnosis_is_sound=~rows["diagnosis"].map({text: is_qualified(text) for text in classes}).astype("bool"),
+    )
 
 
 def override_labels(named: pd.DataFrame, image_ids: "pd.Series[str]", decided: Mapping[str, str]) -> pd.DataFrame:
