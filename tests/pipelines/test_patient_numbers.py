@@ -129,6 +129,19 @@ def test_a_list_finds_a_withdrawn_number_in_every_spelling(hospital):
     assert len(hospital.table("05_model_input/split.parquet")) == 56
 
 
+def test_a_list_without_leading_zeros_stops_the_run(hospital):
+    """Excel drops the zeros of a list: the patient would stay."""
+    numbers = [f"0{number}" for number in NUMBERS[:4]]
+    hospital.receive("a", numbers)
+    hospital.hand_in("withdrawn.csv", f"patient_id\n{NUMBERS[0]}\n")
+    with pytest.raises(IngestionError, match="hold 1 numbers"):
+        hospital.run(ingestion)
+    hospital.parameters["emr"]["patient_id_width"] = len(numbers[0])
+    hospital.run(ingestion)
+    assert SECRET.key("patient", numbers[0]) not in hospital.everything_kept()
+    assert len(hospital.table("03_primary/image_manifest.parquet")) == 3
+
+
 def test_a_lost_fingerprint_is_written_again_and_another_key_is_refused(hospital, monkeypatch):
     hospital.datasets["pseudonymisation_key"] = {"type": "lung_cxr.datasets.SecretKeyDataset"}
     monkeypatch.setenv("LUNG_CXR_KEY", "the first secret, forty characters or so")

@@ -5,6 +5,7 @@ erasure.
 """
 
 import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
 from lung_cxr.imaging.emr.separate_files import all_keys
+from lung_cxr.imaging.emr.similar_ids import count_similar_listed
 from lung_cxr.training.run.file_names import FEATURE_REFERENCE, FROZEN_FEATURES
 
 NOTHING_ERASED: dict[str, Any] = {
@@ -78,6 +80,7 @@ def erase_withdrawn(
     rules: PatientIdRules,
     folders: DataFolders,
     *,
+    numbers: Collection[str] | None = None,
     max_fraction: float = 1.0,
     confirmed: int = 0,
 ) -> dict[str, Any]:
@@ -89,6 +92,7 @@ def erase_withdrawn(
         secret: Secret of the pseudonyms.
         rules: The hospital's rules for patient numbers.
         folders: Folders to search.
+        numbers: Numbers of all rows in normal form; None if similar numbers are different patients.
         max_fraction: `ingestion.max_withdrawn_fraction`.
         confirmed: `ingestion.confirmed_withdrawals`.
 
@@ -99,7 +103,8 @@ def erase_withdrawn(
         `same_pixels_left`: images of other numbers with the same pixels.
 
     Raises:
-        DecisionNeededError: The lists would erase too many patients of the catalogue; nothing was erased.
+        DecisionNeededError: The lists would erase too many patients of the catalogue, or name a patient in a spelling
+            that the exports do not have; nothing was erased.
     """
     spellings = {number: [number, *rules.other_spellings(number)] for number in lists.withdrawn}
     own = all_keys(rows, secret, rules)
@@ -108,6 +113,7 @@ def erase_withdrawn(
     known_images = catalogue.find_images(folders.linking_tables[1:], patients)
     images = known_images | set(own["image_id"])
     catalogue_patients = set() if manifest is None else set(manifest["patient_key"])
+    refuse_similar(spellings, numbers, catalogue_patients, secret)
     refuse_many(len(patients & catalogue_patients), len(catalogue_patients), max_fraction, confirmed)
     found = {
         "files": dict(lists.files),
@@ -155,6 +161,29 @@ def refuse_many(erased: int, patients: int, max_fraction: float, confirmed: int)
             f"The withdrawal lists would erase {erased} of {patients} patients of the catalogue "
             f"({erased / patients:.1%}; ingestion.max_withdrawn_fraction is {max_fraction:.1%}). Nothing was erased. "
             f"Check the lists; if they are right, run with `--params ingestion.confirmed_withdrawals={erased}`"
+        )
+
+
+def refuse_similar(
+    spellings: Mapping[str, Sequence[str]], numbers: Collection[str] | None, patients: set[str], secret: Secret
+) -> None:
+    """Refuse lists with a number that differs from a patient's number only in leading zeros, case or punctuation.
+
+    Args:
+        spellings: Number of the lists → it and its other spellings.
+        numbers: Numbers of all rows in normal form; None if similar numbers are different patients.
+        patients: Patient keys of the catalogue.
+        secret: Secret of the pseudonyms.
+
+    Raises:
+        DecisionNeededError: There is such a number: its patient would stay in the catalogue.
+    """
+    if numbers is not None and (similar := count_similar_listed(spellings, numbers, patients, secret)):
+        raise DecisionNeededError(
+            f"The withdrawal lists hold {similar} numbers that no patient has, but that equal the number of a patient "
+            "except for leading zeros, case or punctuation. Nothing was erased. Correct the lists (Excel drops leading "
+            "zeros), or set emr.patient_id_width or emr.patient_id_ignores; if they are other patients, set "
+            "emr.accept_similar_patient_ids"
         )
 
 

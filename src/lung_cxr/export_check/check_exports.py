@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.erasure.withdrawal import refuse_many, withdrawn_patients
+from lung_cxr.erasure.withdrawal import refuse_many, refuse_similar, withdrawn_patients
 from lung_cxr.export_check import check_findings as found
 from lung_cxr.export_check import files as checked_files
 from lung_cxr.export_check.check_findings import Finding, errors_as_findings
@@ -24,7 +24,7 @@ from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys
 from lung_cxr.imaging.emr.decision_lists import no_decisions, read_decisions
 from lung_cxr.imaging.emr.export_tables import TableFacts
-from lung_cxr.imaging.emr.identifiers import PatientIdRules
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, map_distinct
 from lung_cxr.imaging.emr.patient_linkage import PatientLists, read_patient_lists
 from lung_cxr.imaging.emr.pseudonymise import EarlierRun, PseudonymousRows, pseudonymise
 from lung_cxr.imaging.emr.separate_files import all_keys
@@ -131,6 +131,8 @@ def _check_catalogue(
         spellings = {number: [number, *rules.other_spellings(number)] for number in lists.withdrawn}
         own = all_keys(rows[lists.withdrawn_rows(rows, rules)], secret, rules)
         patients = set(manifest["patient_key"])
+        numbers = set(map_distinct(rows["patient_id"], rules.normalise))
+        refuse_similar(spellings, None if settings.emr.accept_similar_patient_ids else numbers, patients, secret)
         erased = withdrawn_patients(spellings, own, secret) & patients
         ingestion = settings.ingestion
         refuse_many(len(erased), len(patients), ingestion.max_withdrawn_fraction, ingestion.confirmed_withdrawals)

@@ -44,7 +44,12 @@ def test_several_lists_are_joined(read, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["withdrawn.csv.bak", "withdrawn.txt", "withdrawn (1).csv", "withdrawn.ods", "patient_aliases_old.csv"]
+    "name",
+    [
+        *("withdrawn.csv.bak", "withdrawn.txt", "withdrawn (1).csv", "withdrawn.ods", "patient_aliases_old.csv"),
+        *("Withdrawals_2026.csv", "withdraw.csv", "patients_withdrawn.csv", "Copy of withdrawn.csv", "aliases.csv"),
+        *("withdrawn.csv.gz", "withdrawal form.docx"),
+    ],
 )
 def test_a_name_like_a_list_that_is_not_read_is_an_error(read, tmp_path, name):
     (tmp_path / "raw/exports" / name).write_text("patient_id\n1\n")
@@ -52,8 +57,14 @@ def test_a_name_like_a_list_that_is_not_read_is_an_error(read, tmp_path, name):
         read()
 
 
+def test_a_list_that_is_no_file_is_an_error(read, tmp_path):
+    (tmp_path / "raw/exports/withdrawn.csv").symlink_to(tmp_path / "moved.csv")
+    with pytest.raises(TableError, match="named like the list"):
+        read()
+
+
 def test_other_files_are_ignored(read, tmp_path):
-    for name in ("readme.txt", "withdrawn.png", "emr.csv"):
+    for name in ("readme.txt", "withdrawn.png", "emr.csv", "~$withdrawn.xlsx", ".~lock.withdrawn.csv#"):
         (tmp_path / "raw/exports/2026-01" / name).write_text("x")
     (tmp_path / "raw/exports/withdrawn").mkdir()
     assert read().files == {}

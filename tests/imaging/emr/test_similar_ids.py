@@ -3,7 +3,7 @@ import pytest
 
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import with_keys
-from lung_cxr.imaging.emr.similar_ids import count_similar_known, similar_ids
+from lung_cxr.imaging.emr.similar_ids import count_similar_known, count_similar_listed, similar_ids
 
 
 @pytest.fixture
@@ -74,3 +74,25 @@ def test_patients_who_are_double_already_are_counted(secret, known, linked, coun
     rows = pd.DataFrame({"patient_id": numbers, "export": 1, "study_id": "", "image_path": "a.png"})
     keyed = with_keys(rows, secret, PatientIdRules())
     assert count_similar_known(keyed, linked, {secret.key("patient", number) for number in known}, secret) == count
+
+
+@pytest.mark.parametrize(
+    ("listed", "numbers", "known", "count"),
+    [
+        (["123"], ["00123"], [], 1),  # Excel dropped the zeros of the list
+        (["123"], [], ["00123"], 1),  # archived export
+        (["123", "00123"], ["00123"], ["00123"], 0),  # linked numbers: both are listed
+        (["123"], ["123", "00123"], [], 0),
+        (["bn-1", "9"], ["BN 1"], [], 1),
+        (["9"], ["8"], ["7"], 0),  # erased before
+    ],
+)
+def test_a_listed_number_in_another_spelling_is_counted(secret, listed, numbers, known, count):
+    keys = {secret.key("patient", number) for number in known}
+    assert count_similar_listed({number: [number] for number in listed}, numbers, keys, secret) == count
+
+
+def test_a_spelling_of_an_earlier_catalogue_is_no_other_number(secret):
+    rules = PatientIdRules(8)
+    listed = {"00012345": ["00012345", *rules.other_spellings("00012345")]}
+    assert count_similar_listed(listed, [], {secret.key("patient", "12345")}, secret) == 0

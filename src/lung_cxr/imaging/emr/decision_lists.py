@@ -17,7 +17,7 @@ from lung_cxr.imaging.emr.keys import normalised_path
 from lung_cxr.imaging.emr.list_files import ListName, find_lists, place_of_list
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 
-LIST_NAME = ListName("decisions", re.compile(r"decisions\(?[0-9]*\)?"), ("decisions",), [".csv"])
+LIST_NAME = ListName("decisions", re.compile(r"decisions\(?[0-9]*\)?"), "decision", [".csv"])
 NAMES = ("image", "export", "path", "decision", "value")  # columns that are read
 LISTED_COLUMNS = ["image_id", "export", "file_key", "decision", "value", "list", "list_row"]
 SHOWN_ROWS = 10  # in an error

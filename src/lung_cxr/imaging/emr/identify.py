@@ -8,7 +8,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.patient_linkage import PatientLists, link_spellings, merge_patients
-from lung_cxr.imaging.emr.similar_ids import count_similar_known, similar_ids
+from lung_cxr.imaging.emr.similar_ids import count_similar_known, count_similar_listed, similar_ids
 
 
 class IdentifiedRows(NamedTuple):
@@ -59,14 +59,17 @@ def identify_rows(
     if accept_similar:
         return IdentifiedRows(identified, merged, frozenset(), [])
     facts = (identified, linked.linked_ids, known_patients, secret)
-    return IdentifiedRows(identified, merged, similar_ids(*facts), _notes(count_similar_known(*facts)))
+    aliases = {number: (number, *rules.other_spellings(number)) for group in lists.linked_ids for number in group}
+    similar_aliases = count_similar_listed(aliases, set(identified["patient_id"]), known_patients, secret)
+    return IdentifiedRows(identified, merged, similar_ids(*facts), _notes(count_similar_known(*facts), similar_aliases))
 
 
-def _notes(similar_known: int) -> list[str]:
-    if not similar_known:
-        return []
-    return [
+def _notes(similar_known: int, similar_aliases: int) -> list[str]:
+    notes = {
         "Patients of the catalogue with numbers that differ only in leading zeros, case or punctuation: "
         f"{similar_known:,}. If they are the same people, set emr.patient_id_width or emr.patient_id_ignores, or list "
-        "them in patient_aliases.csv; if they are not, set emr.accept_similar_patient_ids"
-    ]
+        "them in patient_aliases.csv; if they are not, set emr.accept_similar_patient_ids": similar_known,
+        "Numbers of patient_aliases that no patient has, but that equal a patient's number except for leading zeros, "
+        f"case or punctuation: {similar_aliases:,}. Correct the list, or set emr.patient_id_width": similar_aliases,
+    }
+    return [note for note, count in notes.items() if count]

@@ -1,7 +1,7 @@
 """Find the hospital's lists (withdrawals, aliases, decisions), in any spelling of their file names.
 
-A list lies in the folder of the exports, in an export, or one folder above the exports. A table whose name begins like
-that of a list is either read or an error: a list that is overlooked leaves a withdrawn patient in the catalogue.
+A list lies in the folder of the exports, in an export, or one folder above the exports. A file with the word of a list
+in its name is either read or an error: a list that is overlooked leaves a withdrawn patient in the catalogue.
 """
 
 import os
@@ -14,6 +14,7 @@ from lung_cxr.imaging.emr.exports import Export
 from lung_cxr.imaging.emr.table_limits import TableError
 
 READ_BY_OTHERS = {".csv", ".xlsx", ".xls", ".parquet", "", ".txt", ".tsv", ".xlsm", ".xlsb", ".ods", ".bak", ".old"}
+READ_BY_OTHERS |= {".json", ".xml", ".doc", ".docx", ".pdf", ".rtf", ".numbers", ".zip", ".gz", ".7z", ".csv~"}
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class ListName:
     Attributes:
         name: Name for messages, without suffix.
         stems: Pattern of the whole name without suffix.
-        prefixes: Beginnings of a name that is taken for this list.
+        word: Part of a name that is taken for this list.
         suffixes: Formats that are read.
     """
 
     name: str
     stems: "re.Pattern[str]"
-    prefixes: tuple[str, ...]
+    word: str
     suffixes: Sequence[str]
 
 
@@ -42,7 +43,7 @@ def find_lists(exports: Sequence[Export], kind: ListName, further: Sequence[Path
         further: Other folders that may hold it.
 
     Raises:
-        TableError: The name of a table begins like that of the list, but is not understood.
+        TableError: The name of a file holds the word of the list, but is not understood, or it is no file.
     """
     roots = {export.root.resolve() for export in exports}
     folders = roots | {root.parent for root in roots} | {export.folder.resolve() for export in exports}
@@ -52,7 +53,7 @@ def find_lists(exports: Sequence[Export], kind: ListName, further: Sequence[Path
             stem, suffix = re.sub(r"[\s_-]", "", path.stem.casefold()), path.suffix.casefold()
             if kind.stems.fullmatch(stem) and suffix in kind.suffixes and path.is_file():
                 yield path
-            elif stem.startswith(kind.prefixes) and suffix in READ_BY_OTHERS and path.is_file():
+            elif suffix in READ_BY_OTHERS and not (path.is_dir() and not suffix):  # also a link to nowhere, a pipe
                 raise TableError(
                     f"{path.name} is named like the list {kind.name}, but is not read; expected {kind.name} with "
                     f"one of the suffixes {', '.join(kind.suffixes)}. Save it under such a name, or move it out of the "
@@ -74,16 +75,15 @@ def place_of_list(path: Path, exports: Sequence[Export]) -> str:
 
 
 def _candidates(folder: Path, kind: ListName) -> list[Path]:
-    """Return the entries of a folder with the initial of a list: an export may hold 100,000 images.
+    """Return the entries of a folder with the word of a list, without hidden files and lock files (`~$list.xlsx`).
 
     The folder above the exports may be closed to the user.
     """
-    initials = {prefix[0] for prefix in kind.prefixes}
     try:
         names = os.listdir(folder)  # noqa: PTH208  (ten times as fast as paths)
     except (FileNotFoundError, PermissionError):
         return []
-    return [folder / name for name in names if name.lstrip(" _-")[:1].casefold() in initials]
+    return [folder / name for name in names if kind.word in name.casefold() and not name.startswith((".", "~$"))]
 
 
 def _by_number(path: Path) -> tuple[list[int], str]:

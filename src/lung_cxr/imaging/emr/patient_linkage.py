@@ -56,8 +56,8 @@ def read_patient_lists(exports: Iterable[Export], raw_folder: Path, rules: Patie
         TableError: A list cannot be read, lacks a column or a number, or merges numbers in a circle; quotes no value.
     """
     exports = list(exports)
-    withdrawn, withdrawn_lists = read_lists(exports, raw_folder, WITHDRAWN, ["patient_id"], rules)
-    aliases, alias_lists = read_lists(exports, raw_folder, ALIASES, ["patient_id", "merged_into"], rules)
+    withdrawn, withdrawn_lists = read_lists(exports, raw_folder, WITHDRAWN, "withdraw", ["patient_id"], rules)
+    aliases, alias_lists = read_lists(exports, raw_folder, ALIASES, "alias", ["patient_id", "merged_into"], rules)
     _check_circles(aliases)
     linked_ids = _linked_ids(aliases.itertuples(index=False, name=None))
     listed = frozenset(withdrawn["patient_id"])

@@ -13,7 +13,12 @@ from lung_cxr.imaging.emr.tables import READERS, TableError, read_text_table
 
 
 def read_lists(
-    exports: Iterable[Export], raw_folder: Path, names: Sequence[str], columns: list[str], rules: PatientIdRules
+    exports: Iterable[Export],
+    raw_folder: Path,
+    names: Sequence[str],
+    word: str,
+    columns: list[str],
+    rules: PatientIdRules,
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read all lists of one kind; without a list the table is empty.
 
@@ -21,6 +26,7 @@ def read_lists(
         exports: All present exports.
         raw_folder: `01_raw`; the exports may lie elsewhere.
         names: File names of the list without suffix; case, blanks, "_" and "-" do not count.
+        word: Part of a name that is taken for this list.
         columns: Columns of patient numbers that each list has.
         rules: The hospital's rules for patient numbers.
 
@@ -31,7 +37,7 @@ def read_lists(
         TableError: A list cannot be read, lacks a column or a number, or its name is not understood; quotes no value.
     """
     exports = list(exports)
-    kind = ListName(names[0], re.compile("|".join(names)), (names[0], names[-1]), list(READERS))
+    kind = ListName(names[0], re.compile("|".join(names)), word, list(READERS))
     tables, counts = [pd.DataFrame(columns=columns, dtype="str")], {}
     for path in find_lists(exports, kind, [raw_folder]):
         tables.append(_read(path, columns, rules))

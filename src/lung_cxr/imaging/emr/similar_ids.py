@@ -6,7 +6,7 @@ new number that is similar to another one is held back until the hospital states
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -60,6 +60,30 @@ def count_similar_known(
     known = _known(rows[rows["patient_id"] != ""], known_patients, secret)
     alike = ({person.get(number, number) for number in numbers} for numbers in _by_core(known))
     return sum(len(people) for people in alike if len(people) > 1)
+
+
+def count_similar_listed(
+    listed: Mapping[str, Sequence[str]], numbers: Collection[str], known_patients: set[str], secret: Secret
+) -> int:
+    """Return how many numbers of a list no patient has, while a patient that is not listed has a similar number.
+
+    Args:
+        listed: Number of the list in normal form → it and its other spellings in the catalogue.
+        numbers: Numbers of the exports, in normal form.
+        known_patients: Patient keys of the catalogue.
+        secret: Secret of the pseudonyms.
+    """
+    others = {core_of(number) for number in numbers if number not in listed}
+    unknown = [
+        number
+        for number, texts in listed.items()
+        if number not in numbers and known_patients.isdisjoint(secret.key("patient", text) for text in texts)
+    ]
+    return sum(
+        core_of(number) in others
+        or any(secret.key("patient", text) in known_patients for text in _similar(number) if text not in listed)
+        for number in unknown
+    )
 
 
 def _known(rows: pd.DataFrame, known_patients: Collection[str], secret: Secret) -> set[str]:

@@ -10,7 +10,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import patient_linkage
 from lung_cxr.imaging.emr.decision_lists import read_decisions
-from lung_cxr.imaging.emr.identifiers import PatientIdRules
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, map_distinct
 from lung_cxr.parameters import EmrParameters, IngestionParameters
 
 
@@ -53,12 +53,14 @@ def erase_withdrawn(
         raw=raw_folder,
         grad_cam=grad_cam_folder,
     )
+    numbers = set(map_distinct(rows["patient_id"], rules.normalise))
     return withdrawal.erase_withdrawn(
         lists,
         withdrawn_rows,
         pseudonymisation_key,
         rules,
         places,
+        numbers=None if emr.accept_similar_patient_ids else numbers,
         max_fraction=ingestion.max_withdrawn_fraction,
         confirmed=ingestion.confirmed_withdrawals,
     )
