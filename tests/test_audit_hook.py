@@ -17,6 +17,7 @@ RUN = {"run_id": "2026-02-02T00.00.00.000Z", "env": "test", "pipeline_names": ["
 FACTS = {
     "headline": "Export 2 added 1 image of 1 patient.", "new_exports": [2], "files": {"new": 1, "unchanged": 2},
     "reasons": [{"reason": "blurred", "kind": "fault", "count": 3}], "label_review": {"codes_disagree": 2},
+    "changed_settings": {"ingestion.reread": [0, 1]},
 }  # fmt: skip
 NOTHING = FACTS | {"headline": "No new export.", "new_exports": [], "files": {"unchanged": 3}}
 
@@ -70,8 +71,9 @@ def test_a_refresh_logs_start_and_end_with_counts_and_leaves_its_summary(catalog
     assert (summary["outcome"], summary["exit_code"], summary["faults"]) == ("good", 0, {"blurred": 3})
     text = (tmp_path / "sum.txt").read_text()
     assert text.endswith(
-        "UTC: good (exit code 0). Export 2 added 1 image of 1 patient. Catalogue before and after: 2 and 3 images. "
-        "Faults in all exports: blurred 3. 2 labels for review.\n"
+        "UTC: good (exit code 0). Export 2 added 1 image of 1 patient. Settings changed since the last report: "
+        "ingestion.reread 0 → 1. Catalogue before and after: 2 and 3 images. Faults in all exports: "
+        "blurred 3. 2 labels for review.\n"
     )
 
 

@@ -60,9 +60,14 @@ def changed_parameters(path: Path, parameters: Mapping[str, Any]) -> dict[str, A
     last: dict[str, Any] = {}
     for entry in read(path):
         last.update(entry.get("parameters", {}))
-    now = json.loads(json.dumps(dict(_flat(parameters)), default=str))
+    now = recorded(parameters)
     changed = {name: value for name, value in now.items() if name not in last or last[name] != value}
     return changed | {name: None for name, value in last.items() if name not in now and value is not None}
+
+
+def recorded(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters by their dotted names as JSON values; paths and secrets are replaced by a fixed text."""
+    return json.loads(json.dumps(dict(_flat(parameters)), default=str))
 
 
 def user_name() -> str:

@@ -4,17 +4,23 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.exit_codes import ExitCode
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, LABEL_REVIEW, OUT_OF_SCOPE, TEXT_IN_PIXELS
 from lung_cxr.report.refresh.advice import ADVICE, MEANINGS, advice
 from lung_cxr.report.refresh.contact_sheet import flagged_sheet, rejected_sheet
 from lung_cxr.report.refresh.facts import counts_to_keep, gather_facts
+from lung_cxr.report.refresh.page import render_refresh_report
 from lung_cxr.report.refresh.quality_thresholds import KINDS, Metric, metrics_of, parameter_of
+from lung_cxr.report.refresh.refresh_summary import as_paragraph, summarise_refresh
 from lung_cxr.report.refresh.sentences import notices
 from made_up_refresh import (
     BEFORE,
@@ -49,7 +55,8 @@ def html(catalogue):
 def test_the_headline_says_what_the_new_export_brought(facts):
     assert facts["new_exports"] == [3]
     first, earlier, drift = facts["headline"].split(". ")
-    assert re.findall(r"\d+", first) == ["3", "49", "49", "194", "193", "3", "3"], "export, images, patients, rows"
+    assert re.findall(r"\d+", first) == ["3", "1", "3", "49", "49", "194", "193", "3", "3"]
+    assert first.startswith("3 exports, 1 new: export 3 added 49 images of 49 patients")
     assert re.findall(r"\d+ \w+", earlier) == ["1 relabelled", "2 missing"]
     assert drift.endswith("ages of export 3.")
 
@@ -65,9 +72,59 @@ def test_the_first_export_has_nothing_to_be_compared_with(catalogue):
 
 def test_a_refresh_without_a_new_export_says_so_and_compares_the_latest(catalogue, facts):
     again = facts_of(catalogue, counts_to_keep(facts))
-    assert again["headline"].startswith("No new export")
+    assert again["headline"].startswith("3 exports, none new, 50 files read: the catalogue holds 194 images")
     assert again["catalogue"]["difference"] == 0
     assert [entry["export"] for entry in again["drift"]] == [3]
+
+
+def test_a_mended_export_has_its_counts_before_and_after(catalogue, facts):
+    before = counts_to_keep(facts)
+    assert before["counts_of_exports"]["3"] == {"rows": 52, "faults": 3, "out_of_scope": 0}
+    mended = made_up_refresh(catalogue, before)
+    kept = mended.rejected[mended.rejected["reason_code"] != "missing_patient_id"]
+    files = {"exports": {"3": {"new": 2, "unchanged": 50}}, "total": {"new": 2, "unchanged": 200}}
+    after = facts_of(catalogue, before, rejected=kept, file_counts=files)
+    assert (facts["changed_exports"], after["changed_exports"]) == ([1], [3])
+    assert "Export 3 changed: 1 fault (3 before)." in after["headline"]
+    summary = summarise_refresh({"before": None, "after": None}, after, ExitCode.GOOD, "", datetime(2026, 1, 2))
+    assert summary["changed_exports"] == [
+        {
+            "export": 3,
+            "before": {"rows": 52, "faults": 3, "out_of_scope": 0, "accepted": 49},
+            "after": {"rows": 52, "faults": 1, "out_of_scope": 0, "accepted": 49},
+        }
+    ]
+    assert "Export 3 changed: 1 fault (3 before)." in as_paragraph(summary)
+
+
+def test_a_setting_that_changed_since_the_last_report_is_named(catalogue):
+    first = facts_of(catalogue, settings={"ingestion.quality.min_side": 512, "emr.keep_notes": False})
+    assert first["changed_settings"] == {}  # the last report recorded none
+    now = {"ingestion.quality.min_side": 1024, "emr.keep_notes": False}
+    again = facts_of(catalogue, counts_to_keep(first), settings=now)
+    assert "Settings changed since the last report: ingestion.quality.min_side 512 → 1024." in notices(again, 1.0)
+
+
+def test_of_fifty_exports_the_newest_are_shown_and_the_rest_is_folded(catalogue):
+    manifest = catalogue.image_manifest.assign(export=np.arange(200) // 4 + 1)
+    many = range(1, 51)
+    facts = facts_of(
+        catalogue,
+        {"exports": dict.fromkeys(map(str, range(1, 48)), 4), "classes": {}},
+        known_exports=pd.DataFrame({"export": many, "export_id": map(str, many), "synthetic": False}),
+        image_manifest=manifest,
+        summary={"by_export": {str(number): {"rows": 4} for number in many}, "withdrawn": {}, "label_review": {}},
+    )
+    assert facts["headline"].startswith("50 exports, 3 new: exports 48, 49 and 50 added 12 images, now 194")
+    rest = replace(catalogue, image_manifest=manifest)
+    html = render_refresh_report(facts, rest, INGESTION, report_settings(), "2026-01", datetime(2026, 1, 2))
+    open_part, folded = html.split("<summary>44 earlier exports</summary>")  # of 50: four newest, two changed
+    folded = folded.split("</details>")[0]
+    exports = re.compile(r'class="name">Export (\d+)')
+    assert exports.findall(open_part) == ["1", "3", "47", "48", "49", "50"]
+    assert exports.findall(folded) == ["2", *map(str, range(4, 47))]
+    places = [html.index(text) for text in ("by class", "Drift of export 50", ">Exports. Before", "Drift of export 49")]
+    assert places == sorted(places)
 
 
 def test_before_and_after_add_up(facts, catalogue):

@@ -200,6 +200,8 @@ def _report_and_faults() -> Pipeline:
                     "ingestion_summary": "ingestion_summary",
                     "refresh_counts": "refresh_counts",
                     "previous_reported_counts": "previous_reported_counts",
+                    "emr": "params:emr",
+                    "icd10": "params:icd10",
                     "ingestion": "params:ingestion",
                     "ingestion_report": "params:ingestion_report",
                 },

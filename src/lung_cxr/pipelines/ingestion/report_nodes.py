@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.atomic import atomic_write
+from lung_cxr.audit_log import recorded
 from lung_cxr.erasure.catalogue import REVIEW_PAGE
 from lung_cxr.imaging.catalogue import fault_check as faults
 from lung_cxr.imaging.catalogue import summary
@@ -80,6 +81,8 @@ def describe_refresh(
     ingestion_summary: dict[str, Any],
     refresh_counts: dict[str, Any],
     previous_reported_counts: dict[str, Any] | None,
+    emr: EmrParameters,
+    icd10: Icd10Parameters,
     ingestion: IngestionParameters,
     ingestion_report: IngestionReportParameters,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -93,6 +96,7 @@ def describe_refresh(
         ingestion_summary,
         refresh_counts,
         previous_reported_counts,
+        recorded({"emr": emr, "icd10": icd10, "ingestion": ingestion, "ingestion_report": ingestion_report}),
     )
     gathered = facts.gather_facts(refreshed, ingestion, ingestion_report)
     return gathered, facts.counts_to_keep(gathered)

@@ -5,7 +5,7 @@ the catalogue at the last report, so an interrupted refresh reports all of its w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,7 @@ from lung_cxr.imaging.catalogue.summary import notes_on_tables
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.parameters import IngestionParameters, IngestionReportParameters
 from lung_cxr.report.refresh.advice import MEANINGS, advice
+from lung_cxr.report.refresh.changes import changed_settings, is_changed
 from lung_cxr.report.refresh.quality_thresholds import PREFIX, metric_columns, metric_values, metrics_of
 from lung_cxr.report.refresh.sentences import headline
 
@@ -35,6 +36,7 @@ class Refreshed:
         summary: Counts of `summarise`.
         file_counts: Number of files by action: `exports` by ordinal, and `total`.
         reported: `reported_counts` of the last report; None for the first report.
+        settings: Parameters of the refresh by their dotted names.
     """
 
     known_exports: pd.DataFrame
@@ -43,6 +45,7 @@ class Refreshed:
     summary: Mapping[str, Any]
     file_counts: Mapping[str, Any]
     reported: Mapping[str, Any] | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def gather_facts(
@@ -53,13 +56,16 @@ def gather_facts(
     Returns:
         `headline`; `first` (no report before); `synthetic` (exports); `new_exports` (ordinals); `withdrawn_rows`;
         `catalogue` (accepted images and patients now, images before and the difference); `files` (by action);
-        `exports`, one entry each; `classes` before and after; `reasons` with counts by export, meaning and advice;
-        `flags`; `label_review` (labels for the board, by reason); `quality` by metric; `drift`, one entry for each new
-        export or else the latest, with `comparisons` (see `measure_drift`) or a `reason` for none.
+        `exports`, one entry each, with its counts at the last report; `changed_exports` (known ones, ordinals);
+        `changed_settings` (name → before and now); `settings`; `classes` before and after; `reasons` with counts by
+        export, meaning and advice; `flags`; `label_review` (labels for the board, by reason); `quality` by metric;
+        `drift`, one entry for each new export or else the latest, with `comparisons` (see `measure_drift`) or a
+        `reason` for none.
     """
     accepted = refreshed.image_manifest[refreshed.image_manifest["qc_status"] == "accepted"]
     known = sorted(refreshed.known_exports["export"].tolist())
     new = [number for number in known if str(number) not in _before(refreshed, "exports")]
+    exports = [_export(number, refreshed, accepted, number in new) for number in known]
     facts = {
         "first": refreshed.reported is None,
         "synthetic": int(refreshed.known_exports["synthetic"].sum()),
@@ -68,7 +74,10 @@ def gather_facts(
         "patient_lists": refreshed.summary.get("patient_lists", {}),
         "catalogue": _catalogue(refreshed, accepted),
         "files": refreshed.file_counts["total"],
-        "exports": [_export(number, refreshed, accepted, number in new) for number in known],
+        "exports": exports,
+        "changed_exports": [export["export"] for export in exports if export["changed"]],
+        "changed_settings": changed_settings((refreshed.reported or {}).get("settings"), refreshed.settings),
+        "settings": dict(refreshed.settings),
         "classes": _classes(refreshed, accepted),
         "reasons": _reasons(refreshed.rejected),
         "flags": _flags(accepted),
@@ -81,8 +90,13 @@ def gather_facts(
 
 
 def counts_to_keep(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the counts that the next report calls "before": accepted images by export and by class."""
+    """Return the counts and settings that the next report calls "before"."""
     return {
+        "settings": facts["settings"],
+        "counts_of_exports": {
+            str(export["export"]): {name: export[name] for name in ("rows", "faults", "out_of_scope")}
+            for export in facts["exports"]
+        },
         "exports": {str(export["export"]): export["accepted"] for export in facts["exports"]},
         "classes": {row["class"]: row["after"] for row in facts["classes"]},
     }
@@ -108,7 +122,7 @@ def _export(number: int, refreshed: Refreshed, accepted: pd.DataFrame, is_new: b
     earlier = accepted.loc[accepted["export"] < number, "patient_key"].unique()
     codes = refreshed.rejected.loc[refreshed.rejected["export"] == number, "reason_code"]
     counted = refreshed.summary["by_export"].get(str(number))
-    return {
+    export = {
         "export": number,
         "new": is_new,
         "rows": counted["rows"] if counted else 0,
@@ -120,7 +134,9 @@ def _export(number: int, refreshed: Refreshed, accepted: pd.DataFrame, is_new: b
         "returning_patients": int(images.loc[images["patient_key"].isin(earlier), "patient_key"].nunique()),
         "faults": int(codes.isin(list(FAULTS)).sum()),
         "out_of_scope": int(codes.isin(list(OUT_OF_SCOPE)).sum()),
+        "before": (refreshed.reported or {}).get("counts_of_exports", {}).get(str(number), {}),
     }
+    return {**export, "changed": is_changed(export)}
 
 
 def _classes(refreshed: Refreshed, accepted: pd.DataFrame) -> list[dict[str, Any]]:

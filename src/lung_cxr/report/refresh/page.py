@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
+from itertools import compress
 from typing import Any
 
 from lung_cxr import __version__
@@ -39,13 +40,17 @@ def render_refresh_report(
         made_at: Time of the report, UTC.
     """
     newest = [export["export"] for export in facts["exports"]][-settings.max_exports :]
+    is_shown = [export["export"] in newest or export["changed"] for export in facts["exports"]]
+    earlier = [export for export, shown in zip(facts["exports"], is_shown, strict=True) if not shown]
     return render_page(
         TEMPLATE,
         settings.title,
         made_at,
         headline=facts["headline"],
         notices=notices(facts, ingestion.max_fault_fraction),
-        exports=tables.exports_table(facts),
+        exports=tables.exports_table(list(compress(facts["exports"], is_shown))),
+        earlier=tables.exports_table(earlier) if earlier else None,
+        earlier_exports=len(earlier),
         classes=tables.classes_table(facts),
         faults=tables.reasons_table(facts, "fault", newest),
         out_of_scope=tables.reasons_table(facts, "out of scope", newest),

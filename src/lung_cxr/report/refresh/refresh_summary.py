@@ -7,6 +7,7 @@ from typing import Any
 from lung_cxr.exit_codes import ExitCode
 from lung_cxr.imaging.reasons import LABEL_REVIEW
 from lung_cxr.report.numbers import plural
+from lung_cxr.report.refresh.changes import settings_in_words
 
 NOTHING_NEW = "nothing new"
 READ = ("new", "changed", "remade", "relabelled")
@@ -33,10 +34,25 @@ def summarise_refresh(
         "headline": found.get("headline", ""),
         "catalogue": dict(counts),
         "new_exports": found.get("new_exports", []),
+        "changed_exports": _changed_exports(found),
+        "changed_settings": dict(found.get("changed_settings", {})),
         "files": found.get("files", {}),
         "faults": {row["reason"]: row["count"] for row in found.get("reasons", []) if row["kind"] == "fault"},
         "label_review": dict(found.get("label_review", {})),
     }
+
+
+def _changed_exports(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the counts of the known exports that the hospital has changed, at the last report and now."""
+    return [
+        {
+            "export": export["export"],
+            "before": {**export["before"], "accepted": export["accepted_before"]},
+            "after": {name: export[name] for name in ("rows", "faults", "out_of_scope", "accepted")},
+        }
+        for export in facts.get("exports", [])
+        if export["changed"]
+    ]
 
 
 def _outcome(counts: Mapping[str, Any], facts: Mapping[str, Any] | None, exit_code: ExitCode) -> str:
@@ -56,6 +72,7 @@ def as_paragraph(summary: Mapping[str, Any]) -> str:
         f"(exit code {summary['exit_code']}).",
         summary["error"] and f"{summary['error'].rstrip('.')}.",
         summary["headline"],
+        settings_in_words(summary["changed_settings"]),
         _moved(before, after),
         f"Faults in all exports: {faults}." if faults else "",
         f"{plural(sum(waiting.values()), 'label')} for review." if waiting else "",

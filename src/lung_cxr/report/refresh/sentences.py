@@ -6,6 +6,7 @@ from typing import Any
 from lung_cxr.imaging.reasons import LABEL_REVIEW
 from lung_cxr.report.labels import SYNTHETIC
 from lung_cxr.report.numbers import percent, plural
+from lung_cxr.report.refresh.changes import LISTED, exports_in_words, settings_in_words
 
 TITLES = {
     "label": "mix of classes",
@@ -31,6 +32,7 @@ def headline(facts: Mapping[str, Any]) -> str:
     sentences = [
         SYNTHETIC if facts["synthetic"] else "",
         _what_came(facts),
+        exports_in_words(facts["exports"]),
         _what_moved(facts),
         _what_drifted(facts),
     ]
@@ -50,6 +52,7 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
     lost = [export for export in facts["exports"] if export["accepted"] < export["accepted_before"]]
     said = [
         *(_too_many_faults(export, allowed_fault_fraction) for export in facts["exports"]),
+        settings_in_words(facts["changed_settings"]),
         f"{plural(unchecked, 'accepted image')} not searched for burned-in text: this page shows none of them, but the "
         "catalogue may contain identifiers."
         if unchecked
@@ -90,20 +93,27 @@ def _labels_to_review(counts: Mapping[str, int]) -> str:
 
 
 def _what_came(facts: Mapping[str, Any]) -> str:
-    new = [export for export in facts["exports"] if export["new"]]
-    images, patients = facts["catalogue"]["images"], facts["catalogue"]["patients"]
+    new, total = [export for export in facts["exports"] if export["new"]], len(facts["exports"])
     if not new:
-        read = facts["files"].get("new", 0) + facts["files"].get("changed", 0) + facts["files"].get("remade", 0)
-        files = f"{plural(read, 'file')} of known exports read" if read else "no file read"
-        return (
-            f"No new export, {files}: the catalogue holds {plural(images, 'image')} of {plural(patients, 'patient')}."
-        )
+        return _nothing_came(facts)
     added = plural(sum(export["accepted"] for export in new), "image")
     if len(new) == 1:
         added += f" of {plural(new[0]['patients'], 'patient')}"
-    if len(facts["exports"]) > 1:
-        added += f", now {images:,} of {plural(patients, 'patient')}"
-    return f"{_exports([export['export'] for export in new])} added {added}; {_what_was_rejected(new)}."
+    if total > 1:
+        added += f", now {facts['catalogue']['images']:,} of {plural(facts['catalogue']['patients'], 'patient')}"
+    names = _exports([export["export"] for export in new])
+    if total > 1:
+        names = f"{plural(total, 'export')}, {len(new)} new: {names[0].lower()}{names[1:]}"
+    return f"{names} added {added}; {_what_was_rejected(new)}."
+
+
+def _nothing_came(facts: Mapping[str, Any]) -> str:
+    read = sum(facts["files"].get(state, 0) for state in ("new", "changed", "remade"))
+    return (
+        f"{plural(len(facts['exports']), 'export')}, none new, {plural(read, 'file') if read else 'no file'} read: the "
+        f"catalogue holds {plural(facts['catalogue']['images'], 'image')} of "
+        f"{plural(facts['catalogue']['patients'], 'patient')}."
+    )
 
 
 def _what_was_rejected(new: Sequence[Mapping[str, Any]]) -> str:
@@ -169,7 +179,15 @@ def _synthetic(facts: Mapping[str, Any]) -> str:
 
 
 def _exports(numbers: Sequence[int]) -> str:
-    """Return e.g. "Export 3" or "Exports 1, 2 and 3"."""
+    """Return e.g. "Export 3", "Exports 1, 2 and 3" or "Exports 1–4, 7"."""
     if len(numbers) == 1:
         return f"Export {numbers[0]}"
+    if len(numbers) > LISTED:
+        runs: list[list[int]] = []
+        for number in sorted(numbers):
+            if runs and number == runs[-1][-1] + 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        return f"Exports {', '.join(f'{run[0]}–{run[-1]}' if len(run) > 1 else str(run[0]) for run in runs)}"
     return f"Exports {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, points, three_digits
+from lung_cxr.report.numbers import NOTHING, decimal, p_value, percent, plural, points, three_digits
 from lung_cxr.report.refresh.quality_thresholds import TITLES
 from lung_cxr.report.refresh.sentences import variable_title
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons, name_cell, number_cell, text_cell
@@ -20,15 +20,19 @@ FILES = {  # names of `refresh_counts` → column titles
 LARGEST_CHANGES = 3  # categories in a cell
 
 
-def exports_table(facts: Mapping[str, Any]) -> Table:
-    """Return rows, accepted images, rejections and files of every export."""
+def exports_table(exports: Sequence[Mapping[str, Any]]) -> Table:
+    """Return rows, accepted images, rejections and files of exports.
+
+    Args:
+        exports: Entries of `facts["exports"]`.
+    """
     rows = []
-    for export in facts["exports"]:
+    for export in exports:
         files = [Cell(_count(export["files"].get(name))) for name in FILES]
         fraction = percent(export["faults"] / export["rows"]) if export["faults"] and export["rows"] else ""
         rows.append(
             [
-                name_cell(f"Export {export['export']}", "new" if export["new"] else ""),
+                name_cell(f"Export {export['export']}", _news(export)),
                 Cell(_count(export["rows"]) if export["present"] else "moved away"),
                 Cell(_count(export["accepted_before"])),
                 Cell(_count(export["accepted"])),
@@ -45,6 +49,14 @@ def exports_table(facts: Mapping[str, Any]) -> Table:
         groups=[("", 2), ("Accepted images", 3), ("Rows rejected", 2), ("Files", len(FILES))],
         rows=rows,
     )
+
+
+def _news(export: Mapping[str, Any]) -> str:
+    if export["new"]:
+        return "new"
+    before = export["before"].get("faults")
+    was = "" if before in (None, export["faults"]) else f", {plural(before, 'fault')} before"
+    return f"changed{was}" if export["changed"] else was.removeprefix(", ")
 
 
 def classes_table(facts: Mapping[str, Any]) -> Table:
