@@ -1,12 +1,14 @@
 import datetime
 import logging
 import struct
+import zipfile
 
 import openpyxl
 import pytest
 
 from lung_cxr.imaging.emr.excel_tables import sheet_name
 from lung_cxr.imaging.emr.export_tables import read_export_tables
+from lung_cxr.imaging.emr.sheet_marks import BLOCK, read_marks
 from lung_cxr.imaging.emr.tables import TableError, read_text_table
 
 HEADER = ["patient_id", "image_path", "icd10_primary"]
@@ -52,6 +54,55 @@ def test_a_hidden_sheet_is_named_and_not_read(tmp_path, emr, caplog):
     assert 'sheet 1 ("old") of emr.xlsx is hidden and was not read' in caplog.text
 
 
+def save(path, rows, change=lambda sheet: None):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    change(book.active)
+    book.save(path)
+
+
+def test_every_row_of_a_merged_cell_has_its_value(tmp_path, emr):
+    """The second image of a merged COVID-19 was a pneumonia by its code."""
+    rows = [
+        [*HEADER, "diagnosis"],
+        ["1", "a.png", "J18.9", "COVID-19"],
+        [None, "b.png", "J18.9", None],
+        ["2", "c", "J90"],
+    ]
+
+    def merge(sheet):
+        for cells in ("A2:A3", "D2:D3"):
+            sheet.merge_cells(cells)
+
+    save(tmp_path / "emr.xlsx", rows, merge)
+    found = read(tmp_path, emr)[["patient_id", "image_path", "diagnosis"]].to_numpy().tolist()
+    assert found == [["1", "a.png", "COVID-19"], ["1", "b.png", "COVID-19"], ["2", "c", ""]]
+
+
+def test_hidden_rows_are_read_and_counted(tmp_path, emr, caplog):
+    save(tmp_path / "emr.xlsx", patients("1", "2"), lambda sheet: setattr(sheet.row_dimensions[3], "hidden", True))
+    assert read(tmp_path, emr)["patient_id"].tolist() == ["1", "2"]
+    assert "of emr.xlsx hides 1 rows; they were read" in caplog.text
+
+
+def test_a_formula_without_a_value_makes_its_row_malformed(tmp_path, emr):
+    rows = [[*HEADER, "diagnosis"], ["1", "a.png", "J18.9", '=IF(TRUE,"COVID-19","")'], ["2", "b.png", "J90", ""]]
+    save(tmp_path / "emr.xlsx", rows)
+    assert read(tmp_path, emr)["malformed"].tolist() == [True, False]
+
+
+def test_marks_are_found_across_blocks(tmp_path):
+    cells = b'<row r="%d" hidden="1"><c r="D%d"><f>A1</f><v></v></c><c r="E9" t="str"><f>A1</f><v></v></c></row>'
+    body = b"".join(cells % (number, number) for number in range(1, 20_001))
+    with zipfile.ZipFile(tmp_path / "book.xlsx", "w") as archive:
+        archive.writestr("sheet.xml", body + b'<mergeCells count="1"><mergeCell ref="AB2:AC7"/></mergeCells>')
+        marks = read_marks(archive, "sheet.xml")
+    assert len(body) > 1.5 * BLOCK
+    assert (marks.hidden_rows, marks.merged) == (20_000, {2: [(7, 27)]})
+    assert marks.without_value == {number: [3] for number in range(1, 20_001)}
+
+
 def test_a_title_that_may_be_a_persons_name_is_not_quoted():
     assert sheet_name(2, "Nguyễn Thị Mai") == "sheet 2"
     assert sheet_name(2, "Tháng 3_2026") == 'sheet 2 ("Tháng 3_2026")'
@@ -71,7 +122,13 @@ def test_one_table_has_the_number_0(tmp_path, emr):
 
 def test_a_list_of_patients_must_have_one_sheet(tmp_path):
     write(tmp_path / "withdrawn.xlsx", a=[["patient_id"], ["1"]], b=[["patient_id"], ["2"]])
-    with pytest.raises(TableError, match="2 visible sheets"):
+    with pytest.raises(TableError, match="several sheets"):
+        read_text_table(tmp_path / "withdrawn.xlsx")
+
+
+def test_a_list_of_patients_has_no_hidden_sheet(tmp_path):
+    write(tmp_path / "withdrawn.xlsx", One=[["patient_id"], ["1"]], hidden_old=[["patient_id"], ["2"]])
+    with pytest.raises(TableError, match="several sheets"):
         read_text_table(tmp_path / "withdrawn.xlsx")
 
 

@@ -13,7 +13,7 @@ def with_tables(emr, *tables):
 
 
 def test_a_pattern_finds_tables_in_the_order_of_their_names(tmp_path, emr):
-    for name in ("emr_2.csv", "emr_1.csv", "other.csv"):
+    for name in ("emr_2.csv", "emr_1.csv", "other.txt"):
         (tmp_path / name).write_text(TABLE.format(name))
     rows, notes, _ = read_export_tables(tmp_path, with_tables(emr, "emr_*.csv"), 1)
     assert rows[["table", "patient_id"]].to_numpy().tolist() == [[1, "emr_1.csv"], [2, "emr_2.csv"]]
@@ -24,6 +24,13 @@ def test_a_pattern_finds_no_lists_of_patients_hidden_or_other_files(tmp_path, em
     for name in ("emr.csv", "withdrawn.csv", "Patient_Aliases.xlsx", "~$emr.xlsx", ".emr.csv", "emr.txt"):
         (tmp_path / name).touch()
     assert find_tables(tmp_path, with_tables(emr, "*")) == [("* (file 1 of 1)", tmp_path / "emr.csv")]
+
+
+def test_tables_that_no_entry_names_are_counted(tmp_path, emr):
+    for name in ("emr.csv", "emr_2.csv", "emr (1).xlsx", "withdrawn.csv", "readme.txt"):
+        (tmp_path / name).write_text(TABLE.format(1))
+    _, notes, _ = read_export_tables(tmp_path, with_tables(emr, "emr.csv"), 1)
+    assert notes == ["Export 1: 2 further table files in its folder were not read (emr.tables)"]
 
 
 def test_a_table_that_two_entries_name_is_read_once(tmp_path, emr):

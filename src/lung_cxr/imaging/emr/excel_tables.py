@@ -3,13 +3,22 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lung_cxr.imaging.emr.sheet_marks import SheetMarks, read_marks
 from lung_cxr.imaging.emr.table_limits import TableError, TableSize
-from lung_cxr.imaging.emr.text_tables import Layout, TableFile, TextTable, clean_name, field_text, table_of_rows
+from lung_cxr.imaging.emr.text_tables import (
+    UNREADABLE,
+    Layout,
+    TableFile,
+    TextTable,
+    clean_name,
+    field_text,
+    table_of_rows,
+)
 
 DECLARATION = re.compile(rb"<\0?!\0?(D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)")  # also in UTF-16
 LONGEST_DECLARATION = 32  # bytes, above the length of a match
@@ -37,11 +46,13 @@ class Sheet(NamedTuple):
         title: Name of the sheet.
         is_visible: False if the workbook hides it.
         rows: Rows of text.
+        hidden_rows: Number of rows that the sheet hides, such as those of a filter; they are read.
     """
 
     title: str
     is_visible: bool
     rows: Iterator[Sequence[str]]
+    hidden_rows: int
 
 
 def read_excel(path: Path, name: str, layout: Layout) -> TableFile:
@@ -60,10 +71,15 @@ def read_excel(path: Path, name: str, layout: Layout) -> TableFile:
 
     size = TableSize(name)
     _check_archive(path, size)
-    with closing(openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)) as book:
-        sheets = [
-            Sheet(sheet.title, sheet.sheet_state == "visible", _xlsx_rows(sheet, size)) for sheet in book.worksheets
-        ]
+    with (
+        zipfile.ZipFile(path) as archive,
+        closing(openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)) as book,
+    ):
+        sheets = []
+        for sheet in book.worksheets:
+            marks = read_marks(archive, sheet._worksheet_path)
+            rows = _with_merged(_xlsx_rows(sheet, size, marks), marks.merged)
+            sheets.append(Sheet(sheet.title, sheet.sheet_state == "visible", rows, marks.hidden_rows))
         return read_sheets(sheets, size, layout)
 
 
@@ -85,8 +101,15 @@ def read_old_excel(path: Path, name: str, layout: Layout) -> TableFile:
         raise TableError(
             f"{name} has more than {OLD_EXCEL_BYTES:,} bytes; expected a smaller .xls file: save it as .xlsx"
         )
-    with xlrd.open_workbook(path, logfile=io.StringIO(), ragged_rows=True) as book:
-        sheets = [Sheet(s.name, s.visibility == 0, _xls_rows(s, book.datemode)) for s in book.sheets()]
+    with xlrd.open_workbook(path, logfile=io.StringIO(), ragged_rows=True, formatting_info=True) as book:
+        sheets = []
+        for sheet in book.sheets():
+            merged: dict[int, list[tuple[int, int]]] = {}
+            for first, end, column, _ in sheet.merged_cells:
+                merged.setdefault(first + 1, []).append((end, column))
+            rows = _with_merged(_xls_rows(sheet, book.datemode), merged)
+            hidden = sum(bool(row.hidden) for row in sheet.rowinfo_map.values())
+            sheets.append(Sheet(sheet.name, sheet.visibility == 0, rows, hidden))
         return read_sheets(sheets, TableSize(name), layout)
 
 
@@ -102,21 +125,23 @@ def read_sheets(sheets: Sequence[Sheet], size: TableSize, layout: Layout) -> Tab
     """
     found: list[TextTable] = []
     others: list[TextTable] = []
-    unread: list[str] = []
+    remarks: list[str] = []
     for number, sheet in enumerate(sheets, start=1):
         shown = sheet_name(number, sheet.title)
         if not sheet.is_visible:
-            unread.append(f"{shown} of {size.name} is hidden and was not read")
+            remarks.append(f"{shown} of {size.name} is hidden and was not read")
             continue
         table = table_of_rows(size, sheet.rows, layout)
         if table is None:
             continue
         if layout.is_header(table.header):
             found.append(table._replace(sheet=shown if len(sheets) > 1 else ""))
+            if sheet.hidden_rows:
+                remarks.append(f"{shown} of {size.name} hides {sheet.hidden_rows} rows; they were read")
         else:
             others.append(table)
-            unread.append(f"{shown} of {size.name} does not have the expected columns and was not read")
-    return TableFile(found or others[:1], unread)
+            remarks.append(f"{shown} of {size.name} does not have the expected columns and was not read")
+    return TableFile(found or others[:1], remarks)
 
 
 def sheet_name(number: int, title: str) -> str:
@@ -150,7 +175,7 @@ def _is_plain_xml(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
     return True
 
 
-def _xlsx_rows(sheet: Any, size: TableSize) -> Iterator[Sequence[str]]:
+def _xlsx_rows(sheet: Any, size: TableSize, marks: SheetMarks) -> Iterator[list[str]]:
     """Yield the rows of an openpyxl sheet; it may claim rows and cells that it does not have."""
     sheet.reset_dimensions()  # some writers state wrong ones
     claimed = 0
@@ -159,13 +184,34 @@ def _xlsx_rows(sheet: Any, size: TableSize) -> Iterator[Sequence[str]]:
         size.check(fields=claimed)
         if number > EXCEL_ROWS:
             raise TableError(f"{size.name} has more rows than Excel can hold; expected one row per image")
-        yield _without_empty_end([field_text(_as_shown(value)) for value in row])
+        fields = [field_text(_as_shown(value)) for value in row]
+        for column in marks.without_value.get(number, ()):
+            fields[column] = UNREADABLE
+        yield fields
 
 
-def _xls_rows(sheet: Any, datemode: int) -> Iterator[Sequence[str]]:
+def _with_merged(rows: Iterator[list[str]], merged: Mapping[int, list[tuple[int, int]]]) -> Iterator[Sequence[str]]:
+    """Yield rows without their empty end, in which every row of a merged cell has its value.
+
+    Args:
+        rows: Rows of a sheet.
+        merged: First row (1 is the sheet's first) → last row and column (0 is the first) of its merged cells.
+    """
+    shown: dict[int, tuple[int, str]] = {}  # column → last row and value
+    for number, row in enumerate(rows, start=1):
+        for column, (last, value) in list(shown.items()):
+            row.extend([""] * (column + 1 - len(row)))
+            row[column] = value
+            if last == number:
+                del shown[column]
+        shown |= {column: (last, row[column]) for last, column in merged.get(number, ()) if column < len(row)}
+        yield _without_empty_end(row)
+
+
+def _xls_rows(sheet: Any, datemode: int) -> Iterator[list[str]]:
     """Yield the rows of an xlrd sheet."""
     for number in range(sheet.nrows):
-        yield _without_empty_end([_xls_text(cell, datemode) for cell in sheet.row(number)])
+        yield [_xls_text(cell, datemode) for cell in sheet.row(number)]
 
 
 def _xls_text(cell: Any, datemode: int) -> str:

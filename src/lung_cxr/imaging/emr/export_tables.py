@@ -1,7 +1,7 @@
 """The EMR tables of one export folder, read into logical columns."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from lung_cxr.imaging.emr.text_tables import TextTable
 from lung_cxr.parameters import EmrParameters, LogicalColumn
 
 GLOB = frozenset("*?[")
-LISTS = frozenset({"withdrawn", "patient_aliases", "decisions"})  # file names without suffix that are no EMR tables
+LIST_WORDS = ("withdraw", "alias", "decision")  # parts of file names that are no EMR tables
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ExportTables(NamedTuple):
         rows: `table` (number of the table in the export, from 1; 0 in an export with one table), `row` (1 is the first
             row below the header), `malformed` and all `LOGICAL_COLUMNS` as text, "" where a table has no such column;
             only rows that `emr.row_filter` keeps.
-        notes: Sentences about sheets that were not read.
+        notes: Sentences about sheets and table files that were not read, and about hidden rows.
         facts: Facts of each table.
     """
 
@@ -90,8 +90,10 @@ def read_export_tables(
         notes: list[str] = []
         for name, path in files:
             found = read_tables(path, names.layout, name)
-            notes += [f"{export}: {unread}" for unread in found.unread]
+            notes += [f"{export}: {remark}" for remark in found.remarks]
             tables += [_NamedTable(f"{text.sheet} of {name}" if text.sheet else name, text) for text in found.tables]
+        if others := _other_tables(folder, {path for _, path in files}):
+            notes.append(f"{export}: {others} further table files in its folder were not read (emr.tables)")
         _check_filter([table.text.header for table in tables], emr.row_filter, names)
         frames = [
             _logical_rows(table, number, emr, names) for number, table in enumerate(tables, start=len(tables) > 1)
@@ -128,10 +130,16 @@ def find_tables(folder: Path, emr: EmrParameters) -> list[tuple[str, Path]]:
     return [(name, path) for path, name in found.items()]
 
 
+def _other_tables(folder: Path, read: Collection[Path]) -> int:
+    """Count the table files in an export's folder that no entry of `emr.tables` names."""
+    return sum(_may_be_table(path) and path.is_file() for path in folder.iterdir() if path not in read)
+
+
 def _may_be_table(path: Path) -> bool:
     """Return False for other formats, hidden files, Excel's lock files (`~$emr.xlsx`) and the hospital's lists."""
     is_hidden = path.name.startswith((".", "~$"))
-    return path.suffix.lower() in READERS and not is_hidden and path.stem.casefold() not in LISTS
+    is_list = any(word in path.stem.casefold() for word in LIST_WORDS)
+    return path.suffix.lower() in READERS and not is_hidden and not is_list
 
 
 def _logical_rows(table: _NamedTable, number: int, emr: EmrParameters, names: ColumnNames) -> pd.DataFrame:

@@ -50,9 +50,11 @@ def read_text_table(path: Path) -> TextTable:
     """Read the only table of a file, with the header in its first row with a value.
 
     Raises:
-        TableError: As `read_tables`, or a workbook has several visible sheets with values.
+        TableError: As `read_tables`, or a workbook has several sheets with values, or hidden sheets.
     """
-    tables = read_tables(path, FIRST_ROW).tables
-    if len(tables) > 1:
-        raise TableError(f"{path.name} has {len(tables)} visible sheets with values; expected one: delete the others")
+    tables, remarks = read_tables(path, FIRST_ROW)
+    if len(tables) > 1 or any("is hidden" in remark for remark in remarks):
+        raise TableError(
+            f"{path.name} has several sheets; expected one, since a list is read completely: delete the others"
+        )
     return tables[0]

@@ -63,11 +63,11 @@ class TableFile(NamedTuple):
 
     Attributes:
         tables: One per sheet that was read.
-        unread: Description of each sheet with values that was not read, with the reason.
+        remarks: Sentences about sheets with values that were not read, with the reason, and about hidden rows.
     """
 
     tables: list[TextTable]
-    unread: list[str]
+    remarks: list[str]
 
 
 def field_text(value: Any) -> str:
