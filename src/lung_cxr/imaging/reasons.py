@@ -49,6 +49,7 @@ FAULTS = RECORD_FAULTS | IMAGE_FAULTS
 OUT_OF_SCOPE = {
     "not_one_of_seven": "the diagnosis is none of the seven classes",
     "superseded_record": "a later row describes the same image",
+    "not_a_radiograph": "the DICOM header states another modality than radiography: CT, MR, ultrasound, mammography …",
     "not_frontal": "not a frontal view by the table, the header or, if both give no view, the image",
     "not_a_chest": "the image does not look like a chest",
     "unknown_view": "neither the table nor the header gives the view",

@@ -265,3 +265,41 @@ def test_jpeg_2000_that_cannot_be_halved_is_decoded_whole(detail):
     content = make_dicom(detail, "jpeg2000", 12, PixelData=encapsulate([frame]))
     assert pydicom.dcmread(io.BytesIO(content)).file_meta.TransferSyntaxUID == JPEG2000Lossless
     np.testing.assert_array_equal(decode_image(content, MOST, 275).values, detail)
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ({"Rows": 48}, "multi_frame"),  # of 96
+        ({"Rows": 70}, "implausible_pixels"),
+        ({"Columns": 79}, "implausible_pixels"),  # a sheared image
+        ({"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}, "multi_frame"),
+    ],
+)
+def test_more_pixels_than_the_header_states_are_a_fault(smooth, header, reason):
+    content = make_dicom((smooth() * 4095).astype(np.uint16), bits=12, **header)
+    with pytest.raises(Rejection) as rejection:
+        decode_image(content, MOST)
+    assert rejection.value.reason == reason
+
+
+def test_bytes_that_pad_the_pixels_are_left_out(smooth):
+    stored = (smooth() * 4095).astype(np.uint16)
+    content = make_dicom(stored, bits=12, PixelData=stored.tobytes() + bytes(2048))
+    np.testing.assert_array_equal(decode_image(content, MOST).values, stored)
+
+
+def test_a_range_of_padding_that_covers_anatomy_is_left_out(smooth):
+    stored = (smooth() * 4000 + 9).astype(np.uint16)
+    content = make_dicom(stored, bits=12, PixelPaddingValue=0, PixelPaddingRangeLimit=3000)
+    np.testing.assert_array_equal(decode_image(content, MOST).values, stored)
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "US", "MG"])
+def test_another_modality_is_no_radiograph(smooth, modality):
+    stored = (smooth() * 255).astype(np.uint8)
+    with pytest.raises(Rejection) as rejection:
+        decode_image(make_dicom(stored, Modality=modality), MOST)
+    assert rejection.value.reason == "not_a_radiograph"
+    for radiography in ("CR", "DX", "OT", ""):
+        assert decode_image(make_dicom(stored, Modality=radiography), MOST).rows == 96

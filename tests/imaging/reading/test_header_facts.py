@@ -99,6 +99,10 @@ def coded(value: str, meaning: str) -> dict[str, Sequence]:
         ({"ViewPosition": "AP", **coded("272479007", "postero-anterior")}, "AP"),
         ({"ViewPosition": "PA", **coded("399173006", "left lateral")}, "unknown"),
         ({"ViewPosition": "LL", **coded("99", "")}, "lateral"),
+        ({"PatientOrientation": ["A", "F"]}, "lateral"),
+        ({"PatientOrientation": ["PR", "F"]}, "lateral"),
+        ({"PatientOrientation": ["L", "F"]}, "unknown"),
+        ({"PatientOrientation": ["A", "F"], "ViewPosition": "PA"}, "PA"),
     ],
 )
 def test_the_view_of_position_and_code(grey, header, view):

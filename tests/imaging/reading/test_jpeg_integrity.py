@@ -151,3 +151,11 @@ def test_thousands_of_scans_are_too_slow(grey):
     last = stream[stream.rindex(b"\xff\xda") : -2]
     bomb = stream[:-2] + last * 500 + b"\xff\xd9"
     assert reason_of(bomb) == reason_of(in_dicom(grey, bomb)) == "too_slow"
+
+
+@pytest.mark.parametrize("cut", [1, 3, -1])
+def test_a_progressive_stream_without_all_its_scans_is_truncated(grey, cut):
+    stream = jpeg(grey, "progressive")
+    starts = [at for at in range(len(stream)) if stream.startswith(b"\xff\xda", at)]
+    coarse = stream[: starts[cut]] + b"\xff\xd9"
+    assert reason_of(coarse) == reason_of(in_dicom(grey, coarse)) == "truncated"

@@ -162,3 +162,18 @@ def test_a_png_with_fewer_rows_than_declared_is_truncated(smooth, mode):
     with pytest.raises(Rejection) as rejection:
         decode_image(longer, MOST)
     assert rejection.value.reason == "truncated"
+
+
+def test_a_png_with_more_rows_than_declared_is_damaged(smooth):
+    content = encoded(Image.fromarray((smooth() * 255).astype(np.uint8)), "PNG")
+    shorter = content[:20] + struct.pack(">L", smooth().shape[0] // 2) + content[24:29]
+    with pytest.raises(Rejection) as rejection:
+        decode_image(shorter + struct.pack(">L", zlib.crc32(shorter[12:29])) + content[33:], MOST)
+    assert rejection.value.reason == "damaged"
+
+
+def test_the_transparent_grey_of_a_16_bit_png_is_black(smooth):
+    pixels = (smooth() * 60000).astype(np.uint16)
+    pixels[:, :9] = 65535
+    values = decode_image(encoded(Image.fromarray(pixels), "PNG", transparency=65535), MOST).values
+    np.testing.assert_array_equal(values, np.where(pixels == 65535, 0, pixels))

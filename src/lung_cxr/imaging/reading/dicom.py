@@ -16,6 +16,7 @@ from pydicom import uid
 from lung_cxr.imaging.reading import frames, header_facts
 from lung_cxr.imaging.reading.dicom_header import PixelElement, read_header
 from lung_cxr.imaging.reading.grey_lut import make_lut
+from lung_cxr.imaging.reading.native_pixels import LUMA_FIRST, decode_native
 from lung_cxr.imaging.reading.radiograph import Lut, Radiograph, StoredValues, from_pixels, luminance
 from lung_cxr.imaging.reading.second_decoder import check_against_pydicom
 from lung_cxr.imaging.reading.stored_bits import Bits, find_bits
@@ -23,7 +24,8 @@ from lung_cxr.imaging.reasons import Rejection
 
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-LUMA_FIRST = ("YBR_FULL", "YBR_FULL_422")  # the first sample is the grey value
+
+MOST_PADDING_SHARE = 0.25  # of the possible values, in the range of padding: it covers what compression changes
 
 Words = npt.NDArray[Any]
 
@@ -66,7 +68,9 @@ class _Layout:
         self.padding = None
         if "PixelPaddingValue" in header:
             first = _integer(header, "PixelPaddingValue", 0)
-            self.padding = first, _integer(header, "PixelPaddingRangeLimit", first)
+            limit = _integer(header, "PixelPaddingRangeLimit", first)
+            is_narrow = abs(limit - first) < MOST_PADDING_SHARE * (1 << count)  # a wider range blackens anatomy
+            self.padding = first, limit if is_narrow else first
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -84,10 +88,12 @@ def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int 
 
     Raises:
         Rejection: `unreadable`, `truncated`, `damaged`, `too_large`, `too_slow`, `unsupported_pixels`,
-            `implausible_pixels` or `multi_frame`.
+            `implausible_pixels`, `multi_frame` or `not_a_radiograph`.
         Exception: Any error of pydicom and the codecs on broken files; `read.decode_image` drops it.
     """
     header, pixels = read_header(data, most_bytes)
+    if (modality := header_facts.read_modality(header)) in header_facts.OTHER_MODALITIES:
+        raise Rejection("not_a_radiograph", modality)
     layout = _Layout(header, max_megapixels)
     stream = _inspect(pixels, layout, header)
     if stream is not None:
@@ -95,7 +101,8 @@ def decode_dicom(data: bytes, max_megapixels: float, most_bytes: int, side: int 
     elif pixels.frame is not None:
         words = _run_lengths(pixels.frame, layout)
     else:
-        words = _native(pixels, layout, header)
+        planar = _integer(header, "PlanarConfiguration", 0) == 1
+        words = decode_native(pixels, layout.shape, layout.samples, layout.allocated, layout.photometric, planar)
     grey = _grey(words, stream, layout, header, pixels) if layout.samples == 1 else _colour(words, layout)
     if grey.bits == layout.bits and words.shape[:2] == layout.shape and _is_unusual(pixels, stream, layout):
         ours = grey.stored_values if layout.samples == 3 else layout.bits.extract(words)  # padding included
@@ -158,29 +165,6 @@ def _decoded(stream: frames.Stream, layout: _Layout, side: int | None) -> Words:
 def _run_lengths(frame: bytes, layout: _Layout) -> Words:
     planes = frames.decode_runs(frame, *layout.shape, layout.samples, layout.allocated // 8)
     return planes[0] if layout.samples == 1 or layout.photometric in LUMA_FIRST else np.moveaxis(planes, 0, -1)
-
-
-def _native(pixels: PixelElement, layout: _Layout, header: pydicom.Dataset) -> Words:
-    """Return (H, W) words, or (H, W, 3) RGB, of uncompressed pixel data."""
-    per_pixel = 2 if layout.photometric == "YBR_FULL_422" else layout.samples
-    count = math.prod(layout.shape) * per_pixel
-    if len(pixels.values) < count * layout.allocated // 8:
-        raise Rejection("truncated")
-    words = np.dtype(f"{'>' if pixels.big_endian else '<'}u{layout.allocated // 8}")
-    if pixels.swapped and layout.allocated == 8:
-        padded = np.frombuffer(pixels.values, ">u2", (count + 1) // 2).astype("<u2").view(np.uint8)
-        flat = padded[:count]
-    else:
-        flat = np.frombuffer(pixels.values, words, count).astype(words.newbyteorder("="), copy=False)
-    if layout.samples == 1:
-        return flat.reshape(layout.shape)
-    if per_pixel == 2:  # Y1 Y2 Cb Cr for each two pixels
-        return flat.reshape(-1, 4)[:, :2].reshape(layout.shape)
-    if _integer(header, "PlanarConfiguration", 0) == 1:
-        colour = np.moveaxis(flat.reshape(3, *layout.shape), 0, -1)
-    else:
-        colour = flat.reshape(*layout.shape, 3)
-    return colour[..., 0] if layout.photometric in LUMA_FIRST else colour
 
 
 class _Grey(NamedTuple):

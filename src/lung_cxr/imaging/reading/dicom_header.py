@@ -24,6 +24,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quot
 WANTED = [
     tag_for_keyword(keyword) or 0
     for keyword in (
+        "Modality",
         "Rows",
         "Columns",
         "NumberOfFrames",

@@ -16,6 +16,7 @@ from PIL import Image
 
 from lung_cxr.imaging.reading import jpeg_integrity
 from lung_cxr.imaging.reading.jpeg_integrity import END_OF_IMAGE, FRAME_HEADERS, JPEG_LS, LOSSLESS, LOSSY, MAX_MARKERS
+from lung_cxr.imaging.reading.jpeg_scans import check_scans
 from lung_cxr.imaging.reading.radiograph import StoredValues
 from lung_cxr.imaging.reasons import Rejection
 
@@ -151,7 +152,7 @@ def _jpeg_header(content: bytes, has_end: bool) -> Stream:
     found = next((segment for segment in jpeg_integrity.segments(content) if segment.marker in FRAME_HEADERS), None)
     if found is None:
         raise Rejection("unreadable", "no frame header")
-    jpeg_integrity.check_scans(content)
+    check_scans(content)
     bits, rows, columns, samples = struct.unpack_from(">BHHB", found.content)
     return Stream(found.marker, (rows, columns), bits, False, 0, samples, content, has_end)
 

@@ -19,6 +19,11 @@ VIEW_CODES: dict[str, View] = {
     **dict.fromkeys(("399135007", "R-10220", "399356000", "R-40985", "399006002", "R-10212"), "lateral"),
     **dict.fromkeys(("399038007", "R-10210", "399184004", "R-10238", "399236003", "R-10234"), "lateral"),
 }
+# Modality (0008,0060), PS3.3 C.7.3.1.1.1: none of these is a radiograph of a chest; OT, SC and missing ones may be
+OTHER_MODALITIES = frozenset(
+    {"CT", "MR", "US", "PT", "NM", "MG", "IO", "PX", "BMD", "ECG", "ES", "OP", "OPT", "OCT", "SM", "GM", "IVUS"}
+    | {"SR", "DOC", "KO", "PR", "SEG"}
+)
 MIN_ANISOTROPY = 1.01  # ratio of the sides of a pixel; below it is rounding
 MAX_ANISOTROPY = 5.0  # above it the header is wrong
 OPPOSITE = {"L": "R", "R": "L", "H": "F", "F": "H"}
@@ -66,12 +71,17 @@ def read_geometry(header: pydicom.Dataset) -> Geometry:
 
 
 def read_view(header: pydicom.Dataset) -> View:
-    """Read the view from ViewPosition and ViewCodeSequence; `unknown` if they contradict each other."""
+    """Read the view from ViewPosition and ViewCodeSequence; `unknown` if they contradict each other.
+
+    Without both, rows from front to back (PatientOrientation A or P) are a lateral view.
+    """
     position = _text(header, "ViewPosition")
     stated: View = position if position in ("PA", "AP") else "unknown"  # type: ignore[assignment]
     if position in LATERAL_POSITIONS:
         stated = "lateral"
     coded = _coded_view(header)
+    if stated == coded == "unknown":
+        return "lateral" if _directions(header)[:1] in (["A"], ["P"]) else "unknown"
     if "unknown" in (stated, coded):
         return coded if stated == "unknown" else stated
     return stated if (stated == "lateral") == (coded == "lateral") else "unknown"
@@ -114,10 +124,19 @@ def _coded_view(header: pydicom.Dataset) -> View:
     return "unknown" if contradict else meant
 
 
+def read_modality(header: pydicom.Dataset) -> str:
+    """Read Modality, "" if missing."""
+    return _text(header, "Modality")
+
+
+def _directions(header: pydicom.Dataset) -> list[str]:
+    values = header.get("PatientOrientation") or ()
+    return [str(value)[:1].upper() for value in values] if not isinstance(values, str) else []
+
+
 def _orientation(header: pydicom.Dataset) -> tuple[str, str]:
     """Return the directions of a frontal view along rows and along columns; L and F if missing or of another view."""
-    values = header.get("PatientOrientation") or ()
-    directions = [str(value)[:1].upper() for value in values] if not isinstance(values, str) else []
+    directions = _directions(header)
     is_frontal = len(directions) == 2 and {*directions} <= {*OPPOSITE} and directions[0] != directions[1]
     if not is_frontal or OPPOSITE[directions[0]] == directions[1]:
         return "L", "F"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from lung_cxr.imaging.reading import jpeg_integrity
+from lung_cxr.imaging.reading.jpeg_scans import check_scans
 from lung_cxr.imaging.reading.radiograph import Radiograph, StoredValues, from_pixels, luminance
 from lung_cxr.imaging.reasons import Rejection
 
@@ -35,7 +36,7 @@ def decode_raster(data: bytes, max_megapixels: float) -> Radiograph:
             raise Rejection("multi_frame", f"{image.n_frames} frames")  # type: ignore[attr-defined]
         orientation = image.getexif().get(0x0112, 1)
         if data.startswith(JPEG):
-            jpeg_integrity.check_scans(data)
+            check_scans(data)
             jpeg_integrity.check_lossy(jpeg_integrity.first_image(data), np.asarray(image), _decode_jpeg)
         else:
             _check_rows(data)
@@ -54,7 +55,8 @@ def ends_early(data: bytes) -> bool:
 def _pixels(image: Image.Image) -> tuple[StoredValues, StoredValues | None]:
     """Return (H, W) grey or (H, W, 3) RGB, and (H, W) alpha if the image has any."""
     if image.mode.startswith(("I", "F")):  # 16 bit grey
-        return np.asarray(image).astype(np.uint16), None
+        grey = np.asarray(image).astype(np.uint16)
+        return grey, grey != image.info["transparency"] if "transparency" in image.info else None
     if image.mode in ("L", "1") and "transparency" not in image.info:
         return np.asarray(image.convert("L")), None
     if image.has_transparency_data:
@@ -65,23 +67,25 @@ def _pixels(image: Image.Image) -> tuple[StoredValues, StoredValues | None]:
 
 
 def _check_rows(png: bytes) -> None:
-    """Reject a PNG with fewer rows than its header declares; Pillow leaves the others black (PNG 11.2.2, 7.2).
+    """Reject a PNG with fewer or more rows than its header declares (PNG 11.2.2, 7.2).
+
+    Pillow leaves missing rows black, and drops further ones: a part of a chest.
 
     Raises:
-        Rejection: `truncated`.
+        Rejection: `truncated` or `damaged`.
     """
     columns, rows, bits, colour_type, _, _, interlaced = struct.unpack_from(">LLBBBBB", png, 16)
     if interlaced:
         return
     needed = rows * (1 + (columns * bits * SAMPLES[colour_type] + 7) // 8)
     inflater, position, inflated = zlib.decompressobj(), len(PNG), 0
-    while position + 8 <= len(png) and inflated < needed:
+    while position + 8 <= len(png) and inflated <= needed:
         length, kind = struct.unpack_from(">L4s", png, position)
         if kind == b"IDAT":
             inflated += len(inflater.decompress(png[position + 8 : position + 8 + length], needed + 1))
         position += 12 + length
-    if inflated < needed:
-        raise Rejection("truncated")
+    if inflated != needed:
+        raise Rejection("truncated" if inflated < needed else "damaged")
 
 
 def _is_wide_png(data: bytes) -> bool:

@@ -87,7 +87,8 @@ def decode_image(data: bytes, max_megapixels: float, side: int | None = None) ->
 
     Raises:
         Rejection: `unreadable`, `truncated`, `damaged`, `too_large`, `too_slow`, `unsupported_pixels`,
-            `implausible_pixels` or `multi_frame`. Other exceptions are dropped, because they may quote the header.
+            `implausible_pixels`, `multi_frame` or `not_a_radiograph`. Other exceptions are dropped, because they may
+            quote the header.
     """
     from lung_cxr.imaging.reading.dicom import decode_dicom  # pydicom is slow to import
 

@@ -44,6 +44,7 @@ ADVICE = {
     "extreme_aspect_ratio": "Check the contact sheet; the threshold is ingestion.quality.max_aspect_ratio.",
     "rotated": "Rotate the image at the source; the threshold is ingestion.quality.max_rotation.",
     "not_a_chest": "Check the contact sheet; the threshold is ingestion.quality.max_non_chest.",
+    "not_a_radiograph": "No action, unless the header is wrong: export the image again as DX, CR or PNG.",
     "not_frontal": "Check the contact sheet; where only the image decided, the threshold is max_lateral.",
     "near_duplicate": "Find the right patient: two patients seem to share the image.",
     "not_one_of_seven": "No action, unless a code is missing in icd10.classes.",
