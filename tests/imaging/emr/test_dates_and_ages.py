@@ -101,6 +101,16 @@ def test_a_column_without_such_a_value_is_ambiguous_but_for_days_with_one_readin
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("left_as_text", ["31/03/2026", "03/31/2026"])
+def test_dates_that_excel_may_have_exchanged_are_ambiguous(left_as_text):
+    """Excel with the other order leaves days above 12 as text and exchanges day and month of all others."""
+    exchanged = ["2026-04-05", "2026-05-05", left_as_text]
+    assert days(rows(exchanged)) == ["ambiguous", "05.05.2026", "31.03.2026"]
+    assert days(rows([*exchanged, "2026-04-13"]))[0] == "05.04.2026"  # a date that cannot be exchanged
+    assert days(rows(exchanged, table=[1, 1, 2]))[0] == "05.04.2026"
+    assert date_rows(rows(exchanged, birth_date="1954-02-03"), None).age_years.tolist() == [72, 72, 72]
+
+
 def test_a_stated_format_makes_it_certain():
     assert days(rows(["04/05/2026"]), "%d/%m/%Y") == ["04.05.2026"]
 

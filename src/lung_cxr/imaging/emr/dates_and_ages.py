@@ -2,6 +2,9 @@
 
 A date such as 04/05/2026 has two readings. All dates of a column are read in one order of day and month, which the
 column's other values decide ("03/31" is month first); without such a value the date is ambiguous and stays empty.
+
+Excel that opens 31/03/2026 and 04/05/2026 in the other order leaves the first as text and makes the second 5 April. ISO
+dates beside such texts are therefore ambiguous.
 """
 
 import logging
@@ -26,6 +29,7 @@ TWO_ORDERS = rf"(\d{{1,2}})([/-])(\d{{1,2}})\2(\d{{4}}){TIME}"
 YEAR = (  # 1954, 07/1954, 00/00/1954, --/--/1954, 1954-00-00
     r"(?:(?:0{1,2}|[-x?]{1,2})[/.-](?:\d{1,2}|[-x?]{1,2})[/.-]|\d{1,2}[/.-])?(\d{4})(?:\.0|-00-00|[/-]\d{1,2}(?:-00)?)?"
 )
+LAST_MONTH = 12  # a larger number is a day
 DAY_FIRST, MONTH_FIRST, UNDECIDED = "day first", "month first", "undecided"
 MIN_AGREEMENT = 0.99  # share of the dates with one reading that must agree; one typing error in 100 is no other order
 AGE = r"(\d{1,3})(?:[.,]\d+)?\s*([a-z/]*)(?:\s+\d{1,2}\s*[a-z]+)?"  # "58", "58 tuổi", "2 tuổi 3 tháng"; accents dropped
@@ -65,7 +69,11 @@ def date_rows(rows: pd.DataFrame, date_format: str | None) -> pd.DataFrame:
         `age_years`: whole years, from both dates, else from the age, else from the two years; NaN if unknown ·
         `age_reason`: "", `not_given` or `not_understood` (also without an exam date).
     """
-    exam, birth = (parse_dates(rows[name], date_format, order) for name, order in _orders(rows).items())
+    orders = _orders(rows)
+    exam, birth = (
+        _without_exchanged(parse_dates(rows[name], date_format, order), rows, name, date_format)
+        for name, order in orders.items()
+    )
     ages = _plausible(completed_years(birth.days, exam.days))
     ages = ages.fillna(_plausible(parse_ages(rows["age"]))).fillna(_plausible(exam.years - birth.years))
     has_date, has_age = _is_given(rows["exam_date"]), _is_given(rows["birth_date"]) | _is_given(rows["age"])
@@ -113,6 +121,26 @@ def parse_dates(text: "pd.Series[str]", date_format: str | None, order: "pd.Seri
     days = days.where(days.between(EARLIEST, LATEST))
     years = days.dt.year.astype(float).fillna(years.where(years.between(EARLIEST.year, LATEST.year)))
     return Dates(days, years, is_ambiguous)
+
+
+def _without_exchanged(dates: Dates, rows: pd.DataFrame, name: str, date_format: str | None) -> Dates:
+    """Leave out ISO dates of a column in which Excel may have exchanged day and month.
+
+    Then every other date has one reading only (the day is above 12), and no ISO date has a day above 12.
+    """
+    clean = _cleaned(rows[name])
+    is_iso = clean.str.fullmatch(next(iter(DATE_FORMATS))) & dates.days.notna()
+    tables = [rows["export"], rows["table"]]
+    parts = clean.str.extract(f"^{TWO_ORDERS}$")
+    has_two_readings = (_numbers(parts[0]) <= LAST_MONTH) & (_numbers(parts[2]) <= LAST_MONTH)
+    is_clear = has_two_readings | (is_iso & (dates.days.dt.day > LAST_MONTH))
+    is_suspect = parts[0].notna().groupby(tables).transform("any") & ~is_clear.groupby(tables).transform("any")
+    is_exchanged = is_suspect & is_iso & (dates.days.dt.day != dates.days.dt.month) & (date_format is None)
+    return Dates(dates.days.mask(is_exchanged), dates.years, dates.is_ambiguous | is_exchanged)
+
+
+def _numbers(text: "pd.Series[str]") -> "pd.Series[float]":
+    return pd.to_numeric(text, errors="coerce").astype(float)
 
 
 def completed_years(birth: pd.Series, exam: pd.Series) -> "pd.Series[float]":
