@@ -5,6 +5,7 @@ AUROC on held-out images is 0.5. Here: logistic regression on pooled features, c
 weighted so that each class counts equally on both sides: other class shares alone are no feature shift.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,11 +63,12 @@ def feature_shift(internal: Features, external: Features, n_resamples: int, conf
     if min(np.unique(side.patients).size for side in sides) < FOLDS:
         return sizes | all_undefined(NAMES, f"needs {FOLDS} patients or more at each hospital")
     weights = np.concatenate(_equal_shares([side.labels for side in sides]))
-    is_external = np.repeat([False, True], [len(side.labels) for side in sides])
-    ranks = Ranks(is_external, _held_out_scores(sides, is_external, weights, seed))
-    observed = ranks.metrics(weights[:, None].astype(np.float32))["auroc"]
-    resampled = _resampled_aurocs(ranks, sides, weights, n_resamples, seed)
-    ends = percentile_interval(resampled[np.isfinite(resampled)], confidence)
+    folds = _ranks_by_fold(sides, weights, seed)
+    observed = _mean_auroc(folds, weights[:, None])
+    positions = [np.unique(side.patients, return_inverse=True)[1] for side in sides]
+    resampled = [_mean_auroc(folds, drawn * weights[:, None]) for drawn in _resamples(positions, n_resamples, seed)]
+    values = np.concatenate(resampled)
+    ends = percentile_interval(values[np.isfinite(values)], confidence)
     return sizes | dict(zip(NAMES, (float(observed[0]), *ends), strict=True))
 
 
@@ -83,33 +85,34 @@ def _equal_shares(labels: list[np.ndarray]) -> list[np.ndarray]:
     return [fewest[side] / count[side] for side, count in zip(labels, counts, strict=True)]
 
 
-def _held_out_scores(sides: list[Features], is_external: np.ndarray, weights: np.ndarray, seed: int) -> np.ndarray:
-    """Return the score of each image by the classifier that was fitted without its patient, (n,) float."""
+def _ranks_by_fold(sides: list[Features], weights: np.ndarray, seed: int) -> list[tuple[np.ndarray, Ranks]]:
+    """Return the held-out images of each fold and their ranks by the classifier that was fitted without their patients.
+
+    Scores of different folds are not compared: a fold with more images of one side leaves fewer for the fit, which
+    would pull the AUROC of equal distributions below 0.5.
+    """
     values, patients = (np.concatenate([getattr(side, name) for side in sides]) for name in ("values", "patients"))
-    scores = np.empty(len(values))
-    for fitted, held_out in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(
-        values, is_external, patients
-    ):
+    is_external = np.repeat([False, True], [len(side.labels) for side in sides])
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(values, is_external, patients)
+    ranks = []
+    for fitted, held_out in folds:
         classifier = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=1000))
         classifier.fit(values[fitted], is_external[fitted], logisticregression__sample_weight=weights[fitted])
-        scores[held_out] = classifier.decision_function(values[held_out])
-    return scores
+        ranks.append((held_out, Ranks(is_external[held_out], classifier.decision_function(values[held_out]))))
+    return ranks
 
 
-def _resampled_aurocs(
-    ranks: Ranks, sides: list[Features], weights: np.ndarray, n_resamples: int, seed: int
-) -> np.ndarray:
-    """Return the AUROC of each bootstrap resample of the patients of both sides, (n_resamples,)."""
-    positions = [np.unique(side.patients, return_inverse=True)[1] for side in sides]
-    patients = [int(position.max()) + 1 for position in positions]
-    batch = max(1, WEIGHTS_AT_ONCE // len(weights))
-    draws = [patient_weights(count, n_resamples, seed + number, batch * count) for number, count in enumerate(patients)]
-    return np.concatenate(
-        [
-            ranks.metrics(
-                np.concatenate([one[:, positions[0]], other[:, positions[1]]], axis=1).T.astype(np.float32)
-                * weights[:, None].astype(np.float32)
-            )["auroc"]
-            for one, other in zip(*draws, strict=True)
-        ]
-    )
+def _mean_auroc(folds: list[tuple[np.ndarray, Ranks]], weights: np.ndarray) -> np.ndarray:
+    """Return the mean AUROC over the folds for each column of image weights, (columns,); NaN folds are left out."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        aurocs = [ranks.metrics(weights[rows].astype(np.float32))["auroc"] for rows, ranks in folds]
+    return np.nanmean(aurocs, axis=0)
+
+
+def _resamples(positions: list[np.ndarray], n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield the weights of the images in each resample of the patients of both sides, (images, resamples)."""
+    counts = [int(position.max()) + 1 for position in positions]
+    batch = max(1, WEIGHTS_AT_ONCE // sum(map(len, positions)))
+    drawn = [patient_weights(count, n_resamples, seed + side, batch * count) for side, count in enumerate(counts)]
+    for of_sides in zip(*drawn, strict=True):
+        yield np.concatenate([one[:, at] for one, at in zip(of_sides, positions, strict=True)], axis=1).T
