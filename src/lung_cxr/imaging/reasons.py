@@ -83,6 +83,7 @@ LABEL_REVIEW = {
     "near_duplicate_labels_differ": "two nearly identical images have different classes",
     "exact_duplicate_labels_differ": "two images with identical pixels have different classes",
     "exact_duplicate_patients_differ": "images with identical pixels belong to different patients; all are rejected",
+    "study_labels_differ": "images of one study have different classes",
     "codes_disagree": "the ICD-10 codes and the consensus diagnosis give different classes",
 }
 """Reasons to review a label; the image and its label stay unchanged."""

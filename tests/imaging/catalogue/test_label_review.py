@@ -14,7 +14,8 @@ def key(number: int) -> str:
 def images(*rows) -> pd.DataFrame:
     """Manifest of (label, pixel_sha256, qc_status, qc_reasons), numbered from 1."""
     table = pd.DataFrame(rows, columns=["label", "pixel_sha256", "qc_status", "qc_reasons"], dtype="str")
-    return table.assign(image_id=[key(number) for number in range(1, len(rows) + 1)])
+    ids = [key(number) for number in range(1, len(rows) + 1)]
+    return table.assign(image_id=ids, study_key=ids)
 
 
 def diagnosed(manifest, codes, source="diagnosis") -> pd.DataFrame:
@@ -38,6 +39,17 @@ def test_near_duplicates_of_two_classes_are_listed_and_those_of_one_are_not():
     )
     found = listed(manifest, compared=[(1, 2, 0.99), (1, 3, 0.99), (2, 3, 0.9), (2, 3, float("nan"))])
     assert found == [(key(1), key(2), "Pneumonia", "Atelectasis", "near_duplicate_labels_differ")]
+
+
+def test_accepted_images_of_one_study_with_two_classes_are_listed():
+    manifest = images(
+        ("Pneumonia", "a", "accepted", ""),
+        ("COVID-19", "b", "accepted", ""),
+        ("Pneumonia", "c", "accepted", ""),
+        ("Atelectasis", "d", "rejected", "blurred"),
+        ("Atelectasis", "e", "accepted", ""),
+    ).assign(study_key=["s", "s", "s", "s", "t"])
+    assert listed(manifest) == [(key(1), key(2), "Pneumonia", "COVID-19", "study_labels_differ")]
 
 
 def test_every_copy_of_another_class_is_listed_beside_the_first():

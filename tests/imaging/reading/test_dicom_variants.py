@@ -303,3 +303,10 @@ def test_another_modality_is_no_radiograph(smooth, modality):
     assert rejection.value.reason == "not_a_radiograph"
     for radiography in ("CR", "DX", "OT", ""):
         assert decode_image(make_dicom(stored, Modality=radiography), MOST).rows == 96
+
+
+@pytest.mark.parametrize("start", [b"\xff\xd8", b"\xff\x0a", b"\xff\x4f\xff\x51"])
+def test_pixels_that_begin_like_a_stream_are_pixels(smooth, start):
+    stored = (smooth() * 255).astype(np.uint8)
+    stored[0, : len(start)] = list(start)
+    np.testing.assert_array_equal(decode_image(make_dicom(stored), MOST).values, stored)

@@ -21,11 +21,17 @@ def list_label_reviews(
 
     Returns:
         As `contracts.label_review`: pairs of images with identical or nearly identical pixels and different classes,
-        the kept image first; pairs of images with identical pixels and different patients; and accepted
-        images whose consensus diagnosis and ICD-10 codes give different classes.
+        the kept image first; pairs of images with identical pixels and different patients; pairs of accepted
+        images of one study and different classes; and accepted images whose consensus diagnosis and ICD-10 codes
+        give different classes.
     """
     near = _differing(compared[compared["correlation"] >= min_correlation], manifest)
-    found = [near.assign(reason="near_duplicate_labels_differ"), _exact(manifest), _patients(manifest)]
+    found = [
+        near.assign(reason="near_duplicate_labels_differ"),
+        _exact(manifest),
+        _patients(manifest),
+        _studies(manifest),
+    ]
     found.append(_codes(records, manifest))
     listed = pd.concat([part[LABEL_REVIEW_COLUMNS].astype("str") for part in found])
     return listed.sort_values(LABEL_REVIEW_COLUMNS, ignore_index=True)
@@ -56,6 +62,14 @@ def _patients(manifest: pd.DataFrame) -> pd.DataFrame:
     pairs = first.merge(others, on="pixel_sha256")
     pairs = pairs[pairs["image_id"] != pairs["other_image_id"]]
     return pairs.assign(reason="exact_duplicate_patients_differ")
+
+
+def _studies(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Pair the first accepted image of each study with those of another class."""
+    images = manifest.loc[manifest["qc_status"] == "accepted", ["study_key", "image_id"]].sort_values("image_id")
+    others = images.rename(columns={"image_id": "other_image_id"})
+    pairs = images.drop_duplicates("study_key").merge(others, on="study_key")
+    return _differing(pairs, manifest).assign(reason="study_labels_differ")
 
 
 def _differing(pairs: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from lung_cxr.imaging.catalogue.unkeyed_ledger import with_keyed_hashes
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 
 # raise it when the stored pixels of unusual files change: only rows that may be affected are read again
-DECODER_VERSION = 1
+DECODER_VERSION = 2
 NOT_SEARCHED = -1  # number of text boxes in an image that was not searched for text
 NAN = float("nan")
 

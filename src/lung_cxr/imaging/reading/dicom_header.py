@@ -165,9 +165,18 @@ def _pixel_element(data: memoryview, start: int, header: pydicom.Dataset) -> Pix
     if begin + length > len(data):
         raise Rejection("truncated")
     values = data[begin : begin + length]
-    if frames.is_start_of_stream(values):  # compressed pixels without items
+    if frames.is_start_of_stream(values) and length != _native_length(header):  # compressed pixels without items
         return PixelElement(memoryview(b""), bytes(values))
     return PixelElement(values, None, not little, representation == b"OW" and not little)
+
+
+def _native_length(header: pydicom.Dataset) -> int:
+    """Return the bytes of uncompressed pixels: the first ones may look like the start of a stream; 0 if unknown."""
+    try:
+        bits = header.Rows * header.Columns * header.get("SamplesPerPixel", 1) * header.BitsAllocated
+        return int(bits // 8 + bits // 8 % 2)
+    except Exception:  # missing or invalid numbers
+        return 0
 
 
 def _frame(data: memoryview, position: int) -> bytes:
