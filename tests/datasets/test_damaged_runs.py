@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from lung_cxr.datasets.run_result import DAMAGED
-from lung_cxr.datasets.runs import RunsDataset
+from lung_cxr.datasets.runs import EnsembleRunsDataset, RunsDataset
 from lung_cxr.experiments import Run
 from made_up_runs import made_up_run, made_up_split
 
@@ -71,3 +71,17 @@ def test_backup_folders_do_not_count_and_a_renamed_copy_is_refused(folder):
     assert set(results) == {"seed_7", "seed_8", "seed_9"}
     assert results["seed_9"].record["status"] == DAMAGED
     assert "seed 7" in results["seed_9"].failure
+
+
+def test_a_damaged_reason_of_a_failure_is_a_reason(folder):
+    (folder / "failure.json").write_text('{"fail')
+    assert loaded(folder)[0].failure.startswith("failure.json is damaged")
+
+
+def test_a_damaged_ensemble_is_left_out_with_a_warning(folder, tmp_path, caplog):
+    for name in ("sound", "cut", "lost"):
+        shutil.copytree(folder, tmp_path / "ensemble" / name)
+    (tmp_path / "ensemble/cut/run_record.json").write_text('{"members":')
+    (tmp_path / "ensemble/lost/predictions.parquet").unlink()
+    assert list(EnsembleRunsDataset(filepath=str(tmp_path / "ensemble")).load()) == ["sound"]
+    assert caplog.text.count("is damaged and left out") == 2

@@ -225,3 +225,13 @@ def test_a_damaged_array_or_list_is_named_and_rebuilt(world, caplog, damaged):
     (world.arrays / damaged).write_bytes(b"no array, no table" * 20)
     assert world.grow(range(5), sizes=[16]) == 5
     assert f"{world.arrays / damaged} is damaged" in caplog.text
+
+
+def test_an_array_of_other_pixels_is_rebuilt_and_named(world, caplog):
+    """A copy of another environment's array has the right size and other patients."""
+    world.grow(range(10))
+    array = np.load(world.arrays / "pixels_16.npy")
+    np.save(world.arrays / "pixels_16.npy", array[::-1])
+    assert world.grow(range(10)) == 10
+    assert "pixels_16.npy holds other pixels than the stored images" in caplog.text
+    assert "pixels_8.npy" not in caplog.text

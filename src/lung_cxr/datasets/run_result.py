@@ -45,7 +45,10 @@ class RunResult:
         if not self.finished:
             return self.record["failure"]
         path = self.folder / FAILURE
-        return json.loads(path.read_text(encoding="utf-8"))["failure"] if path.exists() else None
+        try:
+            return json.loads(path.read_text(encoding="utf-8-sig"))["failure"] if path.exists() else None
+        except (ValueError, KeyError, TypeError) as error:
+            return _damaged(FAILURE, error)
 
     @cached_property
     def damage(self) -> str | None:

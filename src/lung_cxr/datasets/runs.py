@@ -1,6 +1,7 @@
 """Datasets of run results: of one grid point, of all baselines, and of a sensitivity analysis."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from lung_cxr.atomic import atomic_write
 from lung_cxr.datasets.run_result import RunResult, read_record
 from lung_cxr.experiments import BASELINE_RUNS, CROSS_VALIDATED, FURTHER_REFERENCE_RUNS
 from lung_cxr.training.run.file_names import RECORD
+
+log = logging.getLogger(__name__)
 
 SEED_FOLDER = re.compile(r"seed_(\d+)")
 FOLD_FOLDER = re.compile(r"fold_(\d+)")
@@ -103,12 +106,19 @@ class EnsembleRunsDataset(AbstractDataset[dict[str, Any], dict[str, RunResult]])
         self.metadata = metadata
 
     def load(self) -> dict[str, RunResult]:
-        """Return the name of each ensemble → its record and predictions."""
-        records = {path.parent: path for path in sorted(self._filepath.glob(f"*/{RECORD}"))}
-        return {
-            folder.name: RunResult(folder, json.loads(path.read_text(encoding="utf-8")))
-            for folder, path in records.items()
-        }
+        """Return the name of each ensemble → its record and predictions; a damaged one is left out with a warning."""
+        found = {}
+        for path in sorted(self._filepath.glob(f"*/{RECORD}")):
+            try:
+                result = RunResult(path.parent, dict(json.loads(path.read_text(encoding="utf-8-sig"))))
+                is_damaged = result.predictions is None
+            except Exception:  # a damaged file may raise any error; its text may quote identifiers
+                is_damaged = True
+            if is_damaged:
+                log.warning("%s is damaged and left out: run the pipeline `ensembles` again", path.parent)
+            else:
+                found[path.parent.name] = result
+        return found
 
     def save(self, data: dict[str, Any]) -> None:
         """Write the record of one ensemble (atomic)."""

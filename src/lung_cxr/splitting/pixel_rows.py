@@ -3,16 +3,18 @@
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lung_cxr.splitting.growing_array import GrowingArray, committed_rows
-from lung_cxr.splitting.stored_images import RESIZE_METHOD
+from lung_cxr.splitting.stored_images import RESIZE_METHOD, StoredImageError, read_stored
 
 log = logging.getLogger(__name__)
 
+CHECKED_ROWS = 8  # known rows that are compared with the stored images in every run
 ROW_COLUMNS = ["image_id", "pixel_sha256", "method"]  # equal values: equal pixels
 
 
@@ -62,6 +64,21 @@ class PixelRows:
     @property
     def _target(self) -> Path:
         return self.path if self._in_place else self.path.with_suffix(".npy.new")
+
+    def holds_other_pixels(self, image_paths: "pd.Series[str]", image_folder: Path) -> bool:
+        """Return whether some known rows differ from the stored images: the file of other data was copied here.
+
+        Args:
+            image_paths: Paths of the wanted rows, relative to `image_folder`.
+            image_folder: Folder of the stored images.
+        """
+        known = np.flatnonzero(~self.new)
+        for row in known[np.unique(np.linspace(0, len(known) - 1, CHECKED_ROWS).astype(int))] if len(known) else ():
+            with suppress(StoredImageError):  # known rows need no stored image
+                stored = read_stored(image_folder / image_paths.iloc[row], [self.size])[self.size]
+                if not np.array_equal(self._old[self._source[row]], stored):
+                    return True
+        return False
 
     def write(self, row: int, decoded: Mapping[int, np.ndarray]) -> None:
         """Append a missing row from the old array, or else from `decoded` (size → (size, size) uint8)."""

@@ -51,7 +51,7 @@ def grow_pixel_arrays(
         StoredImageError: An image of the manifest is missing or damaged.
     """
     images = manifest.set_index("image_id").loc[split["image_id"], ["pixel_sha256", "image_path"]].reset_index()
-    arrays = [PixelRows(pixel_folder, size, images) for size in sorted(set(sizes))]
+    arrays = [_opened(pixel_folder, size, images, image_folder) for size in sorted(set(sizes))]
     known = _recorded_hashes(pixel_folder, split_sha256(split), arrays)
     _fill([array for array in arrays if not array.complete], images["image_path"], image_folder, workers)
     for array in arrays:
@@ -66,6 +66,16 @@ def grow_pixel_arrays(
         }
         for array in arrays
     }
+
+
+def _opened(pixel_folder: Path, size: int, images: pd.DataFrame, image_folder: Path) -> PixelRows:
+    """Open the array of a size; an array of other pixels than the stored images is deleted first."""
+    array = PixelRows(pixel_folder, size, images)
+    if not array.holds_other_pixels(images["image_path"], image_folder):
+        return array
+    log.warning("%s holds other pixels than the stored images; this run rebuilds it", array.path)
+    array.path.unlink()
+    return PixelRows(pixel_folder, size, images)
 
 
 def open_pixels(pixel_folder: Path, size: int) -> np.memmap:
