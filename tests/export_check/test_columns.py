@@ -34,7 +34,7 @@ def test_columns_are_counted_as_ingestion_understands_them(emr):
     reasons = ["", "ambiguous", "not_understood", "not_given"]
     rows = rows.assign(table=0, exam_day_reason=reasons)
     names = {name: name for name in ("patient_id", "icd10_primary", "exam_date", "sex", "clinical_note")}
-    (table,) = describe_tables(rows, [TableFacts(0, "emr.csv", 4, 0, 0, 9, names, ["view"])], emr)
+    (table,) = describe_tables(rows, [TableFacts(1, 0, "emr.csv", 4, 0, 0, 9, names, ["view"])], emr)
     found = {column["column"]: (column["filled"], column["understood"]) for column in table["columns"]}
     assert found == {
         "patient_id": (3, 2),

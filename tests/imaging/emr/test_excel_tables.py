@@ -1,5 +1,4 @@
 import datetime
-import logging
 import struct
 import zipfile
 
@@ -33,8 +32,7 @@ def read(folder, emr):
     return read_export_tables(folder, emr, 1).rows
 
 
-def test_all_visible_sheets_with_the_header_are_read(tmp_path, emr, caplog):
-    caplog.set_level(logging.INFO)
+def test_all_visible_sheets_with_the_header_are_read(tmp_path, emr):
     write(
         tmp_path / "emr.xlsx",
         Jan=patients("1", "2"),
@@ -44,14 +42,15 @@ def test_all_visible_sheets_with_the_header_are_read(tmp_path, emr, caplog):
     )
     rows = read(tmp_path, emr)
     assert rows[["table", "row", "patient_id"]].to_numpy().tolist() == [[1, 1, "1"], [1, 2, "2"], [2, 1, "3"]]
-    assert 'Export 1: sheet 2 ("Notes") of emr.xlsx does not have the expected columns and was not read' in caplog.text
-    assert 'table 2 is sheet 3 ("Feb") of emr.xlsx, 1 rows' in caplog.text
+    _, notes, facts = read_export_tables(tmp_path, emr, 1)
+    assert 'Export 1: sheet 2 ("Notes") of emr.xlsx does not have the expected columns and was not read' in notes[0]
+    assert [(table.name, table.rows) for table in facts][1] == ('sheet 3 ("Feb") of emr.xlsx', 1)
 
 
-def test_a_hidden_sheet_is_named_and_not_read(tmp_path, emr, caplog):
+def test_a_hidden_sheet_is_named_and_not_read(tmp_path, emr):
     write(tmp_path / "emr.xlsx", hidden_old=patients("1"), Sheet2=patients("2"))
     assert read(tmp_path, emr)["patient_id"].tolist() == ["2"]
-    assert 'sheet 1 ("old") of emr.xlsx is hidden and was not read' in caplog.text
+    assert 'sheet 1 ("old") of emr.xlsx is hidden and was not read' in read_export_tables(tmp_path, emr, 1).notes[0]
 
 
 def save(path, rows, change=lambda sheet: None):
@@ -80,10 +79,10 @@ def test_every_row_of_a_merged_cell_has_its_value(tmp_path, emr):
     assert found == [["1", "a.png", "COVID-19"], ["1", "b.png", "COVID-19"], ["2", "c", ""]]
 
 
-def test_hidden_rows_are_read_and_counted(tmp_path, emr, caplog):
+def test_hidden_rows_are_read_and_counted(tmp_path, emr):
     save(tmp_path / "emr.xlsx", patients("1", "2"), lambda sheet: setattr(sheet.row_dimensions[3], "hidden", True))
     assert read(tmp_path, emr)["patient_id"].tolist() == ["1", "2"]
-    assert "of emr.xlsx hides 1 rows; they were read" in caplog.text
+    assert "of emr.xlsx hides 1 rows; they were read" in read_export_tables(tmp_path, emr, 1).notes[0]
 
 
 def test_a_formula_without_a_value_makes_its_row_malformed(tmp_path, emr):
@@ -172,7 +171,7 @@ def old_workbook(**sheets) -> bytes:
     return b"".join([begin[0], *formats, *bounds, record(0xA), *bodies])
 
 
-def test_an_old_workbook_is_read_as_a_new_one(tmp_path, emr, caplog):
+def test_an_old_workbook_is_read_as_a_new_one(tmp_path, emr):
     sheet = [
         ["Tháng 2"], [], [*HEADER, "exam_date"],
         [123, "a.png", "J90", datetime.date(2026, 3, 31)], ["00123", "b.png", "J18.9"],
@@ -180,7 +179,7 @@ def test_an_old_workbook_is_read_as_a_new_one(tmp_path, emr, caplog):
     (tmp_path / "emr.xls").write_bytes(old_workbook(hidden_old=patients("1"), Sheet2=sheet))
     rows = read(tmp_path, emr)
     assert rows[["row", "patient_id", "exam_date"]].to_numpy().tolist() == [[1, "123", "2026-03-31"], [2, "00123", ""]]
-    assert 'sheet 1 ("old") of emr.xls is hidden' in caplog.text
+    assert 'sheet 1 ("old") of emr.xls is hidden' in read_export_tables(tmp_path, emr, 1).notes[0]
 
 
 def test_an_old_workbook_that_is_none_is_one_error(tmp_path, capsys):

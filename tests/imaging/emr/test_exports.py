@@ -7,8 +7,9 @@ import pytest
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
 from lung_cxr.imaging.catalogue.refresh_plan import plan_refresh
+from lung_cxr.imaging.emr import export_tables
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
-from lung_cxr.imaging.emr.export_tables import read_export_tables
+from lung_cxr.imaging.emr.export_tables import forget_tables, log_tables, read_export_tables
 from lung_cxr.imaging.emr.exports import (
     Export,
     locate_images,
@@ -18,7 +19,7 @@ from lung_cxr.imaging.emr.exports import (
     stays_inside,
 )
 from lung_cxr.imaging.emr.keys import key_paths
-from lung_cxr.imaging.emr.tables import TableError
+from lung_cxr.imaging.emr.tables import TableError, read_tables
 
 NAME = "Nguyễn Văn Bí Mật"
 
@@ -73,12 +74,39 @@ def test_a_filter_on_a_column_that_nobody_has_is_an_error(tmp_path, emr):
         read_export_tables(export.folder, emr.model_copy(update={"row_filter": {"teir": ["x"]}}), 3)
 
 
-def test_what_a_filter_leaves_out_is_a_log_line(tmp_path, emr, caplog):
-    export = write(tmp_path / "2026-03", **needed(tier=["low"]))
+def test_the_tables_of_many_exports_are_logged_in_few_lines(tmp_path, emr, caplog):
+    emr = emr.model_copy(update={"row_filter": {"tier": ["x"]}})
+    facts = []
+    for number in range(1, 51):
+        export = write(tmp_path / f"2026-{number}", **needed(tier=["low"]))
+        facts += read_export_tables(export.folder, emr, number).facts
     with caplog.at_level(logging.INFO):
-        read_export_tables(export.folder, emr.model_copy(update={"row_filter": {"tier": ["x"]}}), 3)
-    assert "Export 3: emr.row_filter leaves out 1 of 1 rows of emr.csv" in caplog.text
-    assert "2026-03" not in caplog.text
+        log_tables(facts)
+    assert caplog.messages[0] == "emr.row_filter leaves out 50 of 50 rows"
+    assert len(caplog.messages) == 2
+    assert caplog.messages[1].startswith("Export 50 and 49 more: emr.csv has no column for birth_date, ")
+
+
+def test_a_table_is_parsed_once_until_it_changes(tmp_path, emr, monkeypatch):
+    parsed = []
+    monkeypatch.setattr(export_tables, "read_tables", lambda *given: parsed.append(given[0]) or read_tables(*given))
+    export = write(tmp_path / "e", **needed(patient_id=["1"]))
+    for filtered in (True, False):
+        assert read_export_tables(export.folder, emr, 1, filtered=filtered).rows["patient_id"].tolist() == ["1"]
+    assert len(parsed) == 1
+    write(tmp_path / "e", **needed(patient_id=["2"]))
+    assert read_export_tables(export.folder, emr, 1).rows["patient_id"].tolist() == ["2"]
+    forget_tables()
+    read_export_tables(export.folder, emr, 1)
+    assert len(parsed) == 3
+
+
+def test_files_of_one_folder_are_found_without_resolving_it_again(tmp_path):
+    (tmp_path / "images").mkdir()
+    export = Export("e", tmp_path, False)
+    assert [export.locate(f"images/{name}.png") for name in "ab"] == [tmp_path / f"images/{name}.png" for name in "ab"]
+    (tmp_path / "images/c.png").symlink_to("/etc/hostname")
+    assert export.locate("images/c.png") is None
 
 
 def test_without_a_table_the_error_names_those_expected(tmp_path, emr):
@@ -103,7 +131,7 @@ def test_a_missing_required_column_is_an_error_that_quotes_no_cell(tmp_path, emr
 
 def test_a_missing_optional_column_is_a_log_line(tmp_path, emr, caplog):
     with caplog.at_level(logging.WARNING):
-        read_export_tables(write(tmp_path / "e", **needed()).folder, emr, 1)
+        log_tables(read_export_tables(write(tmp_path / "e", **needed()).folder, emr, 1).facts)
     assert "no column for" in caplog.text
     assert "sex" in caplog.text
 

@@ -6,6 +6,7 @@ A file that left its export keeps its row in the ledger and its image in the sto
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import pandas as pd
 
@@ -52,9 +53,16 @@ def carry_out(
 
 def read_ledger(table: pd.DataFrame | None, journal: Journal, hashes: KeyedHashes) -> Ledger:
     """Return image_id → its newest row, from the saved ledger (None: there is none) and from a killed run's journal."""
-    rows = [] if table is None else table.to_dict("records")
-    images = (ProcessedImage.from_row(row, hashes) for row in [*rows, *journal.read()])
+    rows = iter(()) if table is None else _rows(table)
+    images = (ProcessedImage.from_row(row, hashes) for row in chain(rows, journal.read()))
     return {image.image_id: image for image in images}
+
+
+def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table one by one: a list of all takes hundreds of megabytes."""
+    names = list(table)
+    for values in zip(*(table[name].tolist() for name in names), strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def _kept(plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor) -> Ledger:

@@ -24,14 +24,16 @@ class ColumnNames:
 
     Args:
         emr: Settings `columns`, `row_filter` and `header_row`.
-        only: Logical columns that are read; None: all.
+
+    Attributes:
+        settings: Text that is equal for equal settings.
     """
 
-    def __init__(self, emr: EmrParameters, only: Sequence[LogicalColumn] | None = None):
+    def __init__(self, emr: EmrParameters):
         self._names = {column: emr.column_names(column) for column in LOGICAL_COLUMNS}
         self._filters = tuple(emr.row_filter)
-        read = LOGICAL_COLUMNS if only is None else only
-        names = [*self._filters, *(name for column in read for name in self._names[column])]
+        self.settings = repr((self._names, self._filters, emr.header_row))
+        names = [*self._filters, *(name for column in LOGICAL_COLUMNS for name in self._names[column])]
         self._needed = set(map(_folded, names))
         self.layout = Layout(
             header_row=None if emr.header_row == "auto" else emr.header_row,

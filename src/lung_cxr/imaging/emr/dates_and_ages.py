@@ -171,10 +171,9 @@ def _orders(rows: pd.DataFrame) -> "dict[str, pd.Series[str]]":
         found[name] = pd.Series(UNDECIDED, index=rows.index)
         for level in reversed(levels):
             found[name] = found[name].mask(level.sum(axis=1) > 0, _majority(level))
-        for (export, table), order in (
-            found[name][(found[name] == MONTH_FIRST) & _is_given(rows[name])].groupby(tables).first().items()
-        ):
-            log.info("Export %d, table %d: %s is read as %s", export, table, name, order)
+        month_first = rows[(found[name] == MONTH_FIRST) & _is_given(rows[name])]
+        if number := month_first.groupby(["export", "table"]).ngroups:
+            log.info("%s of %d tables is read as %s", name, number, MONTH_FIRST)
     return found
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS, ColumnNames
 from lung_cxr.imaging.emr.table_limits import TableError
 from lung_cxr.imaging.emr.tables import READERS, read_tables
-from lung_cxr.imaging.emr.text_tables import TextTable
+from lung_cxr.imaging.emr.text_tables import TableFile, TextTable
 from lung_cxr.parameters import EmrParameters, LogicalColumn
 
 GLOB = frozenset("*?[")
@@ -23,6 +23,7 @@ class TableFacts(NamedTuple):
     """Facts of one EMR table; they quote no value and no column name that is not in the settings.
 
     Attributes:
+        export: Ordinal of the export.
         number: Number of the table in the export, from 1; 0 in an export with one table.
         name: Name of the table in messages.
         rows: Rows below the header.
@@ -33,6 +34,7 @@ class TableFacts(NamedTuple):
         missing: Logical columns that have a name in the settings, but none in the table.
     """
 
+    export: int
     number: int
     name: str
     rows: int
@@ -64,21 +66,27 @@ class _NamedTable(NamedTuple):
     text: TextTable
 
 
-def read_export_tables(
-    folder: Path, emr: EmrParameters, ordinal: int, only: Sequence[LogicalColumn] | None = None
-) -> ExportTables:
-    """Read all EMR tables of an export as text.
+_parsed: dict[tuple[object, ...], TableFile] = {}
+
+
+def forget_tables() -> None:
+    """Free the memory of all parsed tables."""
+    _parsed.clear()
+
+
+def read_export_tables(folder: Path, emr: EmrParameters, ordinal: int, *, filtered: bool = True) -> ExportTables:
+    """Read all EMR tables of an export as text. A file is parsed once; an unchanged file is not parsed again.
 
     Args:
         folder: Folder of the export.
         emr: Format of the hospital's tables.
         ordinal: Number of the export in the log and in errors; its name stays in 01_raw and 02_intermediate.
-        only: Logical columns that are read; None: all. With a selection nothing is logged.
+        filtered: Whether `emr.row_filter` leaves out rows.
 
     Raises:
         TableError: There is no table, a table cannot be read, or a required column is missing.
     """
-    export, names = f"Export {ordinal}", ColumnNames(emr, only)
+    export, names = f"Export {ordinal}", ColumnNames(emr)
     try:
         files = find_tables(folder, emr)
         if not files:
@@ -89,22 +97,31 @@ def read_export_tables(
         tables: list[_NamedTable] = []
         notes: list[str] = []
         for name, path in files:
-            found = read_tables(path, names.layout, name)
+            found = _read_once(path, names, name)
             notes += [f"{export}: {remark}" for remark in found.remarks]
             tables += [_NamedTable(f"{text.sheet} of {name}" if text.sheet else name, text) for text in found.tables]
         if others := _other_tables(folder, {path for _, path in files}):
             notes.append(f"{export}: {others} further table files in its folder were not read (emr.tables)")
-        _check_filter([table.text.header for table in tables], emr.row_filter, names)
+        row_filter = emr.row_filter if filtered else {}
+        _check_filter([table.text.header for table in tables], row_filter, names)
         frames = [
-            _logical_rows(table, number, emr, names) for number, table in enumerate(tables, start=len(tables) > 1)
+            _logical_rows(table, number, row_filter, names)
+            for number, table in enumerate(tables, start=len(tables) > 1)
         ]
     except TableError as error:
         raise TableError(f"{export} (known_exports in 02_intermediate has its name): {error}") from None
-    facts = [_facts(table, frame, names) for table, frame in zip(tables, frames, strict=True)]
-    if only is None:
-        _log_tables(export, facts, notes)
+    facts = [_facts(ordinal, table, frame, names) for table, frame in zip(tables, frames, strict=True)]
     kept = [frame[frame.pop("is_kept") | frame["malformed"]] for frame in frames]
     return ExportTables(pd.concat(kept, ignore_index=True), notes, facts)
+
+
+def _read_once(path: Path, names: ColumnNames, name: str) -> TableFile:
+    status = path.stat()
+    stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    key = (path, *stamp, names.settings)
+    if key not in _parsed:
+        _parsed[key] = read_tables(path, names.layout, name)
+    return _parsed[key]
 
 
 def find_tables(folder: Path, emr: EmrParameters) -> list[tuple[str, Path]]:
@@ -142,8 +159,10 @@ def _may_be_table(path: Path) -> bool:
     return path.suffix.lower() in READERS and not is_hidden and not is_list
 
 
-def _logical_rows(table: _NamedTable, number: int, emr: EmrParameters, names: ColumnNames) -> pd.DataFrame:
-    """Return all rows of a table, with `is_kept` by `emr.row_filter`."""
+def _logical_rows(
+    table: _NamedTable, number: int, row_filter: Mapping[str, Sequence[str]], names: ColumnNames
+) -> pd.DataFrame:
+    """Return all rows of a table, with `is_kept` by the filter."""
     fields, malformed, header, *_ = table.text
     columns = names.resolve(header, table.name)
     rows = pd.DataFrame(
@@ -154,7 +173,7 @@ def _logical_rows(table: _NamedTable, number: int, emr: EmrParameters, names: Co
     rows.insert(0, "table", number)
     rows.insert(1, "row", fields.index)
     rows.insert(2, "malformed", fields.index.isin(malformed))
-    rows.insert(3, "is_kept", _kept(fields, emr.row_filter, names.filter_columns(header)))
+    rows.insert(3, "is_kept", _kept(fields, row_filter, names.filter_columns(header)))
     return rows
 
 
@@ -179,9 +198,10 @@ def _kept(
     return kept
 
 
-def _facts(table: _NamedTable, frame: pd.DataFrame, names: ColumnNames) -> TableFacts:
+def _facts(ordinal: int, table: _NamedTable, frame: pd.DataFrame, names: ColumnNames) -> TableFacts:
     columns = names.resolve(table.text.header, table.name)
     return TableFacts(
+        export=ordinal,
         number=int(frame["table"].min()) if len(frame) else 0,
         name=table.name,
         rows=len(frame),
@@ -193,19 +213,19 @@ def _facts(table: _NamedTable, frame: pd.DataFrame, names: ColumnNames) -> Table
     )
 
 
-def _log_tables(export: str, tables: list[TableFacts], notes: list[str]) -> None:
+def log_tables(tables: Sequence[TableFacts]) -> None:
+    """Log left-out rows and missing columns of the tables of all exports, in few lines."""
+    rows = sum(table.rows for table in tables)
+    if filtered := sum(table.filtered for table in tables):
+        log.info("emr.row_filter leaves out %s of %s rows", f"{filtered:,}", f"{rows:,}")
+    if totals := sum(table.totals for table in tables):
+        log.info("%s rows of tables are totals or repeat the header", f"{totals:,}")
+    lacking: dict[tuple[str, str], list[int]] = {}
     for table in tables:
-        name, rows = table.name, table.rows
-        if len(tables) > 1:
-            log.info("%s: table %d is %s, %d rows", export, table.number, name, rows)
-        if table.filtered:
-            log.info("%s: emr.row_filter leaves out %d of %d rows of %s", export, table.filtered, rows, name)
-        if table.totals:
-            log.info("%s: %d rows of %s are totals or repeat the header", export, table.totals, name)
         if table.missing:
-            log.warning(
-                "%s: %s has no column for %s; its values are empty (null in emr.columns confirms this)",
-                export, name, ", ".join(table.missing),
-            )  # fmt: skip
-    for note in notes:
-        log.warning(note)
+            lacking.setdefault((table.name, ", ".join(table.missing)), []).append(table.export)
+    for (name, missing), exports in lacking.items():
+        log.warning(
+            "Export %d%s: %s has no column for %s; its values are empty (null in emr.columns confirms this)",
+            exports[-1], f" and {len(exports) - 1} more" if len(exports) > 1 else "", name, missing,
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """A hospital export: a folder with EMR tables and the image files that they name."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
@@ -26,6 +26,7 @@ class Export:
     export_id: str
     folder: Path
     synthetic: bool
+    _real: dict[Path, Path] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def root(self) -> Path:
@@ -44,9 +45,16 @@ class Export:
         relative = image_path.strip().replace("\\", "/")
         try:
             path = find_file(self.folder, relative)
-            return path if path.resolve().is_relative_to(self.folder.resolve()) else None
+            real = path.resolve() if path.is_symlink() else self._resolved(path.parent)
+            return path if real.is_relative_to(self._resolved(self.folder)) else None
         except (OSError, RuntimeError, ValueError):  # their messages quote the name
             return self.folder / relative
+
+    def _resolved(self, folder: Path) -> Path:
+        """Return a folder without links, resolved once for all of its files."""
+        if folder not in self._real:
+            self._real[folder] = folder.resolve()
+        return self._real[folder]
 
 
 def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> pd.DataFrame:
@@ -86,9 +94,8 @@ def read_all_rows(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrPa
 def read_image_paths(exports: Mapping[str, Export], known: pd.DataFrame, emr: EmrParameters) -> pd.DataFrame:
     """Return the distinct `export` (ordinal) and `image_path` of all rows, before `emr.row_filter`."""
     ordinals = dict(zip(known["export_id"], known["export"], strict=True))
-    unfiltered = emr.model_copy(update={"row_filter": {}})
     frames = [
-        read_export_tables(export.folder, unfiltered, ordinals[name], ["image_path"])
+        read_export_tables(export.folder, emr, ordinals[name], filtered=False)
         .rows[["image_path"]]
         .drop_duplicates()
         .assign(export=ordinals[name])
@@ -134,5 +141,7 @@ def locate_images(
 def stays_inside(image_path: str) -> bool:
     """Return True if a path, as an EMR field has it, is relative and stays below its start."""
     text = image_path.strip()
+    if text[:1] not in ("/", "\\") and ":" not in text and ".." not in text:
+        return True  # the common case, without parsing
     windows = PureWindowsPath(text)
     return not (windows.drive or windows.root or PurePosixPath(text).is_absolute() or ".." in windows.parts)

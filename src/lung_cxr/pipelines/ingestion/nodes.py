@@ -27,6 +27,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, patient_linkage
 from lung_cxr.imaging.emr.decision_lists import read_decisions
+from lung_cxr.imaging.emr.export_tables import log_tables
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.pseudonymise import EarlierRun, pseudonymise
 from lung_cxr.imaging.emr.records import with_earlier_notes
@@ -86,6 +87,7 @@ def pseudonymise_records(
     """
     lists = patient_linkage.read_patient_lists(raw_exports.values(), raw_folder, PatientIdRules.of(emr))
     tables = hospital.read_all_tables(raw_exports, known_exports, emr)
+    log_tables(tables.facts)
     earlier = EarlierRun(
         previous_image_manifest,
         previous_shared_images,

@@ -21,8 +21,11 @@ from lung_cxr.imaging.catalogue.unredacted import read_unredacted
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
+from lung_cxr.imaging.emr.export_tables import forget_tables
 from lung_cxr.imaging.emr.keys import key_paths
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters, IngestionReportParameters
+
+MOST_LINES = 12  # of the summary in the log: a screen has to hold all steps
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +65,11 @@ def summarise_ingestion(
     counts["table_notes"] = table_notes
     counts["headers_not_compared"] = header_check
     settings = {"icd10_version": icd10.version, "burned_in_text": ingestion.burned_in_text}
-    for line in summary.in_words(counts):
+    lines = summary.in_words(counts)
+    for line in lines[:MOST_LINES]:
         log.info(line)
+    if further := len(lines[MOST_LINES:]):
+        log.info("%d further notes on tables are on the refresh page", further)
     return {
         **settings,
         "files": refresh_counts["total"],
@@ -159,6 +165,7 @@ def write_review(
         with atomic_write(raw_folder / REVIEW_PAGE) as unfinished:
             text = render(read_unredacted(files, image_manifest, ingestion))
             unfinished.write_text(text, encoding="utf-8")
+    forget_tables()  # this is the last step that reads them
     return render()
 
 

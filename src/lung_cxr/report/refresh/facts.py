@@ -65,7 +65,8 @@ def gather_facts(
     accepted = refreshed.image_manifest[refreshed.image_manifest["qc_status"] == "accepted"]
     known = sorted(refreshed.known_exports["export"].tolist())
     new = [number for number in known if str(number) not in _before(refreshed, "exports")]
-    exports = [_export(number, refreshed, accepted, number in new) for number in known]
+    counts = _counts_of_patients(accepted)
+    exports = [_export(number, refreshed, counts, number in new) for number in known]
     facts = {
         "first": refreshed.reported is None,
         "synthetic": int(refreshed.known_exports["synthetic"].sum()),
@@ -116,10 +117,22 @@ def _catalogue(refreshed: Refreshed, accepted: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _export(number: int, refreshed: Refreshed, accepted: pd.DataFrame, is_new: bool) -> dict[str, Any]:
+def _counts_of_patients(accepted: pd.DataFrame) -> pd.DataFrame:
+    """Return accepted images, patients, and patients with an image in an earlier export, by export."""
+    pairs = accepted[["export", "patient_key"]].drop_duplicates()
+    returning = pairs["export"] > pairs.groupby("patient_key")["export"].transform("min")
+    return pd.DataFrame(
+        {
+            "accepted": accepted["export"].value_counts(),
+            "patients": pairs["export"].value_counts(),
+            "returning_patients": pairs.loc[returning, "export"].value_counts(),
+        }
+    )
+
+
+def _export(number: int, refreshed: Refreshed, counts: pd.DataFrame, is_new: bool) -> dict[str, Any]:
     """Return rows, files, accepted images and rejections of one export."""
-    images = accepted[accepted["export"] == number]
-    earlier = accepted.loc[accepted["export"] < number, "patient_key"].unique()
+    of_images = counts.reindex([number]).fillna(0).astype(int).iloc[0]
     codes = refreshed.rejected.loc[refreshed.rejected["export"] == number, "reason_code"]
     counted = refreshed.summary["by_export"].get(str(number))
     export = {
@@ -128,10 +141,10 @@ def _export(number: int, refreshed: Refreshed, accepted: pd.DataFrame, is_new: b
         "rows": counted["rows"] if counted else 0,
         "present": counted is not None,
         "files": refreshed.file_counts["exports"].get(str(number), {}),
-        "accepted": len(images),
+        "accepted": int(of_images["accepted"]),
         "accepted_before": _before(refreshed, "exports").get(str(number), 0),
-        "patients": int(images["patient_key"].nunique()),
-        "returning_patients": int(images.loc[images["patient_key"].isin(earlier), "patient_key"].nunique()),
+        "patients": int(of_images["patients"]),
+        "returning_patients": int(of_images["returning_patients"]),
         "faults": int(codes.isin(list(FAULTS)).sum()),
         "out_of_scope": int(codes.isin(list(OUT_OF_SCOPE)).sum()),
         "before": (refreshed.reported or {}).get("counts_of_exports", {}).get(str(number), {}),
