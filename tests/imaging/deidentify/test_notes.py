@@ -105,6 +105,7 @@ def test_dates_telephones_addresses_and_cards_go_whoevers_they_are(text, kind):
 @pytest.mark.parametrize(
     ("note", "expected"),
     [
+        ("họ tên: đào văn kiên; tim to", "họ tên: [NAME]; tim to"), ("NGUYỄN-VĂN-A, tim to", "[NAME], tim to"),
         ("mã BN 77, tim to", "mã BN [ID], tim to"), ("MRN: A-77", "MRN: [ID]"), ("Số hồ sơ 123", "Số hồ sơ [ID]"),
         ("SĐT: 38 22 12", "SĐT: [PHONE]"), ("khám ngày 5/3", "khám ngày [DATE]"), ("sinh năm 1950", "sinh năm [DATE]"),
         ("dia chi: xom 3. Tim to", "dia chi: [ADDRESS]. Tim to"), ("BS. Hoa đọc phim", "BS. [NAME] đọc phim"),

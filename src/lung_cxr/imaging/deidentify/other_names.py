@@ -30,6 +30,7 @@ TITLES = (
     r"|ông|bà|anh|chị|cô|chú|bác|thầy|vợ|chồng|mẹ|cha|bố|con (?:trai|gái)|cháu|em"
 )
 CUES = r"họ\s*(?:và\s*)?tên|ho\s*(?:va\s*)?ten|bệnh nhân|benh nhan|patient|\bpt|\bbn|name|người nhà|thân nhân"
+STATED = r"họ\s*(?:và\s*)?tên|ho\s*(?:va\s*)?ten|full name"  # with a colon: also a name in lower case
 # Words in capitals that follow a title or cue in notes and name nobody, without diacritics.
 CLINICAL = (
     "nam nu ho sot kho tho dau tinh vao nhap xuat co khong bi duoc da tien su tha dtd copd tbmmn hien mo sau "
@@ -52,9 +53,12 @@ _WORD = rf"(?:{_TITLE_CASE}|{_CAPITALS})"
 _FAMILY, _ASCII = _either_case(FAMILIES), _either_case(ASCII_FAMILIES)
 _AMBIGUOUS, _MIDDLE = _either_case(AMBIGUOUS_FAMILIES), _either_case(MIDDLE)
 PATTERNS = [
-    re.compile(rf"\b(?:{_FAMILY}|{_ASCII}(?! (?:Dich|DICH|Khi|KHI|Mu|MU)\b))(?:[ ]+(?:{_WORD}|{_INITIAL})){{1,4}}"),
+    re.compile(
+        rf"\b(?:{_FAMILY}|{_ASCII}(?! (?:Dich|DICH|Khi|KHI|Mu|MU)\b))(?:(?:[ ]+|-)(?:{_WORD}|{_INITIAL})){{1,4}}"
+    ),
     re.compile(rf"\b(?:{_AMBIGUOUS})[ ]+(?:{_MIDDLE})(?:[ ]+(?:{_WORD}|{_INITIAL})){{1,3}}"),
     re.compile(rf"\b(?i:{TITLES})\b[.:]?\s+(?P<what>{_WORD}(?:[ ]+(?:{_WORD}|{_INITIAL})){{0,4}})"),
+    re.compile(rf"(?i:{STATED})\s*:\s*(?P<what>[{_LOW}]+(?:[ ]+[{_LOW}]+){{1,3}})"),
     re.compile(rf"(?i:{CUES})\s*[:.]?\s+(?P<what>{_WORD}(?:[ ]+(?:{_WORD}|{_INITIAL})){{1,4}})"),
 ]
 
