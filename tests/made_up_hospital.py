@@ -28,6 +28,8 @@ GROUPS = {
     "splitting": groups.SplittingParameters,
     "ingestion_report": groups.IngestionReportParameters,
     "key_rotation": groups.KeyRotationParameters,
+    "training": groups.TrainingParameters,
+    "label_audit": groups.LabelAuditParameters,
     "extraction": groups.ExtractionParameters,
     "reidentify": groups.ReidentifyParameters,
 }

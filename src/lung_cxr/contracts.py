@@ -125,6 +125,16 @@ label_review = _table(
     }
 )
 
+label_suspects = _table(  # the most suspect label first
+    {
+        "image_id": _key(unique=True),
+        "label": pa.Column(str, pa.Check.isin(DISEASES)),
+        "other_label": pa.Column(str, pa.Check.isin(DISEASES)),  # most probable one of the other classes
+        "probability": pa.Column(FLOAT64, pa.Check.in_range(0, 1)),  # of the label, by a model of other patients
+        "other_probability": pa.Column(FLOAT64, pa.Check.in_range(0, 1)),
+    }
+)
+
 merged_patients = _table(
     {
         "patient_key": _key(unique=True),  # of a number that is not its person's own

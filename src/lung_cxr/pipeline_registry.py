@@ -13,6 +13,7 @@ from lung_cxr.pipelines import (
     extraction,
     ingestion,
     key_rotation,
+    label_audit,
     predict,
     reidentify,
     reporting,
@@ -48,6 +49,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         **rooms,
         "extraction": extraction.create_pipeline(),
+        "label_audit": label_audit.create_pipeline(),
         "check": check.create_pipeline(),
         "key_rotation": key_rotation.create_pipeline(),
         "predict": predict.create_pipeline(),

@@ -37,6 +37,7 @@ def review_of(manifest: pd.DataFrame) -> Review:
         pd.DataFrame(columns=list(contracts.label_review.columns)),
         pd.DataFrame({"image_id": [], "other_image_id": [], "correlation": np.array([], dtype=float)}),
         pd.DataFrame(columns=list(contracts.image_decisions.columns)),
+        None,
     )
 
 

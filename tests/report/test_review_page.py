@@ -45,7 +45,10 @@ def review(catalogue, ids) -> Review:
     )
     pairs = [(ids[1], ids[160], 0.99), (ids[0], ids[160], 0.995), (ids[2], ids[160], 0.5)]
     compared = pd.DataFrame(pairs, columns=["image_id", "other_image_id", "correlation"])
-    return Review(catalogue.image_manifest, excluded, labels, compared, NO_DECISIONS)
+    numbers = {"other_label": "Pneumonia", "probability": 0.02, "other_probability": 0.9}
+    suspects = catalogue.image_manifest.loc[[41, 40, 3], ["image_id", "label"]].assign(**numbers)
+    suspects.loc[40, "label"] = "COVID-19"  # another class since the audit
+    return Review(catalogue.image_manifest, excluded, labels, compared, NO_DECISIONS, suspects)
 
 
 def test_every_question_names_its_images_and_the_answers_that_settle_it(review, ids):
@@ -59,6 +62,7 @@ def test_every_question_names_its_images_and_the_answers_that_settle_it(review, 
         ("label", [ids[33], ids[7]], [ids[33]], ["label", *CONFIRMED]),
         ("label", ["e" * 32], ["e" * 32], ["label", "reject"]),
         ("near_duplicate", [ids[160], ids[0]], [ids[160]], CONFIRMED),
+        ("label_suspect", [ids[41]], [ids[41]], ["label", *CONFIRMED]),
         ("quarantined", [ids[3]], [ids[3]], CONFIRMED),
         ("quarantined", [ids[4]], [ids[4]], CONFIRMED),
         ("quarantined", [ids[5]], [ids[5]], ["keep_pixels", "reject"]),
@@ -104,7 +108,7 @@ def test_pictures_can_be_left_out_and_items_limited(review, catalogue):
     content = content_of(page)
     assert len(content["items"]) == 4
     assert "data:image" not in page.replace('href="data:,"', "")
-    assert "10 questions for a person (identity disagreement: 1; label conflict: 4; near duplicate" in page
+    assert "11 questions for a person (identity disagreement: 1; label conflict: 4; near duplicate" in page
     assert "The first 4 are on this page." in page
     assert headline([], 0) == "Nothing waits for a decision."
 
@@ -136,5 +140,6 @@ def test_an_empty_catalogue_has_an_empty_page(catalogue):
         pd.DataFrame(columns=list(contracts.label_review.columns)),
         pd.DataFrame({"image_id": [], "other_image_id": [], "correlation": np.array([], dtype=float)}),
         NO_DECISIONS,
+        None,
     )
     assert "Nothing waits for a decision." in rendered(nothing, catalogue)

@@ -28,6 +28,7 @@ from lung_cxr.splitting.pixels import ARRAYS
 REBUILT_TABLES = {
     *("records", "rejected_records", "rejected_images", "excluded_images", "compared_images", "label_review"),
     *("shared_images", "row_identities", "image_decisions", "decision_outcomes", "new_images_seen", "probabilities"),
+    "label_suspects",
 }
 """Tables that the next run rebuilds: rows that cannot be renamed are dropped."""
 

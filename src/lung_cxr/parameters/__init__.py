@@ -24,6 +24,7 @@ from lung_cxr.parameters.ingestion import (
     StandardiseParameters,
     TextPolicy,
 )
+from lung_cxr.parameters.label_audit import LabelAuditParameters
 from lung_cxr.parameters.predict import PredictParameters
 from lung_cxr.parameters.reidentify import ReidentifyParameters
 from lung_cxr.parameters.reporting import GradCamParameters, ReportingParameters
@@ -56,6 +57,7 @@ __all__ = [
     "IngestionParameters",
     "IngestionReportParameters",
     "KeyRotationParameters",
+    "LabelAuditParameters",
     "LogicalColumn",
     "Off",
     "ParameterGroup",

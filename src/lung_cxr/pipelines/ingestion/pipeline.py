@@ -231,6 +231,7 @@ def _report_and_faults() -> Pipeline:
                     "label_review": "label_review",
                     "compared_images": "compared_images",
                     "decision_outcomes": "decision_outcomes",
+                    "previous_label_suspects": "previous_label_suspects",
                     "records": "records",
                     "source_files": "source_files",
                     "image_folder": "image_folder",

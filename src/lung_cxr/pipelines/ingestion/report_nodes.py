@@ -2,7 +2,6 @@
 
 import logging
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +133,7 @@ def write_review(
     label_review: pd.DataFrame,
     compared_images: pd.DataFrame,
     decision_outcomes: pd.DataFrame,
+    previous_label_suspects: pd.DataFrame | None,
     records: pd.DataFrame,
     source_files: pd.DataFrame,
     image_folder: Path,
@@ -147,15 +147,13 @@ def write_review(
 ) -> str:
     """Return the page on which a person decides about single images; a page with originals goes into 01_raw."""
     from lung_cxr.report.refresh.contact_sheet import Catalogue
-    from lung_cxr.report.review.items import Review, list_items
-    from lung_cxr.report.review.page import next_list, render_review
+    from lung_cxr.report.review.items import Review
+    from lung_cxr.report.review.page import prepare_review
 
-    review = Review(image_manifest, excluded_images, label_review, compared_images, decision_outcomes)
-    items = list_items(review, ingestion.quality.near_duplicate_correlation)
-    log.info("Questions for a person in 08_reporting/review.html: %s", f"{len(items):,}")
+    suspects = previous_label_suspects
+    review = Review(image_manifest, excluded_images, label_review, compared_images, decision_outcomes, suspects)
     catalogue = Catalogue(image_manifest, records, source_files, ImageStore(image_folder), ingestion)
-    file_name = next_list(decision_outcomes["list"].unique().tolist())
-    render = partial(render_review, items, file_name, catalogue, ingestion_report, datetime.now(UTC))
+    items, render = prepare_review(review, catalogue, ingestion_report)
     (raw_folder / REVIEW_PAGE).unlink(missing_ok=True)
     if ingestion_report.review_originals:
         redacted = {item.images[0] for item in items[: ingestion_report.max_review_items] if item.kind == "redacted"}

@@ -15,6 +15,7 @@ KINDS = {
     "identity": "Identity disagreement",
     "label": "Label conflict",
     "near_duplicate": "Near duplicate of another patient",
+    "label_suspect": "Suspected label error",
     "quarantined": "Quarantined image",
     "redacted": "Redacted image",
     "flagged": "Flagged image",
@@ -34,6 +35,7 @@ class Review:
         label_review: `contracts.label_review`.
         compared: Pairs of candidate near duplicates, `manifest.PAIR_COLUMNS`.
         decisions: `contracts.image_decisions`, with outcomes.
+        suspects: `contracts.label_suspects` of the last label audit; None without one.
     """
 
     image_manifest: pd.DataFrame
@@ -41,6 +43,7 @@ class Review:
     label_review: pd.DataFrame
     compared: pd.DataFrame
     decisions: pd.DataFrame
+    suspects: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def list_items(review: Review, min_correlation: float) -> list[Item]:
         *_identities(images, codes),
         *_label_conflicts(review),
         *_near_duplicates(review.compared, codes, min_correlation),
+        *_label_suspects(review),
         *_single_images(codes),
     ]
     in_force = review.decisions[review.decisions["outcome"] == ""]
@@ -114,6 +118,21 @@ def _label_conflicts(review: Review) -> Iterator[Item]:
     conflicting = review.excluded.loc[review.excluded["reason_code"] == "conflicting_labels", "image_id"]
     for image_id in conflicting:
         yield Item("label", RECORD_FAULTS["conflicting_labels"], [image_id], [image_id], ["label", "reject"])
+
+
+def _label_suspects(review: Review) -> Iterator[Item]:
+    """Yield the suspects that are still accepted under the audited label."""
+    if review.suspects is None:
+        return
+    accepted = review.image_manifest[review.image_manifest["qc_status"] == "accepted"]
+    labels = dict(zip(accepted["image_id"], accepted["label"], strict=True))
+    for row in review.suspects.itertuples():
+        if labels.get(row.image_id) == row.label:
+            why = (
+                f"a model of other patients gives {row.other_label} the probability {row.other_probability:.0%}, and "
+                f"the label {row.label} {row.probability:.0%}"
+            )
+            yield Item("label_suspect", why, [row.image_id], [row.image_id], ["label", *CONFIRM])
 
 
 def _near_duplicates(

@@ -1,9 +1,11 @@
 """The review page: one HTML file that asks a person and writes `decisions.csv`, without a server or a network."""
 
+import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -19,12 +21,14 @@ from lung_cxr.report.numbers import plural
 from lung_cxr.report.refresh.contact_sheet import Catalogue, hidden_because, small_copy
 from lung_cxr.report.refresh.quality_thresholds import breaches
 from lung_cxr.report.refresh.tables import sentence
-from lung_cxr.report.review.items import KINDS, Item
+from lung_cxr.report.review.items import KINDS, Item, Review, list_items
 
 TEMPLATE = "review/review.html.j2"
 SIDE = 400  # pixels of a picture
 THREADS = 4  # that decode pictures
 NONE_UNREDACTED: Mapping[str, Grey] = {}
+
+log = logging.getLogger(__name__)
 
 
 def render_review(
@@ -62,6 +66,22 @@ def render_review(
         notices=[],
         content=content,
     )
+
+
+def prepare_review(
+    review: Review, catalogue: Catalogue, settings: IngestionReportParameters
+) -> tuple[list[Item], Callable[..., str]]:
+    """Return the questions, and the function that renders them; its argument is `unredacted` of `render_review`.
+
+    Args:
+        review: Inputs of the page.
+        catalogue: Inputs of the contact sheets.
+        settings: Parameters of the page.
+    """
+    items = list_items(review, catalogue.settings.quality.near_duplicate_correlation)
+    log.info("Questions for a person in 08_reporting/review.html: %s", f"{len(items):,}")
+    file_name = next_list(review.decisions["list"].unique().tolist())
+    return items, partial(render_review, items, file_name, catalogue, settings, datetime.now(UTC))
 
 
 def headline(items: Sequence[Item], shown: int) -> str:

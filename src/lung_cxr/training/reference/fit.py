@@ -114,9 +114,7 @@ def _fit_run(model: ReferenceModel, folders: RunFolders) -> RunRecord | None:
             return None
         folders.start(identity)
         log.info("%s: fitting on the features of %d images", model.title, len(images.split))
-        adapt_random_weights(classifier, images, model.seed)
-        unfreeze_groups(classifier, 0)
-        features = _features_of(model, classifier)
+        features = frozen_features(model, classifier)
         unchanged = features.of_images()
         train = oversampled(features.of_training(unchanged), model.settings.oversampling, model.seed)
         fitted = fit_on_split(train, unchanged, images, model.settings)
@@ -172,8 +170,10 @@ def tabulate(fitted: LinearClassifier, unchanged: np.ndarray, split: pd.DataFram
     return rows.assign(**dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True)))
 
 
-def _features_of(model: ReferenceModel, classifier: Classifier) -> ReferenceFeatures:
-    """Return the features of the model, cached in the folder of its backbone."""
+def frozen_features(model: ReferenceModel, classifier: Classifier) -> ReferenceFeatures:
+    """Freeze the classifier's backbone; return the features of the model, cached in the folder of its backbone."""
+    adapt_random_weights(classifier, model.images, model.seed)
+    unfreeze_groups(classifier, 0)
     folder = FeatureFolder(model.feature_folder, model.data_hashes["pixel_sha256"], model.training.frozen_prefix)
     return ReferenceFeatures(
         model.images,
