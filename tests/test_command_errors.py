@@ -22,7 +22,6 @@ from lung_cxr.command_errors import (
 )
 from lung_cxr.datasets import SecretKeyDataset
 from lung_cxr.exit_codes import ExitCode
-from lung_cxr.hooks import TrainingRunsFailedError
 from lung_cxr.imaging.catalogue.fault_check import TooManyFaultsError
 from lung_cxr.imaging.catalogue.image_store import StoreFullError
 from lung_cxr.imaging.catalogue.key_check import HalfRotatedKeyError, KeyCheckError
@@ -31,6 +30,7 @@ from lung_cxr.imaging.deidentify.credentials import SecretError
 from lung_cxr.imaging.emr.tables import TableError
 from lung_cxr.locks import CatalogueInUseError
 from lung_cxr.parameters import Icd10Parameters
+from lung_cxr.training_hooks import TrainingRunsFailedError
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
