@@ -1,5 +1,6 @@
 """Base class and shared types of all parameter groups."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -36,3 +37,20 @@ class ParameterGroup(BaseModel):
             elif isinstance(value, ParameterGroup):
                 values[name] = value.effective_settings()
         return values
+
+
+def check_one_meaning(meanings: Mapping[str, list[str]], normalise: Callable[[str], str]) -> None:
+    """Refuse a word or code that is listed under two meanings: one of them would win without a word.
+
+    Args:
+        meanings: Meaning → words or codes.
+        normalise: Returns the form in which words are compared.
+
+    Raises:
+        ValueError: There is such a word.
+    """
+    found: dict[str, str] = {}
+    for meaning, words in meanings.items():
+        for word in words:
+            if (other := found.setdefault(normalise(word), meaning)) != meaning:
+                raise ValueError(f"{word!r} is listed under {other} and {meaning}; expected one of them")

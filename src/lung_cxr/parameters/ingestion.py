@@ -1,17 +1,22 @@
 """Settings in `conf/base/parameters_ingestion.yml`."""
 
+import re
+from datetime import datetime
 from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from lung_cxr.diseases import DISEASES
-from lung_cxr.parameters.base import Fraction, ParameterGroup
+from lung_cxr.diseases import DISEASES, normalise_icd10
+from lung_cxr.parameters.base import Fraction, ParameterGroup, check_one_meaning
 
 TextPolicy = Annotated[  # YAML reads a bare `off` as false
     Literal["off", "flag", "redact"], BeforeValidator(lambda value: "off" if value is False else value)
 ]
 
+
+ICD10_PREFIX = re.compile(r"[A-Z]\d[0-9A-Z]{0,5}")
+A_DAY = datetime(2026, 3, 31)
 
 LogicalColumn = Literal[
     "patient_id",
@@ -46,7 +51,9 @@ class EmrParameters(ParameterGroup):
         description="the hospital's column → values that are kept; '': an empty field or no such column"
     )
     keep_notes: bool = Field(description="scrub clinical notes and keep them in a separate table; false: drop them")
-    patient_id_width: int | None = Field(description="zero-pad patient numbers to this many digits; null: no padding")
+    patient_id_width: Annotated[int, Field(ge=1, le=32)] | None = Field(
+        description="zero-pad patient numbers to this many digits; null: no padding"
+    )
     patient_id_ignores: list[Literal["case", "punctuation"]] = Field(
         description="differences between patient numbers that do not count; punctuation includes blanks"
     )
@@ -65,6 +72,21 @@ class EmrParameters(ParameterGroup):
                 "expected names and patterns of files below an export's folder, without / at the start and .."
             )
         return tables
+
+    @field_validator("date_format")
+    @classmethod
+    def _states_a_day(cls, date_format: str | None) -> str | None:
+        if date_format and datetime.strptime(A_DAY.strftime(date_format), date_format).date() != A_DAY.date():
+            raise ValueError(
+                f"{date_format!r} lacks a part of the date; expected day, month and year, such as %d/%m/%Y"
+            )
+        return date_format
+
+    @field_validator("views", "sexes")
+    @classmethod
+    def _have_one_meaning(cls, words: dict[str, list[str]]) -> dict[str, list[str]]:
+        check_one_meaning(words, lambda word: " ".join(word.casefold().split()))
+        return words
 
     def column_names(self, column: LogicalColumn) -> list[str]:
         """Return the hospital's names of a logical column, none if it has no such column."""
@@ -90,6 +112,12 @@ class Icd10Parameters(ParameterGroup):
                 f"unknown class {', '.join(map(repr, unknown))}; expected only {', '.join(DISEASES)}, "
                 "which are fixed in src/lung_cxr/diseases.py"
             )
+        prefixes = [code for codes in classes.values() for code in codes]
+        if strange := [code for code in prefixes if not ICD10_PREFIX.fullmatch(normalise_icd10(code))]:
+            raise ValueError(
+                f"{strange[0]!r} is no beginning of a code; expected such as J18 or J18.9, one for each code"
+            )
+        check_one_meaning(classes, normalise_icd10)
         return classes
 
 
