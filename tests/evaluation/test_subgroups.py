@@ -14,6 +14,7 @@ SETTINGS = {"n_resamples": 200, "confidence": 0.95, "seed": 0}
 
 def manifest(image_ids, **columns):
     defaults = {"sex": "F", "age_years": 50.0, "view": "PA", "export": 1, "exam_day": pd.Timestamp("2020-01-01")}
+    defaults |= {"qc_reasons": ""}
     return pd.DataFrame({"image_id": image_ids, **(defaults | columns)})
 
 
@@ -62,3 +63,9 @@ def test_a_subgroup_without_an_image_has_no_row(predictions):
         "40 and over",
         "PA",
     ]
+
+
+def test_images_with_redacted_text_are_a_subgroup():
+    reasons = ["inverted;redacted", "redacted", "", "not_redacted"]
+    subgroups = subgroups_of_images(manifest(["a", "b", "c", "d"], qc_reasons=reasons), [40], 1)
+    assert subgroups["redacted"].tolist() == ["yes", "yes", "no", "no"]

@@ -36,6 +36,7 @@ MADE = {
     "table4_dynamic",
     "table5_methods",
     "table_strategies",
+    "table_classes",
     "figure_3_accuracy",
     "figure_4_macro_f1",
     "figure_5_confusion",

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from lung_cxr.evaluation.decision_rule import fit_decision_rule, training_shares
-from lung_cxr.evaluation.undefined import undefined
+from lung_cxr.evaluation.external import COSTS
+from lung_cxr.evaluation.undefined import all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
 from lung_cxr.parameters import DriftParameters
 from lung_cxr.report.external_report import sentences
 from lung_cxr.report.external_report.external_evaluation import Settings, evaluate_runs
 from lung_cxr.report.external_report.page import render_external_report
-from lung_cxr.report.external_report.tables import class_frame, results_table
+from lung_cxr.report.external_report.tables import class_frame, results_table, shift_table
 from made_up_runs import (
     RULE_SETTINGS,
     SETTINGS,
@@ -127,12 +128,9 @@ def test_the_classes_are_a_table_with_the_numbers_of_both_hospitals(evaluation):
 def test_undefined_numbers_are_reasons(evaluation):
     row = {
         **evaluation["runs"][0],
-        "feature_shift": {**undefined("auroc", "no pixels"), "auroc": None},
-        "cost": {"expected": None, "expected_reason": "a class is missing", "of_class_shares": None, "of_images": None},
+        "feature_shift": json_ready(undefined("auroc", "no pixels")),
+        "cost": json_ready(all_undefined(COSTS, "a class is missing")),
     }
-    page = render_external_report(
-        {**evaluation, "runs": [row]}, made_up_exports(), "External", datetime(2026, 1, 1, tzinfo=UTC)
-    )
-    assert "no pixels" in page
-    assert "a class is missing" in page
-    assert "best run by validation accuracy" not in page
+    (cells,) = shift_table([row]).rows
+    assert [cell.text for cell in cells[1:]] == ["no pixels", "a class is missing"]
+    assert "best run by validation accuracy" not in sentences.headline({**evaluation, "runs": [row]})

@@ -87,7 +87,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_runs_but_the_sorting(html)
 
 def test_every_figure_has_words_for_who_cannot_see_it(html):
     images = [attrs for tag, attrs in Tags(html).found if tag == "img"]
-    assert len(images) == 6 + 1 + 2  # figures, curves of the best dynamic run, and curves of two runs
+    assert len(images) == 6 + 1 + 2 + 3  # figures, best dynamic run, curves of two runs, figures for clinical decisions
     assert all(len(attrs["alt"]) > 20 for attrs in images)
     assert "MobileNet dynamic" in images[0]["alt"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from lung_cxr.experiments import Run
 from lung_cxr.report.numbers import percent
-from lung_cxr.report.rows import best_by_test_accuracy, best_by_validation_accuracy, finished_runs
+from lung_cxr.report.rows import best_by_validation_accuracy, finished_runs
 from lung_cxr.report.tables.related_work import related_work_frame, related_work_table
 from made_up_runs import evaluated_runs
 
@@ -22,7 +22,7 @@ def chosen_by_validation(evaluations):
     """Let validation speak for the run that is the worse one on test, and return the evaluations and that run."""
     rows = [dict(row) for row in evaluations["runs"]]
     finished = finished_runs({"runs": rows})
-    best = best_by_test_accuracy(finished)
+    best = max(finished, key=lambda row: row["metrics"]["accuracy"])
     for row in finished:
         row["validation"] = {"accuracy": 0.6 if row is best else 0.7, "macro_f1": 0.5}
     (other,) = [row for row in finished if row is not best]

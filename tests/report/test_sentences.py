@@ -67,7 +67,7 @@ def test_several_backbones_give_the_papers_test():
     mean = comparison["over_backbones"]["accuracy"]["mean"]
     assert comparison["headline"].startswith("Over 3 backbones")
     assert f"{mean:+.1f} points of accuracy" in comparison["headline"]
-    assert "Best run by test accuracy: " in comparison["headline"]
+    assert "Best run by validation accuracy: " in comparison["headline"]
     assert comparison["over_backbones"]["accuracy"]["df"] == 2
     adjusted = [(pair["mcnemar_p"], pair["mcnemar_p_holm"]) for pair in comparison["per_backbone"]]
     assert all(raw <= holm <= 3 * raw for raw, holm in adjusted)

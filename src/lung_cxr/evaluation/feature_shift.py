@@ -3,6 +3,9 @@
 Lopez-Paz and Oquab 2017: if the features of two samples have one distribution, no classifier separates them, and its
 AUROC on held-out images is 0.5. Here: logistic regression on pooled features, cross-validated by patient. Images are
 weighted so that each class counts equally on both sides: other class shares alone are no feature shift.
+
+With few patients, the AUROC scatters around 0.5 where nothing differs, also below it; the interval does not cover the
+fit of the classifier. Only an interval above 0.5 speaks for a shift.
 """
 
 from collections.abc import Iterator

@@ -154,11 +154,15 @@ def paired_patient_bootstrap(
         by_seed = [ours[metric] - theirs[metric] for ours, theirs in zip(a, b, strict=True)]
         gain = mean_over_resampled_seeds(by_seed, seed)
         low, high = percentile_interval(gain, confidence)
-        smaller_side = min(np.sum(gain <= 0), np.sum(gain >= 0))
-        p = min(1.0, 2 * float(smaller_side + 1) / (n_resamples + 1))
         result |= {f"{metric}_difference_low": low, f"{metric}_difference_high": high}
-        result[f"{metric}_bootstrap_p"] = p
+        result[f"{metric}_bootstrap_p"] = bootstrap_p(gain)
     return result
+
+
+def bootstrap_p(differences: np.ndarray) -> float:
+    """Return twice the smaller share of resampled differences on one side of zero; the data count as one resample."""
+    smaller_side = min(np.sum(differences <= 0), np.sum(differences >= 0))
+    return min(1.0, 2 * float(smaller_side + 1) / (differences.size + 1))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,4 +1,6 @@
-"""Subgroup analysis: accuracy and macro-F1 of a run by sex, age, view, export and exam order of the test images."""
+"""Subgroup analysis: accuracy and macro-F1 of a run by sex, age, view, export, exam order and redacted
+text of the test images.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,6 +12,7 @@ import pandas as pd
 from lung_cxr.evaluation.intervals import BOOTSTRAPPED, INTERVAL_ENDS, patient_intervals
 from lung_cxr.evaluation.metrics import accuracy, macro_f1
 from lung_cxr.evaluation.predictions import frame_counts
+from lung_cxr.evaluation.redaction import is_redacted
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 SMALLEST_GROUP = 5  # patients; smaller counts and their numbers are suppressed
@@ -28,7 +31,7 @@ def subgroups_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_p
             together.
 
     Returns:
-        Index `image_id`; ordered categories `sex, age, view, export, exam_order`.
+        Index `image_id`; ordered categories `sex, age, view, export, exam_order, redacted`.
     """
     table = images.set_index("image_id")
     edges = [-np.inf, *age_bands, np.inf]
@@ -42,6 +45,7 @@ def subgroups_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_p
             "view": pd.Categorical(table["view"], ["PA", "AP", "lateral", UNKNOWN], ordered=True),
             "export": pd.Categorical(table["export"], sorted(table["export"].unique()), ordered=True),
             "exam_order": _with_unknown(pd.cut(period, range(exam_periods + 1), labels=order)),
+            "redacted": pd.Categorical(is_redacted(table).map({True: "yes", False: "no"}), ["yes", "no"], ordered=True),
         },
         index=table.index,
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.evaluation.abstention import abstain, thinned_curve, threshold_for
+from lung_cxr.evaluation.class_curves import class_curves
 from lung_cxr.evaluation.conformal import describe_sets
 from lung_cxr.evaluation.metrics import label_indices
 from lung_cxr.evaluation.operating_points import describe_operating_points
@@ -25,8 +26,9 @@ def evaluate_certainty(predictions: pd.DataFrame, rule: Mapping[str, Any], **boo
     Returns:
         `temperature`; `before` and `after` scaling (`describe_calibration`); and of the scaled probabilities `sets`
         (`describe_sets`), `curve` (`thinned_curve`), `abstention` (`abstain` at the threshold chosen on validation),
-        `best_on_test` (`abstain` at the threshold chosen on the test set, optimistically biased) and `operating_points`
-        (`describe_operating_points`). Only `{"reason": …}` where there are no validation or no test images.
+        `best_on_test` (`abstain` at the threshold chosen on the test set, optimistically biased), `operating_points`
+        (`describe_operating_points`) and `class_curves`. Only `{"reason": …}` where there are no validation or no test
+        images.
     """
     frame = predictions[predictions["subset"] == "test"]
     if "reason" in rule or frame.empty:
@@ -43,4 +45,5 @@ def evaluate_certainty(predictions: pd.DataFrame, rule: Mapping[str, Any], **boo
         "abstention": abstain(rule["abstention_threshold"], truth, test, patients, **bootstrap),
         "best_on_test": abstain(best, truth, test, patients, **bootstrap),
         "operating_points": describe_operating_points(truth, test, rule["operating_points"], patients, **bootstrap),
+        "class_curves": class_curves(truth, test),
     }

@@ -14,12 +14,14 @@ from lung_cxr.evaluation.logit_adjustment import ADJUSTED, evaluate_adjustment
 from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
 from lung_cxr.evaluation.metrics import METRICS, accuracy, macro_f1
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
+from lung_cxr.evaluation.redaction import redaction_by_class
+from lung_cxr.evaluation.subgroup_gaps import subgroup_gaps
 from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_images
 from lung_cxr.evaluation.timing import DURATIONS
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
 from lung_cxr.experiments import LOGISTIC_REGRESSION, Run
-from lung_cxr.parameters import ReportingParameters
+from lung_cxr.parameters import DriftParameters, ReportingParameters
 from lung_cxr.report.comparable_seeds import RunResults, comparable_seeds
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
@@ -39,6 +41,7 @@ def evaluate_grid(
     references: Mapping[Run, pd.DataFrame] | None = None,
     ensembles: Mapping[str, RunResults] | None = None,
     external: pd.DataFrame | None = None,
+    drift: DriftParameters | None = None,
 ) -> dict[str, Any]:
     """Evaluate all runs on the test images of the present split.
 
@@ -51,6 +54,7 @@ def evaluate_grid(
         references: Reference model → its `contracts.predictions`; None where there is none.
         ensembles: Name of an ensemble → its results; None where there is none.
         external: `contracts.external_predictions`; None where there is no external test set.
+        drift: Test of redacted text by class; None: it is not tested.
 
     Returns:
         JSON-ready: `images` and `patients` by subset; `majority_class` and its metrics under `majority`; metrics of the
@@ -59,7 +63,7 @@ def evaluate_grid(
         `evaluate_run`), each with `adjustment`, `trained_otherwise` (seeds left out because their settings or data
         differ from the newest) and `other_split` (evaluated seeds that were trained on another split with the same
         test images); `pairs` (dynamic against traditional by backbone); `external` (result of `evaluate_external` or
-        None).
+        None); `redaction` (result of `redaction_by_class` on all images of the split or None).
     """
     test, present_split = split[split["subset"] == "test"], split_sha256(split)
     tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
@@ -98,6 +102,9 @@ def evaluate_grid(
         ],
         "pairs": _pairs(current, bootstrap),
         "external": None if external is None else evaluate_external(external, split["patient_key"], bootstrap),
+        "redaction": None
+        if drift is None
+        else redaction_by_class(image_manifest[image_manifest["image_id"].isin(split["image_id"])], drift),
     }
     return json_ready(evaluations)
 
@@ -123,8 +130,8 @@ def evaluate_run(
     Returns:
         `backbone, strategy, status, note, seeds, records, warnings`, and of a finished run `metrics` (means over
         seeds), `validation` (accuracy and macro-F1 on validation, means over seeds), `confusion` (counts over all
-        seeds), `subgroups`, `certainty` (first seed, see `evaluate_certainty`), `curves` (of each seed) and the `COSTS`
-        (medians over seeds).
+        seeds), `subgroups`, `gaps` (`subgroup_gaps`), `certainty` (first seed, see `evaluate_certainty`), `curves` (of
+        each seed) and the `COSTS` (medians over seeds).
     """
     failures = [f"seed {one.record['seed']}: {reason}" for one in seeds if (reason := _problem(one))]
     row = {
@@ -146,6 +153,7 @@ def evaluate_run(
         "validation": on_validation([_rows_of(one, "validation") for one in current.values()]),
         "confusion": sum(frame_matrix(frame) for frame in frames),
         "subgroups": evaluate_subgroups(frames, subgroups, **bootstrap),
+        "gaps": subgroup_gaps(frames, subgroups, **bootstrap),
         "certainty": evaluate_certainty(first.predictions, rules.of(first), **bootstrap),
         "curves": [_curves(one) for one in current.values()],
         **_costs([one.record for one in current.values()]),

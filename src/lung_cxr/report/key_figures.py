@@ -6,7 +6,7 @@ from typing import Any
 
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL, backbone_title, strategy_title
 from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
-from lung_cxr.report.rows import best_by_test_accuracy, finished_runs, row_title
+from lung_cxr.report.rows import best_by_validation_accuracy, finished_runs, row_title
 from lung_cxr.report.sentences import comparable_pairs
 from lung_cxr.report.tables.reference_models import reference_models
 
@@ -38,8 +38,8 @@ def key_figures(evaluations: Mapping[str, Any], comparison: Mapping[str, Any]) -
         figures = [_accuracy(rows[strategy]["metrics"], strategy_title(strategy), strategy) for strategy in ORDER]
         figures.append(_difference(pairs[0]))
     else:
-        best = best_by_test_accuracy(finished)
-        figures = [_accuracy(best["metrics"], "Best by test accuracy", best["strategy"], f"{row_title(best)} ")]
+        best = best_by_validation_accuracy(finished)
+        figures = [_accuracy(best["metrics"], "Best by validation accuracy", best["strategy"], f"{row_title(best)} ")]
         if len(pairs) > 1:
             figures.append(_mean_difference(comparison["over_backbones"]["accuracy"]))
     references = [one for one in reference_models(evaluations) if one.metrics["accuracy"] is not None]

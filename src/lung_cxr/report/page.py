@@ -8,13 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.report.figures.captions import draw_method_picture, draw_pictures, draw_run_pictures
+from lung_cxr.report.clinical import most_missed, redaction_sentence, worst_gap
+from lung_cxr.report.figures.captions import (
+    draw_clinical_pictures,
+    draw_method_picture,
+    draw_pictures,
+    draw_run_pictures,
+)
 from lung_cxr.report.html_page import render_page
 from lung_cxr.report.key_figures import key_figures
 from lung_cxr.report.labels import METRIC_TITLES, SYNTHETIC, TABLE_TITLES
 from lung_cxr.report.limitations import limitations
 from lung_cxr.report.numbers import p_digits, reason_for
-from lung_cxr.report.rows import Row, best_by_test_accuracy, finished_runs, first_record, row_title, several_seeds
+from lung_cxr.report.rows import Row, best_by_validation_accuracy, finished_runs, first_record, row_title, several_seeds
 from lung_cxr.report.sentences import notices
 from lung_cxr.report.tables import (
     calibration,
@@ -78,11 +84,11 @@ def _content(sources: Sources) -> dict[str, Any]:
     """Return the variables of the template."""
     evaluations, comparison = sources.evaluations, sources.comparison
     finished, runs = finished_runs(evaluations), evaluations["runs"]
-    best = best_by_test_accuracy(finished) if finished else None
+    best = best_by_validation_accuracy(finished) if finished else None
     unchecked = sources.ingestion_summary["flags"].get("not_looked_at", 0)
     return {
         "notices": [*better_baselines(evaluations), *notices(evaluations, sources.known_exports, unchecked)],
-        "headline": comparison["headline"].removeprefix(f"{SYNTHETIC} "),
+        "headline": _answer(comparison, best),
         "key_figures": key_figures(evaluations, comparison),
         "method_picture": draw_method_picture(evaluations),
         "pictures": draw_pictures(evaluations) if finished else None,
@@ -101,6 +107,11 @@ def _content(sources: Sources) -> dict[str, Any]:
         "fold_tests": cross_validation_tables.fold_test_table(sources.fold_tests),
         "class_tables": by_run(finished, best, results.class_table),
         "subgroup_tables": by_run(finished, best, subgroup_tables.subgroup_table),
+        "gap_sentence": worst_gap(best) if best else "",
+        "gap_tables": by_run(finished, best, subgroup_tables.gap_table),
+        "redaction": dataset_tables.redaction_table(evaluations["redaction"]),
+        "redaction_sentence": redaction_sentence(evaluations["redaction"], best),
+        "clinical_pictures": draw_clinical_pictures(best) if best else [],
         "external": subgroup_tables.external_table(evaluations),
         "calibration": calibration.calibration_table(evaluations),
         "adjustment": adjustment_table(evaluations),
@@ -121,6 +132,12 @@ def _content(sources: Sources) -> dict[str, Any]:
         "claim_sentence": claim_sentence(evaluations),
         "published": _published_numbers(comparison),
     }
+
+
+def _answer(comparison: Mapping[str, Any], best: Row | None) -> str:
+    """Return the headline without the notice of synthetic data, and the disease that the best run misses most often."""
+    missed = most_missed(best) if best else ""
+    return f"{comparison['headline'].removeprefix(f'{SYNTHETIC} ')} {missed}".strip()
 
 
 def by_run(finished: Sequence[Row], best: Row | None, table: Callable[[Row], Table]) -> list[tuple[str, Table, bool]]:

@@ -36,11 +36,6 @@ def row_title(row: Row) -> str:
     return run_title(Run(row["backbone"], row["strategy"]))
 
 
-def best_by_test_accuracy(finished: Sequence[Row]) -> Row:
-    """Return the finished row with the highest test accuracy; macro-F1 decides a tie."""
-    return max(finished, key=lambda row: tuple(row["metrics"][metric] or 0 for metric in METRIC_TITLES))
-
-
 def best_by_validation_accuracy(finished: Sequence[Row]) -> Row:
     """Return the finished row with the highest validation accuracy; validation macro-F1 decides a tie."""
     return max(finished, key=lambda row: tuple(row["validation"][metric] or 0 for metric in METRIC_TITLES))

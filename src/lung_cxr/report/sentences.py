@@ -15,7 +15,7 @@ from lung_cxr.report.rows import (
     NOT_TRAINED,
     OTHER_SPLIT,
     Row,
-    best_by_test_accuracy,
+    best_by_validation_accuracy,
     evaluated_records,
     finished_runs,
     label_cues,
@@ -109,8 +109,9 @@ def _test_set(metrics: Numbers) -> str:
 
 
 def _best(finished: Sequence[Row]) -> str:
-    row = best_by_test_accuracy(finished)
-    metrics, subject = row["metrics"], "Best run by test accuracy" if len(finished) > 1 else "The only finished run"
+    row = best_by_validation_accuracy(finished)
+    metrics = row["metrics"]
+    subject = "Best run by validation accuracy" if len(finished) > 1 else "The only finished run"
     return (
         f"{subject}: {row_title(row)}, with {_with_interval(metrics, 'accuracy')} accuracy and "
         f"{_with_interval(metrics, 'macro_f1')} macro-F1 {_test_set(metrics)}."

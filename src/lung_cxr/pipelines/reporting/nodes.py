@@ -9,7 +9,13 @@ from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
 from lung_cxr.experiments import CROSS_VALIDATED, GRID, REFERENCE_RUNS, Run
-from lung_cxr.parameters import EnsemblesParameters, ReportingParameters, SplittingParameters, TrainingParameters
+from lung_cxr.parameters import (
+    EnsemblesParameters,
+    IngestionReportParameters,
+    ReportingParameters,
+    SplittingParameters,
+    TrainingParameters,
+)
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
 from lung_cxr.splitting.folds import fold_splits
 from lung_cxr.splitting.split import split_sha256
@@ -22,6 +28,7 @@ def evaluate_runs(
     output_folder: Path,
     parameters: ReportingParameters,
     training: TrainingParameters,
+    ingestion_report: IngestionReportParameters,
     baseline_runs: dict[str, list[Any]],
     ensemble_runs: dict[str, Any],
     **results: Any,
@@ -35,6 +42,7 @@ def evaluate_runs(
         output_folder: Folder `07_model_output`.
         parameters: Bootstrap, subgroups, and path of external predictions.
         training: Targets of the decision rules.
+        ingestion_report: Permutation test of the redacted images.
         baseline_runs: `RunResult` of the started runs of `BASELINE_RUNS` and `FURTHER_REFERENCE_RUNS`.
         ensemble_runs: `RunResult` of each ensemble.
         results: `RunResult` of every seed, by the names of `experiments.RUNS` and `LOGISTIC_REGRESSION_RUNS`.
@@ -51,7 +59,15 @@ def evaluate_runs(
     fitted = {run: comparable_seeds([one for one in seeds if one.finished]) for run, seeds in fitted.items()}
     references = {run: seeds[0].predictions for run, seeds in fitted.items() if seeds}
     return evaluate_grid(
-        _grid(found), contracts.split.validate(split), parameters, manifest, rules, references, ensemble_runs, external
+        _grid(found),
+        contracts.split.validate(split),
+        parameters,
+        manifest,
+        rules,
+        references,
+        ensemble_runs,
+        external,
+        ingestion_report.drift,
     )
 
 
@@ -123,8 +139,9 @@ def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFr
     return comparison.compare_strategies(run_evaluations, synthetic=_any_synthetic(known_exports))
 
 
-def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return Tables 3 and 4 beside the paper's numbers, and the table of all strategies."""
+def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, ...]:
+    """Return Tables 3 and 4 beside the paper's numbers, the table of all strategies, and the numbers of every class."""
+    from lung_cxr.report.tables.class_numbers import class_numbers
     from lung_cxr.report.tables.results import strategy_frame
     from lung_cxr.report.tables.strategies_table import strategies_frame
 
@@ -132,6 +149,7 @@ def tabulate_strategies(run_evaluations: dict[str, Any]) -> tuple[pd.DataFrame, 
         strategy_frame(run_evaluations, TRADITIONAL),
         strategy_frame(run_evaluations, DYNAMIC),
         strategies_frame(run_evaluations),
+        class_numbers(run_evaluations),
     )
 
 

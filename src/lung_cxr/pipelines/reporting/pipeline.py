@@ -34,6 +34,7 @@ def create_pipeline() -> Pipeline:
                     "output_folder": "output_folder",
                     "parameters": "params:reporting",
                     "training": "params:training",
+                    "ingestion_report": "params:ingestion_report",
                     "baseline_runs": "baseline_runs",
                     "ensemble_runs": "ensemble_runs",
                     **{run.results: run.results for run in RUNS + LOGISTIC_REGRESSION_RUNS},
@@ -64,7 +65,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 tabulate_strategies,
                 "run_evaluations",
-                ["table3_traditional", "table4_dynamic", "table_strategies"],
+                ["table3_traditional", "table4_dynamic", "table_strategies", "table_classes"],
                 name="tabulate_strategies",
             ),
             Node(

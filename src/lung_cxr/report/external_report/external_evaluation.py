@@ -13,6 +13,7 @@ from lung_cxr.evaluation.external import by_grid_point, cost_of_shift, external_
 from lung_cxr.evaluation.metrics import label_indices
 from lung_cxr.evaluation.predictions import evaluate_predictions, evaluate_seeds, frame_matrix, probabilities
 from lung_cxr.evaluation.recalibration import evaluate_recalibration
+from lung_cxr.evaluation.subgroup_gaps import subgroup_gaps
 from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_images
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.evaluation.undefined import Numbers, json_ready
@@ -119,6 +120,7 @@ def _row(
         "confusion": there,
         "cost": cost_of_shift(here, there),
         "subgroups": evaluate_subgroups(external, subgroups, **bootstrap),
+        "gaps": subgroup_gaps(external, subgroups, **bootstrap),
         "certainty": evaluate_certainty(first.assign(subset="test"), rule, **bootstrap),
         "recalibration": evaluate_recalibration(truth, probabilities(first), patients, rule, **bootstrap),
         "feature_shift": feature_shifts[members[0].run],

@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from lung_cxr.report.clinical import worst_gap
 from lung_cxr.report.external_report import sentences, tables
 from lung_cxr.report.figures.calibration_figures import draw_reliability
+from lung_cxr.report.figures.captions import draw_clinical_pictures
 from lung_cxr.report.figures.confusion_matrix import draw_confusion
 from lung_cxr.report.html_page import picture, render_page
 from lung_cxr.report.page import by_run
@@ -48,6 +50,9 @@ def render_external_report(
             "Normalised confusion matrix of every run; the diagonals are the recalls of the tables by class.",
         ),
         subgroup_tables=by_run(rows, best, subgroup_tables.subgroup_table),
+        gap_sentence=worst_gap(best),
+        gap_tables=by_run(rows, best, subgroup_tables.gap_table),
+        clinical_pictures=draw_clinical_pictures(best),
         recalibration=tables.recalibration_table(rows),
         reliability=picture(
             draw_reliability(evaluation),

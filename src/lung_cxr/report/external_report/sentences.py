@@ -82,7 +82,7 @@ def key_figures(evaluation: Mapping[str, Any]) -> list[KeyFigure]:
     before, after = (row["recalibration"][name]["ece"] for name in ("rule", "fitted"))
     figures.append(KeyFigure("Calibration error", decimal(before), f"after recalibration {decimal(after)}"))
     if (auroc := row["feature_shift"]["auroc"]) is not None:
-        figures.append(KeyFigure("Feature shift", decimal(auroc, 2), "AUROC; 0.5: none"))
+        figures.append(KeyFigure("Feature shift", decimal(auroc, 2), "AUROC; 0.5 or less: none"))
     majority = evaluation["majority"]["accuracy"]
     figures.append(KeyFigure("Majority class", percent(majority), f"always {evaluation['majority_class']}"))
     return figures

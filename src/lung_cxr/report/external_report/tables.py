@@ -117,10 +117,10 @@ def shift_table(rows: Sequence[Row]) -> Table:
         cells.append([name_cell(row_title(row)), _with_interval(shift, "auroc"), *merged_reasons(parts)])
     return Table(
         caption="Feature shift and its cost. AUROC: a logistic regression on the pooled features tells images of the "
-        "two hospitals apart, held-out patients, equal class shares (two-sample classifier test); 0.5 means no shift, "
-        "1 complete separation. Expected accuracy: the recalls of the internal test set under the class shares of this "
-        "hospital. The difference in accuracy is the sum of both parts, in points: of the class shares, and of other "
-        "images of the same classes.",
+        "two hospitals apart, held-out patients, equal class shares (two-sample classifier test); 0.5 or less means "
+        "no shift, 1 complete separation. Expected accuracy: the recalls of the internal test set under the class "
+        "shares of this hospital. The difference in accuracy is the sum of both parts, in points: of the class "
+        "shares, and of other images of the same classes.",
         head=["Run", "AUROC", "Expected accuracy", "Class shares", "Images"],
         groups=[("", 1), ("Feature shift", 1), ("Cost in accuracy", 3)],
         rows=cells,

@@ -24,7 +24,7 @@ def draw_reliability(evaluations: Mapping[str, Any]) -> Figure:
     runs = _calibrated(evaluations)
     if not runs:
         return message_figure(NOTHING)
-    figure, places = _panels(len(runs), height=2.3)
+    figure, places = panels(len(runs), height=2.3)
     for row, axes in zip(runs, places, strict=True):
         axes.set_title(row_title(row), fontsize=8.5)
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
@@ -34,7 +34,7 @@ def draw_reliability(evaluations: Mapping[str, Any]) -> Figure:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.set_aspect("equal")
-    _axis_titles(figure, "confidence", "accuracy")
+    axis_titles(figure, "confidence", "accuracy")
     return figure
 
 
@@ -45,7 +45,7 @@ def draw_abstention(evaluations: Mapping[str, Any]) -> Figure:
     if not runs:
         return message_figure(NOTHING)
     backbones = list(dict.fromkeys(row["backbone"] for row in runs))
-    figure, places = _panels(len(backbones), height=2.3)
+    figure, places = panels(len(backbones), height=2.3)
     lowest = min(min(row["certainty"]["curve"]["accuracy"]) for row in runs)
     for backbone, axes in zip(backbones, places, strict=True):
         axes.set_title(backbone_title(backbone), fontsize=8.5)
@@ -57,7 +57,7 @@ def draw_abstention(evaluations: Mapping[str, Any]) -> Figure:
         axes.set_ylim(max(0, lowest - 0.05), 1.02)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-    _axis_titles(figure, "abstention rate", "accuracy of the rest")
+    axis_titles(figure, "abstention rate", "accuracy of the rest")
     return figure
 
 
@@ -65,11 +65,11 @@ def _calibrated(evaluations: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in finished_runs(evaluations) if "reason" not in row["certainty"]]
 
 
-def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` panels, up to four per row."""
+def panels(count: int, height: float, width: float = 2.25) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `count` panels of this size in inches, up to four per row."""
     across = min(count, ACROSS)
     down = -(-count // across)
-    size = (max(2.25 * across, 3.6) + 0.3, height * down + 0.5)
+    size = (max(width * across, 3.6) + 0.3, height * down + 0.5)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.08))
     places = figure.subplots(down, across, squeeze=False).ravel()
     for axes in places[count:]:
@@ -80,7 +80,7 @@ def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, list(places[:count])
 
 
-def _axis_titles(figure: Figure, x: str, y: str) -> None:
+def axis_titles(figure: Figure, x: str, y: str) -> None:
     """Write axis titles and legend once for all panels."""
     figure.supxlabel(x, fontsize=8.5)
     figure.supylabel(y, fontsize=8.5)

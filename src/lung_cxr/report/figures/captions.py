@@ -5,6 +5,11 @@ from typing import Any
 
 from lung_cxr.report.figures.bars import draw_bars
 from lung_cxr.report.figures.calibration_figures import draw_abstention, draw_reliability
+from lung_cxr.report.figures.clinical_figures import (
+    draw_class_curves,
+    draw_decision_curves,
+    draw_predictive_values,
+)
 from lung_cxr.report.figures.confusion_matrix import draw_confusion
 from lung_cxr.report.figures.training_curves import draw_curves, draw_run_curves
 from lung_cxr.report.html_page import Picture, picture
@@ -74,6 +79,31 @@ def draw_method_picture(evaluations: Mapping[str, Any]) -> Picture | None:
     return picture(
         draw_run_curves(row, height=4.3), f"Training curves of {row_title(row)}: {RUN_CURVES}", _course_in_words(row)
     )
+
+
+def draw_clinical_pictures(row: Row) -> list[Picture]:
+    """Return ROC and precision–recall curves, predictive values over prevalence, and decision curves of one run."""
+    title = row_title(row)
+    return [
+        picture(
+            draw_class_curves(row),
+            f"ROC and precision–recall curves of {title}, each class against the rest, first seed.",
+            f"ROC and precision–recall curves of {title}; AUROC and average precision are in the tables by class.",
+        ),
+        picture(
+            draw_predictive_values(row),
+            f"PPV and NPV of {title} over the prevalence, at the Youden threshold (sensitivity and specificity of the "
+            "test set). Dots: prevalence in the test set. In a hospital with fewer cases, the PPV is lower.",
+            f"PPV and NPV of {title} over the prevalence, one panel per class; the values at the dots are in the table "
+            "of operating points.",
+        ),
+        picture(
+            draw_decision_curves(row),
+            f"Decision curves of {title} (Vickers and Elkin 2006): net benefit per image of acting where the "
+            "calibrated probability reaches the threshold. The model helps where its curve is above both others.",
+            f"Decision curves of {title}, one panel per class, beside treating all images and none.",
+        ),
+    ]
 
 
 def draw_run_pictures(evaluations: Mapping[str, Any]) -> list[tuple[str, Picture]]:

@@ -67,6 +67,27 @@ def people_table(split: pd.DataFrame, image_manifest: pd.DataFrame) -> Table:
     )
 
 
+def redaction_table(redaction: Mapping[str, Any] | None) -> Table | None:
+    """Return the images of each class in which text was blacked out; None without such an image."""
+    if redaction is None or not sum(one["redacted"] for one in redaction["classes"].values()):
+        return None
+    rows = [
+        [
+            name_cell(name),
+            Cell(f"{one['images']:,}"),
+            Cell(f"{one['redacted']:,}"),
+            Cell(percent(one["redacted"] / one["images"] if one["images"] else None)),
+        ]
+        for name, one in redaction["classes"].items()
+    ]
+    return Table(
+        caption="Images of the split in which burned-in text was blacked out. p: permutation test over patients "
+        "whether images with and without a box have the same classes.",
+        head=["Class", "Images", "With a box", "Share"],
+        rows=rows,
+    )
+
+
 def ingestion_table(summary: Mapping[str, Any]) -> Table:
     """Return rows of the exports, accepted images, and rejections and flags by reason.
 

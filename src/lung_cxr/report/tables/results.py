@@ -14,6 +14,7 @@ from lung_cxr.report.numbers import NOTHING, decimal, decimal_interval, plural, 
 from lung_cxr.report.rows import (
     FINISHED,
     METRIC_COLUMNS,
+    NOT_TRAINED,
     Row,
     first_record,
     images_by_class,
@@ -47,11 +48,16 @@ def comparison_table(evaluations: Mapping[str, Any], comparison: Mapping[str, An
     """Return both strategies on every backbone and their difference, with the reference models below."""
     runs = {(row["backbone"], row["strategy"]): row for row in evaluations["runs"]}
     pairs = {pair["backbone"]: pair for pair in comparison["per_backbone"]}
-    rows = []
+    rows, untrained = [], []
     for backbone in dict.fromkeys(row["backbone"] for row in evaluations["runs"]):
+        if all(runs[backbone, strategy]["status"] == NOT_TRAINED for strategy in (DYNAMIC, TRADITIONAL)):
+            untrained.append(backbone_title(backbone))
+            continue
         sides = [_metrics(runs[backbone, strategy]) for strategy in (DYNAMIC, TRADITIONAL)]
         gains = [gain_cell(pairs.get(backbone), metric) for metric in METRIC_TITLES]
         rows.append([name_cell(backbone_title(backbone)), *sides[0], *sides[1], *gains])
+    if untrained:
+        rows.append([name_cell("Not yet trained"), Cell(", ".join(untrained), kind="status", span=6)])
     below = reference_models(evaluations)
     rows += [[*reference_cells(one), *reference_cells(one)[1:], Cell("", span=2)] for one in below]
     return Table(
