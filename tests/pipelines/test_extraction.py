@@ -97,6 +97,10 @@ def test_a_refresh_reads_a_snapshot_and_a_second_one_brings_only_new_rows(databa
     assert database.extract() is None
 
 
+def test_in_one_command_a_refresh_comes_after_the_snapshot():
+    assert (ingestion.create_pipeline() + extraction.create_pipeline()).nodes[0].name == "extract"
+
+
 def test_without_a_column_of_time_each_snapshot_is_complete(database):
     database.hospital.parameters["extraction"]["newer_than"] = None
     assert len(database.extract()) == 2
