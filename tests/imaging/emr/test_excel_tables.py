@@ -140,8 +140,11 @@ def test_rows_of_a_sheet_are_as_wide_as_its_header(tmp_path, emr):
     ]
 
 
-def old_workbook(**sheets) -> bytes:
-    """A BIFF8 stream, as Excel 97 writes it into an .xls file: texts, numbers and, as days since 1900, dates."""
+def old_workbook(merged=(), **sheets) -> bytes:
+    """A BIFF8 stream, as Excel 97 writes it into an .xls file: texts, numbers and, as days since 1900, dates.
+
+    `merged`: first and last row, first and last column (0 is the first) of merged cells in every sheet.
+    """
 
     def record(kind, *parts):
         content = b"".join(parts)
@@ -160,7 +163,8 @@ def old_workbook(**sheets) -> bytes:
     bodies = []
     for rows in sheets.values():
         cells = [cell(n, m, value) for n, row in enumerate(rows) for m, value in enumerate(row)]
-        bodies.append(b"".join([begin[1], *cells, record(0xA)]))
+        ranges = [record(0xE5, struct.pack("<HHHHH", 1, *cells)) for cells in merged]
+        bodies.append(b"".join([begin[1], *cells, *ranges, record(0xA)]))
     names = [title.removeprefix("hidden_").encode("utf-16-le") for title in sheets]
     before = len(begin[0]) + sum(map(len, formats)) + sum(12 + len(name) for name in names) + 4
     starts = [before + sum(map(len, bodies[:n])) for n in range(len(bodies))]
@@ -180,6 +184,12 @@ def test_an_old_workbook_is_read_as_a_new_one(tmp_path, emr):
     rows = read(tmp_path, emr)
     assert rows[["row", "patient_id", "exam_date"]].to_numpy().tolist() == [[1, "123", "2026-03-31"], [2, "00123", ""]]
     assert 'sheet 1 ("old") of emr.xls is hidden' in read_export_tables(tmp_path, emr, 1).notes[0]
+
+
+def test_every_row_of_a_merged_cell_of_an_old_workbook_has_its_value(tmp_path, emr):
+    sheet = [HEADER, ["1", "a.png", "J90"], ["", "b.png", "J90"], ["2", "c.png", "J90"]]
+    (tmp_path / "emr.xls").write_bytes(old_workbook([(1, 2, 0, 0)], Sheet1=sheet))
+    assert read(tmp_path, emr)["patient_id"].tolist() == ["1", "1", "2"]
 
 
 def test_an_old_workbook_that_is_none_is_one_error(tmp_path, capsys):
