@@ -130,8 +130,12 @@ def test_a_backbones_panels_come_from_its_saved_model(runs, places, split):
     runs[PROBE][0].record["model_sha256"] = save_tiny(places, PROBE)
     figures = draw_all_grad_cams(evaluated(runs, split), runs, places, 2)
     assert list(figures) == ["mobilenet.png"]
-    assert figures["mobilenet.png"].get_suptitle().startswith("MobileNet, linear probe, seed 2024: ")
-    assert len(figures["mobilenet.png"].axes) == 7 * 2
+    assert (
+        figures["mobilenet.png"]
+        .get_suptitle()
+        .startswith("MobileNet, linear probe, seed 2024, map of 4 × 4 positions: ")
+    )
+    assert len(figures["mobilenet.png"].axes) == 7 * 2 + 1  # images and colour bar
 
 
 def test_without_panels_the_picture_says_why(runs, places, split):

@@ -52,7 +52,7 @@ def draw_predictive_values(row: Mapping[str, Any]) -> Figure:
             axes.plot(PREVALENCES, predictive_value(value, numbers, PREVALENCES), color=colour, label=value)
             axes.plot(here, predictive_value(value, numbers, here), "o", color=colour, markersize=4)
         axes.set(xscale="log", ylim=(0, 1.03))
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis_titles(figure, "prevalence", "predictive value")
     return figure

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -30,6 +32,7 @@ from lung_cxr.training.run.file_names import MODEL
 TURNED_OFF = "Turned off (reporting.grad_cam.images_per_class: 0)."
 CORRECT, ERROR = "#007a58", "#c04a00"  # Okabe-Ito green and vermilion, darkened for text
 SIDE = 1.55  # inches per image
+COLOURS = 64  # of the colour bar
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,12 @@ def _panels_of(one: RunResults, sources: GradCamSources, images_per_class: int) 
 
     pixels = _pixels(shown, sources.images, record["parameters"]["backbone"]["size"])
     try:
-        heat = _heat(model, record.get("model_sha256"), pixels, shown)
+        heat, resolution = _heat(model, record.get("model_sha256"), pixels, shown)
     except ModelFileError:
         return message_figure(f"{title}: {MODEL} differs from the file that the run saved.")
     except NoFeatureMapError as error:
         return message_figure(f"{title}: {error}")
-    return draw_grad_cam(title, shown, pixels, heat)
+    return draw_grad_cam(f"{title}, map of {resolution} positions", shown, pixels, heat)
 
 
 def _pixels(shown: pd.DataFrame, images: ImageStore, size: int) -> np.ndarray:
@@ -98,13 +101,14 @@ def _pixels(shown: pd.DataFrame, images: ImageStore, size: int) -> np.ndarray:
     return np.stack([read_stored(images.folder / images.path(key), [size])[size] for key in shown["image_id"]])
 
 
-def _heat(path: Path, sha256: str | None, pixels: np.ndarray, shown: pd.DataFrame) -> np.ndarray:
-    """Return the Grad-CAM map of the predicted class for each image, (n, size, size) float32."""
+def _heat(path: Path, sha256: str | None, pixels: np.ndarray, shown: pd.DataFrame) -> tuple[np.ndarray, str]:
+    """Return the Grad-CAM map of the predicted class for each image, (n, size, size) float32, and its resolution."""
     from lung_cxr.models.grad_cam import class_evidence, heat_maps
 
     model = load_checked_model(path, sha256 or sha256_of_file(path))
     predicted = shown["predicted"].map(class_index).to_numpy(dtype=np.int64)
-    return heat_maps(class_evidence(model, pixels[..., None], predicted), pixels.shape[1])
+    evidence = class_evidence(model, pixels[..., None], predicted)
+    return heat_maps(evidence, pixels.shape[1]), f"{evidence.shape[1]} × {evidence.shape[2]}"
 
 
 def may_be_shown(image_manifest: pd.DataFrame) -> set[str]:
@@ -160,7 +164,7 @@ def draw_grad_cam(title: str, shown: pd.DataFrame, pixels: np.ndarray, heat: np.
     groups = {disease: np.flatnonzero(shown["label"] == disease) for disease in DISEASES}
     across = max(map(len, groups.values()))
     figure = Figure(
-        figsize=(SIDE * across + 0.9, (SIDE + 0.3) * len(groups) + 0.6), layout=ConstrainedLayoutEngine(h_pad=0.03)
+        figsize=(SIDE * across + 1.6, (SIDE + 0.3) * len(groups) + 0.6), layout=ConstrainedLayoutEngine(h_pad=0.03)
     )
     figure.suptitle(
         f"{title}: Grad-CAM of the predicted class\n"
@@ -177,6 +181,10 @@ def draw_grad_cam(title: str, shown: pd.DataFrame, pixels: np.ndarray, heat: np.
         line[0].set_ylabel(SHORT_DISEASES[disease], fontsize=8.5)
         if not len(rows):
             line[0].text(0.5, 0.5, "no test image", ha="center", va="center", color=FAINT, transform=line[0].transAxes)
+    colours = overlay(np.full(COLOURS, 255), np.linspace(0, 1, COLOURS)) / 255
+    bar = figure.colorbar(ScalarMappable(cmap=ListedColormap(colours)), ax=places, shrink=0.3, aspect=25, pad=0.01)
+    bar.set_label("evidence for the predicted class, 1: strongest position of the image", fontsize=7.5)
+    bar.ax.tick_params(labelsize=7)
     return figure
 
 
