@@ -29,9 +29,10 @@ def find_suspects(
     label_audit: LabelAuditParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the suspect labels of all subsets, and the expected number of errors by class."""
-    from lung_cxr.training.label_audit.confident_learning import audit_labels
+    from lung_cxr.training.label_audit.confident_learning import audit_labels, require_cleanlab
     from lung_cxr.training.label_audit.held_out_probabilities import held_out_probabilities
 
+    require_cleanlab()  # before minutes of computing
     backbone = BackboneParameters.model_validate(backbones[label_audit.backbone])
     settings = label_audit.classifier
     model = reference_model(split, pixel_arrays, pixel_folder, model_folder, backbone, settings, training)
@@ -39,7 +40,7 @@ def find_suspects(
     found = audit_labels(split, probabilities, label_audit.max_suspects)
     for row in found.by_class.itertuples():
         recognised = f"{row.recognised:.0%} recognised"
-        log.info("%s: %d images (%s), %d expected errors", row.label, row.images, recognised, row.expected_errors)
+        log.info("%s: %d images (%s), expected errors: %d", row.label, row.images, recognised, row.expected_errors)
     return found
 
 

@@ -83,7 +83,7 @@ def label_scores(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         labels: (N,) int class indices, each below the number of columns.
         probabilities: (N, K) held-out class probabilities.
     """
-    _require_cleanlab()
+    require_cleanlab()
     from cleanlab.rank import get_label_quality_scores
 
     return get_label_quality_scores(labels, probabilities, method=RANKING)
@@ -91,7 +91,7 @@ def label_scores(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 def _confident_learning(codes: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the confident joint (K, K) int, label × class, and the rows of the suspects, the most suspect first."""
-    _require_cleanlab()
+    require_cleanlab()
     from cleanlab.count import compute_confident_joint
     from cleanlab.filter import find_label_issues
 
@@ -100,7 +100,8 @@ def _confident_learning(codes: np.ndarray, probabilities: np.ndarray) -> tuple[n
     return joint, np.asarray(ranked, dtype=np.int64)
 
 
-def _require_cleanlab() -> None:
+def require_cleanlab() -> None:
+    """Raise ModuleNotFoundError if cleanlab is not installed."""
     try:
         import cleanlab  # noqa: F401
     except ModuleNotFoundError as error:
