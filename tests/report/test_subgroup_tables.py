@@ -7,6 +7,8 @@ from lung_cxr import contracts
 from lung_cxr.evaluation.subgroups import SUPPRESSED
 from lung_cxr.evaluation.undefined import all_undefined, json_ready
 from lung_cxr.experiments import Run
+from lung_cxr.report.comparison import compare_strategies
+from lung_cxr.report.key_figures import key_figures
 from lung_cxr.report.rows import finished_runs
 from lung_cxr.report.tables.subgroup_tables import external_table, subgroup_table
 from made_up_runs import evaluated, evaluated_runs, made_up_grid, made_up_predictions, made_up_split
@@ -45,6 +47,10 @@ def test_own_and_external_results_stand_side_by_side(split):
     assert [cells[0] for cells in rows] == ["MobileNet, dynamic", "MobileNet, full"]
     assert rows[0][1] != rows[0][3]
     assert rows[1][1:3] == ["–", "–"], "not among the own runs"
+    figures = key_figures(evaluations, compare_strategies(evaluations, synthetic=False))
+    (figure,) = [one for one in figures if one.label == "Other hospital"]
+    assert figure.value == rows[0][3]
+    assert figure.detail.startswith("MobileNet, dynamic [")
 
 
 def test_without_an_external_test_set_there_is_no_table():
