@@ -5,7 +5,8 @@ grammar or of `emr.patient_id_width` reads no file again. Patient linkage joins 
 """
 
 import posixpath
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from itertools import islice
 
 import pandas as pd
 
@@ -29,11 +30,14 @@ def with_keys(
         The rows with `patient_id`, `study_id` and `clean_path` in normal form, `catalogued_id` (the spelling of the
         patient number in the keys), `patient_key` (before linkage), `study_key`, `image_id` and `file_key`.
     """
-    present, *earlier = _spellings(rows, rules)
+    present = next(_spellings(rows, rules))
     keyed = _keyed(present, secret)
-    for spelling in earlier if known_images else []:
-        other = (spelling != present).any(axis=1) & ~keyed["image_id"].isin(known_images)
-        keyed = _with_known(keyed, _keyed(spelling[other], secret), known_images)
+    unknown = rows[~keyed["image_id"].isin(known_images)] if known_images else rows[:0]
+    for spelling in islice(_spellings(unknown, rules), 1, None) if len(unknown) else ():
+        is_other = (spelling != present.loc[unknown.index]).any(axis=1)
+        other = spelling[is_other & ~keyed.loc[unknown.index, "image_id"].isin(known_images)]
+        if len(other):
+            keyed = _with_known(keyed, _keyed(other, secret), known_images)
     return rows.assign(
         patient_id=present["patient"],
         study_id=present["study"],
@@ -65,23 +69,17 @@ def _earlier_path(text: str) -> str:
     return normalised_path(clean_text(text))
 
 
-def _spellings(rows: pd.DataFrame, rules: PatientIdRules) -> list[pd.DataFrame]:
-    """Return `patient, study, path` in normal form, then as catalogues under other rules or before them have them."""
-    path, earlier_path = (map_distinct(rows["image_path"], clean) for clean in (normalised_path, _earlier_path))
-    normal = map_distinct(rows["study_id"], normalise_identifier)
-    clean = map_distinct(rows["study_id"], clean_text)
-    pairs = [
-        (rules.normalise, normal, path),
-        (PatientIdRules(rules.width).normalise, normal, path),
-        (PatientIdRules().normalise, normal, path),
-        (lambda text: _zero_padded(clean_text(text), rules.width), clean, earlier_path),
-        (clean_text, clean, earlier_path),
-    ]
+def _spellings(rows: pd.DataFrame, rules: PatientIdRules) -> Iterator[pd.DataFrame]:
+    """Yield `patient, study, path` in normal form, then as catalogues under other rules or before them have them."""
     patients = rows["patient_id"]
-    return [
-        pd.DataFrame({"patient": map_distinct(patients, spell), "study": study, "path": named})
-        for spell, study, named in pairs
-    ]
+    path = map_distinct(rows["image_path"], normalised_path)
+    normal = map_distinct(rows["study_id"], normalise_identifier)
+    for grammar in (rules, PatientIdRules(rules.width), PatientIdRules()):
+        yield pd.DataFrame({"patient": map_distinct(patients, grammar.normalise), "study": normal, "path": path})
+    earlier_path = map_distinct(rows["image_path"], _earlier_path)
+    clean = map_distinct(rows["study_id"], clean_text)
+    for spell in (lambda text: _zero_padded(clean_text(text), rules.width), clean_text):
+        yield pd.DataFrame({"patient": map_distinct(patients, spell), "study": clean, "path": earlier_path})
 
 
 def _zero_padded(number: str, width: int | None) -> str:

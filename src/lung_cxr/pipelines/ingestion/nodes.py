@@ -27,7 +27,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys, patient_linkage
 from lung_cxr.imaging.emr.decision_lists import read_decisions
-from lung_cxr.imaging.emr.export_tables import log_tables
+from lung_cxr.imaging.emr.export_tables import forget_tables, log_tables
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.pseudonymise import EarlierRun, pseudonymise
 from lung_cxr.imaging.emr.records import with_earlier_notes
@@ -138,6 +138,7 @@ def standardise_images(
     processor = ImageProcessor.from_parameters(ingestion, ImageStore(image_folder), pseudonymisation_key, kept)
     to_read = records[records["view"] != "lateral"]
     paths = keys.key_paths(hospital.read_image_paths(raw_exports, known_exports, emr), pseudonymisation_key)
+    forget_tables()  # no later step needs them
     files = hospital.locate_images(to_read, raw_exports, known_exports, paths)
     journal = Journal(refresh_journal)
     ledger = refresh.read_ledger(previous_source_files, journal, processor.hashes)

@@ -163,7 +163,7 @@ def write_review(
         with atomic_write(raw_folder / REVIEW_PAGE) as unfinished:
             text = render(read_unredacted(files, image_manifest, ingestion))
             unfinished.write_text(text, encoding="utf-8")
-    forget_tables()  # this is the last step that reads them
+        forget_tables()
     return render()
 
 
