@@ -123,7 +123,7 @@ def test_of_fifty_exports_the_newest_are_shown_and_the_rest_is_folded(catalogue)
     exports = re.compile(r'class="name">Export (\d+)')
     assert exports.findall(open_part) == ["1", "3", "47", "48", "49", "50"]
     assert exports.findall(folded) == ["2", *map(str, range(4, 47))]
-    places = [html.index(text) for text in ("by class", "Drift of export 50", ">Exports. Before", "Drift of export 49")]
+    places = [html.index(text) for text in (">Exports. Before", "by class", "Drift of export 50", "Drift of export 49")]
     assert places == sorted(places)
 
 
