@@ -111,7 +111,7 @@ class Hospital:
         (self.exports / export / MARKER).touch()
         for number in numbers:
             self.draw(export, number)
-        table = pd.DataFrame({"patient_id": [f"{number // 2:05d}" for number in numbers]})
+        table = pd.DataFrame({"patient_id": [f"{number // 2 + 1:05d}" for number in numbers]})
         table["image_path"] = [f"{number}.png" for number in numbers]
         table["icd10_primary"] = [CODES[number // 2 % 7] for number in numbers]
         table["view"], table["exam_date"] = "PA", "2026-03-31"
