@@ -19,7 +19,7 @@ CHOSEN=" $* "
 mkdir -p "$OUT"
 
 export KERAS_BACKEND=jax PYTHONPATH="$PWD/src:$SITE" PYTHONUNBUFFERED=1 XLA_PYTHON_CLIENT_MEM_FRACTION=0.9
-export JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-/tmp/lung_cxr_xla}
+export JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/lung_cxr_xla}
 $PYTHON -m pip install -q --no-index --no-deps --no-compile --target "$SITE" .gpu/wheels/*.whl || exit 1
 
 part() { # name, seconds, command …

@@ -24,22 +24,7 @@ SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its 
     ),
     *("nodes", "pipeline", "sweep", "catalogue", "refresh", "decision_rule", "bundle", "__main__"),
 }
-KEDRO = {
-    *(
-        "datasets",
-        "pipelines",
-        "hooks",
-        "report_hooks",
-        "training_hooks",
-        "step_hook",
-        "audit_hook",
-        "command_errors",
-        "config_loader",
-        "file_access",
-        "run_options",
-    ),
-    *("runners", "pipeline_registry", "settings", "cli", "__main__"),
-}
+KEDRO = {module for floor in architecture.FLOORS[architecture.FLOORS.index(("datasets",)) :] for module in floor}
 
 
 @pytest.fixture(scope="module")

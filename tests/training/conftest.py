@@ -3,34 +3,17 @@
 The loop does not care what it trains, and a real backbone takes seconds to trace at every stage.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from merged_parameters import merged, parameters_of_test_environment
 
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.strategies.registry import StrategyParameters
 from made_up_network import build_tiny_classifier
 
-CONF = Path(__file__).parents[2] / "conf"
 SUBSETS = ["train"] * 48 + ["validation"] * 16 + ["test"] * 16
-
-
-def merged(below: dict, above: dict) -> dict:
-    """Soft merge of two parameter trees, as Kedro does it."""
-    both = {**below, **above}
-    for name in below.keys() & above.keys():
-        if isinstance(below[name], dict) and isinstance(above[name], dict):
-            both[name] = merged(below[name], above[name])
-    return both
-
-
-def parameters_of_test_environment(file: str) -> dict:
-    base, test = (yaml.safe_load((CONF / env / file).read_text()) for env in ("base", "test"))
-    return merged(base, test)
 
 
 @pytest.fixture(scope="session")

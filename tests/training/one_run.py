@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from merged_parameters import merged, parameters_of_test_environment
 
-from conftest import merged, parameters_of_test_environment
 from lung_cxr.datasets import RunsDataset
 from lung_cxr.diseases import DISEASES
 from lung_cxr.parameters import BackboneParameters, TrainingParameters

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from conftest import merged
+from merged_parameters import merged
 
 RECORDS = "docs/results/records/public_cxr/mobilenet"
 

@@ -7,7 +7,7 @@ class ExtractionError(Exception):
     """Queries, paths or files cannot become a snapshot; the message holds no value of a row.
 
     Args:
-        message: What was found, what was expected and what to do.
+        message: Finding, expectation and remedy.
         exit_code: Exit code of the command.
     """
 
