@@ -52,6 +52,17 @@ def test_outside_a_terminal_a_line_comes_every_half_minute(clock, caplog):
     ]
 
 
+def test_pieces_of_several_items_are_counted_in_items(clock, caplog):
+    def slow():
+        for begin in range(0, 80, 32):
+            clock[0] += 31
+            yield begin
+
+    with caplog.at_level(logging.INFO, "lung_cxr"):
+        assert list(follow(slow(), "Frozen layers", 80, of_each=32)) == [0, 32, 64]
+    assert [line.split(" (")[0] for line in caplog.messages] == ["Frozen layers: 32 of 80", "Frozen layers: 64 of 80"]
+
+
 @pytest.mark.parametrize(
     ("shortest", "longest", "words"),
     [
@@ -69,6 +80,6 @@ def test_a_terminal_shows_a_bar_with_the_time_it_took(monkeypatch, caplog):
     console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=120)
     monkeypatch.setattr(rich, "get_console", lambda: console)
     with caplog.at_level(logging.INFO, "lung_cxr"):
-        assert list(follow("abc", "Reading images", 3)) == ["a", "b", "c"]
+        assert list(follow("ab", "Reading images", 3, of_each=2)) == ["a", "b"]
     assert re.search(r"Reading images .* 3/3 in \d+ s", console.file.getvalue())
     assert not caplog.messages

@@ -33,8 +33,8 @@ class Pace:
         self._times, self._counts = [time.monotonic()], [0]
 
     def advance(self, items: int = 1) -> None:
-        """Count finished items."""
-        self.done += items
+        """Count finished items, up to the total."""
+        self.done = min(self.done + items, self.total)
         now = time.monotonic()
         if now - self._times[-1] >= 1:
             self._times.append(now)
@@ -81,22 +81,29 @@ class ProgressLog:
             self._logged = now
 
 
-def follow(items: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """Yield the items and show their progress."""
+def follow(items: Iterable[T], title: str, total: int, of_each: int = 1) -> Iterator[T]:
+    """Yield the items and show their progress.
+
+    Args:
+        items: Pieces of the work.
+        title: Name of the work.
+        total: Number that is counted to, such as images.
+        of_each: How many of these each item holds; the last item holds the rest.
+    """
     console = rich.get_console()
     if not console.is_terminal or console.quiet:  # a file, a pipe, or a worker of a cluster
         lines = ProgressLog(title, total)
         for item in items:
             yield item
-            lines.advance()
+            lines.advance(of_each)
         return
     pace = Pace(total)
     with Progress(*_columns(pace), console=console, disable=not total) as bar:
         task = bar.add_task(title, total=total)
         for item in items:
             yield item
-            pace.advance()
-            bar.advance(task)
+            pace.advance(of_each)
+            bar.update(task, completed=pace.done)
 
 
 class _TimeLeft(ProgressColumn):

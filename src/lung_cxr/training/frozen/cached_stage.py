@@ -122,9 +122,9 @@ class CachedStage:
         if not len(missing) or cached.store.full:
             return
         begins = range(0, len(missing), CHUNK)
-        title = f"Frozen layers to {self.prefix.split_point.name}: {len(missing)} images ({kind})"
-        log.debug(title)
-        for begin in follow(begins, title, len(begins)):
+        title = f"Frozen layers to {self.prefix.split_point.name}: images ({kind})"
+        log.debug("%s: %d", title, len(missing))
+        for begin in follow(begins, title, len(missing), CHUNK):
             chunk = missing[begin : begin + CHUNK]
             padded = np.resize(chunk, CHUNK)
             draws = None if cached.draws is None else cached.draws(padded)
