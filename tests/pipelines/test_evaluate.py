@@ -1,6 +1,7 @@
 """Two hospitals: one trains a run, the other evaluates it on its own catalogue."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from lung_cxr import contracts
 from lung_cxr import parameters as groups
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.predictions import frame_matrix
-from lung_cxr.pipelines import evaluate, ingestion, training
+from lung_cxr.pipelines import bundle, evaluate, ingestion, training
 from lung_cxr.prediction.trained_run import NoSuchRunError
 from lung_cxr.training.strategies.registry import StrategyParameters
 from made_up_hospital import Hospital
@@ -36,7 +37,7 @@ class Site(Hospital):
         self.datasets = json.loads(text.replace('"data/test/', f'"{self.data}/'))
         self.parameters["splitting"] |= SPLIT
 
-    def catalogue(self, run) -> DataCatalog:
+    def catalogue(self, run, folder=None) -> DataCatalog:
         catalogue = DataCatalog.from_config(self.datasets)
         of_group = {
             "ingestion": groups.IngestionParameters,
@@ -45,8 +46,14 @@ class Site(Hospital):
             "reporting": groups.ReportingParameters,
             "evaluate": groups.EvaluateParameters,
             "training": groups.TrainingParameters,
+            "bundle": groups.BundleParameters,
+            "predict": groups.PredictParameters,
         }
-        changed = {"evaluate": {"run": run, "batch_size": 4}, "training": {"max_epochs": 1, "batch_size": 4}}
+        changed = {
+            "evaluate": {"run": run, "bundle": folder, "batch_size": 4},
+            "training": {"max_epochs": 1, "batch_size": 4},
+            "bundle": {"run": RUN},
+        }
         for name, model in of_group.items():
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[name] | changed.get(name, {}))
         backbone, strategy = self.parameters["backbones"]["mobilenet"], self.parameters["strategies"]["dynamic"]
@@ -55,8 +62,8 @@ class Site(Hospital):
         catalogue["params:training.experiment"] = ""
         return catalogue
 
-    def evaluate(self, run) -> dict:
-        SequentialRunner().run(evaluate.create_pipeline(), self.catalogue(run))
+    def evaluate(self, run, folder=None) -> dict:
+        SequentialRunner().run(evaluate.create_pipeline(), self.catalogue(run, folder))
         return self.report("external_evaluation")
 
 
@@ -77,10 +84,19 @@ def sites(project, tmp_path_factory):
     return first, second
 
 
-def test_the_images_of_another_hospital_are_evaluated_and_nothing_is_left_behind(sites):
+@pytest.fixture(scope="module")
+def evaluated(sites):
+    """Return the evaluation of the run at the second site; the first one's files stay as they are."""
     trainer, site = sites
     before = {path: path.stat().st_mtime_ns for path in trainer.data.rglob("*")}
     found = site.evaluate(RUN)
+    assert {path: path.stat().st_mtime_ns for path in trainer.data.rglob("*")} == before, "only read"
+    return found
+
+
+def test_the_images_of_another_hospital_are_evaluated_and_nothing_is_left_behind(sites, evaluated):
+    trainer, site = sites
+    found = evaluated
     images = site.table("03_primary/image_manifest.parquet").query("qc_status == 'accepted'")
     table = contracts.external_predictions.validate(site.table("07_model_output/external/predictions.parquet"))
     assert sorted(table["image_id"]) == sorted(images["image_id"])
@@ -96,7 +112,6 @@ def test_the_images_of_another_hospital_are_evaluated_and_nothing_is_left_behind
     classes = pd.read_csv(next((site.data / "08_reporting/external_classes.csv").iterdir()) / "external_classes.csv")
     assert classes["class"].tolist() == list(DISEASES)
     assert not list((site.data / "02_intermediate/external_images").iterdir())
-    assert {path: path.stat().st_mtime_ns for path in trainer.data.rglob("*")} == before, "only read"
 
 
 def test_the_probabilities_are_those_of_the_run(sites, monkeypatch):
@@ -125,3 +140,62 @@ def test_a_run_or_site_that_is_not_there_is_an_error_before_an_image_is_read(sit
         NoSuchRunError, match=r"the folder `training_site` of conf/<env>/globals\.yml holds no finished"
     ):
         elsewhere.evaluate(RUN)
+
+
+@pytest.fixture(scope="module")
+def bundled(sites, tmp_path_factory):
+    """Return a bundle of the run, away from the site that trained it."""
+    trainer, _ = sites
+    SequentialRunner().run(bundle.create_pipeline(), trainer.catalogue(None))
+    folder = trainer.data / "06_models" / RUN / "bundle"
+    return folder.rename(tmp_path_factory.mktemp("bundle") / "received")
+
+
+@pytest.fixture
+def away(sites, project, tmp_path, monkeypatch):
+    """Return the second site without the folder of the first."""
+    _, site = sites
+    alone = Site(project, tmp_path, tmp_path / "no training site")
+    monkeypatch.setattr(alone, "data", site.data)
+    of_evaluation = ("external_predictions", "external_evaluation", "external_report")
+    known = ("image_manifest", "fault_check", "image_folder", "key_fingerprint", "known_exports", *of_evaluation)
+    alone.datasets |= {name: site.datasets[name] for name in known}
+    return alone
+
+
+def test_a_bundle_is_evaluated_as_its_run_is_without_the_training_site(evaluated, bundled, away):
+    found = away.evaluate(None, str(bundled))
+    ((row,), (of_run,)) = found["runs"], evaluated["runs"]
+    assert row["metrics"] == pytest.approx(of_run["metrics"], abs=1e-4)
+    for name in ("internal", "validation", "class_shares", "cost", "confusion", "seeds", "folders", "model_sha256"):
+        assert row[name] == of_run[name], name
+    assert row["certainty"]["operating_points"].keys() == of_run["certainty"]["operating_points"].keys()
+    gain = "accuracy_difference"
+    assert row["differences"][gain] == pytest.approx(of_run["differences"][gain])
+    assert row["differences"][f"{gain}_low_reason"] == "needs the predictions of the internal test set"
+    assert row["feature_shift"]["auroc_reason"] == "a bundle holds no test images"
+    assert row["feature_shift"]["unlike_training"] == of_run["feature_shift"]["unlike_training"]
+    assert (found["drift"], found["other_reading"]) == ([], False)
+    page = max((away.data / "08_reporting/external_report.html").glob("*/external_report.html"))
+    text = page.read_text(encoding="utf-8")
+    assert "a bundle holds no images and no patient keys of the training site" in text
+    assert "Evaluated from a bundle" in text
+
+
+def test_a_bundle_without_internal_results_or_of_another_reading_says_so(bundled, away, tmp_path):
+    older = shutil.copytree(bundled, tmp_path / "older")
+    (older / "internal_results.json").unlink()
+    manifest = json.loads((older / "bundle.json").read_text(encoding="utf-8"))
+    del manifest["files"]["internal_results.json"]
+    manifest["reading"]["settings"] = "another"
+    (older / "bundle.json").write_text(json.dumps(manifest), encoding="utf-8")
+    found = away.evaluate(None, str(older))
+    assert found["runs"][0]["internal"]["accuracy_reason"] == "the bundle has no internal_results.json; write it again"
+    assert "internal test set" not in found["headline"]
+    page = max((away.data / "08_reporting/external_report.html").glob("*/external_report.html"))
+    assert "This catalogue was not read with the settings" in page.read_text(encoding="utf-8")
+
+
+def test_a_run_and_a_bundle_are_one_too_many(away):
+    with pytest.raises(ValueError, match=r"both set; expected one of them\..*evaluate\.run=null"):
+        away.evaluate(RUN, "bundle")

@@ -63,6 +63,7 @@ class Ward(Hospital):
             "ingestion": groups.IngestionParameters,
             "predict": groups.PredictParameters,
             "bundle": groups.BundleParameters,
+            "reporting": groups.ReportingParameters,
             "training": groups.TrainingParameters,
         }
         for name, model in of_group.items():

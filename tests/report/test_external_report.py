@@ -29,7 +29,10 @@ DRIFT = DriftParameters(
     min_distance=0.1, significance=0.05, min_patients=20, max_patients=2000, n_resamples=100, seed=0
 )
 SHARED = {"patients": 2, "near_duplicates": 1, "confirmed": True}
-SHIFT = {"auroc": 0.912, "auroc_low": 0.88, "auroc_high": 0.94, "internal_images": 60, "external_images": 200}
+SHIFT = {
+    **{"auroc": 0.912, "auroc_low": 0.88, "auroc_high": 0.94, "internal_images": 60, "external_images": 200},
+    **{"unlike_training": 0.125, "unlike_training_low": 0.08, "unlike_training_high": 0.17},
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class MadeUpTrainedRun:
     record: dict
     table: pd.DataFrame
     model_sha256: str = "5" * 64
+
+    @property
+    def seed(self):
+        return self.record["seed"]
 
     def predictions(self, subset=None):
         return self.table if subset is None else self.table[self.table["subset"] == subset]
@@ -103,6 +110,7 @@ def test_the_page_shows_both_hospitals_calibration_shift_and_subgroups(evaluatio
         assert f">{heading}<" in page
     assert page.index("Internal test set") < page.index("<h2>Classes")
     assert "0.912 <small>[0.880, 0.940]" in page
+    assert "12.5 % <small>[8.0, 17.0]" in page
     cells = results_table(evaluation).rows[0]
     assert [cell.text for cell in cells[1:4]] == [
         f"{100 * evaluation['runs'][0]['internal']['accuracy']:.1f} %",
@@ -131,6 +139,6 @@ def test_undefined_numbers_are_reasons(evaluation):
         "feature_shift": json_ready(undefined("auroc", "no pixels")),
         "cost": json_ready(all_undefined(COSTS, "a class is missing")),
     }
-    (cells,) = shift_table([row]).rows
-    assert [cell.text for cell in cells[1:]] == ["no pixels", "a class is missing"]
+    (cells,) = shift_table({**evaluation, "runs": [row]}).rows
+    assert [cell.text for cell in cells[1:]] == ["no pixels", "not recorded", "a class is missing"]
     assert "best run by validation accuracy" not in sentences.headline({**evaluation, "runs": [row]})

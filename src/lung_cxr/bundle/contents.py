@@ -14,6 +14,7 @@ from lung_cxr.parameters.base import ParameterGroup
 
 NETWORK = "model.onnx"
 READING = "reading.json"
+INTERNAL = "internal_results.json"  # of the whole internal test set: no row of a patient
 MANIFEST = "bundle.json"  # written last: versions, parity and the SHA-256 of every other file
 
 

@@ -1,9 +1,15 @@
 """Run the exported network with onnxruntime, or with OpenVINO where it is installed."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:  # its module imports Keras
+    from lung_cxr.training.data.feed import Images
 
 ENGINES = ("onnxruntime", "openvino")
 
@@ -20,6 +26,22 @@ def load_network(path: Path, engine: str = ENGINES[0], threads: int = 0) -> Netw
         threads: Number of threads; 0: one per core.
     """
     return _openvino(path, threads) if engine == "openvino" else _onnxruntime(path, threads)
+
+
+def in_batches(
+    network: Network, images: Images, rows: np.ndarray, batch_size: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return probabilities (n, 7) and pooled features (n, d) of images, or None for a network without them.
+
+    Args:
+        network: Result of `load_network`.
+        images: Source of the images.
+        rows: (n,) rows of the images, n > 0.
+        batch_size: Images per batch.
+    """
+    outputs = [network(images.batch(rows[start : start + batch_size])) for start in range(0, len(rows), batch_size)]
+    probabilities, features = zip(*outputs, strict=True)
+    return np.concatenate(probabilities), None if features[0] is None else np.concatenate(features)
 
 
 def _onnxruntime(path: Path, threads: int) -> Network:

@@ -1,5 +1,6 @@
 """Write the bundle of a trained run if its network gives the model's probabilities on the whole test set."""
 
+import json
 import logging
 import shutil
 from importlib.metadata import version
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from lung_cxr import __version__
-from lung_cxr.bundle.contents import NETWORK, READING, BundleError, ReadingSettings, write_manifest
-from lung_cxr.bundle.engines import Network, load_network
+from lung_cxr.bundle.contents import INTERNAL, NETWORK, READING, BundleError, ReadingSettings, write_manifest
+from lung_cxr.bundle.engines import Network, in_batches, load_network
 from lung_cxr.bundle.export import export_network
 from lung_cxr.bundle.predict import image_processor
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.decision_rule import Rule
+from lung_cxr.evaluation.internal_results import internal_results
+from lung_cxr.evaluation.undefined import json_ready
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.process_image import READING_VERSION
 from lung_cxr.models.saved_model import load_checked_model
@@ -38,6 +41,7 @@ def write_bundle(
     reading: ReadingSettings,
     store: ImageStore,
     most: float,
+    **bootstrap: Any,
 ) -> dict[str, Any]:
     """Write `06_models/<run>/bundle` and return its manifest; an earlier bundle is replaced at the end.
 
@@ -47,6 +51,7 @@ def write_bundle(
         reading: Settings of the catalogue that the run was trained on.
         store: Store with the test images.
         most: Largest difference of a probability.
+        bootstrap: `n_resamples`, `confidence` and `seed` of the intervals of the internal results.
 
     Raises:
         BundleError: The network differs from the model, or a test image is missing.
@@ -60,6 +65,8 @@ def write_bundle(
         parity = check_parity(model, load_network(unfinished / NETWORK), _test_images(run, store, model), most)
         (unfinished / READING).write_text(reading.model_dump_json(indent=1) + "\n", encoding="utf-8")
         write_rule(unfinished, rule, stored_references(run.model.parent) if rule.get("distance") else None)
+        internal = internal_results([run.predictions("test")], [run.predictions("validation")], **bootstrap)
+        (unfinished / INTERNAL).write_text(json.dumps(json_ready(internal), indent=1) + "\n", encoding="utf-8")
         shutil.copyfile(run.model.parent / MODEL_CARD, unfinished / MODEL_CARD)
         manifest = write_manifest(unfinished, _facts(run, model, reading) | {"parity": parity})
     except BaseException:
@@ -88,10 +95,9 @@ def check_parity(model: keras.Model, network: Network, images: StoredImages, mos
         BundleError: A probability differs by more than `most`, or a predicted class differs.
     """
     expected, _ = predict_images(model, images, None, BATCH)
-    every = np.arange(len(images.paths))
-    found = np.concatenate([network(images.batch(every[i : i + BATCH]))[0] for i in range(0, len(every), BATCH)])
+    found, _ = in_batches(network, images, np.arange(len(images.paths)), BATCH)
     parity = {
-        "images": len(every),
+        "images": len(found),
         "largest_difference": float(np.abs(found - expected).max()),
         "changed_classes": int((found.argmax(axis=1) != expected.argmax(axis=1)).sum()),
     }
@@ -133,6 +139,7 @@ def _facts(run: TrainedRun, model: keras.Model, reading: ReadingSettings) -> dic
     return {
         "run": run.run,
         "model_sha256": run.model_sha256,
+        "seed": run.record.get("seed"),
         "size": model.input_shape[1],
         "classes": list(DISEASES),
         "reading": {

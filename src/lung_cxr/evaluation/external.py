@@ -16,9 +16,10 @@ from lung_cxr.evaluation.intervals import (
 )
 from lung_cxr.evaluation.metrics import accuracy, macro_f1, normalised_by_truth
 from lung_cxr.evaluation.predictions import evaluate_seeds, frame_counts
-from lung_cxr.evaluation.undefined import Numbers, all_undefined
+from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 from lung_cxr.experiments import Run
 
+NO_INTERVAL = "needs the predictions of the internal test set"
 COSTS = ("expected", "of_class_shares", "of_images")
 
 
@@ -101,6 +102,24 @@ def external_differences(
         low, high = percentile_interval(means[1] - means[0], confidence)
         name = f"{metric}_difference"
         differences |= {name: there - here, f"{name}_low": low, f"{name}_high": high}
+    return differences
+
+
+def differences_of_metrics(internal: Mapping[str, Any], external: Mapping[str, Any]) -> Numbers:
+    """Return `external_differences` from the metrics of both sides alone, without intervals.
+
+    Args:
+        internal: `evaluate_seeds` of the internal test set.
+        external: `evaluate_seeds` of the other hospital's images.
+    """
+    differences: Numbers = {}
+    for metric in BOOTSTRAPPED:
+        name = f"{metric}_difference"
+        if internal[metric] is None or np.isnan(internal[metric]):
+            differences |= undefined(name, internal[f"{metric}_reason"])
+        else:
+            differences[name] = external[metric] - internal[metric]
+        differences |= all_undefined((f"{name}_low", f"{name}_high"), NO_INTERVAL)
     return differences
 
 

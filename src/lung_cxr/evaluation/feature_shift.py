@@ -8,20 +8,24 @@ With few patients, the AUROC scatters around 0.5 where nothing differs, also bel
 fit of the classifier. Only an interval above 0.5 speaks for a shift.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lung_cxr.evaluation.intervals import WEIGHTS_AT_ONCE, patient_weights, percentile_interval
+from lung_cxr.evaluation.feature_distance import distances
+from lung_cxr.evaluation.intervals import WEIGHTS_AT_ONCE, patient_weights, percentile_interval, ratio_intervals
 from lung_cxr.evaluation.metric_intervals import Ranks
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 NAMES = ("auroc", "auroc_low", "auroc_high")
+UNLIKE = ("unlike_training", "unlike_training_low", "unlike_training_high")
 FOLDS = 5
 MOST = 2000  # images of each side: more only cost time
 STRENGTH = 0.01  # C of scikit-learn: strong, because there may be more features than images
@@ -73,6 +77,22 @@ def feature_shift(internal: Features, external: Features, n_resamples: int, conf
     values = np.concatenate(resampled)
     ends = percentile_interval(values[np.isfinite(values)], confidence)
     return sizes | dict(zip(NAMES, (float(observed[0]), *ends), strict=True))
+
+
+def unlike_training(
+    features: np.ndarray, references: np.ndarray, distance: Mapping[str, Any], patients: pd.Series, **bootstrap: Any
+) -> Numbers:
+    """Return the share of images that the decision rule refers as unlike training, with its interval.
+
+    Args:
+        features: (n, d) float, pooled features of the images.
+        references: (m, d) float, features of training images.
+        distance: `distance` of the decision rule.
+        patients: n patient keys.
+        bootstrap: `n_resamples`, `confidence` and `seed` of the bootstrap over patients.
+    """
+    far = (distances(features, references) > distance["threshold"]).astype(float)
+    return ratio_intervals(patients.to_numpy(dtype=str), {UNLIKE[0]: (far, np.ones(far.size))}, **bootstrap)
 
 
 def _sample(side: Features, seed: int) -> Features:

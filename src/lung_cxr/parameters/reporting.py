@@ -1,6 +1,6 @@
 """Parameters of `conf/base/parameters_reporting.yml`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,11 @@ class ReportingParameters(ParameterGroup):
         description="Parquet file of predictions of an external test set (`contracts.external_predictions`); null: none"
     )
     grad_cam: GradCamParameters
+
+    @property
+    def bootstrap(self) -> dict[str, Any]:
+        """Return `n_resamples`, `confidence` and `seed` of the bootstrap over patients."""
+        return {name: getattr(self, name) for name in ("n_resamples", "confidence", "seed")}
 
     @model_validator(mode="after")
     def _ascending(self) -> "ReportingParameters":

@@ -2,21 +2,29 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from lung_cxr.evaluation.decision_rule import Rule
-from lung_cxr.models.saved_model import check_model, sha256_of_file
+from lung_cxr.models.saved_model import check_model, load_checked_model, sha256_of_file
 from lung_cxr.parameters import DecisionRuleParameters
 from lung_cxr.training.run.file_names import MODEL, PREDICTIONS, RECORD, WITHDRAWAL
 from lung_cxr.training.run.rule_file import stored_references
 from lung_cxr.training.run.run_rules import rule_of_run
 
+if TYPE_CHECKING:  # its module imports Keras
+    from lung_cxr.training.data.feed import Images
+
 SUPERSEDED = "superseded"  # folder of runs that later runs replaced, below <backbone>/<strategy>
+
+Predictor = Callable[["Images", np.ndarray, int], tuple[np.ndarray, np.ndarray | None]]
+"""Images, their rows, batch size → probabilities (n, 7) and pooled features (n, d), or None without a pooling."""
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +53,22 @@ class TrainedRun:
     def record(self) -> dict[str, Any]:
         """Return the record of the run."""
         return json.loads((self.outputs / RECORD).read_text(encoding="utf-8"))
+
+    @property
+    def seed(self) -> int:
+        """Return the training seed."""
+        return int(self.record["seed"])
+
+    @property
+    def size(self) -> int:
+        """Return the side of the model's input in pixels."""
+        return int(self.record["parameters"]["backbone"]["size"])
+
+    def predictor(self) -> Predictor:
+        """Return the function that predicts images with the model, which is loaded now."""
+        from lung_cxr.prediction.probabilities import probabilities_and_features  # imports Keras
+
+        return partial(probabilities_and_features, load_checked_model(self.model, self.model_sha256))
 
     def rule(self, settings: DecisionRuleParameters) -> Rule:
         """Return the decision rule of the run, as the report applies it.
@@ -124,7 +148,8 @@ def _message(run: str | None, finished: list[str], pipeline: str) -> str:
     if not finished and pipeline == "evaluate":
         return (
             f"{found}, and the folder `training_site` of conf/<env>/globals.yml holds no finished run; expected the "
-            "data folder of the training site, with 06_models and 07_model_output"
+            "data folder of the training site, with 06_models and 07_model_output. Without it, evaluate a bundle: "
+            "evaluate.bundle=<folder>"
         )
     if not finished:
         return (

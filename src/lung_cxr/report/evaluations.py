@@ -10,9 +10,10 @@ import pandas as pd
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.external import evaluate_external
+from lung_cxr.evaluation.internal_results import on_validation
 from lung_cxr.evaluation.logit_adjustment import ADJUSTED, evaluate_adjustment
 from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
-from lung_cxr.evaluation.metrics import METRICS, accuracy, macro_f1
+from lung_cxr.evaluation.metrics import METRICS
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
 from lung_cxr.evaluation.redaction import redaction_by_class
 from lung_cxr.evaluation.subgroup_gaps import subgroup_gaps
@@ -69,7 +70,7 @@ def evaluate_grid(
     tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
     current = {run: {one.record["seed"]: one for one in comparable_seeds(seeds)} for run, seeds in tested.items()}
     baseline = majority_predictions(split)
-    bootstrap = _bootstrap(settings)
+    bootstrap = settings.bootstrap
     shares = class_shares(split.loc[split["subset"] == "train", "label"])
     fitted = [
         {**run._asdict(), **_evaluate_reference(predictions, test, shares, bootstrap)}
@@ -145,7 +146,7 @@ def evaluate_run(
     }
     if not current:
         return row
-    frames, bootstrap = [_test_rows(one) for one in current.values()], _bootstrap(settings)
+    frames, bootstrap = [_test_rows(one) for one in current.values()], settings.bootstrap
     first = next(iter(current.values()))
     assert first.predictions is not None  # a seed without predictions is not evaluated
     return row | {
@@ -165,17 +166,6 @@ def _adjusted(current: Mapping[int, RunResults], shares: np.ndarray) -> dict[str
     if not current:
         return {}
     return {"adjustment": evaluate_adjustment([[(one.predictions, shares)] for one in current.values()])}
-
-
-def on_validation(frames: Sequence[pd.DataFrame]) -> Numbers:
-    """Return accuracy and macro-F1 on the validation images of each seed, means over the seeds; they select a run."""
-    matrices = [frame_matrix(frame) for frame in frames]
-    if not all(matrix.any() for matrix in matrices):
-        return all_undefined(("accuracy", "macro_f1"), "no validation image")
-    return {
-        "accuracy": float(np.mean([accuracy(matrix) for matrix in matrices])),
-        "macro_f1": float(np.mean([macro_f1(matrix) for matrix in matrices])),
-    }
 
 
 def _evaluate_reference(
@@ -215,10 +205,6 @@ def _pairs(current: Mapping[Run, Mapping[int, RunResults]], bootstrap: Mapping[s
             a, b = ({seed: _test_rows(one) for seed, one in side.items()} for side in (dynamic, traditional))
             pairs.append({"backbone": backbone} | compare_predictions(a, b, **bootstrap))
     return pairs
-
-
-def _bootstrap(settings: ReportingParameters) -> dict[str, Any]:
-    return {"n_resamples": settings.n_resamples, "confidence": settings.confidence, "seed": settings.seed}
 
 
 def _status(seeds: Sequence[RunResults], current: Mapping[int, RunResults]) -> str:

@@ -49,7 +49,7 @@ def find_shared(
         pixels were compared.
     """
     if training is None:
-        return {"patients": None, "patients_reason": NO_CATALOGUE, **_none(NO_CATALOGUE)}
+        return nothing_known(NO_CATALOGUE)
     comparable = external.key is not None and external.key == training.key
     patients = external.images["patient_key"]
     known: dict[str, Any] = {"patients": None, "patients_reason": OTHER_KEY}
@@ -74,5 +74,7 @@ def _paths(catalogue: Catalogue) -> "pd.Series[Any]":
     return catalogue.images["image_path"].map(lambda path: str(catalogue.folder.absolute() / path))
 
 
-def _none(reason: str) -> dict[str, Any]:
-    return {"near_duplicates": None, "near_duplicates_reason": reason, "confirmed": False}
+def nothing_known(reason: str) -> dict[str, Any]:
+    """Return the result of `find_shared` where the catalogue of the training site is not known."""
+    unknown = {"patients": None, "patients_reason": reason}
+    return unknown | {"near_duplicates": None, "near_duplicates_reason": reason, "confirmed": False}

@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-from lung_cxr.parameters import BundleParameters, IngestionParameters, PredictParameters, TrainingParameters
+from lung_cxr.parameters import (
+    BundleParameters,
+    IngestionParameters,
+    PredictParameters,
+    ReportingParameters,
+    TrainingParameters,
+)
 
 
 def write_bundle(
@@ -13,6 +19,7 @@ def write_bundle(
     ingestion: IngestionParameters,
     predict: PredictParameters,
     training: TrainingParameters,
+    reporting: ReportingParameters,
     experiment: str,
 ) -> None:
     """Write the bundle of `bundle.run` into the run's folder of `model_folder`."""
@@ -22,4 +29,5 @@ def write_bundle(
 
     run = find_run(bundle.run, model_folder, output_folder, experiment, pipeline="bundle")
     reading = write.reading_settings(ingestion, predict.accept_unknown_view)
-    write.write_bundle(run, run.rule(training.decision_rule), reading, ImageStore(image_folder), bundle.max_difference)
+    rule, store = run.rule(training.decision_rule), ImageStore(image_folder)
+    write.write_bundle(run, rule, reading, store, bundle.max_difference, **reporting.bootstrap)

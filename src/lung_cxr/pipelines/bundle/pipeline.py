@@ -19,6 +19,7 @@ def create_pipeline() -> Pipeline:
                     "ingestion": "params:ingestion",
                     "predict": "params:predict",
                     "training": "params:training",
+                    "reporting": "params:reporting",
                     "experiment": "params:training.experiment",
                 },
                 None,

@@ -104,7 +104,7 @@ def pool_folds(
         test_to_train=sum(count[rotated] / count["train"] for count in counts) / len(counts),
         class_shares={fold: class_shares(one.loc[one["subset"] == "train", "label"]) for fold, one in splits.items()},
     )
-    bootstrap = {"n_resamples": parameters.n_resamples, "confidence": parameters.confidence, "seed": parameters.seed}
+    bootstrap = parameters.bootstrap
     present = started.get(experiment, {})
     means = {name: one.runs for name, one in ensembles.root.items() if one.combine == "mean" and not one.flips}
     combined = fold_ensembles(present, folds.splits, means, experiment)

@@ -64,8 +64,9 @@ def render_external_report(
         abstention=calibration.abstention_table(evaluation),
         operating_points=by_run(rows, best, calibration.operating_points_table),
         shares=tables.shares_table(best),
-        shift=tables.shift_table(rows),
-        drift=drift_table(
+        shift=tables.shift_table(evaluation),
+        drift=evaluation["drift"]
+        and drift_table(
             evaluation["drift"],
             "This hospital against the internal test set of the first run",
             ("Internal test set", "This hospital"),

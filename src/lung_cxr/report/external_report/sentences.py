@@ -13,7 +13,16 @@ from lung_cxr.report.numbers import decimal, percent, percent_interval, plural, 
 from lung_cxr.report.rows import Row, best_by_validation_accuracy, row_title
 from lung_cxr.report.sentences import synthetic_notice
 
-METRICS = ("accuracy", "macro_f1")
+OTHER_READING = (
+    "This catalogue was not read with the settings and the reading version of the bundle (reading.json: size, window, "
+    "search for text). The results hold for images read as here. Set `ingestion` to these settings for results of the "
+    "bundle as it reads files itself."
+)
+OF_BUNDLE = (
+    "Evaluated from a bundle, which holds numbers of the internal test set, but no image, patient or prediction of it: "
+    "differences have no interval, and feature shift, patient characteristics and near duplicates of training images "
+    "are not compared."
+)
 
 
 def headline(evaluation: Mapping[str, Any]) -> str:
@@ -29,8 +38,8 @@ def headline(evaluation: Mapping[str, Any]) -> str:
             [
                 f"{row_title(row)}{chosen} reaches {_percent(metrics, 'accuracy')} accuracy and "
                 f"{_percent(metrics, 'macro_f1')} macro-F1 on {plural(metrics['images'], 'image')} of "
-                f"{plural(metrics['patients'], 'patient')} of this hospital; on its internal test set it reached "
-                f"{_percent(internal, 'accuracy')} and {_percent(internal, 'macro_f1')}.{compared}",
+                f"{plural(metrics['patients'], 'patient')} of this hospital"
+                f"{_internal(internal)}.{compared}",
                 _cost(row),
                 most_missed(row),
             ],
@@ -62,6 +71,7 @@ def notices(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
         "optimistic. Reject them (decisions.csv)."
         if twins
         else "",
+        OTHER_READING if evaluation.get("other_reading") else "",
         *(f"Not checked whether patients or images of training are among these: {reason}." for reason in unchecked),
     ]
     return [text for text in said if text]
@@ -75,6 +85,7 @@ def key_figures(evaluation: Mapping[str, Any]) -> list[KeyFigure]:
             title, percent(numbers["accuracy"]), f"accuracy {_ends(numbers, 'accuracy')}".strip(), row["strategy"]
         )
         for title, numbers in (("This hospital", row["metrics"]), ("Internal test set", row["internal"]))
+        if numbers["accuracy"] is not None
     ]
     difference = row["differences"]
     if (gain := difference["accuracy_difference"]) is not None:
@@ -83,6 +94,9 @@ def key_figures(evaluation: Mapping[str, Any]) -> list[KeyFigure]:
     figures.append(KeyFigure("Calibration error", decimal(before), f"after recalibration {decimal(after)}"))
     if (auroc := row["feature_shift"]["auroc"]) is not None:
         figures.append(KeyFigure("Feature shift", decimal(auroc, 2), "AUROC; 0.5 or less: none"))
+    elif (unlike := row["feature_shift"]["unlike_training"]) is not None:
+        expected = percent(evaluation["unlike_training"])
+        figures.append(KeyFigure("Unlike training", percent(unlike), f"of the images; {expected} of validation"))
     majority = evaluation["majority"]["accuracy"]
     figures.append(KeyFigure("Majority class", percent(majority), f"always {evaluation['majority_class']}"))
     return figures
@@ -93,6 +107,7 @@ def limitations(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> l
     return [
         *of_synthetic_data(known_exports),
         *of_small_classes(evaluation["runs"]),
+        *([OF_BUNDLE] if evaluation.get("from_bundle") else []),
         "Only images that this hospital's quality control accepts, of the seven classes: other images are not "
         "predicted here, but occur in practice.",
         f"Feature shift: at most {MOST:,} images of each hospital are compared. A classifier also finds differences "
@@ -101,6 +116,13 @@ def limitations(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> l
         "run stores.",
         "Research use only. This is not a medical device and must not be used for diagnosis or treatment.",
     ]
+
+
+def _internal(metrics: Mapping[str, Any]) -> str:
+    """Return the results on the internal test set as a clause; "" where they are not known."""
+    if metrics["accuracy"] is None:
+        return ""
+    return f"; on its internal test set it reached {_percent(metrics, 'accuracy')} and {_percent(metrics, 'macro_f1')}"
 
 
 def _cost(row: Row) -> str:
@@ -122,4 +144,5 @@ def _ends(metrics: Mapping[str, Any], metric: str) -> str:
 
 
 def _interval(difference: Mapping[str, Any]) -> str:
-    return points_interval(*(100 * difference[f"accuracy_difference_{end}"] for end in ("low", "high")))
+    ends = [difference[f"accuracy_difference_{end}"] for end in ("low", "high")]
+    return "" if None in ends else points_interval(*(100 * end for end in ends))

@@ -8,7 +8,7 @@ import pandas as pd
 from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.metrics import CLASS_NAMES_IN_KEYS
 from lung_cxr.report.labels import METRIC_TITLES
-from lung_cxr.report.numbers import decimal, decimal_interval, percent, plural, points, reason_for
+from lung_cxr.report.numbers import NOTHING, decimal, decimal_interval, percent, plural, points, reason_for
 from lung_cxr.report.rows import Row, images_by_class, row_title
 from lung_cxr.report.tables.class_numbers import class_numbers, metrics_of_class
 from lung_cxr.report.tables.results import gain_cell
@@ -105,24 +105,27 @@ def recalibration_table(rows: Sequence[Row]) -> Table:
     )
 
 
-def shift_table(rows: Sequence[Row]) -> Table:
+def shift_table(evaluation: Mapping[str, Any]) -> Table:
     """Return the feature shift of every run, and what other class shares and other images cost."""
     cells = []
-    for row in rows:
+    for row in evaluation["runs"]:
         shift, cost = row["feature_shift"], row["cost"]
         parts = [
             number_cell(cost, "expected", percent),
             *(number_cell(cost, name, lambda value: points(100 * value)) for name in ("of_class_shares", "of_images")),
         ]
-        cells.append([name_cell(row_title(row)), _with_interval(shift, "auroc"), *merged_reasons(parts)])
+        shifts = [_with_interval(shift, "auroc"), metric_cell(shift, "unlike_training")]
+        cells.append([name_cell(row_title(row)), *shifts, *merged_reasons(parts)])
     return Table(
         caption="Feature shift and its cost. AUROC: a logistic regression on the pooled features tells images of the "
         "two hospitals apart, held-out patients, equal class shares (two-sample classifier test); 0.5 or less means "
-        "no shift, 1 complete separation. Expected accuracy: the recalls of the internal test set under the class "
+        "no shift, 1 complete separation. Unlike training: images that the decision rule refers because their features "
+        f"are far from those of training; {percent(evaluation['unlike_training'])} of the validation images are. "
+        "Expected accuracy: the recalls of the internal test set under the class "
         "shares of this hospital. The difference in accuracy is the sum of both parts, in points: of the class "
         "shares, and of other images of the same classes.",
-        head=["Run", "AUROC", "Expected accuracy", "Class shares", "Images"],
-        groups=[("", 1), ("Feature shift", 1), ("Cost in accuracy", 3)],
+        head=["Run", "AUROC", "Unlike training", "Expected accuracy", "Class shares", "Images"],
+        groups=[("", 1), ("Feature shift", 2), ("Cost in accuracy", 3)],
         rows=cells,
     )
 
@@ -134,9 +137,7 @@ def shares_table(row: Row) -> Table:
         [
             name_cell(name),
             Cell(percent(shares["training"][name])) if shares["training"] else Cell("not recorded", kind="reason"),
-            Cell(percent(shares["internal"][name])),
-            Cell(percent(shares["external"][name])),
-            Cell(points(100 * (shares["external"][name] - shares["internal"][name]))),
+            *_internal_share(shares, name),
         ]
         for name in DISEASES
     ]
@@ -145,6 +146,15 @@ def shares_table(row: Row) -> Table:
         head=["Class", "Training", INTERNAL, EXTERNAL, "Difference"],
         rows=rows,
     )
+
+
+def _internal_share(shares: Mapping[str, Any], name: str) -> list[Cell]:
+    """Return the cells of a class: its share in the internal test set, at this hospital, and their difference."""
+    external = shares["external"][name]
+    if shares["internal"] is None:
+        return [Cell("not known", kind="reason"), Cell(percent(external)), Cell(NOTHING)]
+    internal = shares["internal"][name]
+    return [Cell(percent(internal)), Cell(percent(external)), Cell(points(100 * (external - internal)))]
 
 
 def class_frame(evaluation: Mapping[str, Any]) -> pd.DataFrame:
