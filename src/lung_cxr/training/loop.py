@@ -119,8 +119,8 @@ class FineTuning:
             jit_compile=self.training.jit_compile,
             steps_per_execution=self.training.steps_per_execution,
         )
+        self.model.optimizer.build(self.model.trainable_variables)  # or TensorFlow traces the step twice
         if self._optimizer_state:
-            self.model.optimizer.build(self.model.trainable_variables)
             assign(self.model.optimizer.variables, self._optimizer_state)
             self._optimizer_state = ()
 
