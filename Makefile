@@ -41,10 +41,10 @@ demo: $(READY)  ## synthetic hospital → catalogue → two trained models → r
 	@$(BIN)/kedro run --env demo --pipelines demo
 
 test: lint  ## lint, types and the quick tests
-	$(BIN)/pytest -n 2 --dist loadfile --durations=10
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 test-all: lint  ## also the slow tests
-	$(BIN)/pytest -n 2 --dist loadfile --durations=20 -m "slow or not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 -m "slow or not slow"
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

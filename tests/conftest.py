@@ -1,5 +1,6 @@
 """What every test shares: quiet TensorFlow, no GPU, no plotting window, and where optional real data lie."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,22 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 PROJECT = Path(__file__).parents[1]
+
+LONG = ("tests/pipelines", "tests/training", "tests/runners", "tests/leaks", "tests/test_commands.py")
+
+gc.disable()  # until all modules are loaded
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first: with `--no-loadscope-reorder` no worker has long ones left when the other is done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what is loaded from garbage collection: Keras collects twice per training, half a second each."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
