@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from lung_cxr.models.freezing import adapt_batch_normalisation
+from lung_cxr.models.grad_cam import class_evidence
 
 ELSEWHERE = """
 import json, sys
 import keras, numpy as np
 from lung_cxr.models.freezing import adapt_batch_normalisation
 from lung_cxr.models.classifier import build_classifier
+from lung_cxr.models.grad_cam import class_evidence
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.parameters import BackboneParameters
 
@@ -32,6 +34,7 @@ sd = float(features.predict(pixels[..., None], verbose=0).std())
 
 model.load_weights(f"{folder}/tiny.weights.h5")
 np.save(f"{folder}/logits.npy", model.predict(pixels[..., None], verbose=0))
+np.save(f"{folder}/evidence.npy", class_evidence(model, pixels[:3, ..., None], np.array([0, 3, 6])))
 
 unfreeze_groups(classifier, 3)
 expected = {w.path for w in model.trainable_variables}
@@ -66,6 +69,11 @@ def test_another_backend_predicts_adapts_and_freezes_alike(backend, project, tin
     here = classifier.model.predict(pixels[..., None], verbose=0)
     assert here.std() > 0.1
     np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), here, rtol=0, atol=1e-4)
+    evidence = class_evidence(classifier.model, pixels[:3, ..., None], np.array([0, 3, 6]))
+    assert evidence.shape[1] == 8, "an earlier map, by automatic differentiation"
+    np.testing.assert_allclose(
+        np.load(tmp_path / "evidence.npy"), evidence, rtol=0, atol=1e-4 * np.abs(evidence).max() + 1e-6
+    )
     assert 0.1 < found["sd"] < 10
     assert found["as_expected"]
     assert found["statistics"] == 0
