@@ -127,6 +127,14 @@ def test_reporting_waits_for_the_baselines_of_the_same_command_through_one_entry
     assert not pipelines["reporting"].inputs() & {run.results for run in BASELINE_RUNS}
 
 
+def test_the_label_audit_runs_in_one_command_with_a_refresh_and_its_page_is_the_last(pipelines, config):
+    command = pipelines["ingestion"] + pipelines["splitting"] + pipelines["label_audit"]
+    before = command.to_outputs("audited_review_page").nodes
+    assert "review_page" in {output for node in before for output in node.outputs}
+    entries = config("base")["catalog"]
+    assert entries["audited_review_page"]["filepath"] == entries["review_page"]["filepath"]
+
+
 def test_a_training_namespace_needs_only_what_other_pipelines_persist(pipelines):
     made_elsewhere = (pipelines["ingestion"] + pipelines["splitting"]).all_outputs()
     run = pipelines["training"].only_nodes_with_namespaces(["mobilenet.dynamic"])

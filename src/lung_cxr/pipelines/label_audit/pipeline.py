@@ -6,7 +6,9 @@ from lung_cxr.pipelines.label_audit.nodes import add_to_review, find_suspects
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline. It writes the review page, as `ingestion` does: run it as a command of its own."""
+    """Return the pipeline. Its page replaces the file of `review_page`, under another name: in one command with
+    `ingestion` and `splitting`, two nodes may not have the same output, and the split waits for the first page.
+    """
     return Pipeline(
         [
             Node(
@@ -39,7 +41,7 @@ def create_pipeline() -> Pipeline:
                     "ingestion": "params:ingestion",
                     "ingestion_report": "params:ingestion_report",
                 },
-                "review_page",
+                "audited_review_page",
                 name="add_to_review",
             ),
         ]
