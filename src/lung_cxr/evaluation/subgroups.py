@@ -1,5 +1,5 @@
-"""Subgroup analysis: accuracy and macro-F1 of a run by sex, age, view, export, exam order and redacted
-text of the test images.
+"""Subgroup analysis: accuracy and macro-F1 of a run by sex, age, view, export, exam order, redacted text
+and source size of the test images.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,9 @@ SUPPRESSED = f"fewer than {SMALLEST_GROUP} patients: suppressed"
 UNKNOWN = "unknown"
 
 
-def subgroups_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_periods: int) -> pd.DataFrame:
+def subgroups_of_images(
+    images: pd.DataFrame, age_bands: Sequence[float], exam_periods: int, sizes: "pd.Series[Any] | None" = None
+) -> pd.DataFrame:
     """Return the subgroup of each test image by every variable.
 
     Args:
@@ -29,15 +31,17 @@ def subgroups_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_p
         exam_periods: Number of equal periods that the images are divided into, in the order of their exam days. The
             days are shifted for each patient by up to a year, so the order is approximate. Images of one day stay
             together.
+        sizes: `image_size` of `sources_of_images`; None: no variable of the subgroups.
 
     Returns:
-        Index `image_id`; ordered categories `sex, age, view, export, exam_order, redacted`.
+        Index `image_id`; ordered categories `sex, age, view, export, exam_order, redacted` and `image_size`.
     """
     table = images.set_index("image_id")
     edges = [-np.inf, *age_bands, np.inf]
     ages = pd.cut(table["age_years"], edges, right=False, labels=_age_titles(age_bands))
     period = np.ceil(table["exam_day"].rank(pct=True) * exam_periods)
     order = [f"{number} of {exam_periods}" for number in range(1, exam_periods + 1)]
+    by_size = {} if sizes is None else {"image_size": sizes.loc[table.index]}
     return pd.DataFrame(
         {
             "sex": pd.Categorical(table["sex"], ["F", "M", UNKNOWN], ordered=True),
@@ -46,6 +50,7 @@ def subgroups_of_images(images: pd.DataFrame, age_bands: Sequence[float], exam_p
             "export": pd.Categorical(table["export"], sorted(table["export"].unique()), ordered=True),
             "exam_order": _with_unknown(pd.cut(period, range(exam_periods + 1), labels=order)),
             "redacted": pd.Categorical(is_redacted(table).map({True: "yes", False: "no"}), ["yes", "no"], ordered=True),
+            **by_size,
         },
         index=table.index,
     )

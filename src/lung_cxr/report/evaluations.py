@@ -16,6 +16,7 @@ from lung_cxr.evaluation.majority_class import class_shares, majority_prediction
 from lung_cxr.evaluation.metrics import METRICS
 from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
 from lung_cxr.evaluation.redaction import redaction_by_class
+from lung_cxr.evaluation.sources import evaluate_sources, sources_of_images
 from lung_cxr.evaluation.subgroup_gaps import subgroup_gaps
 from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_images
 from lung_cxr.evaluation.timing import DURATIONS
@@ -64,7 +65,8 @@ def evaluate_grid(
         `evaluate_run`), each with `adjustment`, `trained_otherwise` (seeds left out because their settings or data
         differ from the newest) and `other_split` (evaluated seeds that were trained on another split with the same
         test images); `pairs` (dynamic against traditional by backbone); `external` (result of `evaluate_external` or
-        None); `redaction` (result of `redaction_by_class` on all images of the split or None).
+        None); `redaction` (result of `redaction_by_class` on all images of the split or None); `sources` (result of
+        `evaluate_sources`).
     """
     test, present_split = split[split["subset"] == "test"], split_sha256(split)
     tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
@@ -78,7 +80,9 @@ def evaluate_grid(
     ]
     groups = split.groupby("subset")
     of_test = image_manifest[image_manifest["image_id"].isin(test["image_id"])]
-    subgroups = subgroups_of_images(of_test, settings.age_bands, settings.exam_periods)
+    of_split = image_manifest[image_manifest["image_id"].isin(split["image_id"])]
+    sources = sources_of_images(of_split)
+    subgroups = subgroups_of_images(of_test, settings.age_bands, settings.exam_periods, sources["image_size"])
     evaluations = {
         "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
         "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
@@ -103,9 +107,10 @@ def evaluate_grid(
         ],
         "pairs": _pairs(current, bootstrap),
         "external": None if external is None else evaluate_external(external, split["patient_key"], bootstrap),
-        "redaction": None
-        if drift is None
-        else redaction_by_class(image_manifest[image_manifest["image_id"].isin(split["image_id"])], drift),
+        "redaction": None if drift is None else redaction_by_class(of_split, drift),
+        "sources": evaluate_sources(
+            test, sources, split[split["subset"] == "train"].set_index("image_id")["label"], **bootstrap
+        ),
     }
     return json_ready(evaluations)
 

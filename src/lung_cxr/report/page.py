@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -36,6 +37,7 @@ from lung_cxr.report.tables.claim import claim_sentence, claim_table
 from lung_cxr.report.tables.cost import cost_table
 from lung_cxr.report.tables.ensembles_table import ensembles_table
 from lung_cxr.report.tables.manuscript import numbered_tables
+from lung_cxr.report.tables.sources_table import source_sentence, sources_table
 from lung_cxr.report.tables.strategies_table import better_baselines, strategies_table
 from lung_cxr.report.tables.table import Table
 
@@ -109,6 +111,8 @@ def _content(sources: Sources) -> dict[str, Any]:
         "subgroup_tables": by_run(finished, best, subgroup_tables.subgroup_table),
         "gap_sentence": worst_gap(best) if best else "",
         "gap_tables": by_run(finished, best, subgroup_tables.gap_table),
+        "source_sentence": source_sentence(evaluations, best) if best else "",
+        "source_tables": by_run(finished, best, partial(sources_table, evaluations)),
         "redaction": dataset_tables.redaction_table(evaluations["redaction"]),
         "redaction_sentence": redaction_sentence(evaluations["redaction"], best),
         "clinical_pictures": draw_clinical_pictures(best) if best else [],

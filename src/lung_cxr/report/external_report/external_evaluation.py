@@ -21,6 +21,7 @@ from lung_cxr.evaluation.internal_results import internal_results
 from lung_cxr.evaluation.metrics import label_indices
 from lung_cxr.evaluation.predictions import evaluate_predictions, evaluate_seeds, frame_matrix, probabilities
 from lung_cxr.evaluation.recalibration import evaluate_recalibration
+from lung_cxr.evaluation.sources import evaluate_sources, sources_of_images
 from lung_cxr.evaluation.subgroup_gaps import subgroup_gaps
 from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_images
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
@@ -77,8 +78,8 @@ def evaluate_runs(
         under `majority`; `drift` (`measure_drift` against the internal test set; empty for a bundle), `shared`, and
         `from_bundle`.
     """
-    reporting = settings.reporting
-    subgroups = subgroups_of_images(images, reporting.age_bands, reporting.exam_periods)
+    sources, reporting = sources_of_images(images), settings.reporting
+    subgroups = subgroups_of_images(images, reporting.age_bands, reporting.exam_periods, sources["image_size"])
     rows = [
         {**point._asdict(), **_row(frames, runs, subgroups, feature_shifts, settings)}
         for point, frames in by_grid_point(predictions).items()
@@ -96,6 +97,7 @@ def evaluate_runs(
             "unlike_training": rule["settings"]["unlike_training"],
             **_majority(images, rule, settings),
             "runs": rows,
+            "sources": evaluate_sources(images, sources, **reporting.bootstrap),
             "drift": _drift(first, images, training_images, settings.drift),
             "shared": shared,
             "from_bundle": from_bundle,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from lung_cxr.report.page import by_run
 from lung_cxr.report.refresh.tables import drift_table
 from lung_cxr.report.rows import best_by_validation_accuracy
 from lung_cxr.report.tables import calibration, subgroup_tables
+from lung_cxr.report.tables.sources_table import source_sentence, sources_table
 
 TEMPLATE = "external_report/external_report.html.j2"
 LEVEL = 0.05  # significance level of the drift
@@ -52,6 +54,8 @@ def render_external_report(
         subgroup_tables=by_run(rows, best, subgroup_tables.subgroup_table),
         gap_sentence=worst_gap(best),
         gap_tables=by_run(rows, best, subgroup_tables.gap_table),
+        source_sentence=source_sentence(evaluation, best),
+        source_tables=by_run(rows, best, partial(sources_table, evaluation)),
         clinical_pictures=draw_clinical_pictures(best),
         recalibration=tables.recalibration_table(rows),
         reliability=picture(

@@ -17,6 +17,7 @@ VARIABLES = {
     "export": "Export",
     "exam_order": "Exam order",
     "redacted": "Redacted text",
+    "image_size": "Image size",
 }
 SEXES = {"F": "women", "M": "men"}
 
