@@ -9,7 +9,7 @@ import architecture
 
 SAME_IDEA = {  # the same idea on two levels: its pipeline, its parameters, its algorithms, its dataset
     *("ingestion", "splitting", "training", "sensitivity", "reporting", "predict", "key_rotation", "reidentify"),
-    *("check", "extraction", "evaluate", "label_audit"),
+    *("check", "extraction", "evaluate", "label_audit", "monitoring"),
     *(
         "synthetic_hospital",
         "backbones",

@@ -74,7 +74,7 @@ def catalogue(config):
 
 def _persistent_names(pipelines):
     chosen = ("__default__", "demo", "baselines", "cross_validation", "sensitivity", "ensembles", "predict", "check")
-    chosen += ("evaluate", "extraction", "label_audit")
+    chosen += ("evaluate", "extraction", "label_audit", "monitoring")
     names = set().union(*(pipelines[name].datasets() for name in chosen))
     return sorted(name for name in names if not name.startswith("params:") and name != "parameters")
 
@@ -237,6 +237,7 @@ def test_every_parameter_group_of_every_environment_is_valid(config, environment
         "extraction": groups.ExtractionParameters,
         "evaluate": groups.EvaluateParameters,
         "label_audit": groups.LabelAuditParameters,
+        "monitoring": groups.MonitoringParameters,
         "reidentify": groups.ReidentifyParameters,
         "splitting": groups.SplittingParameters,
         "training": groups.TrainingParameters,

@@ -31,6 +31,13 @@ QC_METRICS = (
 DECISIONS = ("accept", "reject", "label", "keep_pixels")
 """Decisions of a person about an image, in `decisions.csv`."""
 
+WATCHED = (
+    *("rejected", "low_confidence", "unlike_training", "distance"),
+    *(f"qc_{metric}" for metric in QC_METRICS),
+    *(f"share_{column.removeprefix('p_')}" for column in PROBABILITY_COLUMNS),
+)
+"""Quantities of a batch with control limits in `watched_batches`."""
+
 HISTORY_EVENTS = ("", "unfreeze", "retrain_head", "stop:nan", "stop:plateau", "stop:budget")
 
 
@@ -281,6 +288,25 @@ external_predictions = _table(
         "patient_key": _key(),
         "label": pa.Column(str, pa.Check.isin(DISEASES)),
         **{column: pa.Column(FLOAT64, pa.Check.in_range(0, 1)) for column in PROBABILITY_COLUMNS},
+        "distance": pa.Column(FLOAT64, pa.Check.ge(0), nullable=True, required=False),  # to the training images
     },
     unique=["run", "image_id"],
+)
+
+_fraction = pa.Column(FLOAT64, pa.Check.in_range(0, 1), nullable=True)
+watched_batches = _table(
+    {
+        "time": pa.Column("datetime64[us, UTC]"),
+        "pipeline": pa.Column(str, pa.Check.isin(["predict", "evaluate"])),
+        "run": pa.Column(str),
+        "model_sha256": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{64}$")),
+        "files": pa.Column(INT64, pa.Check.ge(0)),
+        "images": pa.Column(INT64, pa.Check.ge(0)),  # accepted
+        "patients": pa.Column(FLOAT64, pa.Check.ge(0), nullable=True),  # NaN: not known
+        "false_alarm_rate": pa.Column(FLOAT64, pa.Check.in_range(0, 1)),  # of the limits in this row
+        "referred": _fraction,  # share of the accepted images, by the rule without adjustment to other class shares
+        **{f"mean_{name}": pa.Column(FLOAT64, nullable=True) for name in ("distance", *_quality)},
+        # shares; of `distance` and the QC metrics, the mean percentile in the reference
+        **{f"{name}{part}": _fraction for name in WATCHED for part in ("", "_expected", "_low", "_high")},
+    }
 )

@@ -1,9 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from lung_cxr.datasets import AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
+from lung_cxr.datasets import AppendedParquetDataset, AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
 
 
 @pytest.fixture
@@ -51,3 +52,14 @@ def test_what_is_saved_is_loaded_and_a_kill_while_writing_leaves_the_old_one(tmp
             dataset.save("b" * 32)
     assert dataset.load() == "a" * 32
     assert [path.name for path in (tmp_path / "02_intermediate").iterdir()] == ["file"]
+
+
+def test_rows_are_appended_also_by_two_processes_at_once_and_a_kill_keeps_the_earlier_ones(tmp_path, monkeypatch):
+    dataset = AppendedParquetDataset(filepath=str(tmp_path / "08_reporting/monitoring.parquet"))
+    with ThreadPoolExecutor(2) as pool:  # the lock does not know whether its holder is a thread or a process
+        list(pool.map(lambda number: dataset.save(pd.DataFrame({"images": [number]})), range(4)))
+    assert sorted(dataset.load()["images"]) == list(range(4))
+    be_killed_while_saving(dataset, pd.DataFrame({"images": [99]}), monkeypatch)
+    assert sorted(dataset.load()["images"]) == list(range(4))
+    dataset.save(pd.DataFrame({"images": [12]}))
+    assert dataset.load()["images"].tolist()[-1] == 12

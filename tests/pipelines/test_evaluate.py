@@ -45,6 +45,7 @@ class Site(Hospital):
             "splitting": groups.SplittingParameters,
             "reporting": groups.ReportingParameters,
             "evaluate": groups.EvaluateParameters,
+            "monitoring": groups.MonitoringParameters,
             "training": groups.TrainingParameters,
             "bundle": groups.BundleParameters,
             "predict": groups.PredictParameters,
@@ -112,6 +113,10 @@ def test_the_images_of_another_hospital_are_evaluated_and_nothing_is_left_behind
     classes = pd.read_csv(next((site.data / "08_reporting/external_classes.csv").iterdir()) / "external_classes.csv")
     assert classes["class"].tolist() == list(DISEASES)
     assert not list((site.data / "02_intermediate/external_images").iterdir())
+    watched = contracts.watched_batches.validate(site.table("08_reporting/monitoring.parquet")).iloc[-1]
+    assert (watched["pipeline"], watched["run"]) == ("evaluate", RUN)
+    assert (watched["images"], watched["patients"]) == (len(OF_SITE_B), len(OF_SITE_B))
+    assert table["distance"].notna().all()
 
 
 def test_the_probabilities_are_those_of_the_run(sites, monkeypatch):

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog
 from kedro.runner import SequentialRunner
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from lung_cxr import contracts
 from lung_cxr import parameters as groups
@@ -27,6 +27,7 @@ from lung_cxr.imaging.emr.exports import MARKER
 from lung_cxr.models.saved_model import ModelFileError
 from lung_cxr.pipelines import bundle, key_rotation, predict, training
 from lung_cxr.prediction.decide import CALIBRATED_COLUMNS
+from lung_cxr.prediction.monitoring import outside
 from lung_cxr.prediction.trained_run import NoSuchRunError
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
 from lung_cxr.training.strategies.registry import StrategyParameters
@@ -64,6 +65,7 @@ class Ward(Hospital):
             "predict": groups.PredictParameters,
             "bundle": groups.BundleParameters,
             "reporting": groups.ReportingParameters,
+            "monitoring": groups.MonitoringParameters,
             "training": groups.TrainingParameters,
         }
         for name, model in of_group.items():
@@ -243,6 +245,31 @@ def test_no_name_leaves_01_raw_nor_stands_in_a_log(ward, tmp_path, caplog, capfd
     for needle in (b"NGUYEN", b"BI MAT", b"IM0001", b"side.dcm", b"linked folder"):
         assert [name for name, content in searched.items() if needle in content or needle in os.fsencode(name)] == []
     assert b"NGUYEN" in (ward.new / "file_keys.csv").read_bytes(), "where the hospital finds it again"
+
+
+def test_a_changed_detector_raises_an_alarm_and_the_same_detector_does_not(ward, tmp_path, caplog):
+    """Twice 24 new patients; the second time the detector blurs the noise and brightens the dark parts."""
+    patients = [f"N{number:02d}" for number in range(24)]
+    ward.receive("n", patients)
+    files = [ward.exports / f"n/n-{patient}.png" for patient in patients]
+    for file in files:
+        shutil.copy(file, ward.new)
+    ward.predict()
+    assert "Outside the control limits" not in caplog.text
+    for file in files:
+        blurred = Image.open(file).filter(ImageFilter.GaussianBlur(0.4))
+        blurred.point([round(255 * (value / 255) ** 0.6) for value in range(256)]).save(ward.new / file.name)
+    ward.predict()
+    rows = contracts.watched_batches.validate(ward.table("08_reporting/monitoring.parquet"))
+    assert rows[["files", "images"]].to_numpy().tolist() == [[24, 24], [24, 24]]
+    quiet, changed = rows.to_dict(orient="records")
+    assert outside(quiet) == []
+    assert "qc_sharpness" in outside(changed)
+    assert changed["qc_sharpness"] < changed["qc_sharpness_low"]
+    assert "Outside the control limits (monitoring.html): " in caplog.text
+    page = (ward.data / "08_reporting/monitoring.html").read_text(encoding="utf-8")
+    assert "watched quantities outside the control limits: " in page
+    assert "Batches with an alarm</span> <b>1 of 2</b>" in page
 
 
 IN_ANOTHER_PROCESS = """

@@ -1,6 +1,11 @@
 """Kedro datasets of our own, each for a purpose that no dataset of kedro-datasets serves."""
 
-from lung_cxr.datasets.atomic_files import AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
+from lung_cxr.datasets.atomic_files import (
+    AppendedParquetDataset,
+    AtomicJSONDataset,
+    AtomicParquetDataset,
+    AtomicTextDataset,
+)
 from lung_cxr.datasets.exports import ExportsDataset
 from lung_cxr.datasets.folder import FolderDataset
 from lung_cxr.datasets.latest import LatestTextDataset
@@ -20,6 +25,7 @@ from lung_cxr.datasets.safe_csv import SafeCSVDataset
 from lung_cxr.datasets.secret_key import SecretKeyDataset
 
 __all__ = [
+    "AppendedParquetDataset",
     "AtomicJSONDataset",
     "AtomicParquetDataset",
     "AtomicTextDataset",

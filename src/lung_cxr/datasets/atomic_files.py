@@ -17,6 +17,7 @@ from kedro_datasets.pandas import ParquetDataset
 from kedro_datasets.text import TextDataset
 
 from lung_cxr.atomic import atomic_write
+from lung_cxr.locks import wait_lock
 
 
 class AtomicParquetDataset(ParquetDataset):
@@ -26,6 +27,19 @@ class AtomicParquetDataset(ParquetDataset):
         """Write the table atomically."""
         with _unfinished(self) as path:
             data.to_parquet(path, **self._save_args)
+
+
+class AppendedParquetDataset(AtomicParquetDataset):
+    """A table that grows: `save` adds rows below the stored ones, `load` returns all rows.
+
+    Two processes that append at the same time wait for each other, so that no row is lost.
+    """
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Append the rows atomically."""
+        with wait_lock(Path(self._get_save_path()), Path(self._get_save_path()).name):
+            stored = [self.load()] if self.exists() else []
+            super().save(pd.concat([*stored, data], ignore_index=True))
 
 
 class AtomicTextDataset(TextDataset):

@@ -32,6 +32,11 @@ def threshold_for(target: float, truth: np.ndarray, probabilities: np.ndarray) -
     return float(thresholds[reached[-1]]) if reached.size else None
 
 
+def below_threshold(confidence: np.ndarray, threshold: float | None) -> np.ndarray:
+    """Return whether each confidence is too low for an answer, (n,) bool; without a threshold every one is."""
+    return confidence < (np.inf if threshold is None else threshold)
+
+
 def abstain(
     threshold: float | None, truth: np.ndarray, probabilities: np.ndarray, patients: np.ndarray, **bootstrap: Any
 ) -> Numbers:

@@ -6,10 +6,11 @@ The report, the model card, `predict` and the bundle read the rule from `decisio
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.abstention import threshold_for
+from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.evaluation.abstention import below_threshold, threshold_for
 from lung_cxr.evaluation.conformal import probability_threshold
 from lung_cxr.evaluation.feature_distance import distance_threshold
 from lung_cxr.evaluation.metrics import label_indices
@@ -28,6 +29,7 @@ def fit_decision_rule(
     settings: DecisionRuleParameters,
     shares: Mapping[str, Any],
     distance: Mapping[str, Any] | None = None,
+    quality: Mapping[str, Any] | None = None,
 ) -> Rule:
     """Fit temperature and thresholds on the validation images of a run.
 
@@ -36,12 +38,14 @@ def fit_decision_rule(
         settings: Targets of the rule.
         shares: Result of `training_shares`.
         distance: Result of `describe_distances`; None where the features are not known.
+        quality: Result of `describe_quality`; None where the catalogue is from before it.
 
     Returns:
         JSON-ready: `settings`; `validation` (numbers of images and patients); `temperature`; and of the scaled
         probabilities `set_threshold` (marginal), `set_thresholds` (by class name), `abstention_threshold` (None where
         no threshold reaches the target accuracy), `operating_points` (by class name); the `shares`; `distance` with its
-        `threshold`, or None. Only `settings` and `reason` without validation images.
+        `threshold`, or None; `quality`; `decisions` (see `decision_shares`).
+        Only `settings` and `reason` without validation images.
     """
     own = predictions[predictions["subset"] == "validation"]
     if own.empty:
@@ -53,7 +57,7 @@ def fit_decision_rule(
         disease: probability_threshold(truth[truth == index], calibrated[truth == index], settings.coverage)
         for index, disease in enumerate(DISEASES)
     }
-    return json_ready(
+    rule = json_ready(
         {
             "settings": settings.model_dump(mode="json"),
             "validation": {"images": len(own), "patients": own["patient_key"].nunique()},
@@ -64,8 +68,24 @@ def fit_decision_rule(
             "operating_points": fit_operating_points(truth, calibrated, settings.sensitivity),
             **shares,
             "distance": distance and with_threshold(distance, settings.unlike_training),
+            "quality": quality,
         }
     )
+    return rule | {"decisions": decision_shares(raw, rule)}
+
+
+def decision_shares(network: np.ndarray, rule: Mapping[str, Any]) -> dict[str, float]:
+    """Return `share_<class>` of the classes with the highest probability, and the share with `low_confidence`.
+
+    Args:
+        network: (n, 7) float, probabilities of the network, n ≥ 1.
+        rule: `temperature` and `abstention_threshold`. They are applied without adjustment to other class shares, so
+            that batches compare with each other and with the validation images.
+    """
+    top = np.bincount(network.argmax(axis=1), minlength=len(DISEASES)) / len(network)
+    names = (f"share_{column.removeprefix('p_')}" for column in PROBABILITY_COLUMNS)
+    unsure = below_threshold(scaled(network, rule["temperature"]).max(axis=1), rule["abstention_threshold"])
+    return {**dict(zip(names, top.tolist(), strict=True)), "low_confidence": float(unsure.mean())}
 
 
 def with_threshold(distance: Mapping[str, Any], share: float) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lung_cxr.evaluation.feature_distance import distances
 from lung_cxr.evaluation.intervals import WEIGHTS_AT_ONCE, patient_weights, percentile_interval, ratio_intervals
 from lung_cxr.evaluation.metric_intervals import Ranks
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
@@ -79,19 +78,16 @@ def feature_shift(internal: Features, external: Features, n_resamples: int, conf
     return sizes | dict(zip(NAMES, (float(observed[0]), *ends), strict=True))
 
 
-def unlike_training(
-    features: np.ndarray, references: np.ndarray, distance: Mapping[str, Any], patients: pd.Series, **bootstrap: Any
-) -> Numbers:
+def unlike_training(found: pd.Series, distance: Mapping[str, Any], patients: pd.Series, **bootstrap: Any) -> Numbers:
     """Return the share of images that the decision rule refers as unlike training, with its interval.
 
     Args:
-        features: (n, d) float, pooled features of the images.
-        references: (m, d) float, features of training images.
+        found: n distances of the images to the training images.
         distance: `distance` of the decision rule.
         patients: n patient keys.
         bootstrap: `n_resamples`, `confidence` and `seed` of the bootstrap over patients.
     """
-    far = (distances(features, references) > distance["threshold"]).astype(float)
+    far = (found.to_numpy() > distance["threshold"]).astype(float)
     return ratio_intervals(patients.to_numpy(dtype=str), {UNLIKE[0]: (far, np.ones(far.size))}, **bootstrap)
 
 

@@ -25,6 +25,7 @@ from lung_cxr.parameters.ingestion import (
     TextPolicy,
 )
 from lung_cxr.parameters.label_audit import LabelAuditParameters
+from lung_cxr.parameters.monitoring import MonitoringParameters
 from lung_cxr.parameters.predict import PredictParameters
 from lung_cxr.parameters.reidentify import ReidentifyParameters
 from lung_cxr.parameters.reporting import GradCamParameters, ReportingParameters
@@ -59,6 +60,7 @@ __all__ = [
     "KeyRotationParameters",
     "LabelAuditParameters",
     "LogicalColumn",
+    "MonitoringParameters",
     "Off",
     "ParameterGroup",
     "PredictParameters",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
+from lung_cxr.evaluation.abstention import below_threshold
 from lung_cxr.evaluation.feature_distance import percentiles
 from lung_cxr.evaluation.label_shift import adjust, estimate_shares
 from lung_cxr.evaluation.scaled_probabilities import scaled
@@ -110,7 +111,7 @@ def _refer_reasons(confidence: np.ndarray, distances: np.ndarray | None, rule: M
     threshold, far = rule["abstention_threshold"], np.zeros(len(confidence), dtype=bool)
     if distances is not None and rule.get("distance"):
         far = distances > rule["distance"]["threshold"]
-    unsure = confidence < (np.inf if threshold is None else threshold)
+    unsure = below_threshold(confidence, threshold)
     low = "no_threshold" if threshold is None else "low_confidence"
     return [
         ";".join(code for code, applies in (("unlike_training", one), (low, other)) if applies)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation.decision_rule import Rule
+from lung_cxr.evaluation.feature_distance import distances
 from lung_cxr.evaluation.feature_shift import NAMES, UNLIKE, Features, feature_shift, unlike_training
 from lung_cxr.evaluation.metrics import label_indices
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
@@ -163,6 +164,7 @@ def _predict_run(
     frame = images[["image_id", "patient_key", "label"]].copy()
     frame.insert(0, "run", run.run)
     frame[list(PROBABILITY_COLUMNS)] = probabilities
+    frame["distance"] = np.nan
     if features is None:
         return frame, all_undefined([*NAMES, *UNLIKE], NO_POOLING)
     shift = all_undefined(NAMES, training.reason)
@@ -175,7 +177,8 @@ def _predict_run(
     rule, references = run.rule(rule_settings), run.references()
     if not rule.get("distance") or references is None:
         return frame, shift | all_undefined(UNLIKE, NO_REFERENCES)
-    return frame, shift | unlike_training(features, references, rule["distance"], frame["patient_key"], **bootstrap)
+    frame["distance"] = distances(features, references)
+    return frame, shift | unlike_training(frame["distance"], rule["distance"], frame["patient_key"], **bootstrap)
 
 
 def _features(values: np.ndarray, frame: pd.DataFrame) -> Features:

@@ -19,6 +19,7 @@ from lung_cxr.splitting.stored_images import RESIZE_METHOD, read_stored
 log = logging.getLogger(__name__)
 
 ARRAYS = "pixel_arrays.json"
+QUALITY = "quality_reference.json"
 COMMIT_EVERY = 1_000  # images: a kill costs at most about ten seconds of decoding
 
 
@@ -91,6 +92,12 @@ def open_pixels(pixel_folder: Path, size: int) -> np.memmap:
             f"No {path.name}; found {found_arrays}. Run `kedro run --pipelines splitting` to build it."
         )
     return np.load(path, mmap_mode="r")
+
+
+def stored_quality(pixel_folder: Path) -> dict[str, Any] | None:
+    """Return the distribution of the QC metrics that splitting wrote; None for a catalogue from before it."""
+    path = pixel_folder / QUALITY
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def pixels_sha256(images: pd.DataFrame, size: int) -> str:

@@ -46,12 +46,13 @@ def fit_rule(
     if features is not None and np.isfinite(features).all():
         references = features[: len(rows["train"])].astype(np.float16)
         distance = describe_distances(distances(features[len(references) :], references))
-    rule = fit_decision_rule(predictions, training.decision_rule, training_shares(record), distance)
+    shares = training_shares(record)
+    rule = fit_decision_rule(predictions, training.decision_rule, shares, distance, images.quality)
     write_rule(folder, rule, references)
 
 
 def complete_rule(folders: RunFolders, images: SplitImages, training: TrainingParameters) -> None:
-    """Fit the rule of a finished run again if it is missing or has other settings.
+    """Fit the rule of a finished run again if it is missing or has other settings; add QC metrics that it lacks.
 
     Args:
         folders: Folders of the run.
@@ -60,6 +61,8 @@ def complete_rule(folders: RunFolders, images: SplitImages, training: TrainingPa
     """
     stored = stored_rule(folders.model.parent)
     if stored is not None and stored["settings"] == training.decision_rule.model_dump(mode="json"):
+        if stored.get("quality") is None and images.quality is not None:
+            write_rule(folders.model.parent, stored | {"quality": images.quality}, None)
         return
     log.info("Fitting the decision rule, which is missing or has other targets")
     record, predictions = folders.stored_record(), pd.read_parquet(folders.predictions)

@@ -12,6 +12,11 @@ from lung_cxr.contracts import QC_METRICS
 from lung_cxr.parameters import QualityParameters
 
 QC_COLUMNS = [f"qc_{metric}" for metric in QC_METRICS]
+METRIC_REASONS = (
+    *("too_small", "extreme_aspect_ratio", "nearly_blank", "blurred", "implausible_pixels", "too_dark", "too_bright"),
+    *("rotated", "not_a_chest"),
+)
+"""Reasons of `metric_reasons`."""
 
 
 class QcResult(NamedTuple):

@@ -2,12 +2,13 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from lung_cxr.pipelines import monitoring
 from lung_cxr.pipelines.evaluate.nodes import evaluate_external_runs, predict_external_images, write_external_report
 
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline."""
-    return Pipeline(
+    evaluation = Pipeline(
         [
             Node(
                 predict_external_images,
@@ -62,3 +63,4 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
+    return evaluation + monitoring.of_external_images() + monitoring.create_pipeline()

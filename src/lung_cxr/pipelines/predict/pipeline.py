@@ -1,16 +1,17 @@
-"""Pipeline `predict`: read new images, predict, write the page.
+"""Pipeline `predict`: read new images, predict, write the page, and watch the run.
 
 Reading needs no Keras; prediction opens no raw file.
 """
 
 from kedro.pipeline import Node, Pipeline
 
+from lung_cxr.pipelines import monitoring
 from lung_cxr.pipelines.predict.nodes import predict_new_images, read_new_images, write_predictions_page
 
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline."""
-    return Pipeline(
+    prediction = Pipeline(
         [
             Node(
                 read_new_images,
@@ -51,3 +52,4 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
+    return prediction + monitoring.of_new_images() + monitoring.create_pipeline()

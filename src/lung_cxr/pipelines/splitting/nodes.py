@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from lung_cxr import contracts
+from lung_cxr.evaluation import quality_reference
 from lung_cxr.imaging.catalogue.fault_check import require_passed
 from lung_cxr.parameters import BackboneParameters, IngestionParameters, SplittingParameters
 from lung_cxr.splitting import assign, distribution, folds, leaks, pixels
@@ -74,6 +75,11 @@ def check_leaks(
     return {**found, "folds": check(of_folds)}
 
 
+def describe_quality(image_manifest: pd.DataFrame, _leak_check: LeakCheck) -> dict[str, Any]:
+    """Describe the QC metrics of the accepted images, for the decision rules of runs on this split."""
+    return quality_reference.describe_quality(image_manifest)
+
+
 def grow_pixel_arrays(
     split: pd.DataFrame,
     image_manifest: pd.DataFrame,
@@ -83,6 +89,7 @@ def grow_pixel_arrays(
     backbones: dict[str, Any],
     splitting: SplittingParameters,
     _leak_check: LeakCheck,
+    _quality_reference: dict[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """Decode new images at the input size of every backbone; record whether any image is synthetic."""
     # Kedro builds Pydantic models of whole parameter groups only, not of the values of a dictionary

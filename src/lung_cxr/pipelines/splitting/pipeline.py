@@ -6,6 +6,7 @@ from lung_cxr.pipelines.splitting.nodes import (
     assign_folds,
     assign_patients,
     check_leaks,
+    describe_quality,
     grow_pixel_arrays,
     split_images,
     tabulate_distribution,
@@ -48,6 +49,7 @@ def create_pipeline() -> Pipeline:
                 "leak_check",
                 name="check_leaks",
             ),
+            Node(describe_quality, ["image_manifest", "leak_check"], "quality_reference", name="describe_quality"),
             Node(
                 grow_pixel_arrays,
                 {
@@ -59,6 +61,7 @@ def create_pipeline() -> Pipeline:
                     "backbones": "params:backbones",
                     "splitting": "params:splitting",
                     "_leak_check": "leak_check",
+                    "_quality_reference": "quality_reference",  # training reads it beside the arrays
                 },
                 "pixel_arrays",
                 name="grow_pixel_arrays",

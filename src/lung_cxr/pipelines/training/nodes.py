@@ -119,10 +119,10 @@ def images_of(split: pd.DataFrame, pixel_folder: Path, backbone: BackboneParamet
 
 def images_of_size(split: pd.DataFrame, pixel_folder: Path, size: int) -> "SplitImages":
     """Return the images of a split at a size in pixels."""
-    from lung_cxr.splitting.pixels import open_pixels
+    from lung_cxr.splitting.pixels import open_pixels, stored_quality
     from lung_cxr.training.data.feed import SplitImages
 
-    return SplitImages(open_pixels(pixel_folder, size), contracts.split.validate(split))
+    return SplitImages(open_pixels(pixel_folder, size), contracts.split.validate(split), stored_quality(pixel_folder))
 
 
 def hashes_of_data(split: pd.DataFrame, pixel_arrays: dict[str, dict[str, Any]], size: int) -> dict[str, str]:

@@ -28,6 +28,7 @@ class SplitImages:
     Attributes:
         pixels: (N, size, size) uint8, memory-mapped, rows in split order.
         split: Table of the rows (`contracts.split`).
+        quality: Distribution of the QC metrics (`describe_quality`), for the decision rule; None: unknown.
 
     Raises:
         ValueError: The pixels belong to another split, or the training or validation set is empty.
@@ -35,6 +36,7 @@ class SplitImages:
 
     pixels: np.ndarray
     split: pd.DataFrame
+    quality: dict[str, Any] | None = None
 
     def __post_init__(self):
         if len(self.pixels) != len(self.split):

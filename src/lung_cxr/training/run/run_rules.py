@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from lung_cxr.evaluation.decision_rule import Rule, fit_decision_rule, training_shares
+from lung_cxr.evaluation.decision_rule import Rule, decision_shares, fit_decision_rule, training_shares
+from lung_cxr.evaluation.predictions import probabilities
 from lung_cxr.parameters import DecisionRuleParameters
 from lung_cxr.training.run.rule_file import stored_rule
 
@@ -26,9 +27,15 @@ def rule_of_run(
     """
     stored = stored_rule(folder)
     if stored is not None and stored["settings"] == settings.model_dump(mode="json"):
-        return stored
-    distance = (stored or {}).get("distance")
-    return fit_decision_rule(predictions, settings, training_shares(record), distance)
+        return stored if "decisions" in stored or "reason" in stored else _completed(stored, predictions)
+    kept = stored or {}
+    return fit_decision_rule(predictions, settings, training_shares(record), kept.get("distance"), kept.get("quality"))
+
+
+def _completed(rule: Rule, predictions: pd.DataFrame) -> Rule:
+    """Return a rule from before `decisions` with those of the validation images."""
+    own = predictions[predictions["subset"] == "validation"]
+    return {**rule, "decisions": decision_shares(probabilities(own), rule)}
 
 
 class Result(Protocol):
