@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lung_cxr import contracts
-from lung_cxr.diseases import PROBABILITY_COLUMNS
+from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.logit_adjustment import TAUS
 from lung_cxr.models.freezing import unfreeze_groups
 from lung_cxr.models.saved_model import load_checked_model
@@ -128,8 +128,8 @@ def test_folds_share_the_features(fitted, monkeypatch):
 
 @pytest.fixture
 def features_of(tiny_classifier, images, training_parameters, tmp_path):
-    def make(**settings):
-        training = training_parameters()
+    def make(classes="all_but_largest", **settings):
+        training = training_parameters(augmentation={"classes": classes})
         classifier = tiny_classifier(seed=7)
         unfreeze_groups(classifier, 0)
         folder = FeatureFolder(tmp_path / "features", "2" * 64, training.frozen_prefix)
@@ -171,3 +171,12 @@ def test_augmented_copies_are_those_of_the_strategies(features_of, images, pixel
     augmented = Augmentation()(pixels[rows[~unchanged]][..., None], draws)
     expected = pooled(features.classifier, np.asarray(augmented)[..., 0])
     np.testing.assert_allclose(train.features[-len(expected) :], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_if_all_classes_are_augmented_no_image_is_unchanged(features_of, images):
+    """As with `experiment=tuned`."""
+    features = features_of(classes=list(DISEASES), augmented_copies=2)
+    train = features.of_training(features.of_images())
+    rows = images.rows("train")
+    assert train.truth.tolist() == images.labels[rows].tolist() * 2
+    assert train.weights.tolist() == [0.5] * 2 * len(rows)

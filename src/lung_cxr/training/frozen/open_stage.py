@@ -95,7 +95,7 @@ def image_features(
         prefix: The frozen layers.
         folder: Folder of the cache; None: no cache.
         batch_size: Images.
-        rows: Rows of the split.
+        rows: Rows of the split; none: (0, …) features.
         copies: Augmented copies whose features are returned; None: the unchanged images.
     """
     cached, draws = {}, None if copies is None else copies.draws
@@ -105,7 +105,7 @@ def image_features(
     stage = CachedStage(images, prefix, cached, None, batch_size)
     if cached:
         stage.fill("rows", rows)
-    batches = [rows[begin : begin + batch_size] for begin in range(0, len(rows), batch_size)]
+    batches = np.split(rows, range(batch_size, len(rows), batch_size))
     features = [stage.features_of("rows", batch, None if draws is None else draws[batch]) for batch in batches]
     stage.close()
     return np.concatenate(features)
