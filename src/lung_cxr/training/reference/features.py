@@ -1,5 +1,6 @@
 """Frozen features: pooled at one or several depths, of unchanged, flipped and augmented images."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -134,4 +135,4 @@ class ReferenceFeatures:
             facts = (self.seed, self.resolved_augmentation.model_dump_json(), copy)
             copies = Copies(self.draws[copy], facts)
             features = image_features(self.images, prefix, self.folder, self.batch_size, rows, copies)
-        return features.astype(np.float32).reshape(len(rows), -1)
+        return features.astype(np.float32).reshape(len(rows), math.prod(prefix.shape))
