@@ -19,7 +19,10 @@ PICTURE = PROJECT / "docs/pictures/architecture.svg"
 WIDTH, BOX, STEP, MARGIN = 1120, 62, 92, 16  # pixels
 
 FLOORS = (  # lowest first; the longest matching name decides
-    ("exit_codes", "audit_log", "atomic", "locks", "messages", "progress", "tensorflow_start", "diseases"),
+    (
+        *("exit_codes", "audit_log", "atomic", "locks", "messages", "progress", "tensorflow_start", "text_columns"),
+        "diseases",
+    ),
     ("parameters", "models.backbones", "imaging.reasons"),
     ("contracts",),
     ("imaging", "models", "evaluation.undefined"),

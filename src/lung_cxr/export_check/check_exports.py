@@ -24,12 +24,13 @@ from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import keys
 from lung_cxr.imaging.emr.decision_lists import no_decisions, read_decisions
 from lung_cxr.imaging.emr.export_tables import TableFacts
-from lung_cxr.imaging.emr.identifiers import PatientIdRules, map_distinct
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_linkage import PatientLists, read_patient_lists
 from lung_cxr.imaging.emr.pseudonymise import EarlierRun, PseudonymousRows, pseudonymise
 from lung_cxr.imaging.emr.separate_files import all_keys
 from lung_cxr.imaging.reasons import OUT_OF_SCOPE
 from lung_cxr.parameters import EmrParameters, Icd10Parameters, IngestionParameters
+from lung_cxr.text_columns import map_distinct
 
 ROW = ["export", "table", "row"]
 

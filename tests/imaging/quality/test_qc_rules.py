@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from lung_cxr.imaging.quality.qc_rules import metric_flags, metric_reasons
@@ -8,6 +9,15 @@ GOOD = {
     "inversion": -2.0, "rotation": -2.0, "lateral": -2.0, "foreign": -2.0,
     "turned_foreign": -2.0,
 }  # fmt: skip
+
+
+def image(metrics, size=(1024, 900)):
+    measured = {f"qc_{name}": [value] for name, value in metrics.items()}
+    return pd.DataFrame({"rows": [size[0]], "columns": [size[1]], **measured})
+
+
+def codes(found):
+    return [code for code in found if found[code].item()]
 
 
 @pytest.mark.parametrize(
@@ -28,25 +38,25 @@ GOOD = {
     ],
 )
 def test_each_threshold_has_its_reason(thresholds, size, metrics, reason):
-    assert metric_reasons(1024, 900, GOOD, thresholds) == []
-    assert metric_reasons(*size, {**GOOD, **metrics}, thresholds) == [reason]
+    assert codes(metric_reasons(image(GOOD), thresholds)) == []
+    assert codes(metric_reasons(image({**GOOD, **metrics}, size), thresholds)) == [reason]
     assert reason in IMAGE_FAULTS | OUT_OF_SCOPE
 
 
 def test_doubtful_images_are_flagged_and_not_rejected(thresholds):
     doubtful = {**GOOD, "foreign": thresholds.flag_non_chest + 0.1, "lateral": thresholds.flag_lateral + 0.1}
-    assert metric_reasons(1024, 900, doubtful, thresholds) == []
-    assert metric_flags(doubtful, thresholds) == ["looks_foreign", "looks_lateral"]
-    assert metric_flags(GOOD, thresholds) == []
-    assert not set(metric_flags(doubtful, thresholds)) - set(FLAGS)
+    assert codes(metric_reasons(image(doubtful), thresholds)) == []
+    assert codes(metric_flags(image(doubtful), thresholds)) == ["looks_foreign", "looks_lateral"]
+    assert codes(metric_flags(image(GOOD), thresholds)) == []
+    assert {*metric_flags(image(doubtful), thresholds)} <= {*FLAGS}
 
 
 def test_null_disables_a_threshold(thresholds):
     without_thresholds = thresholds.model_copy(update={"max_rotation": None, "max_non_chest": None})
-    assert metric_reasons(1024, 900, {**GOOD, "rotation": 9.0, "foreign": 9.0}, without_thresholds) == []
+    assert codes(metric_reasons(image({**GOOD, "rotation": 9.0, "foreign": 9.0}), without_thresholds)) == []
     unflagged = thresholds.model_copy(update={"flag_non_chest": None, "flag_lateral": None})
-    assert metric_flags({**GOOD, "foreign": 9.0, "lateral": 9.0}, unflagged) == []
+    assert codes(metric_flags(image({**GOOD, "foreign": 9.0, "lateral": 9.0}), unflagged)) == []
 
 
 def test_nan_metrics_reject_nothing(thresholds):
-    assert metric_reasons(1024, 1024, dict.fromkeys(GOOD, float("nan")), thresholds) == []
+    assert codes(metric_reasons(image(dict.fromkeys(GOOD, float("nan"))), thresholds)) == []

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from lung_cxr.text_columns import is_in
+
 OVERRULED = frozenset(
     {
         *("too_small", "extreme_aspect_ratio", "blurred", "nearly_blank", "too_dark", "too_bright"),
@@ -67,9 +69,9 @@ def match_decisions(
         As `contracts.image_decisions`. `outcome` is "" for decisions that are in force; decisions of the last run that
         are in no list any more are `removed`. A decision about an unknown image keeps no key: it may be withdrawn.
     """
-    known = set(rows["image_id"]) | (set() if manifest is None else set(manifest["image_id"]))
-    images = {} if previous is None else _images_of_paths(previous[previous["image_id"].isin(known)])
-    images |= _images_of_paths(rows[rows["file_key"].isin(listed["file_key"])])
+    known = set(rows["image_id"].tolist()) | (set() if manifest is None else set(manifest["image_id"].tolist()))
+    images = {} if previous is None else _images_of_paths(previous[is_in(previous["image_id"], known)])
+    images |= _images_of_paths(rows[is_in(rows["file_key"], listed["file_key"])])
     paths = zip(listed["export"], listed["file_key"], strict=True)
     found = [
         {image_id} if image_id else images.get(path, set())
@@ -98,7 +100,7 @@ def _removed(table: pd.DataFrame, previous: pd.DataFrame | None, known: set[str]
         return table.head(0)
     names = ["image_id", "subject"]
     present = set(table[names].itertuples(index=False, name=None))
-    in_force = previous[(previous["outcome"] == "") & previous["image_id"].isin(known)]
+    in_force = previous[(previous["outcome"] == "") & is_in(previous["image_id"], known)]
     in_force = in_force.assign(subject=in_force["decision"].map(SUBJECTS))
     gone = [subject not in present for subject in in_force[names].itertuples(index=False, name=None)]
     return in_force[gone].assign(list="", list_row=0, outcome="removed")

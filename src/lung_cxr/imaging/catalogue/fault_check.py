@@ -122,6 +122,6 @@ def _error(check: Mapping[str, Any]) -> type[IngestionError]:
 
 def _digest(manifest: pd.DataFrame) -> str:
     """Return a digest that does not depend on the order of the images."""
-    columns = (manifest[name].astype("str") for name in SPLIT_COLUMNS)
+    columns = (manifest[name].astype("str").tolist() for name in SPLIT_COLUMNS)
     rows = sorted(" ".join(row) for row in zip(*columns, strict=True))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()

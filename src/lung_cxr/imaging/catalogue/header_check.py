@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lung_cxr.imaging.deidentify.identity_keys import IDENTITY_KEYS
+from lung_cxr.text_columns import is_in
 
 MISMATCH = "header_of_another_patient"
 MOST = 0.5  # share of agreeing headers from which on a disagreement is an exception
@@ -45,14 +46,14 @@ def check_headers(images: pd.DataFrame, identities: pd.DataFrame) -> HeaderCheck
     for field in (*IDENTITY_KEYS, "header_sex"):
         is_sex = field == "header_sex"
         row = images["sex"].replace("unknown", "") if is_sex else rows[field]
-        header = images[field].where(~images[field].isin(["O"]), "")
+        header = images[field].replace("O", "") if is_sex else images[field]
         known = (row != "") & (header != "") & images["source_export"].notna()
         agrees = known & (row == header)
         share = agrees.groupby(images["source_export"]).transform("sum") / known.groupby(
             images["source_export"]
         ).transform("sum").replace(0, np.nan)
         comparable = share >= (MOST_SEXES if is_sex else MOST)
-        names_another = header.isin(set(row)) & (field in ("header_id", "header_name"))
+        names_another = is_in(header, row) & (field in ("header_id", "header_name"))
         mismatch |= known & ~agrees & (comparable | names_another) & ~settled
         settled |= agrees
         strange = known & ~agrees & ~comparable & ~names_another & ~mismatch

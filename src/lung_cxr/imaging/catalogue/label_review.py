@@ -4,6 +4,7 @@ import pandas as pd
 
 from lung_cxr.imaging.catalogue.patient_conflicts import CONFLICT
 from lung_cxr.imaging.reasons import LABEL_REVIEW
+from lung_cxr.text_columns import is_in
 
 LABEL_REVIEW_COLUMNS = ["image_id", "other_image_id", "label", "other_label", "reason"]
 
@@ -83,7 +84,7 @@ def _codes(records: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """Return accepted images whose diagnosis and codes give different classes; `other`: none of the seven."""
     accepted = manifest.loc[manifest["qc_status"] == "accepted", "image_id"]
     coded = (records["label_source"] == "diagnosis") & (records["icd10_label"] != "")
-    disagreeing = coded & (records["icd10_label"] != records["label"]) & records["image_id"].isin(accepted)
+    disagreeing = coded & (records["icd10_label"] != records["label"]) & is_in(records["image_id"], accepted)
     found = records.loc[disagreeing, ["image_id", "label", "icd10_label"]].rename(
         columns={"icd10_label": "other_label"}
     )

@@ -19,6 +19,7 @@ from lung_cxr.imaging.quality.duplicates import correlation, near_duplicate_pair
 from lung_cxr.imaging.quality.qc_rules import QC_COLUMNS, apply_qc_rules
 from lung_cxr.imaging.reasons import FLAGS, table_detail
 from lung_cxr.parameters import IngestionParameters, QualityParameters
+from lung_cxr.text_columns import is_in
 
 MEASUREMENTS = ["source_key", "pixel_sha256", "difference_hash", "rows", "columns", *QC_COLUMNS]
 FROM_RECORDS = [
@@ -80,12 +81,12 @@ def list_images(
         return images
     first = images["image_id"].map(previous.set_index("image_id")["export"]).fillna(images["export"])
     images = images.assign(export=np.minimum(images["export"], first.astype(np.int64)))
-    earlier = previous[~previous["image_id"].isin(records["image_id"])]
+    earlier = previous[~is_in(previous["image_id"], records["image_id"])]
     was_decided = earlier["qc_reasons"].str.split(";").map(lambda codes: CODES["label"] in codes).astype(bool)
-    is_decided = earlier["image_id"].isin(decided.labels.keys())
+    is_decided = is_in(earlier["image_id"], decided.labels.keys())
     labels = earlier["image_id"].map(decided.labels).where(is_decided, earlier["label"])
     earlier = earlier[FROM_RECORDS].assign(label=labels.astype("str"), label_decided=is_decided | was_decided)
-    of_excluded = earlier["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
+    of_excluded = is_in(earlier["patient_key"], merged.loc[merged["excluded"], "patient_key"])
     reasons = earlier["image_id"].map(excluded.set_index("image_id")["reason_code"]).astype("object")
     reasons = reasons.fillna(of_excluded.map({True: "merged_across_subsets", False: ""}))
     earlier = with_canonical_keys(earlier, merged).assign(record_reason=reasons.astype("str"))
@@ -136,7 +137,10 @@ def build_manifest(
         table["qc_status"] == "accepted", ""
     )  # none else is split
     codes = [";".join(found + flagged) for found, flagged in zip(reasons, flags, strict=True)]
-    paths = [store.path(i) if sha else "" for i, sha in zip(table.image_id, table.pixel_sha256, strict=True)]
+    paths = [
+        store.path(i) if sha else ""
+        for i, sha in zip(table["image_id"].tolist(), table["pixel_sha256"].tolist(), strict=True)
+    ]
     table["qc_reasons"] = pd.Series(codes, dtype="str")  # keeps the dtype of an empty table too
     table["image_path"] = pd.Series(paths, dtype="str")
     table = table.astype({"rows": np.int64, "columns": np.int64})
@@ -188,7 +192,7 @@ def _add_near_duplicates(
     The later near duplicate within a patient is flagged.
     """
     candidates = table[_not_rejected(reasons)]
-    pairs = near_duplicate_pairs(candidates["difference_hash"], thresholds.near_duplicate_bits)
+    pairs = near_duplicate_pairs(candidates["difference_hash"].tolist(), thresholds.near_duplicate_bits)
     pairs = candidates.index.to_numpy()[pairs]
     compared = _correlations(table.loc[pairs[:, 0]], table.loc[pairs[:, 1]], store, compared)
     alike = compared["correlation"] >= thresholds.near_duplicate_correlation

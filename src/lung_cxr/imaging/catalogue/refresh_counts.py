@@ -34,7 +34,7 @@ def count_refresh(
     names = {"source_key": "source_key_before", "pixel_sha256": "pixel_sha256_before", "label": "label_before"}
     before = pd.DataFrame(columns=["image_id", *names]) if previous is None else previous[["image_id", *names]]
     table = table.merge(before.rename(columns=names), on="image_id", how="left").fillna({"source_key_before": ""})
-    table["state"] = [_state(row) for row in table.itertuples(index=False)]
+    table["state"] = _states(table)
     table["relabelled"] = table["label_before"].notna() & (table["label"] != table["label_before"])
     numbers = sorted(records["source_export"].unique().tolist())
     return {
@@ -50,17 +50,14 @@ def counts_in_words(counted: dict[str, Any]) -> str:
     return f"Against the catalogue so far: {', '.join(happened) or 'no change'}"
 
 
-def _state(row: Any) -> str | None:
-    """Return the state of a file, None for a lateral view by its record: its file is not read."""
-    if not isinstance(row.planned, str):
-        return None
-    if row.planned in ("absent", "vanished"):
-        return row.planned
-    if not row.source_key_before:
-        return "new"
-    if row.source_key != row.source_key_before:
-        return "changed"
-    return "remade" if row.planned == "remade" or row.pixel_sha256 != row.pixel_sha256_before else "unchanged"
+def _states(table: pd.DataFrame) -> "pd.Series[str]":
+    """Return the state of each file, NaN for a lateral view by its record: its file is not read."""
+    planned, pixels = table["planned"], table["pixel_sha256"]
+    states = pd.Series("unchanged", table.index, dtype="str")
+    states = states.mask((planned == "remade") | (pixels != table["pixel_sha256_before"]), "remade")
+    states = states.mask(table["source_key"] != table["source_key_before"], "changed")
+    states = states.mask(table["source_key_before"] == "", "new")
+    return states.mask(planned.isin(["absent", "vanished"]) | planned.isna(), planned)
 
 
 def _counts(table: pd.DataFrame) -> dict[str, int]:

@@ -17,7 +17,7 @@ def with_keyed_rows(table: pd.DataFrame, export: str, hashes: KeyedHashes) -> pd
         export: Column with the export's ordinal.
         hashes: Keyed hashes under the catalogue's secret.
     """
-    rows = [hashes.row(*pair) for pair in zip(table[export], table["row"], strict=True)]
+    rows = [hashes.row(*pair) for pair in zip(table[export].tolist(), table["row"].tolist(), strict=True)]
     keyed = table.assign(row=pd.Series(rows, table.index, dtype="int64"))
     by = "image_id" if "image_id" in table.columns else [export, "row"]
     return keyed.sort_values(by, ignore_index=True)

@@ -10,6 +10,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.exit_codes import ExitCode
 from lung_cxr.imaging.catalogue.decision_counts import decisions_in_words
 from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
+from lung_cxr.text_columns import is_in
 
 
 class IngestionError(Exception):
@@ -63,7 +64,7 @@ def summarise(
         "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
         **{name: int((records[column] == reason).sum()) for name, (column, reason, _) in _EMPTY_VALUES.items()},
         "patients_corrected": int(manifest["qc_reasons"].str.split(";").str[0].eq("patient_corrected").sum()),
-        "kept_without_record": int((~manifest["image_id"].isin(records["image_id"])).sum()),
+        "kept_without_record": int((~is_in(manifest["image_id"], records["image_id"])).sum()),
     }
 
 

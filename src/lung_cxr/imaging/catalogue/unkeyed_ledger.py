@@ -42,8 +42,8 @@ def with_keyed_pixels(
     """
     if table is None:
         return None
-    known = set(ledger["pixel_sha256"]) - {""}
-    plain = {value for name in columns for value in table[name].unique()} - known - {""}
+    known = set(ledger["pixel_sha256"].tolist()) - {""}
+    plain = {value for name in columns for value in table[name].tolist()} - known - {""}
     keyed = {value: hashes.pixels(value) for value in plain}
     keyed = {value: new for value, new in keyed.items() if new in known}
     if not keyed:

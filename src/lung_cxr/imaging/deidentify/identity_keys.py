@@ -21,9 +21,17 @@ def identity_keys(number: str, name: str, birth_day: str, secret: Secret) -> dic
         birth_day: Birth date as YYYYMMDD; other text counts as missing.
         secret: Secret of the pseudonyms.
     """
-    birth = birth_day if re.fullmatch(r"\d{8}", birth_day) and birth_day[4:] != "0000" else ""
-    values = (number, " ".join(sorted(_words(name))), birth)
-    return {kind: secret.key(kind, value) if value else "" for kind, value in zip(IDENTITY_KEYS, values, strict=True)}
+    texts = zip(IDENTITY_KEYS, (number, name, birth_day), strict=True)
+    return {kind: identity_key(kind, text, secret) for kind, text in texts}
+
+
+def identity_key(kind: str, text: str, secret: Secret) -> str:
+    """Return the key of one of `IDENTITY_KEYS`, for its text see `identity_keys`."""
+    if kind == "header_name":
+        text = " ".join(sorted(_words(text)))
+    elif kind == "header_birth" and not (re.fullmatch(r"\d{8}", text) and text[4:] != "0000"):
+        text = ""
+    return secret.key(kind, text) if text else ""
 
 
 def _words(name: str) -> list[str]:

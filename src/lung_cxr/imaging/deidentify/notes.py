@@ -65,6 +65,8 @@ def scrub_notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> "pd.Series[str]":
     Returns:
         Notes with the index of `rows`; "" where there is none or its encoding is a legacy one.
     """
+    if rows.empty:
+        return pd.Series(index=rows.index, dtype="str")
     numbers = pd.concat([all_rows["patient_id"], all_rows["study_id"]]).unique()
     everybodys = {
         number.lower() for number in numbers if len(number) > SHORTEST_NUMBER and any(map(str.isdigit, number))

@@ -16,6 +16,7 @@ import pandas as pd
 
 from lung_cxr.imaging.deidentify.age_cap import IMPLAUSIBLE
 from lung_cxr.imaging.emr.parsers import clean_text
+from lung_cxr.text_columns import map_distinct, on_distinct
 
 EARLIEST, LATEST = pd.Timestamp("1850-01-01"), pd.Timestamp("2150-01-01")  # outside: a typing error, not a date
 TIME = r"(?:,?[T ]\s*\d{1,2}[:.h].*)?"  # 08:15, 8h15, 08:15:00 SA
@@ -99,6 +100,14 @@ def parse_dates(text: "pd.Series[str]", date_format: str | None, order: "pd.Seri
         date_format: strptime format; None: ISO, DICOM, 31.03.2026, or `order`.
         order: `day first`, `month first` or `undecided`: how 04/05/2026 and 04-05-2026 are read.
     """
+    fields = pd.DataFrame({"text": text, "order": order}, text.index)
+    kinds = fields.groupby(["text", "order"], sort=False).ngroup().to_numpy()
+    distinct = fields.drop_duplicates(ignore_index=True)
+    read = _parse_distinct(distinct["text"], date_format, distinct["order"])
+    return Dates(*(column.take(kinds).set_axis(text.index) for column in read))
+
+
+def _parse_distinct(text: "pd.Series[str]", date_format: str | None, order: "pd.Series[str]") -> Dates:
     clean = _cleaned(text)
     days = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
     for pattern, how in ({r"(.+)": date_format} if date_format else DATE_FORMATS).items():
@@ -113,7 +122,6 @@ def parse_dates(text: "pd.Series[str]", date_format: str | None, order: "pd.Seri
         day_first, month_first = (
             _midnights(parts[a] + "/" + parts[b] + "/" + parts[3], "%d/%m/%Y") for a, b in ((0, 2), (2, 0))
         )
-        order = pd.Series(order, index=text.index) if isinstance(order, str) else order
         is_ambiguous = (order == UNDECIDED) & day_first.notna() & month_first.notna() & (day_first != month_first)
         days = days.fillna(day_first.where(order != MONTH_FIRST)).fillna(month_first.where(order != DAY_FIRST))
         days = days.mask(is_ambiguous)
@@ -128,19 +136,25 @@ def _without_exchanged(dates: Dates, rows: pd.DataFrame, name: str, date_format:
 
     Then every other date has one reading only (the day is above 12), and no ISO date has a day above 12.
     """
-    clean = _cleaned(rows[name])
-    is_iso = clean.str.fullmatch(next(iter(DATE_FORMATS))) & dates.days.notna()
+    is_iso = on_distinct(rows[name], _is_iso) & dates.days.notna()
     tables = [rows["export"], rows["table"]]
-    parts = clean.str.extract(f"^{TWO_ORDERS}$")
-    has_two_readings = (_numbers(parts[0]) <= LAST_MONTH) & (_numbers(parts[2]) <= LAST_MONTH)
+    parts = on_distinct(rows[name], _two_numbers)
+    has_two_readings = (parts <= LAST_MONTH).all(axis=1)
     is_clear = has_two_readings | (is_iso & (dates.days.dt.day > LAST_MONTH))
-    is_suspect = parts[0].notna().groupby(tables).transform("any") & ~is_clear.groupby(tables).transform("any")
+    is_suspect = parts["first"].notna().groupby(tables).transform("any") & ~is_clear.groupby(tables).transform("any")
     is_exchanged = is_suspect & is_iso & (dates.days.dt.day != dates.days.dt.month) & (date_format is None)
     return Dates(dates.days.mask(is_exchanged), dates.years, dates.is_ambiguous | is_exchanged)
 
 
-def _numbers(text: "pd.Series[str]") -> "pd.Series[float]":
-    return pd.to_numeric(text, errors="coerce").astype(float)
+def _is_iso(text: "pd.Series[str]") -> "pd.Series[bool]":
+    return _cleaned(text).str.fullmatch(next(iter(DATE_FORMATS)))
+
+
+def _two_numbers(text: "pd.Series[str]") -> pd.DataFrame:
+    """Return the `first` and the `second` number of dates with two orders, NaN for all other texts."""
+    parts = _cleaned(text).str.extract(f"^{TWO_ORDERS}$")
+    numbers = {"first": parts[0], "second": parts[2]}
+    return pd.DataFrame({name: pd.to_numeric(part, errors="coerce").astype(float) for name, part in numbers.items()})
 
 
 def completed_years(birth: pd.Series, exam: pd.Series) -> "pd.Series[float]":
@@ -151,7 +165,11 @@ def completed_years(birth: pd.Series, exam: pd.Series) -> "pd.Series[float]":
 
 def parse_ages(text: "pd.Series[str]") -> "pd.Series[float]":
     """Return whole years of "58", "58 tuổi", "6 tháng", "58.0", "058Y" or "011M" (DICOM AS), NaN for other texts."""
-    parts = _cleaned(text).map(_without_accents).str.extract(f"^{AGE}$")
+    return on_distinct(text, _parse_distinct_ages)
+
+
+def _parse_distinct_ages(text: "pd.Series[str]") -> "pd.Series[float]":
+    parts = map_distinct(_cleaned(text), _without_accents).str.extract(f"^{AGE}$")
     return np.floor(pd.to_numeric(parts[0], errors="coerce") / parts[1].map(PER_YEAR).astype(float))
 
 
@@ -179,8 +197,8 @@ def _orders(rows: pd.DataFrame) -> "dict[str, pd.Series[str]]":
 
 def _votes(text: "pd.Series[str]") -> pd.DataFrame:
     """Return for each date whether it can only be read day first, and whether only month first; int64."""
-    parts = _cleaned(text).str.extract(f"^{TWO_ORDERS}$")
-    first, second = (pd.to_numeric(parts[n], errors="coerce").astype(float) for n in (0, 2))
+    parts = on_distinct(text, _two_numbers)
+    first, second = parts["first"], parts["second"]
     day_first = first.between(13, 31) & second.between(1, 12)
     month_first = second.between(13, 31) & first.between(1, 12)
     return pd.DataFrame({DAY_FIRST: day_first, MONTH_FIRST: month_first}).astype("int64")
@@ -206,7 +224,7 @@ def _is_given(text: "pd.Series[str]") -> "pd.Series[bool]":
 
 
 def _cleaned(text: "pd.Series[str]") -> "pd.Series[str]":
-    return text.map({value: clean_text(value) for value in text.unique()}).astype("str")
+    return map_distinct(text, clean_text)
 
 
 def _without_accents(text: str) -> str:

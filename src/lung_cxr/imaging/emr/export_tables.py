@@ -1,6 +1,7 @@
 """The EMR tables of one export folder, read into logical columns."""
 
 import logging
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -149,7 +150,9 @@ def find_tables(folder: Path, emr: EmrParameters) -> list[tuple[str, Path]]:
 
 def _other_tables(folder: Path, read: Collection[Path]) -> int:
     """Count the table files in an export's folder that no entry of `emr.tables` names."""
-    return sum(_may_be_table(path) and path.is_file() for path in folder.iterdir() if path not in read)
+    with os.scandir(folder) as entries:
+        named = [Path(entry.path) for entry in entries if entry.name.lower().endswith(tuple(READERS))]
+    return sum(_may_be_table(path) and path.is_file() for path in named if path not in read)
 
 
 def _may_be_table(path: Path) -> bool:

@@ -1,7 +1,9 @@
 """A hospital export: a folder with EMR tables and the image files that they name."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
@@ -26,7 +28,7 @@ class Export:
     export_id: str
     folder: Path
     synthetic: bool
-    _real: dict[Path, Path] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _inside: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def root(self) -> Path:
@@ -45,16 +47,23 @@ class Export:
         relative = image_path.strip().replace("\\", "/")
         try:
             path = find_file(self.folder, relative)
-            real = path.resolve() if path.is_symlink() else self._resolved(path.parent)
-            return path if real.is_relative_to(self._resolved(self.folder)) else None
+            return path if (self._holds(path.resolve()) if path.is_symlink() else self._holds_folder(path)) else None
         except (OSError, RuntimeError, ValueError):  # their messages quote the name
             return self.folder / relative
 
-    def _resolved(self, folder: Path) -> Path:
-        """Return a folder without links, resolved once for all of its files."""
-        if folder not in self._real:
-            self._real[folder] = folder.resolve()
-        return self._real[folder]
+    def _holds(self, real: Path) -> bool:
+        return real.is_relative_to(self._real_folder)
+
+    @cached_property
+    def _real_folder(self) -> Path:
+        return self.folder.resolve()
+
+    def _holds_folder(self, path: Path) -> bool:
+        """Return whether the folder of a file, without links, is in the export; found once for all of its files."""
+        folder = os.path.dirname(path)  # noqa: PTH120 - a third of the time of Path.parent
+        if folder not in self._inside:
+            self._inside[folder] = self._holds(Path(folder).resolve())
+        return self._inside[folder]
 
 
 def number_exports(exports: Iterable[Export], previous: pd.DataFrame | None) -> pd.DataFrame:
@@ -134,7 +143,7 @@ def locate_images(
     """
     names = dict(zip(known["export"], known["export_id"], strict=True))
     there = records.merge(paths, left_on=["source_export", "file_key"], right_on=["export", "file_key"])
-    columns = (there[name] for name in ("image_id", "source_export", "image_path"))
+    columns = (there[name].tolist() for name in ("image_id", "source_export", "image_path"))
     return {image_id: exports[names[export]].locate(path) for image_id, export, path in zip(*columns, strict=True)}
 
 

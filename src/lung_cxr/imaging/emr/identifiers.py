@@ -16,13 +16,13 @@ notation (`3.45679E+10`), thousands with a separator (`40.000`, `12,000.0`) and,
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from lung_cxr.imaging.emr.parsers import clean_text
 from lung_cxr.parameters import EmrParameters
+from lung_cxr.text_columns import map_distinct
 
 MISSING_WORDS = frozenset(
     {"", "null", "(null)", "<null>", "[null]", "\\n", "n/a", "na", "n.a.", "<na>", "nan", "nat", "none", "nil", "-"}
@@ -94,6 +94,8 @@ class PatientIdRules:
 
 def normalise_identifier(text: str) -> str:
     """Return the normal form of a patient or study number, without added zeros."""
+    if text.isascii() and text.isalnum():  # the common case, already normal
+        return "" if text.casefold() in MISSING_WORDS else text
     text = "".join(f"^{letter}" if unicodedata.category(letter) == "No" else letter for letter in text)  # 1² is not 12
     number = clean_text(text).translate(DASHES)
     for marks in TEXT_MARKS:
@@ -108,14 +110,9 @@ def normalise_identifier(text: str) -> str:
 
 def is_malformed(identifier: str) -> bool:
     """Return True for a number that a spreadsheet or a float has rounded, or divided into thousands."""
-    return CHANGED.fullmatch(identifier) is not None
+    return not identifier.isalnum() and CHANGED.fullmatch(identifier) is not None
 
 
 def is_malformed_patient(number: str) -> bool:
     """Return True for a malformed patient number, or one that a spreadsheet has taken for a date."""
-    return is_malformed(number) or DATE.fullmatch(number) is not None
-
-
-def map_distinct(texts: "pd.Series[str]", function: Callable[[str], str]) -> "pd.Series[str]":
-    """Apply a function once to each distinct text."""
-    return texts.map({text: function(text) for text in texts.unique()}).astype("str")
+    return not number.isalnum() and (is_malformed(number) or DATE.fullmatch(number) is not None)

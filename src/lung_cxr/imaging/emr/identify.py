@@ -49,10 +49,10 @@ def identify_rows(
         accept_similar: `emr.accept_similar_patient_ids`.
     """
     known_images: set[str] = set()
-    known_patients = set(assignments["patient_key"])
+    known_patients = set(assignments["patient_key"].tolist())
     if previous_manifest is not None:
-        known_images |= set(previous_manifest["image_id"])
-        known_patients |= set(previous_manifest["patient_key"])
+        known_images |= set(previous_manifest["image_id"].tolist())
+        known_patients |= set(previous_manifest["patient_key"].tolist())
     identified = with_keys(rows, secret, rules, known_images)
     linked = link_spellings(lists, identified, known_patients, secret, rules)
     merged = merge_patients(linked, secret, assignments)
@@ -60,7 +60,7 @@ def identify_rows(
         return IdentifiedRows(identified, merged, frozenset(), [])
     facts = (identified, linked.linked_ids, known_patients, secret)
     aliases = {number: (number, *rules.other_spellings(number)) for group in lists.linked_ids for number in group}
-    similar_aliases = count_similar_listed(aliases, set(identified["patient_id"]), known_patients, secret)
+    similar_aliases = count_similar_listed(aliases, set(identified["patient_id"].tolist()), known_patients, secret)
     return IdentifiedRows(identified, merged, similar_ids(*facts), _notes(count_similar_known(*facts), similar_aliases))
 
 

@@ -11,8 +11,9 @@ from itertools import islice
 import pandas as pd
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
-from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_missing, map_distinct, normalise_identifier
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_missing, normalise_identifier
 from lung_cxr.imaging.emr.parsers import clean_text
+from lung_cxr.text_columns import is_in, map_distinct
 
 
 def with_keys(
@@ -32,10 +33,10 @@ def with_keys(
     """
     present = next(_spellings(rows, rules))
     keyed = _keyed(present, secret)
-    unknown = rows[~keyed["image_id"].isin(known_images)] if known_images else rows[:0]
+    unknown = rows[~is_in(keyed["image_id"], known_images)] if known_images else rows[:0]
     for spelling in islice(_spellings(unknown, rules), 1, None) if len(unknown) else ():
         is_other = (spelling != present.loc[unknown.index]).any(axis=1)
-        other = spelling[is_other & ~keyed.loc[unknown.index, "image_id"].isin(known_images)]
+        other = spelling[is_other & ~is_in(keyed.loc[unknown.index, "image_id"], known_images)]
         if len(other):
             keyed = _with_known(keyed, _keyed(other, secret), known_images)
     return rows.assign(
@@ -88,7 +89,7 @@ def _zero_padded(number: str, width: int | None) -> str:
 
 def _with_known(keyed: pd.DataFrame, earlier: pd.DataFrame, known_images: Collection[str]) -> pd.DataFrame:
     """Replace the keys of images that the catalogue knows under an earlier id of one image only."""
-    known = earlier[earlier["image_id"].isin(known_images) & ~earlier["image_id"].isin(keyed["image_id"])]
+    known = earlier[is_in(earlier["image_id"], known_images) & ~is_in(earlier["image_id"], keyed["image_id"])]
     known = known.assign(present=keyed["image_id"]).sort_values(["present", "image_id"]).drop_duplicates("present")
     known = known[~known["image_id"].duplicated(keep=False)].set_index("present")
     replaced = known.reindex(keyed["image_id"]).set_axis(keyed.index)
@@ -96,7 +97,7 @@ def _with_known(keyed: pd.DataFrame, earlier: pd.DataFrame, known_images: Collec
 
 
 def _keyed(spelling: pd.DataFrame, secret: Secret) -> pd.DataFrame:
-    parts = list(spelling[["patient", "study", "path"]].itertuples(index=False, name=None))
+    parts = list(zip(*(spelling[name].tolist() for name in ("patient", "study", "path")), strict=True))
     keys = {
         "catalogued_id": spelling["patient"],
         "patient_key": map_distinct(spelling["patient"], lambda patient: secret.key("patient", patient)),

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from lung_cxr.text_columns import map_distinct
+
 # control and format characters: NUL, zero-width blanks, direction marks (Unicode Cc, Cf)
 INVISIBLE = dict.fromkeys(
     code for code in range(0x10000) if unicodedata.category(chr(code)) in ("Cc", "Cf") and not chr(code).isspace()
@@ -13,6 +15,8 @@ INVISIBLE = dict.fromkeys(
 
 def clean_text(value: str) -> str:
     """Return the text in Unicode form NFKC, without invisible characters and without outer blanks."""
+    if value.isascii() and value.isprintable():  # the common case: only blanks can change
+        return value.strip()
     return unicodedata.normalize("NFKC", value.translate(INVISIBLE)).strip()
 
 
@@ -24,5 +28,4 @@ def translate(text: "pd.Series[str]", meanings: Mapping[str, Sequence[str]]) -> 
         meanings: Meaning → the hospital's words for it.
     """
     words = {clean_text(str(word)).casefold(): meaning for meaning, listed in meanings.items() for word in listed}
-    unique = {value: words.get(clean_text(value).casefold(), "unknown") for value in text.unique()}
-    return text.map(unique).astype("str")
+    return map_distinct(text, lambda value: words.get(clean_text(value).casefold(), "unknown"))

@@ -14,9 +14,10 @@ import pandas as pd
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.exports import Export
-from lung_cxr.imaging.emr.identifiers import PatientIdRules, map_distinct
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_lists import read_lists
 from lung_cxr.imaging.emr.tables import TableError
+from lung_cxr.text_columns import is_in, map_distinct
 
 WITHDRAWN = ("withdrawn", "withdrawal", "withdrawals", "withdrawnpatients")  # withdrawn.csv; column patient_id
 ALIASES = ("patientaliases", "patientalias")  # patient_aliases.csv; columns patient_id, merged_into
@@ -41,7 +42,9 @@ class PatientLists:
 
     def withdrawn_rows(self, rows: pd.DataFrame, rules: PatientIdRules) -> "pd.Series[bool]":
         """Return True for each row of `ExportTables.rows` whose patient withdraws."""
-        return map_distinct(rows["patient_id"], rules.normalise).isin(self.withdrawn)
+        if not self.withdrawn:
+            return pd.Series(False, rows.index)
+        return is_in(map_distinct(rows["patient_id"], rules.normalise), self.withdrawn)
 
 
 def read_patient_lists(exports: Iterable[Export], raw_folder: Path, rules: PatientIdRules) -> PatientLists:
@@ -78,11 +81,13 @@ def link_spellings(
         rules: The hospital's rules for patient numbers.
     """
     aliases = ((number, group[0]) for group in lists.linked_ids for number in group[1:])
-    catalogued = rows[["catalogued_id", "patient_id"]].drop_duplicates()
+    catalogued = rows.loc[
+        rows["catalogued_id"] != rows["patient_id"], ["catalogued_id", "patient_id"]
+    ].drop_duplicates()
     catalogued = catalogued[(catalogued["patient_id"] != "") & (catalogued["catalogued_id"] != "")]
     earlier = (
         (spelling, number)
-        for number in sorted({*rows["patient_id"]} - {""})
+        for number in sorted({*rows["patient_id"].tolist()} - {""})
         for spelling in rules.other_spellings(number)
         if secret.key("patient", spelling) in known_patients
     )
@@ -132,6 +137,8 @@ def with_canonical_keys(table: pd.DataFrame, merged: pd.DataFrame) -> pd.DataFra
         merged: From `merge_patients`.
     """
     moved = merged[~merged["excluded"]]
+    if moved.empty:
+        return table
     canonical = dict(zip(moved["patient_key"], moved["person_key"], strict=True))
     days = dict(zip(moved["patient_key"], moved["shift_days"], strict=True))
     shifts = pd.Series([days.get(key, 0) for key in table["patient_key"]], table.index, dtype="int64")

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from lung_cxr.imaging.emr.exports import Export
-from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_malformed_patient, map_distinct
+from lung_cxr.imaging.emr.identifiers import PatientIdRules, is_malformed_patient
 from lung_cxr.imaging.emr.list_files import ListName, find_lists, place_of_list
 from lung_cxr.imaging.emr.tables import READERS, TableError, read_text_table
+from lung_cxr.text_columns import map_distinct
 
 
 def read_lists(

@@ -4,6 +4,7 @@ Pandera checks all rows lazily. Only the name of the check and the row are used:
 """
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from lung_cxr.imaging.deidentify.age_cap import cap_ages
-from lung_cxr.imaging.deidentify.identity_keys import IDENTITY_KEYS, identity_keys
+from lung_cxr.imaging.deidentify.identity_keys import identity_key
 from lung_cxr.imaging.deidentify.notes import scrub_notes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.column_names import LOGICAL_COLUMNS
@@ -25,6 +26,7 @@ from lung_cxr.imaging.emr.row_labels import label_rows, override_labels
 from lung_cxr.imaging.emr.similar_ids import core_of
 from lung_cxr.imaging.reasons import table_detail
 from lung_cxr.parameters import EmrParameters
+from lung_cxr.text_columns import is_in, map_distinct, on_distinct
 
 NULLABLE = [name for name in LOGICAL_COLUMNS if name not in ("patient_id", "study_id", "image_path", "patient_name")]
 RECORD_COLUMNS = (
@@ -104,12 +106,12 @@ def clean_records(
     named = override_labels(label_rows(identified, icd10_classes), identified["image_id"], decided)
     soundness = {name: named.pop(name) for name in ("codes_are_sound", "diagnosis_is_sound")}
     reasons.update(_broken_contracts(identified.assign(**soundness)))
-    reasons[(reasons == "") & identified["patient_id"].isin(similar)] = "similar_patient_id"
+    reasons[(reasons == "") & is_in(identified["patient_id"], similar)] = "similar_patient_id"
     labels = named["label"]
     reasons[reasons.isin(WITHOUT_LABEL) & (named["label_source"] == "decision")] = ""
     sound = reasons == ""
     reasons.update(_superseded(identified[sound], labels[sound]))
-    excluded = identified["patient_key"].isin(merged.loc[merged["excluded"], "patient_key"])
+    excluded = is_in(identified["patient_key"], merged.loc[merged["excluded"], "patient_key"])
     reasons[(reasons == "") & excluded] = "merged_across_subsets"
     reasons[(reasons == "") & (labels == "")] = "not_one_of_seven"
     records = with_canonical_keys(_records(identified[reasons == ""], secret, emr), merged).join(named)
@@ -150,10 +152,10 @@ def _broken_contracts(rows: pd.DataFrame) -> "pd.Series[str]":
 _CHECKS = {
     "malformed_row": lambda rows: ~rows["malformed"],
     "missing_patient_id": lambda rows: rows["patient_id"] != "",
-    "malformed_patient_id": lambda rows: ~rows["patient_id"].map(is_malformed_patient),
-    "malformed_study_id": lambda rows: ~rows["study_id"].map(is_malformed),
+    "malformed_patient_id": lambda rows: ~map_distinct(rows["patient_id"], is_malformed_patient, "bool"),
+    "malformed_study_id": lambda rows: ~map_distinct(rows["study_id"], is_malformed, "bool"),
     "missing_image_path": lambda rows: rows["clean_path"] != "",
-    "path_outside_export": lambda rows: rows["image_path"].map(stays_inside),
+    "path_outside_export": lambda rows: map_distinct(rows["image_path"], stays_inside, "bool"),
     "missing_diagnosis": lambda rows: (rows["diagnosis"].str.strip() != "") | (rows["icd10_primary"].str.strip() != ""),
     "malformed_diagnosis": lambda rows: rows["diagnosis_is_sound"],
     "malformed_icd10": lambda rows: (rows["diagnosis"].str.strip() != "") | rows["codes_are_sound"],
@@ -178,24 +180,28 @@ def _superseded(rows: pd.DataFrame, labels: pd.Series) -> "pd.Series[str]":
 
 
 def _records(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
-    patients = rows["catalogued_id"].unique()
-    shifts = rows["catalogued_id"].map({patient: secret.date_shift(patient) for patient in patients})
+    shifts = map_distinct(rows["catalogued_id"], secret.date_shift, "int64")
     return rows[DIRECT_COLUMNS].assign(
         view=translate(rows["view"], emr.views),
         sex=translate(rows["sex"], emr.sexes),
         age_years=cap_ages(rows["age_years"]),
-        exam_day=rows["exam_day"] + pd.to_timedelta(shifts.astype("int64"), unit="D"),
+        exam_day=rows["exam_day"] + pd.to_timedelta(shifts, unit="D"),
         source_export=rows["export"],
     )
 
 
 def _identities(rows: pd.DataFrame, secret: Secret, emr: EmrParameters) -> pd.DataFrame:
     """Return the keys with which the headers of the images are compared."""
-    births = parse_dates(rows["birth_date"], emr.date_format).days.dt.strftime("%Y%m%d").fillna("")
-    people = zip(rows["patient_id"].map(core_of), rows["patient_name"], births, strict=True)
-    keys = [identity_keys(number, name, birth, secret) for number, name, birth in people]
-    table = pd.DataFrame(keys, columns=IDENTITY_KEYS, index=rows.index, dtype="str")
-    return rows[["image_id"]].join(table).sort_values("image_id", ignore_index=True)
+    identities = {
+        "header_id": map_distinct(rows["patient_id"], core_of),
+        "header_name": rows["patient_name"],
+        "header_birth": on_distinct(
+            rows["birth_date"],
+            lambda texts: parse_dates(texts, emr.date_format).days.dt.strftime("%Y%m%d").fillna("").astype("str"),
+        ),
+    }
+    keys = {kind: map_distinct(text, partial(identity_key, kind, secret=secret)) for kind, text in identities.items()}
+    return rows[["image_id"]].assign(**keys).sort_values("image_id", ignore_index=True)
 
 
 def _notes(rows: pd.DataFrame, all_rows: pd.DataFrame) -> pd.DataFrame:
@@ -217,6 +223,6 @@ def _rejections(rows: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:
 
 def _excluded(rows: pd.DataFrame, reasons: pd.Series, accepted: pd.Series) -> pd.DataFrame:
     rejected = rows[["image_id"]].assign(reason_code=reasons)[reasons.ne("") & reasons.ne("superseded_record")]
-    rejected = rejected[~rejected["image_id"].isin(accepted)]
+    rejected = rejected[~is_in(rejected["image_id"], accepted)]
     latest = rejected.drop_duplicates("image_id", keep="last")
     return latest.sort_values("image_id", ignore_index=True)  # the raw order is a rank

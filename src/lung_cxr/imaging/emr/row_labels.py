@@ -8,6 +8,7 @@ import pandas as pd
 from lung_cxr.diseases import PNEUMONIA, class_of_code, class_of_codes, class_of_diagnosis, is_qualified
 from lung_cxr.imaging.emr.code_fields import read_codes
 from lung_cxr.imaging.emr.parsers import clean_text
+from lung_cxr.text_columns import is_in, map_distinct
 
 OTHER = "other"  # the class of codes outside the seven classes
 
@@ -27,15 +28,12 @@ def label_rows(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd
         codes, `other` or "" without understood codes · `codes_are_sound`: False if a code field is not understood
         that the class depends on · `diagnosis_is_sound`: False for a class with a mark of doubt or negation.
     """
-    fields = pd.Series(
-        list(zip(rows["icd10_primary"], rows["icd10_secondary"], strict=True)), rows.index, dtype="object"
-    )
-    by_fields = {pair: _class_of_fields(pair[0], pair[1], icd10_classes) for pair in fields.unique()}
+    fields = list(zip(rows["icd10_primary"].tolist(), rows["icd10_secondary"].tolist(), strict=True))
+    by_fields = {pair: _class_of_fields(*pair, icd10_classes) for pair in set(fields)}
     coded = pd.Series([by_fields[pair] for pair in fields], rows.index, dtype="object")
     icd10_label = coded.fillna("").astype("str")
-    classes = {text: class_of_diagnosis(text) or "" for text in rows["diagnosis"].unique()}
-    is_diagnosed = rows["diagnosis"].map({text: clean_text(text) != "" for text in classes}).astype("bool")
-    diagnosed = rows["diagnosis"].map(classes).astype("str")
+    is_diagnosed = map_distinct(rows["diagnosis"], lambda text: clean_text(text) != "", "bool")
+    diagnosed = map_distinct(rows["diagnosis"], lambda text: class_of_diagnosis(text) or "")
     return pd.DataFrame(
         {
             "label": diagnosed.where(is_diagnosed, icd10_label.replace(OTHER, "")),
@@ -46,7 +44,7 @@ def label_rows(rows: pd.DataFrame, icd10_classes: Mapping[str, list[str]]) -> pd
         dtype="str",
     ).assign(
         codes_are_sound=coded.notna(),
-        diagnosis_is_sound=~rows["diagnosis"].map({text: is_qualified(text) for text in classes}).astype("bool"),
+        diagnosis_is_sound=~map_distinct(rows["diagnosis"], is_qualified, "bool"),
     )
 
 
@@ -58,7 +56,7 @@ def override_labels(named: pd.DataFrame, image_ids: "pd.Series[str]", decided: M
         image_ids: Image of each row.
         decided: Image id → class.
     """
-    is_decided = image_ids.isin(decided.keys())
+    is_decided = is_in(image_ids, decided.keys())
     labels = image_ids.map(decided).where(is_decided, named["label"]).astype("str")
     return named.assign(label=labels, label_source=named["label_source"].mask(is_decided, "decision"))
 

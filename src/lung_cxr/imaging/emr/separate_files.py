@@ -19,6 +19,7 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.exports import Export
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import keys_of_all_spellings
+from lung_cxr.text_columns import map_distinct
 
 SHARED_COLUMNS = ["image_id", "other_image_id", "export", "file_stamp"]
 Locate = Callable[[int, str], Path | None]  # export and image path → file
@@ -81,10 +82,12 @@ def separate_files(
         trust_timestamps: Whether files of one path, size and time are the same; False compares all bytes.
     """
     comparison = _Comparison(locate, secret, trust_timestamps)
-    first: Mapping[str, int] = {}
+    first: pd.Series[int] = pd.Series(dtype="int64", index=pd.Index([], dtype="str"))
     if previous_manifest is not None:
-        comparison.sources = dict(zip(previous_manifest["image_id"], previous_manifest["source_key"], strict=True))
-        first = dict(zip(previous_manifest["image_id"], previous_manifest["export"], strict=True))
+        comparison.sources = dict(
+            zip(previous_manifest["image_id"].tolist(), previous_manifest["source_key"].tolist(), strict=True)
+        )
+        first = previous_manifest.set_index("image_id")["export"]
     if previous_shared is not None:
         for known in previous_shared.itertuples():
             comparison.known[known.other_image_id, known.export] = (known.image_id, known.file_stamp)
@@ -96,10 +99,11 @@ def separate_files(
     for image_id, group in files[is_shared | is_moved].groupby("image_id"):
         named = dict(zip(group["export"], group["image_path"], strict=True))
         new_ids |= comparison.ids_of(str(image_id), named)
-    pairs = zip(rows["image_id"], rows["export"], strict=True)
+    pairs = zip(rows["image_id"].tolist(), rows["export"].tolist(), strict=True)
     separated = pd.Series([new_ids.get(pair, pair[0]) for pair in pairs], rows.index, dtype="str")
     is_own_study = (separated != rows["image_id"]) & (rows["study_id"] == "")
-    studies = rows["study_key"].where(~is_own_study, separated.map(lambda image_id: own_study(image_id, secret)))
+    studies = rows["study_key"].copy()
+    studies[is_own_study] = map_distinct(separated[is_own_study], lambda image_id: own_study(image_id, secret))
     shared = pd.DataFrame(comparison.compared, columns=SHARED_COLUMNS).astype({"export": "int64"})
     return SeparatedFiles(rows.assign(image_id=separated, study_key=studies), shared)
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import pandas as pd
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
+from lung_cxr.text_columns import is_in
 
 LONGEST_NUMBER = 16  # digits of the zero-padded spellings that are tried; patient numbers have up to twelve
 LATIN = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТХ", "ABEZHIKMNOPTYXABESIJKMHOPCTX")
@@ -73,6 +74,8 @@ def count_similar_listed(
         known_patients: Patient keys of the catalogue.
         secret: Secret of the pseudonyms.
     """
+    if not listed:
+        return 0
     others = {core_of(number) for number in numbers if number not in listed}
     unknown = [
         number
@@ -88,20 +91,23 @@ def count_similar_listed(
 
 def _known(rows: pd.DataFrame, known_patients: Collection[str], secret: Secret) -> set[str]:
     """Return the numbers of the rows that belong to patients of the catalogue."""
-    known = {number for number in rows["patient_id"].unique() if secret.key("patient", number) in known_patients}
-    return known | set(rows.loc[rows["patient_key"].isin(known_patients), "patient_id"])
+    known = set(rows.loc[is_in(rows["patient_key"], known_patients), "patient_id"].tolist())
+    others = set(rows["patient_id"].tolist()) - known  # known under their own number, catalogued under another one
+    return known | {number for number in others if secret.key("patient", number) in known_patients}
 
 
 def _by_core(numbers: Iterable[str]) -> Iterable[list[str]]:
-    """Return groups of similar numbers."""
+    """Return groups of several similar numbers."""
     groups = defaultdict(list)
     for number in numbers:
         groups[core_of(number)].append(number)
-    return groups.values()
+    return [numbers for numbers in groups.values() if len(numbers) > 1]
 
 
 def core_of(number: str) -> str:
     """Return the part of a number that spreadsheets and typists keep: capitals and digits without leading zeros."""
+    if number.isascii() and number.isalnum():
+        return number.upper().lstrip("0")
     letters = "".join(character for character in number.upper().translate(LATIN) if character.isalnum())
     return letters.lstrip("0")
 

@@ -3,9 +3,9 @@
 Rules that compare images with each other (duplicates) are in `catalogue.manifest`.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lung_cxr.contracts import QC_METRICS
@@ -50,59 +50,80 @@ def apply_qc_rules(
         accept_unchecked_pixels: Whether to accept images that were not searched for text, flagged `not_looked_at`.
         side: Side of a stored image in pixels; a smaller source is flagged.
     """
-    rows = list(table.assign(not_searched=_not_searched(table, burned_in_text)).itertuples(index=False))
-    reasons = [_reasons(row, thresholds, accept_unknown_view, accept_unchecked_pixels) for row in rows]
-    flags = [_flags(row, side, accept_unchecked_pixels) for row in rows]
-    for row, found, flagged in zip(rows, reasons, flags, strict=True):
-        flagged[:0] = [] if found else metric_flags(_metrics(row), thresholds)
-    return QcResult(reasons, flags)
+    not_searched = _not_searched(table, burned_in_text)
+    found = metric_reasons(table, thresholds)
+    is_unknown = table["view"] == "unknown"
+    is_lateral = exceeds(table["qc_lateral"], thresholds.max_lateral)
+    found["not_frontal"] = is_unknown & is_lateral & ~found.any(axis=1)
+    found["unknown_view"] = is_unknown & (not accept_unknown_view)
+    decisive = [
+        *((table["record_reason"] != "", table["record_reason"]), (table["view"] == "lateral", "not_frontal")),
+        *((table["reason"] != "", table["reason"]), (not_searched & (not accept_unchecked_pixels), "unchecked_pixels")),
+    ]
+    alone = pd.Series("", table.index, dtype="str")
+    for is_decided, code in reversed(decisive):
+        alone = alone.mask(is_decided, code)
+    reasons = [[code] if code else codes for code, codes in zip(alone.tolist(), _listed(found), strict=True)]
+    is_accepted = np.array([not codes for codes in reasons], dtype=bool)
+    longer = table[["rows", "columns"]].max(axis=1)
+    remarks = {name: table[name].astype(bool) for name in ("outdated", "geometry_corrected", "bits_corrected")}
+    flags = metric_flags(table, thresholds).apply(lambda flag: flag & is_accepted)
+    flags = flags.assign(
+        inverted=table["inverted"].astype(bool),
+        redacted=table["text_boxes"] > 0,
+        not_looked_at=not_searched & accept_unchecked_pixels,
+        **remarks,
+        enlarged=(longer > 0) & (longer < side),
+    )
+    return QcResult(reasons, _listed(flags))
 
 
-def metric_reasons(rows: int, columns: int, metrics: Mapping[str, float], thresholds: QualityParameters) -> list[str]:
-    """Return the reason codes for which the size and metrics of an image reject it.
+def metric_reasons(table: pd.DataFrame, thresholds: QualityParameters) -> pd.DataFrame:
+    """Return whether size and metrics of each image reject it: one column per reason, the most important first.
 
     Args:
-        rows: Rows of the source image.
-        columns: Columns of the source image.
-        metrics: Results of `measure_quality` and `measure_chest`.
+        table: `rows, columns` (pixels of the source) and `QC_COLUMNS`, NaN where nothing was measured.
         thresholds: Thresholds of the metrics. The content is judged only if size and exposure are good.
     """
-    longer, shorter = max(rows, columns), max(1, min(rows, columns))
-    broken = {
-        "too_small": longer < thresholds.min_side,
-        "extreme_aspect_ratio": longer / shorter > thresholds.max_aspect_ratio,
-        "nearly_blank": metrics["contrast"] < thresholds.min_contrast,
-        "blurred": metrics["sharpness"] < thresholds.min_sharpness,
-        "implausible_pixels": exceeds(metrics["sharpness"], thresholds.max_sharpness),
-        "too_dark": metrics["dark_fraction"] > thresholds.max_dark_fraction,
-        "too_bright": metrics["bright_fraction"] > thresholds.max_bright_fraction,
-    }
-    reasons = [reason for reason, is_broken in broken.items() if is_broken]
-    if reasons:
-        return reasons
-    is_rotated = exceeds(metrics["rotation"], thresholds.max_rotation)
-    if is_rotated and not exceeds(metrics["turned_foreign"], thresholds.max_non_chest_rotated):
-        return ["rotated"]
-    return ["not_a_chest"] if exceeds(metrics["foreign"], thresholds.max_non_chest) else []
+    metrics = {name: table[f"qc_{name}"] for name in QC_METRICS}
+    sides = table[["rows", "columns"]]
+    longer, shorter = sides.max(axis=1), sides.min(axis=1).clip(lower=1)
+    broken = pd.DataFrame(
+        {
+            "too_small": longer < thresholds.min_side,
+            "extreme_aspect_ratio": longer / shorter > thresholds.max_aspect_ratio,
+            "nearly_blank": metrics["contrast"] < thresholds.min_contrast,
+            "blurred": metrics["sharpness"] < thresholds.min_sharpness,
+            "implausible_pixels": exceeds(metrics["sharpness"], thresholds.max_sharpness),
+            "too_dark": metrics["dark_fraction"] > thresholds.max_dark_fraction,
+            "too_bright": metrics["bright_fraction"] > thresholds.max_bright_fraction,
+        }
+    )
+    is_good = ~broken.any(axis=1)
+    is_rotated = is_good & exceeds(metrics["rotation"], thresholds.max_rotation)
+    is_rotated &= ~exceeds(metrics["turned_foreign"], thresholds.max_non_chest_rotated)
+    is_foreign = is_good & ~is_rotated & exceeds(metrics["foreign"], thresholds.max_non_chest)
+    return broken.assign(rotated=is_rotated, not_a_chest=is_foreign)
 
 
-def metric_flags(metrics: Mapping[str, float], thresholds: QualityParameters) -> list[str]:
-    """Return the flags of an accepted image that a person should review.
+def metric_flags(table: pd.DataFrame, thresholds: QualityParameters) -> pd.DataFrame:
+    """Return whether a person should review each image if it is accepted: one column per flag.
 
     Args:
-        metrics: Results of `measure_chest`.
+        table: `QC_COLUMNS`, NaN where nothing was measured.
         thresholds: Thresholds of the metrics.
     """
-    doubtful = {
-        "looks_foreign": exceeds(metrics["foreign"], thresholds.flag_non_chest),
-        "looks_lateral": exceeds(metrics["lateral"], thresholds.flag_lateral),
-    }
-    return [flag for flag, is_so in doubtful.items() if is_so]
+    return pd.DataFrame(
+        {
+            "looks_foreign": exceeds(table["qc_foreign"], thresholds.flag_non_chest),
+            "looks_lateral": exceeds(table["qc_lateral"], thresholds.flag_lateral),
+        }
+    )
 
 
-def exceeds(measured: float, threshold: float | None) -> bool:
-    """Return whether a metric is above its threshold; False without a threshold or for NaN."""
-    return threshold is not None and measured > threshold
+def exceeds(measured: Any, threshold: float | None) -> Any:
+    """Return whether one or several metrics are above their threshold; False without a threshold or for NaN."""
+    return measured > (np.inf if threshold is None else threshold)
 
 
 def _not_searched(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]":
@@ -112,36 +133,10 @@ def _not_searched(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]"
     return (table["pixel_sha256"] != "") & (table["text_boxes"] < 0) & ~by_header & ~by_person
 
 
-def _reasons(
-    row: Any, thresholds: QualityParameters, accept_unknown_view: bool, accept_unchecked_pixels: bool
-) -> list[str]:
-    if row.record_reason:
-        return [row.record_reason]
-    if row.view == "lateral":
-        return ["not_frontal"]
-    if row.reason:
-        return [row.reason]
-    if row.not_searched and not accept_unchecked_pixels:
-        return ["unchecked_pixels"]
-    reasons = metric_reasons(row.rows, row.columns, _metrics(row), thresholds)
-    if row.view != "unknown":
-        return reasons
-    reasons += ["not_frontal"] * (not reasons and exceeds(row.qc_lateral, thresholds.max_lateral))
-    return reasons + ["unknown_view"] * (not accept_unknown_view)
-
-
-def _metrics(row: Any) -> dict[str, float]:
-    return {name: getattr(row, f"qc_{name}") for name in QC_METRICS}
-
-
-def _flags(row: Any, side: int, accept_unchecked_pixels: bool) -> list[str]:
-    flags = {
-        "inverted": row.inverted,
-        "redacted": row.text_boxes > 0,
-        "not_looked_at": row.not_searched and accept_unchecked_pixels,
-        "outdated": row.outdated,
-        "geometry_corrected": row.geometry_corrected,
-        "bits_corrected": row.bits_corrected,
-        "enlarged": 0 < max(row.rows, row.columns) < side,
-    }
-    return [flag for flag, is_so in flags.items() if is_so]
+def _listed(codes: pd.DataFrame) -> list[list[str]]:
+    """Return the names of the columns that are True, for each row."""
+    listed: list[list[str]] = [[] for _ in range(len(codes))]
+    for code in codes:
+        for position in np.flatnonzero(codes[code]):
+            listed[position].append(str(code))
+    return listed

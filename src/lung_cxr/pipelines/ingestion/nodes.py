@@ -198,7 +198,7 @@ def delete_orphans(image_manifest: pd.DataFrame, refresh_counts: dict[str, Any],
     A killed run leaves one when its record is withdrawn before the next run. Without an earlier manifest the images
     stay: the manifest may have been moved away and may come back.
     """
-    stored = set(image_manifest.loc[image_manifest["image_path"] != "", "image_id"])
+    stored = set(image_manifest.loc[image_manifest["image_path"] != "", "image_id"].tolist())
     is_first = refresh_counts["accepted_by_class_before"] is None
     if orphans := ImageStore(image_folder).delete_orphans(None if is_first else stored):
         log.info("Deleted %d stored images that no row of the manifest names", orphans)

@@ -10,8 +10,9 @@ from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import patient_linkage
 from lung_cxr.imaging.emr.decision_lists import read_decisions
-from lung_cxr.imaging.emr.identifiers import PatientIdRules, map_distinct
+from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.parameters import EmrParameters, IngestionParameters
+from lung_cxr.text_columns import map_distinct
 
 
 def erase_withdrawn(

@@ -73,7 +73,7 @@ def list_items(review: Review, min_correlation: float) -> list[Item]:
         min_correlation: Minimum correlation of near duplicates.
     """
     images = review.image_manifest
-    codes = dict(zip(images["image_id"], images["qc_reasons"].str.split(";"), strict=True))
+    codes = dict(zip(images["image_id"].tolist(), images["qc_reasons"].str.split(";"), strict=True))
     items = [
         *_identities(images, codes),
         *_label_conflicts(review),
@@ -106,7 +106,7 @@ def _identities(images: pd.DataFrame, codes: Mapping[str, Sequence[str]]) -> Ite
 
 
 def _label_conflicts(review: Review) -> Iterator[Item]:
-    accepted = set(review.image_manifest.loc[review.image_manifest["qc_status"] == "accepted", "image_id"])
+    accepted = set(review.image_manifest.loc[review.image_manifest["qc_status"] == "accepted", "image_id"].tolist())
     for row in review.label_review.itertuples():
         if row.reason == "exact_duplicate_patients_differ":  # an identity item
             continue

@@ -1,0 +1,32 @@
+"""Quick operations on columns of text: pandas converts Arrow strings to Python one by one in `isin` and in loops."""
+
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+import pandas as pd
+
+Table = TypeVar("Table", pd.DataFrame, "pd.Series[Any]")
+
+
+def is_in(texts: "pd.Series[str]", values: "Collection[str] | pd.Series[str]") -> "pd.Series[bool]":
+    """Return whether each text is one of the values; as `texts.isin(values)`, ten times as fast."""
+    known = set(values.tolist()) if isinstance(values, pd.Series) else values
+    return pd.Series([text in known for text in texts.tolist()], texts.index, dtype="bool")
+
+
+def on_distinct(texts: "pd.Series[str]", function: "Callable[[pd.Series[str]], Table]") -> Table:
+    """Apply a function to the column of distinct texts, and return its result for each text."""
+    codes, distinct = pd.factorize(texts)
+    return function(pd.Series(distinct, dtype="str")).take(codes).set_axis(texts.index)
+
+
+def map_distinct(texts: "pd.Series[str]", function: Callable[[str], Any], dtype: str = "str") -> "pd.Series[Any]":
+    """Apply a function once to each distinct text.
+
+    Args:
+        texts: Column without missing values.
+        function: Returns a value of `dtype`.
+        dtype: dtype of the result.
+    """
+    mapped = on_distinct(texts, lambda distinct: pd.Series([function(text) for text in distinct.tolist()], dtype=dtype))
+    return mapped.rename(texts.name)
