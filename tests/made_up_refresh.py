@@ -1,6 +1,5 @@
 """A made-up catalogue of three exports with everything a refresh report shows, and the page made from it."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def made_up_catalogue(folder: Path) -> Catalogue:
         }
     )
     records = pd.DataFrame({"image_id": ids, "source_export": export, "table": 0, "row": np.arange(images) + 1})
-    looked = [asdict(ProcessedImage(image_id, text_boxes=-1 if n == UNSEEN else 0)) for n, image_id in enumerate(ids)]
+    looked = [ProcessedImage(image_id, text_boxes=-1 if n == UNSEEN else 0) for n, image_id in enumerate(ids)]
     return Catalogue(contracts.image_manifest.validate(manifest), records, pd.DataFrame(looked), store, INGESTION)
 
 

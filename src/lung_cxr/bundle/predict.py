@@ -128,7 +128,7 @@ def _taken(processor: ImageProcessor, key: str) -> Grey | None:
 
 
 def _with_qc_results(rows: Sequence[ProcessedImage], reading: ReadingSettings) -> pd.DataFrame:
-    ledger = pd.DataFrame([vars(row) for row in rows], columns=LEDGER_COLUMNS)
+    ledger = pd.DataFrame(rows, columns=LEDGER_COLUMNS)
     return with_qc_results(
         ledger,
         reading.quality,

@@ -1,5 +1,3 @@
-from dataclasses import asdict
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,7 +40,7 @@ def seen(number: int, **changed) -> ProcessedImage:
 
 def tables(records, observations):
     frame = pd.DataFrame(records).astype({"exam_day": "datetime64[us]"})
-    return frame, pd.DataFrame([asdict(one) for one in observations], columns=LEDGER_COLUMNS)
+    return frame, pd.DataFrame(observations, columns=LEDGER_COLUMNS)
 
 
 @pytest.fixture

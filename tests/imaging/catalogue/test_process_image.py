@@ -240,7 +240,7 @@ def test_what_is_current_depends_on_settings_and_store(processor, picture):
     ],
 )
 def test_of_an_earlier_decoders_rows_only_suspects_are_read_again(processor, picture, row, is_kept):
-    seen = vars(processor.process(ID, picture, None))
+    seen = processor.process(ID, picture, None)._asdict()
     earlier = {name: value for name, value in seen.items() if name != "decoder"} | row
     assert processor.is_current(ProcessedImage.from_row(earlier, processor.hashes)) == is_kept
 

@@ -160,8 +160,8 @@ def test_a_killed_run_goes_on_where_it_was(files, processor, journal, monkeypatc
 
 
 def test_the_journal_forgets_what_it_is_told_to(journal):
-    journal.append([vars(ProcessedImage(IDS[0], rows=3))])
-    journal.append([vars(ProcessedImage(IDS[1], qc_contrast=2.5))])
+    journal.append([ProcessedImage(IDS[0], rows=3)._asdict()])
+    journal.append([ProcessedImage(IDS[1], qc_contrast=2.5)._asdict()])
     first, second = journal.read()
     assert (first["rows"], second["qc_contrast"]) == (3, 2.5)
     assert np.isnan(first["qc_contrast"])

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lung_cxr.imaging.catalogue.header_patient import header_patient
@@ -67,12 +68,12 @@ class ImageProcessor:
         limits = (ingestion.max_megapixels, ingestion.reread)
         return cls(store, secret, ingestion.standardise, *text, *limits, pixels_kept)
 
-    @property
+    @cached_property
     def hashes(self) -> KeyedHashes:
         """Return the keyed hashes under the processor's secret."""
         return KeyedHashes(self.secret)
 
-    @property
+    @cached_property
     def settings(self) -> str:
         """Return the fingerprint of all settings that change a stored image; a file with another one is read again."""
         chosen = self.standardise
@@ -84,8 +85,9 @@ class ImageProcessor:
 
     def settings_of(self, image_id: str) -> str:
         """Return the fingerprint of the settings of one image; a decision to keep its pixels changes it."""
-        kept = f"{self.settings} pixels kept".encode()
-        return hashlib.sha256(kept).hexdigest()[:16] if image_id in self.pixels_kept else self.settings
+        if image_id not in self.pixels_kept:
+            return self.settings
+        return hashlib.sha256(f"{self.settings} pixels kept".encode()).hexdigest()[:16]
 
     def process(self, image_id: str, path: Path, previous: ProcessedImage | None) -> ProcessedImage:
         """Read one file and store its image. Only a full disk raises an error; a bad file is a row with a reason.
@@ -101,17 +103,17 @@ class ImageProcessor:
         seen = ProcessedImage(image_id, settings=self.settings_of(image_id))
         try:
             status = path.stat()
-            seen = replace(seen, file_stamp=self.hashes.file_stamp(status.st_size, status.st_mtime_ns))
+            seen = seen._replace(file_stamp=self.hashes.file_stamp(status.st_size, status.st_mtime_ns))
             data = read_bytes(path, self.max_megapixels)
             _check_untouched(path, status)
-            seen = replace(seen, source_key=self.secret.source_key(hashlib.sha256(data).digest()))
+            seen = seen._replace(source_key=self.secret.source_key(hashlib.sha256(data).digest()))
             if previous is not None and self._is_same(previous, seen):
-                return replace(previous, file_stamp=seen.file_stamp)
+                return previous._replace(file_stamp=seen.file_stamp)
             radiograph = decode_image(data, self.max_megapixels, self.standardise.side)
             names = ("burned_in", "inverted", "rows", "columns", "geometry_corrected", "bits_corrected")
-            seen = replace(seen, header_view=radiograph.view, **{name: getattr(radiograph, name) for name in names})
+            seen = seen._replace(header_view=radiograph.view, **{name: getattr(radiograph, name) for name in names})
             patient = header_patient(data, self.max_megapixels, self.secret)
-            seen = replace(seen, **patient)  # type: ignore[arg-type]
+            seen = seen._replace(**patient)  # type: ignore[arg-type]
             self._check_header(radiograph, image_id in self.pixels_kept)
             return self._stored(seen, radiograph)
         except Rejection as rejection:
@@ -130,7 +132,7 @@ class ImageProcessor:
 
         Stored image and measurements of an earlier run stay.
         """
-        return replace(previous or ProcessedImage(image_id), settings="", reason=reason, detail=detail)
+        return (previous or ProcessedImage(image_id))._replace(settings="", reason=reason, detail=detail)
 
     def timed_out(self, image_id: str, path: Path, cpu_seconds: float) -> ProcessedImage:
         """Return the row of a file that took too long: rejected, and not read again while it is the same file."""
@@ -155,7 +157,7 @@ class ImageProcessor:
             return previous
         if not self._is_whole(previous):
             return self.failed(previous.image_id, "missing_file", "file and stored image", previous)
-        return replace(previous, reason="", detail="")
+        return previous._replace(reason="", detail="")
 
     def _is_same(self, previous: ProcessedImage, seen: ProcessedImage) -> bool:
         return previous.source_key == seen.source_key and self.is_current(previous)
@@ -181,22 +183,21 @@ class ImageProcessor:
         inversion = chest["inversion"]
         is_negative = exceeds(inversion, self.standardise.max_inversion)
         if is_negative:
-            image, seen = 255 - image, replace(seen, inverted=True)
+            image, seen = 255 - image, seen._replace(inverted=True)
         is_kept = seen.image_id in self.pixels_kept
         cleared = Cleared(image, image, NOT_SEARCHED) if is_kept else self._cleared_of_text(image, radiograph)
         square = pad_to_square(cleared.image, self.standardise.side)
         if is_negative or cleared.pieces > 0:  # the scored image has changed
             chest = measure_chest(cleared.smooth)
         metrics = measure_quality(cleared.smooth) | chest | {"inversion": inversion}
-        measured = replace(
-            seen,
+        measured = seen._replace(
             pixel_sha256=self.hashes.pixels(hashlib.sha256(square.tobytes()).hexdigest()),
             difference_hash=self.hashes.difference(difference_hash(square)),
             text_boxes=cleared.pieces,
             **{f"qc_{name}": value for name, value in metrics.items()},  # type: ignore[arg-type]
         )
         self.store.put(seen.image_id, square)  # last, so that an earlier failure changes nothing
-        return replace(measured, stored_bytes=self.store.stored_bytes(seen.image_id))
+        return measured._replace(stored_bytes=self.store.stored_bytes(seen.image_id))
 
     def _cleared_of_text(self, image: Grey, radiograph: Radiograph) -> Cleared:
         """Search for text and redact or reject by the text policy."""
@@ -215,7 +216,7 @@ class ImageProcessor:
     def _rejected(self, seen: ProcessedImage, reason: str, detail: str) -> ProcessedImage:
         """Delete the stored image of an earlier version of the file, and return the rejected row."""
         self.store.remove(seen.image_id)
-        return replace(seen, reason=reason, detail=detail)
+        return seen._replace(reason=reason, detail=detail)
 
 
 def _may_be_misread(previous: ProcessedImage) -> bool:

@@ -1,8 +1,7 @@
 """One row of the ledger `source_files`: state of a file, and measurements of its image."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from lung_cxr.imaging.catalogue.unkeyed_ledger import with_keyed_hashes
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
@@ -13,8 +12,7 @@ NOT_SEARCHED = -1  # number of text boxes in an image that was not searched for 
 NAN = float("nan")
 
 
-@dataclass(frozen=True)
-class ProcessedImage:
+class ProcessedImage(NamedTuple):
     """One row of the ledger `source_files`: state of a file, and measurements of its image.
 
     Attributes:
@@ -85,5 +83,5 @@ class ProcessedImage:
         return cls(**{name: row[name] for name in LEDGER_COLUMNS if name in row})
 
 
-LEDGER_COLUMNS = [column.name for column in fields(ProcessedImage)]
-UNREAD: dict[str, Any] = {name: value for name, value in asdict(ProcessedImage("")).items() if name != "image_id"}
+LEDGER_COLUMNS = list(ProcessedImage._fields)
+UNREAD: dict[str, Any] = ProcessedImage._field_defaults

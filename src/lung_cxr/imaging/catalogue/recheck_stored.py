@@ -1,7 +1,6 @@
 """Search stored images for burned-in text where the source file is gone and no earlier run searched it."""
 
 import hashlib
-from dataclasses import replace
 
 from lung_cxr.imaging.catalogue.image_store import ImageStore, StoreFullError
 from lung_cxr.imaging.catalogue.process_image import ImageProcessor
@@ -42,14 +41,13 @@ def search_stored(store: ImageStore, previous: ProcessedImage, hashes: KeyedHash
         raise
     except Rejection as rejection:
         store.remove(image_id)
-        nothing = replace(previous, pixel_sha256="", difference_hash="", stored_bytes=0)
-        return replace(nothing, settings="", reason=rejection.reason, detail=rejection.detail)
+        nothing = previous._replace(pixel_sha256="", difference_hash="", stored_bytes=0)
+        return nothing._replace(settings="", reason=rejection.reason, detail=rejection.detail)
     except (
         Exception
     ) as error:  # any error of the decoder on a damaged image, or too little memory: searched again next time
-        return replace(previous, settings="", reason="unreadable", detail=f"the stored image: {type(error).__name__}")
-    return replace(
-        previous,
+        return previous._replace(settings="", reason="unreadable", detail=f"the stored image: {type(error).__name__}")
+    return previous._replace(
         reason="",
         detail="",
         pixel_sha256=hashes.pixels(hashlib.sha256(cleared.image.tobytes()).hexdigest()),

@@ -6,7 +6,6 @@ A file that left its export keeps its row in the ledger and its image in the sto
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 import pandas as pd
 
@@ -43,7 +42,7 @@ def carry_out(
     unsaved, saved_at = [], time.monotonic()
     for read in follow(chain.from_iterable(batches), "Reading images", len(everything)):
         images[read.image_id] = read
-        unsaved.append(vars(read))
+        unsaved.append(read._asdict())
         if time.monotonic() - saved_at > JOURNAL_SECONDS:
             journal.append(unsaved)
             unsaved, saved_at = [], time.monotonic()
@@ -53,16 +52,18 @@ def carry_out(
 
 def read_ledger(table: pd.DataFrame | None, journal: Journal, hashes: KeyedHashes) -> Ledger:
     """Return image_id → its newest row, from the saved ledger (None: there is none) and from a killed run's journal."""
-    rows = iter(()) if table is None else _rows(table)
-    images = (ProcessedImage.from_row(row, hashes) for row in chain(rows, journal.read()))
-    return {image.image_id: image for image in images}
+    stored = iter(()) if table is None else _stored_rows(table, hashes)
+    added = (ProcessedImage.from_row(row, hashes) for row in journal.read())
+    return {image.image_id: image for image in chain(stored, added)}
 
 
-def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table one by one: a list of all takes hundreds of megabytes."""
+def _stored_rows(table: pd.DataFrame, hashes: KeyedHashes) -> Iterator[ProcessedImage]:
+    """Yield the rows of a table one by one: a list of all as dicts takes hundreds of megabytes."""
     names = list(table)
-    for values in zip(*(table[name].tolist() for name in names), strict=True):
-        yield dict(zip(names, values, strict=True))
+    columns = zip(*(table[name].tolist() for name in names), strict=True)
+    if names == LEDGER_COLUMNS:  # of this version
+        return map(ProcessedImage._make, columns)
+    return (ProcessedImage.from_row(dict(zip(names, values, strict=True)), hashes) for values in columns)
 
 
 def _kept(plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor) -> Ledger:
@@ -75,7 +76,7 @@ def _kept(plan: RefreshPlan, ledger: Ledger, processor: ImageProcessor) -> Ledge
 
 
 def _as_table(images: Ledger, processor: ImageProcessor) -> pd.DataFrame:
-    table = pd.DataFrame([vars(images[image_id]) for image_id in sorted(images)], columns=LEDGER_COLUMNS)
+    table = pd.DataFrame([images[image_id] for image_id in sorted(images)], columns=LEDGER_COLUMNS)
     settings = pd.Series(processor.settings, table.index, dtype="str")
     kept = table["image_id"].isin(processor.pixels_kept)
     settings[kept] = [processor.settings_of(image_id) for image_id in table.loc[kept, "image_id"]]
