@@ -1,5 +1,6 @@
 """Hook: the duration of every step in the log, and a line at least every minute while a step runs."""
 
+import gc
 import logging
 import threading
 import time
@@ -30,7 +31,8 @@ class StepHook:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Number the nodes."""
+        """Number the nodes; leave the imported modules out of later garbage collections, which take seconds."""
+        gc.freeze()
         self._nodes = [node.name for node in pipeline.nodes]
         logging.getLogger(PACKAGE).addHandler(self._last_line)
 

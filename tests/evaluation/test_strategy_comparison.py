@@ -8,11 +8,11 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from lung_cxr.evaluation.holm import holm
 from lung_cxr.evaluation.paired_tests import (
     BOOTSTRAP_NUMBERS,
     TEST_NUMBERS,
     corrected_resampled_t_test,
-    holm,
     mcnemar_exact,
     paired_test,
 )

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lung_cxr.evaluation.paired_tests import holm
+from lung_cxr.evaluation.holm import holm
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 from lung_cxr.parameters import DriftParameters
 
@@ -152,9 +152,10 @@ def _reassign(counts: Counts, size: int, n_resamples: int, rng: np.random.Genera
     sums = []
     for done in range(0, n_resamples, batch):
         order = rng.random((min(batch, n_resamples - done), len(counts)), dtype=np.float32)
-        chosen = np.argpartition(order, size - 1, axis=1)[:, :size]
-        selection = np.zeros(order.shape, np.float32)
-        np.put_along_axis(selection, chosen, 1, axis=1)
+        last = np.partition(order, size - 1, axis=1)[:, size - 1 : size]  # a fifth of the time of argpartition
+        selection = (order <= last).astype(np.float32)
+        for row in np.flatnonzero(selection.sum(axis=1) > size):  # several patients have the last number
+            selection[row] = np.isin(np.arange(len(counts)), np.argpartition(order[row], size - 1)[:size])
         sums.append(selection @ counts)
     return np.concatenate(sums)
 

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from lung_cxr.evaluation.holm import holm
 from lung_cxr.evaluation.logit_adjustment import ADJUSTED, evaluate_adjustment
 from lung_cxr.evaluation.metrics import classification_metrics
-from lung_cxr.evaluation.paired_tests import corrected_resampled_t_test, holm
+from lung_cxr.evaluation.paired_tests import corrected_resampled_t_test
 from lung_cxr.evaluation.predictions import evaluate_seeds, probabilities
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 

@@ -163,14 +163,3 @@ def bootstrap_p(differences: np.ndarray) -> float:
     """Return twice the smaller share of resampled differences on one side of zero; the data count as one resample."""
     smaller_side = min(np.sum(differences <= 0), np.sum(differences >= 0))
     return min(1.0, 2 * float(smaller_side + 1) / (differences.size + 1))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for multiple testing by Holm's step-down method; NaN (no test) stays NaN."""
-    p = np.asarray(p_values, dtype=np.float64)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    steps = p[order] * np.arange(order.size, 0, -1)
-    adjusted = np.full(p.shape, np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted.tolist()

@@ -13,9 +13,10 @@ import pandas as pd
 from scipy import stats
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.evaluation.holm import holm
 from lung_cxr.evaluation.intervals import WEIGHTS_AT_ONCE, patient_weights, percentile_interval
 from lung_cxr.evaluation.metrics import label_indices
-from lung_cxr.evaluation.paired_tests import bootstrap_p, holm
+from lung_cxr.evaluation.paired_tests import bootstrap_p
 from lung_cxr.evaluation.predictions import probabilities
 from lung_cxr.evaluation.subgroups import SMALLEST_GROUP, UNKNOWN
 

@@ -4,6 +4,10 @@ A fault is an error in the export; faults count towards `ingestion.max_fault_fra
 but not wanted. A flag marks an accepted image. Neither a code nor its text ever holds a value of the input.
 """
 
+import pandas as pd
+
+from lung_cxr.text_columns import map_distinct
+
 RECORD_FAULTS = {
     "malformed_row": "the row and the header differ in their number of fields, or a field cannot be decoded",
     "missing_patient_id": "the row has no patient number",
@@ -108,3 +112,8 @@ class Rejection(Exception):  # noqa: N818  (an outcome of reading an image, name
         self.reason = reason
         self.detail = detail
         self.passing = passing
+
+
+def first_codes(codes: "pd.Series[str]") -> "pd.Series[str]":
+    """Return the first of the ;-separated codes of each image, "" without a code."""
+    return map_distinct(codes, lambda listed: listed.split(";")[0])

@@ -8,6 +8,7 @@ import pandas as pd
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.imaging.catalogue.summary import listed
+from lung_cxr.imaging.reasons import first_codes
 from lung_cxr.prediction.decide import CALIBRATED_COLUMNS, REFER, REJECTED, Decisions
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def _numbers(accepted: np.ndarray, columns: dict[str, np.ndarray | None]) -> dic
 
 
 def _log_counts(seen: pd.DataFrame, decided: Decisions) -> None:
-    rejected = seen.loc[seen["qc_status"] == "rejected", "qc_reasons"].str.split(";").str[0]
+    rejected = first_codes(seen.loc[seen["qc_status"] == "rejected", "qc_reasons"])
     log.info("%d of %d files have a prediction", len(seen) - len(rejected), len(seen))
     if len(rejected):
         log.info("Rejected: %s", listed(Counter(rejected)))

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lung_cxr.evaluation.paired_tests import holm, paired_test
+from lung_cxr.evaluation.holm import holm
+from lung_cxr.evaluation.paired_tests import paired_test
 from lung_cxr.evaluation.published import PRINTED_TEST, published_test
 from lung_cxr.evaluation.undefined import Numbers, json_ready, undefined
 from lung_cxr.report.sentences import headline

@@ -82,7 +82,7 @@ class ImageStore:
     def stored_bytes(self, image_id: str) -> int:
         """Return the size of an image's file in bytes, 0 if it is missing."""
         try:
-            return (self.folder / self.path(image_id)).stat().st_size
+            return os.stat(f"{self.folder}/{self.path(image_id)}").st_size  # noqa: PTH116 - half the time of Path.stat
         except FileNotFoundError:
             return 0
 
@@ -96,10 +96,14 @@ class ImageStore:
         Args:
             wanted: Ids of the images to keep; None keeps all. Files with other names are kept as well.
         """
-        for temporary in self.folder.glob("??/.*.tmp"):
-            temporary.unlink()
-        images = [path for path in self.folder.glob("??/*.png") if IMAGE_ID(path.stem)]
-        orphans = [path for path in images if wanted is not None and path.stem not in wanted]
-        for path in orphans:
-            path.unlink()
-        return len(orphans)
+        orphans = 0
+        for folder in self.folder.glob("??"):
+            for name in os.listdir(folder):  # noqa: PTH208 - Path objects of all images take a second
+                image_id, suffix = os.path.splitext(name)  # noqa: PTH122
+                is_orphan = (
+                    suffix == ".png" and bool(IMAGE_ID(image_id)) and wanted is not None and image_id not in wanted
+                )
+                orphans += is_orphan
+                if is_orphan or (name.startswith(".") and suffix == ".tmp"):
+                    (folder / name).unlink()
+        return orphans

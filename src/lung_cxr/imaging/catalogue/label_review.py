@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lung_cxr.imaging.catalogue.patient_conflicts import CONFLICT
-from lung_cxr.imaging.reasons import LABEL_REVIEW
+from lung_cxr.imaging.reasons import LABEL_REVIEW, first_codes
 from lung_cxr.text_columns import is_in
 
 LABEL_REVIEW_COLUMNS = ["image_id", "other_image_id", "label", "other_label", "reason"]
@@ -46,7 +46,7 @@ def count_label_reviews(listed: pd.DataFrame) -> dict[str, int]:
 
 def _exact(manifest: pd.DataFrame) -> pd.DataFrame:
     """Pair every exact duplicate with the first image of the same pixels, if that is accepted or a near duplicate."""
-    codes = manifest["qc_reasons"].str.split(";").str[0]
+    codes = first_codes(manifest["qc_reasons"])
     is_copy = (manifest["qc_status"] == "rejected") & (codes == "exact_duplicate")
     is_first = (manifest["qc_status"] == "accepted") | (codes == "near_duplicate")
     first = manifest.loc[is_first, ["pixel_sha256", "image_id"]]
@@ -56,7 +56,7 @@ def _exact(manifest: pd.DataFrame) -> pd.DataFrame:
 
 def _patients(manifest: pd.DataFrame) -> pd.DataFrame:
     """Pair the first image of each conflict between patients with its other images."""
-    codes = manifest["qc_reasons"].str.split(";").str[0]
+    codes = first_codes(manifest["qc_reasons"])
     conflicts = manifest.loc[codes == CONFLICT, ["pixel_sha256", "image_id", "label"]]
     first = conflicts.drop_duplicates("pixel_sha256")
     others = conflicts.rename(columns={"image_id": "other_image_id", "label": "other_label"})

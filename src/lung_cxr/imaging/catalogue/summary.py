@@ -9,7 +9,7 @@ import pandas as pd
 from lung_cxr.diseases import DISEASES
 from lung_cxr.exit_codes import ExitCode
 from lung_cxr.imaging.catalogue.decision_counts import decisions_in_words
-from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, first_codes
 from lung_cxr.text_columns import is_in
 
 
@@ -63,7 +63,7 @@ def summarise(
         "out_of_scope": {code: int(reasons[code]) for code in OUT_OF_SCOPE if code in reasons},
         "flags": {code: int(flags[code]) for code in FLAGS if code in flags},
         **{name: int((records[column] == reason).sum()) for name, (column, reason, _) in _EMPTY_VALUES.items()},
-        "patients_corrected": int(manifest["qc_reasons"].str.split(";").str[0].eq("patient_corrected").sum()),
+        "patients_corrected": int(first_codes(manifest["qc_reasons"]).eq("patient_corrected").sum()),
         "kept_without_record": int((~is_in(manifest["image_id"], records["image_id"])).sum()),
     }
 

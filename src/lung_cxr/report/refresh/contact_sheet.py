@@ -17,7 +17,7 @@ from PIL import Image
 
 from lung_cxr.imaging.catalogue.image_store import Grey, ImageStore
 from lung_cxr.imaging.catalogue.processed_image import NOT_SEARCHED
-from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE, TEXT_IN_PIXELS, first_codes
 from lung_cxr.parameters import IngestionParameters
 from lung_cxr.report.numbers import plural
 from lung_cxr.report.refresh.advice import MEANINGS
@@ -81,7 +81,7 @@ def rejected_sheet(catalogue: Catalogue, most: int) -> list[Group]:
         most: Largest number of thumbnails over all reasons; every reason gets a share.
     """
     rejected = _listed(catalogue, "rejected")
-    first = rejected["qc_reasons"].str.split(";").str[0]
+    first = first_codes(rejected["qc_reasons"])
     return _groups(catalogue.store, {code: rejected[first == code] for code in (*FAULTS, *OUT_OF_SCOPE)}, most)
 
 
