@@ -63,6 +63,8 @@ def test_the_page_is_whole_and_quiet_at_both_widths(browser, catalogue, tmp_path
     is_whole_and_quiet(browser, written(catalogue, tmp_path), width)
     top = browser.execute_script("return document.querySelector('#pictures img').getBoundingClientRect().top")
     assert top < 600, "the picture begins on the first screen, below the answers"
+    script = "return document.getElementById('steps').getBoundingClientRect().bottom - window.innerHeight"
+    assert browser.execute_script(script) <= 0, "back, skip and undo are reached without scrolling"
 
 
 def test_answers_are_undone_remembered_and_left_out_where_they_cannot_apply(browser, catalogue, tmp_path):
