@@ -1,6 +1,8 @@
 """A hospital in a folder of its own: exports come in, pipelines run, everything kept can be searched."""
 
 import json
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +44,29 @@ def with_raw_rows(table: pd.DataFrame, export: str) -> pd.DataFrame:
     return table.assign(row=[hashes.raw_row(*pair) for pair in zip(table[export], table["row"], strict=True)])
 
 
+@cache
+def _configuration(project: Path) -> tuple[dict, dict]:
+    loader = OmegaConfigLoader(conf_source=str(project / "conf"), env="test", **CONFIG_LOADER_ARGS)
+    return loader["catalog"], loader["parameters"]
+
+
+def configuration_of_test_environment(project: Path) -> tuple[dict, dict]:
+    """Return catalogue and parameters, read once; the caller may change them."""
+    return deepcopy(_configuration(project))
+
+
+def draw_no_refresh_page(patch: pytest.MonkeyPatch) -> None:
+    """Leave out the page of a refresh, which takes longer than all else of a small one."""
+    patch.setattr(page, "render_refresh_report", lambda *_, **__: "left out")
+
+
 class Hospital:
     """A folder of exports and the catalogue that is made of it, under the settings of conf/test."""
 
     def __init__(self, project: Path, folder: Path):
         self.data = folder / "data/test"
         self.exports = self.data / "01_raw/exports"
-        self.loader = OmegaConfigLoader(conf_source=str(project / "conf"), env="test", **CONFIG_LOADER_ARGS)
-        self.datasets, self.parameters = self.loader["catalog"], self.loader["parameters"]
+        self.datasets, self.parameters = configuration_of_test_environment(project)
 
     def receive(self, export: str, patients: list[str]) -> None:
         """Write an export with one image of each patient; "A=1" is patient A's image of seed 1."""
@@ -72,7 +89,7 @@ class Hospital:
         (self.exports / name).write_text(text)
 
     def run(self, *pipelines, with_pages: bool = False) -> None:
-        """Run pipelines, ingestion and splitting unless others are named; the pages take longer than all else."""
+        """Run pipelines, ingestion and splitting unless others are named."""
         catalogue = DataCatalog.from_config(self.datasets)
         for name, model in GROUPS.items():
             catalogue[f"params:{name}"] = model.model_validate(self.parameters[name])
@@ -80,7 +97,7 @@ class Hospital:
         for pipeline in pipelines or (ingestion, splitting):
             with pytest.MonkeyPatch.context() as patch:
                 if not with_pages:
-                    patch.setattr(page, "render_refresh_report", lambda *_, **__: "left out")
+                    draw_no_refresh_page(patch)
                 SequentialRunner().run(pipeline.create_pipeline(), catalogue)
 
     def table(self, path: str) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from lung_cxr.parameters import (
 from lung_cxr.pipelines.ingestion import create_pipeline
 from lung_cxr.settings import CONFIG_LOADER_ARGS
 from lung_cxr.synthetic.hospital.write_exports import write_hospital
-from made_up_hospital import with_raw_rows
+from made_up_hospital import configuration_of_test_environment, draw_no_refresh_page, with_raw_rows
 
 NAME = "Nguyễn Văn Bí Mật"
 GROUPS = {
@@ -46,16 +46,17 @@ class Workplace:
     def __init__(self, project: Path, folder: Path):
         self.folder = folder
         self.exports = folder / "data/test/01_raw/exports"
-        self.loader = OmegaConfigLoader(conf_source=str(project / "conf"), env="test", **CONFIG_LOADER_ARGS)
-        self.datasets = self.loader["catalog"]
-        self.parameters = self.loader["parameters"]
+        self.datasets, self.parameters = configuration_of_test_environment(project)
 
-    def run(self, **ingestion) -> None:
+    def run(self, *, with_page: bool = False, **ingestion) -> None:
         parameters = dict(self.parameters, ingestion={**self.parameters["ingestion"], **ingestion})
         catalogue = DataCatalog.from_config(self.datasets)
         for name, model in GROUPS.items():
             catalogue[f"params:{name}"] = model.model_validate(parameters[name])
-        SequentialRunner().run(create_pipeline(), catalogue)
+        with pytest.MonkeyPatch.context() as patch:
+            if not with_page:
+                draw_no_refresh_page(patch)
+            SequentialRunner().run(create_pipeline(), catalogue)
 
     def table(self, path: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "data/test" / path)
@@ -271,7 +272,7 @@ def test_a_name_in_any_column_reaches_no_table_log_warning_or_output(workplace, 
     (workplace.exports / "a/emr.csv").write_text(table, encoding="utf-8")
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        workplace.run(max_fault_fraction=1.0)
+        workplace.run(max_fault_fraction=1.0, with_page=True)
         with pytest.raises(IngestionError) as error:
             workplace.run(max_fault_fraction=0.0)
     output = capfd.readouterr()

@@ -10,9 +10,30 @@ from lung_cxr.imaging.deidentify.pseudonyms import PUBLIC_SECRET, Secret
 from lung_cxr.imaging.emr import identifiers
 from lung_cxr.pipelines import ingestion
 from lung_cxr.splitting.assignments import PatientSubsetsError
+from made_up_hospital import Hospital
 
 SECRET = Secret(PUBLIC_SECRET)
 NUMBERS = [f"{number:05d}" for number in range(40, 70)]
+
+
+@pytest.fixture(scope="module")
+def first_refresh(project, tmp_path_factory):
+    """The data of a hospital after the first refresh, with 30 patients; made once."""
+    folder = tmp_path_factory.mktemp("first")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        made = Hospital(project, folder)
+        made.parameters["emr"]["keep_notes"] = True
+        made.receive("a", NUMBERS)
+        made.run()
+    return made.data
+
+
+@pytest.fixture
+def refreshed(hospital, first_refresh):
+    """A copy of it."""
+    shutil.copytree(first_refresh, hospital.data)
+    return hospital
 
 
 def spell(hospital, export: str, spelling) -> None:
@@ -75,21 +96,19 @@ def test_a_catalogue_with_two_spellings_is_repaired_without_reading_a_file(hospi
         assert set(reasons) == {"merged_across_subsets"}
 
 
-def test_lost_zeros_stop_the_refresh_and_the_width_repairs_the_catalogue(hospital, monkeypatch):
-    hospital.receive("a", NUMBERS)
-    hospital.run()
-    hospital.receive("b", [*NUMBERS[:8], "99999"])
-    spell(hospital, "b", lambda number: number.lstrip("0"))
+def test_lost_zeros_stop_the_refresh_and_the_width_repairs_the_catalogue(refreshed, monkeypatch):
+    refreshed.receive("b", [*NUMBERS[:8], "99999"])
+    spell(refreshed, "b", lambda number: number.lstrip("0"))
     with pytest.raises(IngestionError, match=r"similar_patient_id 8.*emr\.patient_id_width"):
-        hospital.run(ingestion)
+        refreshed.run(ingestion)
     with pytest.raises(IngestionError, match="patient_id_width"):
-        hospital.run()
-    manifest = hospital.table("03_primary/image_manifest.parquet")
+        refreshed.run()
+    manifest = refreshed.table("03_primary/image_manifest.parquet")
     assert len(manifest) == 31  # all of export a, and the one certain patient of export b
-    hospital.parameters["emr"]["patient_id_width"] = 5
-    hospital.run()
-    assert patients(hospital) == {SECRET.key("patient", number) for number in [*NUMBERS, "99999"]}
-    assert len(hospital.table("05_model_input/split.parquet")) == 39
+    refreshed.parameters["emr"]["patient_id_width"] = 5
+    refreshed.run()
+    assert patients(refreshed) == {SECRET.key("patient", number) for number in [*NUMBERS, "99999"]}
+    assert len(refreshed.table("05_model_input/split.parquet")) == 39
 
 
 @pytest.mark.parametrize("archived", [False, True])
@@ -159,47 +178,41 @@ def test_a_lost_fingerprint_is_written_again_and_another_key_is_refused(hospital
     assert fingerprint.read_text() == before
 
 
-def test_deleted_assignments_are_refused_while_the_split_exists(hospital):
-    hospital.receive("a", NUMBERS)
-    hospital.run()
-    assignments = hospital.data / "05_model_input/patient_subsets.parquet"
+def test_deleted_assignments_are_refused_while_the_split_exists(refreshed):
+    assignments = refreshed.data / "05_model_input/patient_subsets.parquet"
     assignments.rename(assignments.with_suffix(".away"))
     with pytest.raises(PatientSubsetsError, match="of 30 patients 30"):
-        hospital.run()
+        refreshed.run()
     assignments.with_suffix(".away").rename(assignments)
-    hospital.run()
+    refreshed.run()
 
 
-def test_a_list_that_erases_many_patients_asks_for_confirmation(hospital):
-    hospital.receive("a", NUMBERS)
-    hospital.run()
-    before = hospital.everything_kept()
-    hospital.hand_in("withdrawn.csv", "patient_id\n" + "\n".join(NUMBERS[:20]) + "\n")
+def test_a_list_that_erases_many_patients_asks_for_confirmation(refreshed):
+    before = refreshed.everything_kept()
+    refreshed.hand_in("withdrawn.csv", "patient_id\n" + "\n".join(NUMBERS[:20]) + "\n")
     with pytest.raises(IngestionError, match=r"20 of 30 patients .*confirmed_withdrawals=20"):
-        hospital.run()
-    assert hospital.everything_kept() == before
-    hospital.parameters["ingestion"]["confirmed_withdrawals"] = 20
-    hospital.run()
-    assert len(hospital.table("05_model_input/split.parquet")) == 10
-    assert hospital.report("withdrawal_report")["files"] == {"withdrawn.csv beside the exports": 20}
+        refreshed.run()
+    assert refreshed.everything_kept() == before
+    refreshed.parameters["ingestion"]["confirmed_withdrawals"] = 20
+    refreshed.run()
+    assert len(refreshed.table("05_model_input/split.parquet")) == 10
+    assert refreshed.report("withdrawal_report")["files"] == {"withdrawn.csv beside the exports": 20}
 
 
 @pytest.mark.parametrize("in_place", [True, False])
-def test_a_corrected_number_moves_the_image_to_the_other_patient(hospital, in_place):
-    hospital.receive("a", NUMBERS)
-    hospital.run()
+def test_a_corrected_number_moves_the_image_to_the_other_patient(refreshed, in_place):
     target = "a"
     if not in_place:
-        shutil.copytree(hospital.exports / "a", hospital.exports / "b")
+        shutil.copytree(refreshed.exports / "a", refreshed.exports / "b")
         target = "b"
-    spell(hospital, target, lambda number: {NUMBERS[0]: "55555"}.get(number, number))
+    spell(refreshed, target, lambda number: {NUMBERS[0]: "55555"}.get(number, number))
     for _ in range(2):
-        hospital.run()
-        manifest = hospital.table("03_primary/image_manifest.parquet").set_index("patient_key")
+        refreshed.run()
+        manifest = refreshed.table("03_primary/image_manifest.parquet").set_index("patient_key")
         old, new = (manifest.loc[SECRET.key("patient", number)] for number in (NUMBERS[0], "55555"))
         assert (old["qc_status"], old["qc_reasons"].split(";")[0]) == ("rejected", "patient_corrected")
         assert new["qc_status"] == "accepted"
-        assert hospital.report("ingestion_summary")["patients_corrected"] == 1
+        assert refreshed.report("ingestion_summary")["patients_corrected"] == 1
         assert (manifest["qc_status"] == "accepted").sum() == 30
 
 
@@ -221,23 +234,21 @@ def test_one_file_of_two_patients_is_a_fault_of_both_and_a_review_item(hospital)
     assert not {SECRET.key("patient", number) for number in ("00040", "55555")} & patients(hospital)
 
 
-def test_one_path_in_two_months_is_two_images(hospital, monkeypatch):
+def test_one_path_in_two_months_is_two_images(refreshed, monkeypatch):
     """Without study numbers, January's image had February's id and was overwritten."""
-    hospital.receive("a", NUMBERS)
-    hospital.run()
-    before = hospital.table("03_primary/image_manifest.parquet")
-    hospital.receive("b", NUMBERS)
-    for path in (hospital.exports / "b").glob("*.png"):
+    before = refreshed.table("03_primary/image_manifest.parquet")
+    refreshed.receive("b", NUMBERS)
+    for path in (refreshed.exports / "b").glob("*.png"):
         path.rename(path.with_name(path.name.replace("b-", "a-")))
-    table = pd.read_csv(hospital.exports / "b/emr.csv", dtype="str")
+    table = pd.read_csv(refreshed.exports / "b/emr.csv", dtype="str")
     table["image_path"] = table["image_path"].str.replace("b-", "a-")
-    table.to_csv(hospital.exports / "b/emr.csv", index=False)
-    hospital.run()
-    after = hospital.table("03_primary/image_manifest.parquet")
+    table.to_csv(refreshed.exports / "b/emr.csv", index=False)
+    refreshed.run()
+    after = refreshed.table("03_primary/image_manifest.parquet")
     assert (after["qc_status"] == "accepted").sum() == 60
     old = after[after["image_id"].isin(before["image_id"])].reset_index(drop=True)
     assert old["pixel_sha256"].tolist() == before["pixel_sha256"].tolist()
     assert after["study_key"].nunique() == 60
     no_file_may_be_read(monkeypatch)
-    hospital.run()
-    pd.testing.assert_frame_equal(hospital.table("03_primary/image_manifest.parquet"), after)
+    refreshed.run()
+    pd.testing.assert_frame_equal(refreshed.table("03_primary/image_manifest.parquet"), after)
