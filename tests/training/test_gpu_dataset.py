@@ -1,41 +1,9 @@
-import json
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
-
 import keras
 import numpy as np
 import pytest
 
 from lung_cxr.training.data.augmentation import training_model
 from lung_cxr.training.data.gpu_dataset import GpuResidentImages, gpu_training_model
-
-ELSEWHERE = """
-import json
-import keras
-import numpy as np
-from made_up_network import build_tiny_classifier
-from lung_cxr.training.data.augmentation import training_model
-from lung_cxr.training.data.gpu_dataset import gpu_training_model
-
-pixels = np.random.default_rng(2).integers(0, 256, (12, 32, 32), dtype=np.uint8)
-rows, labels = np.array([7, 0, 7, 11], dtype=np.int32), np.arange(4)
-draws = np.array([[5, 1.1, 0.9], [0, 1, 1], [-5, 0.8, 1.1], [0, 1, 1]], dtype=np.float32)
-
-
-def after_two_epochs(build, images):
-    model = build(build_tiny_classifier(dropout=0.0).model)
-    model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    losses = model.fit((images, draws), labels, batch_size=4, epochs=2, shuffle=False, verbose=0).history["loss"]
-    return losses, model
-
-usual, _ = after_two_epochs(training_model, pixels[rows][..., None])
-resident, model = after_two_epochs(lambda classifier: gpu_training_model(classifier, pixels), rows)
-kept = keras.ops.convert_to_numpy(model.get_layer("gpu_resident_images").pixels)[..., 0]
-print(json.dumps({"backend": keras.backend.backend(), "usual": usual, "resident": resident,
-                  "unchanged": bool((kept == pixels).all()), "dtype": str(kept.dtype)}))
-"""
 
 
 def test_images_are_gathered_by_row_and_stay_bytes(pixels):
@@ -70,19 +38,22 @@ def test_other_pixels_are_refused(wrong):
         GpuResidentImages(wrong)
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_training_from_resident_pixels_is_training_from_batches(backend, project):
-    if find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    path = os.pathsep.join([str(project / "src"), str(project / "tests")])
-    environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
-    done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["backend"] == backend
-    np.testing.assert_allclose(found["resident"], found["usual"], rtol=1e-4)
-    assert found["resident"][1] < found["resident"][0]
-    assert found["unchanged"]
-    assert found["dtype"] == "uint8"
+def test_training_from_resident_pixels_is_training_from_batches(pixels, tiny_classifier):
+    """On the other backends: test_other_backends.py."""
+    rows, labels = np.array([7, 0, 7, 11], dtype=np.int32), np.arange(4)
+    draws = np.float32([[5, 1.1, 0.9], [0, 1, 1], [-5, 0.8, 1.1], [0, 1, 1]])
+
+    def after_two_epochs(build, images):
+        model = build(tiny_classifier(dropout=0.0).model)
+        model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.optimizer.build(model.trainable_variables)
+        fitted = model.fit((images, draws), labels, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        return fitted.history["loss"], model
+
+    usual, _ = after_two_epochs(training_model, pixels[rows][..., None])
+    resident, model = after_two_epochs(lambda classifier: gpu_training_model(classifier, pixels), rows)
+    np.testing.assert_allclose(resident, usual, rtol=1e-4)
+    assert resident[1] < resident[0]
+    kept = keras.ops.convert_to_numpy(model.get_layer("gpu_resident_images").pixels)[..., 0]
+    assert kept.dtype == np.uint8
+    np.testing.assert_array_equal(kept, pixels)

@@ -12,13 +12,15 @@ LIFE = Path(__file__).with_name("test_run_lifecycle.py")
 LOOP = Path(__file__).with_name("test_loop.py")
 A_RUN = f"{LIFE}::test_a_run_leaves_everything_that_is_promised"
 RATES = f"{LOOP}::test_the_optimiser_trains_at_the_learning_rate_of_the_schedule_in_every_epoch"
+GPU_DATASET = Path(__file__).with_name("test_gpu_dataset.py")
+RESIDENT = f"{GPU_DATASET}::test_training_from_resident_pixels_is_training_from_batches"
 QUICK_JAX = {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiling is what takes its time
 A_KILL = f"{LIFE}::test_a_killed_run_goes_on_as_if_nothing_had_happened"
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_dynamic_run_and_learning_rates(backend):
-    pass_there(backend, A_RUN, RATES)
+def test_a_dynamic_run_learning_rates_and_resident_pixels(backend):
+    pass_there(backend, A_RUN, RATES, RESIDENT)
 
 
 @pytest.mark.slow
@@ -37,7 +39,7 @@ def pass_there(backend, *tests):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", "-m", "", *tests],
+        [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", *tests],
         env={**os.environ, "KERAS_BACKEND": backend, **QUICK_JAX},
         capture_output=True,
         text=True,
