@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from blank_pictures import draw_no_pictures
 from lung_cxr.experiments import BACKBONES, RUNS, Run
 from lung_cxr.report.page import render_report
 from made_up_refresh import made_up_catalogue
@@ -26,7 +27,10 @@ def made_up_page(runs, seeds):
 def url(request, tmp_path_factory):
     runs, seeds = {"no run": ([], [1]), "one backbone": (RUNS[8:10], [1]), "the grid": (RUNS, [1, 2])}[request.param]
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(made_up_page(runs, seeds), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "the grid":  # more of the pictures that "one backbone" has
+            draw_no_pictures(patch)
+        path.write_text(made_up_page(runs, seeds), encoding="utf-8")
     return path.as_uri()
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from blank_pictures import draw_no_pictures
 from lung_cxr.experiments import Run
 from lung_cxr.report.page import render_report
 from lung_cxr.report.tables.claim import ANSWERS, SECTIONS, claim_items, claim_sentence, claim_table
@@ -13,6 +14,11 @@ from made_up_runs import made_up_grid, made_up_predictions, made_up_sources, mad
 
 DYNAMIC = Run("mobilenet", "dynamic")
 ITEMS = 44  # of the 2024 update; that of 2020 has 42
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
+    draw_no_pictures(monkeypatch)
 
 
 @pytest.fixture(scope="module")

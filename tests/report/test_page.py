@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from blank_pictures import draw_no_pictures
 from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import RUNS, Run
 from lung_cxr.report.limitations import limitations
@@ -41,6 +42,12 @@ def page(grid, split, synthetic=True):
 @pytest.fixture(scope="module")
 def split():
     return made_up_split(images=300)
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
+    """Of pages that a test makes itself; the figures of `html`, whose scope is wider, are drawn."""
+    draw_no_pictures(monkeypatch)
 
 
 @pytest.fixture(scope="module")
