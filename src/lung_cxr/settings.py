@@ -11,6 +11,7 @@ from lung_cxr.report_hooks import CheckReportHook, RefreshReportHook, ReportHook
 from lung_cxr.run_options import RunOptionsHook
 from lung_cxr.step_hook import StepHook
 from lung_cxr.tensorflow_start import quiet_tensorflow
+from lung_cxr.tracking_hook import TrackingHook
 from lung_cxr.training_hooks import FailedRunsHook, RunSummaryHook
 
 
@@ -30,6 +31,7 @@ HOOKS = (
     RefreshReportHook(),
     CheckReportHook(),
     RunSummaryHook(),
+    TrackingHook(),
     StepHook(),
     FailedRunsHook(),
     RunOptionsHook(),

@@ -14,6 +14,7 @@ import pandas as pd
 from lung_cxr.evaluation.decision_rule import Rule
 from lung_cxr.models.saved_model import check_model, load_checked_model, sha256_of_file
 from lung_cxr.parameters import DecisionRuleParameters
+from lung_cxr.tracking.store import REGISTRY, run_of_model
 from lung_cxr.training.run.file_names import MODEL, PREDICTIONS, RECORD, WITHDRAWAL
 from lung_cxr.training.run.rule_file import stored_references
 from lung_cxr.training.run.run_rules import rule_of_run
@@ -97,7 +98,7 @@ def find_run(
     """Find a finished run and check that its model file is the one that it saved.
 
     Args:
-        run: Value of `<pipeline>.run`.
+        run: Value of `<pipeline>.run`; `models:/lung_cxr@<alias>`: the run that has this alias in MLflow.
         experiment: Name of the experiment whose runs count; "": all runs, an experiment's with its name in front.
         model_folder: Folder `06_models`.
         output_folder: Folder `07_model_output`.
@@ -105,9 +106,12 @@ def find_run(
 
     Raises:
         NoSuchRunError: No finished run has this name.
+        NoTrackingError: MLflow is not installed, or no model has this alias.
         ModelFileError: The model differs from the record of the run.
     """
     finished = finished_runs(model_folder, output_folder)
+    if (run or "").startswith(REGISTRY):
+        run = run_of_model(str(run), model_folder.parent)
     name = (run or "").strip("/")
     if experiment:
         finished = [folder for folder in finished if Path(folder).parts[0] == experiment]
