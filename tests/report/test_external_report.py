@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from lung_cxr.diseases import DISEASES
 from lung_cxr.evaluation.decision_rule import fit_decision_rule, training_shares
 from lung_cxr.evaluation.external import COSTS
 from lung_cxr.evaluation.undefined import all_undefined, json_ready, undefined
@@ -15,6 +16,7 @@ from lung_cxr.report.external_report import sentences
 from lung_cxr.report.external_report.external_evaluation import Settings, evaluate_runs
 from lung_cxr.report.external_report.page import render_external_report
 from lung_cxr.report.external_report.tables import class_frame, results_table, shift_table
+from lung_cxr.report.labels import run_title
 from made_up_runs import (
     RULE_SETTINGS,
     SETTINGS,
@@ -94,6 +96,8 @@ def test_the_first_screen_says_where_the_run_is_worse_and_what_it_misses(evaluat
     assert "of this hospital; on its internal test set it reached" in text
     assert "Other class shares account for" in text
     assert "misses" in text
+    numbers = evaluation["runs"][0]["certainty"]["abstention"]
+    assert f"accepts the confidence of {100 * (1 - numbers['abstained']):.1f} % of the images and is right in" in text
     said = sentences.notices(evaluation, made_up_exports())
     assert said[0].startswith("All images are synthetic")
     assert said[1].startswith("2 patients of this hospital have a key of the training catalogue")
@@ -102,6 +106,28 @@ def test_the_first_screen_says_where_the_run_is_worse_and_what_it_misses(evaluat
     assert sentences.notices(unknown, made_up_exports(synthetic=False)) == [
         "Not checked whether patients or images of training are among these: r."
     ]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "strategy", "title"),
+    [
+        ("mobilenet", "dynamic", "MobileNet, dynamic"),
+        ("tuned/mobilenet", "logistic_regression", "MobileNet, logistic regression (tuned)"),
+        ("tuned/mobilenet/traditional", "fold_1", "MobileNet, traditional (tuned, fold 1)"),
+        ("of_ours", "dynamic", "of_ours, dynamic"),
+    ],
+)
+def test_further_folders_of_a_run_stand_in_brackets_behind_its_title(backbone, strategy, title):
+    assert run_title(Run(backbone, strategy)) == title
+
+
+def test_the_largest_class_of_this_hospital_is_a_reference_model_where_it_is_another_one(evaluation):
+    assert [row[0].text for row in results_table(evaluation).rows[2:]] == ["Majority class"]
+    shares = {**dict.fromkeys(DISEASES, 0.05), "COVID-19": 0.7}
+    first = {**evaluation["runs"][0], "class_shares": {"external": shares}}
+    row = results_table({**evaluation, "runs": [first]}).rows[-1]
+    assert [cell.text for cell in row[:3]] == ["Largest class here", "", "70.0 %"]
+    assert row[0].small == "always COVID-19"
 
 
 def test_the_page_shows_both_hospitals_calibration_shift_and_subgroups(evaluation):

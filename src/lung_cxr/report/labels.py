@@ -61,5 +61,9 @@ def strategy_title(strategy: str) -> str:
 
 
 def run_title(run: Run) -> str:
-    """Return e.g. "MobileNet, dynamic"."""
-    return f"{backbone_title(run.backbone)}, {run.strategy.replace('_', ' ')}"
+    """Return e.g. "MobileNet, dynamic"; further folders in brackets: "MobileNet, traditional (tuned, fold 1)"."""
+    names = [*run.backbone.split("/"), run.strategy]
+    at = next((place for place, name in enumerate(names[:-1]) if name in BACKBONE_TITLES), len(names) - 2)
+    others = ", ".join(name.replace("_", " ") for name in [*names[:at], *names[at + 2 :]])
+    title = f"{backbone_title(names[at])}, {names[at + 1].replace('_', ' ')}"
+    return f"{title} ({others})" if others else title

@@ -57,8 +57,10 @@ def of_small_classes(finished: Sequence[Row]) -> list[str]:
             f"{plural(int(present.min()), 'image')}. Its recall, and so macro-F1, depends on few images."
         )
     if len(absent):
+        *others, last = absent
+        named = f"{', '.join(others)} or {last}" if others else last
         sentences.append(
-            f"Missing classes: the test set has no image of {' or '.join(absent)}, so their recall is unknown. "
+            f"Missing classes: the test set has no image of {named}, so their recall is unknown. "
             f"Macro-F1 is the mean over the other {plural(len(present), 'class', 'classes')}."
         )
     return sentences

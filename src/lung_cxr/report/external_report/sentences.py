@@ -31,7 +31,9 @@ def headline(evaluation: Mapping[str, Any]) -> str:
     metrics, internal, difference = row["metrics"], row["internal"], row["differences"]
     chosen = " (best run by validation accuracy)" if len(evaluation["runs"]) > 1 else ""
     gain = difference["accuracy_difference"]
-    compared = "" if gain is None else f" Difference: {points(100 * gain)} points {_interval(difference)}.".rstrip()
+    compared = (
+        "" if gain is None else " Difference: " + f"{points(100 * gain)} points {_interval(difference)}".strip() + "."
+    )
     return " ".join(
         filter(
             None,
@@ -42,6 +44,7 @@ def headline(evaluation: Mapping[str, Any]) -> str:
                 f"{_internal(internal)}.{compared}",
                 _cost(row),
                 most_missed(row),
+                _decided(row, evaluation["target_accuracy"]),
             ],
         )
     )
@@ -132,6 +135,19 @@ def _cost(row: Row) -> str:
     return (
         f"Other class shares account for {points(100 * cost['of_class_shares'])} points, other images of the same "
         f"classes for {points(100 * cost['of_images'])}."
+    )
+
+
+def _decided(row: Row, target: float) -> str:
+    """Return the accuracy on the images whose confidence the decision rule accepts; "" without a threshold."""
+    numbers = row["certainty"].get("abstention", {})
+    if numbers.get("accuracy") is None:
+        return ""
+    interval = percent_interval(numbers["accuracy_low"], numbers["accuracy_high"])
+    right = f"{percent(numbers['accuracy'])} {interval}".strip()
+    return (
+        f"Its decision rule accepts the confidence of {percent(1 - numbers['abstained'])} of the images and is right "
+        f"in {right} of these (target {percent(target)})."
     )
 
 

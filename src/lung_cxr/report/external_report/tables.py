@@ -36,7 +36,7 @@ def results_table(evaluation: Mapping[str, Any]) -> Table:
     """Return accuracy and macro-F1 of every run at both hospitals and their difference, the majority class below."""
     rows = [
         [
-            name_cell(row_title(row)),
+            name_cell(*_two_lines(row)),
             *(
                 cell
                 for metric in METRIC_TITLES
@@ -53,16 +53,34 @@ def results_table(evaluation: Mapping[str, Any]) -> Table:
         cell for metric in METRIC_TITLES for cell in (Cell(""), metric_cell(evaluation["majority"], metric), Cell(""))
     ]
     rows.append([name_cell("Majority class", f"always {evaluation['majority_class']}"), *majority])
+    rows += _largest_here(evaluation)
     return Table(
         caption=f"Images of this hospital: {plural(evaluation['images']['test'], 'image')} of "
         f"{plural(evaluation['patients']['test'], 'patient')}. Difference: this hospital minus the internal test set, "
         f"in percentage points. In brackets: {100 * evaluation['confidence']:.0f} % intervals over patients "
-        f"({evaluation['n_resamples']:,} bootstrap resamples). Macro-F1 is over the classes of each hospital.",
+        f"({evaluation['n_resamples']:,} bootstrap resamples). Macro-F1 is over the classes of each hospital. Majority "
+        "class: the largest of training; the largest class here is known from the labels only.",
         head=["Run", *[INTERNAL, EXTERNAL, "Difference"] * 2],
         groups=[("", 1), ("Accuracy", 3), ("Macro-F1", 3)],
         rows=rows,
-        rows_below_rule=1,
+        rows_below_rule=len(rows) - len(evaluation["runs"]),
     )
+
+
+def _two_lines(row: Row) -> tuple[str, str]:
+    """Return the title of a run, and what it has in brackets."""
+    title, _, others = row_title(row).partition(" (")
+    return title, others.removesuffix(")")
+
+
+def _largest_here(evaluation: Mapping[str, Any]) -> list[list[Cell]]:
+    """Return the row of this hospital's largest class, if it is another one than that of training."""
+    shares = evaluation["runs"][0]["class_shares"]["external"]
+    largest = max(shares, key=lambda name: shares[name])
+    if largest == evaluation["majority_class"]:
+        return []
+    others = [Cell("") for _ in range(4)]
+    return [[name_cell("Largest class here", f"always {largest}"), Cell(""), Cell(percent(shares[largest])), *others]]
 
 
 def classes_table(row: Row) -> Table:

@@ -1,6 +1,7 @@
 """Classes and accuracy within each source of images."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lung_cxr.report.labels import SHORT_DISEASES
@@ -21,7 +22,7 @@ def sources_table(evaluations: Mapping[str, Any], row: Row) -> Table:
     """
     of_run = {(one["variable"], one["subgroup"]): one for one in row["subgroups"]}
     rows = []
-    for one in evaluations["sources"]["sources"]:
+    for one in _shown(evaluations["sources"]["sources"]):
         numbers, largest = of_run[one["variable"], one["subgroup"]], one["largest_share"]
         cells = [
             number_cell(one, "images", "{:,}".format),
@@ -41,6 +42,14 @@ def sources_table(evaluations: Mapping[str, Any], row: Row) -> Table:
         head=["Variable", "Source", "Images", "Patients", "Classes", "Largest class", "Accuracy", "Difference"],
         rows=rows,
     )
+
+
+def _shown(sources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the sources of the variables with several ones; the export where no variable has several."""
+    counts = Counter(one["variable"] for one in sources)
+    return [one for one in sources if counts[one["variable"]] > 1] or [
+        one for one in sources if one["variable"] == "export"
+    ]
 
 
 def source_sentence(evaluations: Mapping[str, Any], row: Row) -> str:
