@@ -10,6 +10,7 @@ import yaml
 from kedro.framework.project import configure_project
 from kedro.framework.session import KedroSession
 
+from blank_pictures import draw_no_pictures
 from lung_cxr import pipeline_registry
 from lung_cxr.experiments import BACKBONES, RUNS, Run
 from lung_cxr.pipelines.reporting import create_pipeline
@@ -96,6 +97,7 @@ def reporting(project, tmp_path, monkeypatch):
     (tmp_path / "conf" / "test" / "globals.yml").write_text(yaml.safe_dump({"root": str(tmp_path)}))
     monkeypatch.setattr(pipeline_registry, "register_pipelines", lambda: {"reporting": create_pipeline()})
     configure_project("lung_cxr")  # forgets pipelines that another test registered
+    draw_no_pictures(monkeypatch)  # on the page; the files of the figures are drawn
     split = made_up_split(images=300)
     write_catalogue(tmp_path, split)
 
