@@ -31,6 +31,7 @@ def trained(catalogue):
     return catalogue
 
 
+@pytest.mark.slow  # quick: test_configuration.py
 def test_registry_list_names_the_pipelines(fresh):
     printed = fresh.kedro("registry", "list")
     for name in (
@@ -54,6 +55,7 @@ def test_without_exports_ingestion_says_what_to_do(project, tmp_path):
     assert "01_raw/exports" in printed
 
 
+@pytest.mark.slow  # quick: datasets/test_secret_key_dataset.py
 def test_without_a_key_the_error_says_how_to_make_one(catalogue, tmp_path, project):
     hospital = Project(project, tmp_path)
     shutil.copytree(catalogue.folder / "data/test/01_raw", tmp_path / "data/01_raw")
@@ -71,6 +73,7 @@ def test_a_refresh_leaves_a_catalogue_and_a_split(catalogue):
     assert set(manifest["export"]) == {1, 2}
 
 
+@pytest.mark.slow  # quick: pipelines/test_refresh_exactness.py
 def test_a_second_refresh_does_nothing_and_says_so(catalogue):
     images, pixels = (
         catalogue.modified("03_primary/images/*/*.png"),
