@@ -34,7 +34,7 @@ _MEANINGS = {
     ExitCode.FAULTS: "too many faults",
     ExitCode.DECISION: "a person must decide",
     ExitCode.IN_USE: "catalogue in use",
-    ExitCode.KEY: "pseudonymisation key",
+    ExitCode.KEY: "pseudonymisation key refused",
     ExitCode.DISK: "disk full",
     ExitCode.INPUT: "exports, lists, settings or stored state",
     ExitCode.TRAINING: "training runs failed",

@@ -111,6 +111,19 @@ def test_lost_zeros_stop_the_refresh_and_the_width_repairs_the_catalogue(refresh
     assert len(refreshed.table("05_model_input/split.parquet")) == 39
 
 
+def test_a_mended_table_leaves_no_patient_of_its_lost_zeros(hospital):
+    hospital.receive("a", NUMBERS)
+    hospital.run()
+    hospital.receive("b", [*NUMBERS[:8], "00099"])
+    spell(hospital, "b", lambda number: number.lstrip("0"))
+    with pytest.raises(IngestionError, match="similar_patient_id 8"):
+        hospital.run(ingestion)
+    assert SECRET.key("patient", "99") in set(hospital.table("03_primary/image_manifest.parquet")["patient_key"])
+    spell(hospital, "b", lambda number: number.zfill(5))
+    hospital.run()
+    assert patients(hospital) == {SECRET.key("patient", number) for number in [*NUMBERS, "00099"]}
+
+
 @pytest.mark.parametrize("archived", [False, True])
 def test_a_width_set_later_makes_one_patient_of_two_known_numbers(hospital, monkeypatch, archived):
     hospital.receive("a", NUMBERS)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 from lung_cxr.exit_codes import ExitCode
-from lung_cxr.imaging.catalogue.fault_check import BLOCKING
+from lung_cxr.imaging.catalogue.fault_check import BLOCKING, is_above
 from lung_cxr.imaging.catalogue.key_check import HalfRotatedKeyError
 from lung_cxr.imaging.catalogue.summary import IngestionError, listed
 from lung_cxr.imaging.emr.table_limits import TableError
@@ -56,8 +56,8 @@ def raise_on_findings(facts: Mapping[str, Any]) -> None:
     if findings:
         stops = sum(finding["level"] == "stops" for finding in findings)
         raise ExportCheckError(
-            f"The check has {len(findings)} findings, of which {stops} would stop the refresh. They are listed above "
-            "and in 08_reporting/check_report.html. Nothing was changed",
+            f"The check has {len(findings)} finding{'s' * (len(findings) > 1)}, {stops} of which would stop the "
+            "refresh: see above and 08_reporting/check_report.html. Nothing was changed",
             findings[0]["exit_code"],
         )
 
@@ -66,13 +66,15 @@ def of_faults(broken: Mapping[str, Mapping[str, Any]], allowed: float) -> list[F
     """Return a finding for each export whose tables, files and headers alone have too many faults."""
     found = []
     for number, counted in broken.items():
-        is_above = counted["fault_fraction"] > allowed
         text = (
             f"Export {number}: {sum(counted['faults'].values())} of {counted['rows']} rows are faulty "
             f"({counted['fault_fraction']:.1%}, allowed {allowed:.1%}): {listed(counted['faults'])}"
         )
         remedies = [remedy for code, remedy in BLOCKING.items() if code in counted["faults"]]
-        code = ExitCode.FAULTS if is_above else ExitCode.DECISION
+        code = ExitCode.DECISION
+        if is_above(counted, allowed):
+            code = ExitCode.FAULTS
+            remedies.append("Complete or correct the export, or raise ingestion.max_fault_fraction")
         found.append(Finding("stops", ". ".join([text, *remedies]), int(code)))
     return found
 

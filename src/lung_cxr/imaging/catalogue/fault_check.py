@@ -15,9 +15,9 @@ from lung_cxr.imaging.catalogue.summary import DecisionNeededError, IngestionErr
 
 BLOCKING = {
     "similar_patient_id": "similar_patient_id counts rows of new patient numbers that equal others except for leading "
-    "zeros, case, blanks or punctuation. If they are the same patients, set emr.patient_id_width (zeros), "
-    "emr.patient_id_ignores (case, punctuation) or add them to patient_aliases.csv; if they are other patients, set "
-    "emr.accept_similar_patient_ids"
+    "zeros, case, blanks or punctuation. If a spreadsheet removed the zeros, deliver the table again with them, or set "
+    "emr.patient_id_width; if they are the same patients, set emr.patient_id_ignores (case, punctuation) or add them "
+    "to patient_aliases.csv; if they are other patients, set emr.accept_similar_patient_ids"
 }
 """Faults that block the split in any number, and their remedy: each would put one patient in two subsets."""
 
@@ -67,7 +67,7 @@ def fail_on_faults(check: Mapping[str, Any]) -> None:
     if check["passed"]:
         return
     raise _error(check)(
-        f"Too many faults. {_in_words(check)}. All good images were saved; "
+        f"{_title(check)}: {_in_words(check)}. All good images were saved; "
         "02_intermediate/rejected_records.parquet and rejected_images.parquet list the faulty rows. No patient is "
         f"assigned to a subset. {_remedy(check)}, and run ingestion again"
     )
@@ -88,7 +88,7 @@ def require_passed(
     """
     if not check["passed"]:
         raise _error(check)(
-            f"{refused}: the last ingestion found too many faults. {_in_words(check)}. "
+            f"{refused}. {_title(check)} since the last ingestion: {_in_words(check)}. "
             f"{_remedy(check)}, and run ingestion again"
         )
     if check["manifest"] != _digest(manifest):
@@ -112,8 +112,18 @@ def _remedy(check: Mapping[str, Any]) -> str:
     return ". ".join(remedies + ["Correct the export, or raise ingestion.max_fault_fraction"] * _is_above(check))
 
 
+def is_above(counted: Mapping[str, Any], allowed: float) -> bool:
+    """Return whether an export has too many faults apart from those of `BLOCKING`, which no limit allows."""
+    others = sum(count for code, count in counted["faults"].items() if code not in BLOCKING)
+    return others > allowed * counted["rows"]
+
+
 def _is_above(check: Mapping[str, Any]) -> bool:
-    return any(counted["fault_fraction"] > check["allowed"] for counted in check["broken"].values())
+    return any(is_above(counted, check["allowed"]) for counted in check["broken"].values())
+
+
+def _title(check: Mapping[str, Any]) -> str:
+    return "Too many faults" if _is_above(check) else "A person must decide"
 
 
 def _error(check: Mapping[str, Any]) -> type[IngestionError]:

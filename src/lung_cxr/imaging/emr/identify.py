@@ -9,6 +9,7 @@ from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.keys import with_keys
 from lung_cxr.imaging.emr.patient_linkage import PatientLists, link_spellings, merge_patients
 from lung_cxr.imaging.emr.similar_ids import count_similar_known, count_similar_listed, similar_ids
+from lung_cxr.text_columns import is_in
 
 
 class IdentifiedRows(NamedTuple):
@@ -49,11 +50,12 @@ def identify_rows(
         accept_similar: `emr.accept_similar_patient_ids`.
     """
     known_images: set[str] = set()
-    known_patients = set(assignments["patient_key"].tolist())
     if previous_manifest is not None:
         known_images |= set(previous_manifest["image_id"].tolist())
-        known_patients |= set(previous_manifest["patient_key"].tolist())
     identified = with_keys(rows, secret, rules, known_images)
+    known_patients = set(assignments["patient_key"].tolist())
+    if previous_manifest is not None:
+        known_patients |= _still_named(previous_manifest, identified)
     linked = link_spellings(lists, identified, known_patients, secret, rules)
     merged = merge_patients(linked, secret, assignments)
     if accept_similar:
@@ -62,6 +64,17 @@ def identify_rows(
     aliases = {number: (number, *rules.other_spellings(number)) for group in lists.linked_ids for number in group}
     similar_aliases = count_similar_listed(aliases, set(identified["patient_id"].tolist()), known_patients, secret)
     return IdentifiedRows(identified, merged, similar_ids(*facts), _notes(count_similar_known(*facts), similar_aliases))
+
+
+def _still_named(manifest: pd.DataFrame, rows: pd.DataFrame) -> set[str]:
+    """Return the patients of the last manifest, except those whose present exports name them no more.
+
+    A refresh that was stopped has catalogued them under a number that was corrected since, such as one without its
+    zeros. A patient with a subset is known all the same.
+    """
+    is_present = manifest["export"].isin(rows["export"].unique())
+    is_named = is_in(manifest["patient_key"], rows["patient_key"]) | is_in(manifest["image_id"], rows["image_id"])
+    return set(manifest.loc[is_named | ~is_present, "patient_key"].tolist())
 
 
 def _notes(similar_known: int, similar_aliases: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from lung_cxr.exit_codes import ExitCode
 from lung_cxr.imaging.reasons import LABEL_REVIEW
 from lung_cxr.report.numbers import plural
+from lung_cxr.report.refresh.advice import advice
 from lung_cxr.report.refresh.changes import settings_in_words
 
 NOTHING_NEW = "nothing new"
@@ -75,9 +76,18 @@ def as_paragraph(summary: Mapping[str, Any]) -> str:
         settings_in_words(summary["changed_settings"]),
         _moved(before, after),
         f"Faults in all exports: {faults}." if faults else "",
+        _advice(summary),
         f"{plural(sum(waiting.values()), 'label')} for review." if waiting else "",
     ]
     return " ".join(text for text in sentences if text)
+
+
+def _advice(summary: Mapping[str, Any]) -> str:
+    """Return the advice on the most frequent fault of a refresh that faults have stopped."""
+    if summary["exit_code"] != ExitCode.FAULTS or not summary["faults"]:
+        return ""
+    most = max(summary["faults"], key=summary["faults"].get)
+    return f"{most}: {advice(most)}"
 
 
 def _moved(before: Mapping[str, int] | None, after: Mapping[str, int] | None) -> str:

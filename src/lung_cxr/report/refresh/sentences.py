@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lung_cxr.imaging.catalogue.fault_check import BLOCKING
 from lung_cxr.imaging.reasons import LABEL_REVIEW
 from lung_cxr.report.labels import SYNTHETIC
 from lung_cxr.report.numbers import percent, plural
@@ -51,7 +52,12 @@ def notices(facts: Mapping[str, Any], allowed_fault_fraction: float) -> list[str
     gone = [export["export"] for export in facts["exports"] if not export["present"]]
     lost = [export for export in facts["exports"] if export["accepted"] < export["accepted_before"]]
     said = [
-        *(_too_many_faults(export, allowed_fault_fraction) for export in facts["exports"]),
+        *(
+            f"A person must decide before any patient is assigned to a subset. {BLOCKING[row['reason']]}."
+            for row in facts["reasons"]
+            if row["reason"] in BLOCKING
+        ),
+        *(_too_many_faults(export, _blocking(facts, export), allowed_fault_fraction) for export in facts["exports"]),
         settings_in_words(facts["changed_settings"]),
         f"{plural(unchecked, 'accepted image')} not searched for burned-in text: this page shows none of them, but the "
         "catalogue may contain identifiers."
@@ -160,12 +166,19 @@ def _drifted_in_words(entry: Mapping[str, Any]) -> str:
     return f"{', '.join(_drifted(entry))} of export {entry['export']}"
 
 
-def _too_many_faults(export: Mapping[str, Any], allowed: float) -> str:
-    if not export["rows"] or export["faults"] / export["rows"] <= allowed:
+def _blocking(facts: Mapping[str, Any], export: Mapping[str, Any]) -> int:
+    """Return the number of faults of an export that no limit allows."""
+    number = str(export["export"])
+    return sum(row["by_export"].get(number, 0) for row in facts["reasons"] if row["reason"] in BLOCKING)
+
+
+def _too_many_faults(export: Mapping[str, Any], blocking: int, allowed: float) -> str:
+    faults = export["faults"] - blocking
+    if not export["rows"] or faults <= allowed * export["rows"]:
         return ""
     return (
-        f"Too many faults in export {export['export']}: {export['faults']:,} of {plural(export['rows'], 'row')}, "
-        f"{percent(export['faults'] / export['rows'])}; {percent(allowed)} are allowed. Valid images were saved. No "
+        f"Too many faults in export {export['export']}: {faults:,} of {plural(export['rows'], 'row')}, "
+        f"{percent(faults / export['rows'])}; {percent(allowed)} are allowed. Valid images were saved. No "
         "patient is assigned to a subset until the export is corrected or ingestion.max_fault_fraction is raised."
     )
 
