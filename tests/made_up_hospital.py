@@ -60,6 +60,23 @@ def draw_no_refresh_page(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(page, "render_refresh_report", lambda *_, **__: "left out")
 
 
+def write_export(folder: Path, patients: list[str]) -> None:
+    """Write an export with one image of each patient; "A=1" is patient A's image of seed 1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for patient in patients:
+        name = f"{folder.name}-{patient}.png"
+        rng = np.random.default_rng([*folder.name.encode(), *patient.encode()])
+        coarse = Image.fromarray(rng.integers(0, 256, (12, 12)).astype(np.uint8))
+        pixels = np.asarray(coarse.resize((128, 128), Image.Resampling.BICUBIC)).astype(int)
+        noisy = np.clip(pixels + rng.integers(-20, 20, pixels.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(folder / name)
+        code = CODES[list(CODES)[sum(patient.encode()) % 3]]
+        rows.append({"patient_id": patient, "image_path": name, "icd10_primary": code, "view": "PA"})
+    table = pd.DataFrame(rows).assign(exam_date="2026-03-31", birth_date="1950-01-01", sex="F", clinical_note="ho")
+    table.to_csv(folder / "emr.csv", index=False)
+
+
 class Hospital:
     """A folder of exports and the catalogue that is made of it, under the settings of conf/test."""
 
@@ -69,21 +86,9 @@ class Hospital:
         self.datasets, self.parameters = configuration_of_test_environment(project)
 
     def receive(self, export: str, patients: list[str]) -> None:
-        """Write an export with one image of each patient; "A=1" is patient A's image of seed 1."""
-        (self.exports / export).mkdir(parents=True, exist_ok=True)
+        """Write a synthetic export, see `write_export`."""
+        write_export(self.exports / export, patients)
         (self.exports / export / MARKER).touch()
-        rows = []
-        for patient in patients:
-            name = f"{export}-{patient}.png"
-            rng = np.random.default_rng([*export.encode(), *patient.encode()])
-            coarse = Image.fromarray(rng.integers(0, 256, (12, 12)).astype(np.uint8))
-            pixels = np.asarray(coarse.resize((128, 128), Image.Resampling.BICUBIC)).astype(int)
-            noisy = np.clip(pixels + rng.integers(-20, 20, pixels.shape), 0, 255).astype(np.uint8)
-            Image.fromarray(noisy).save(self.exports / export / name)
-            code = CODES[list(CODES)[sum(patient.encode()) % 3]]
-            rows.append({"patient_id": patient, "image_path": name, "icd10_primary": code, "view": "PA"})
-        table = pd.DataFrame(rows).assign(exam_date="2026-03-31", birth_date="1950-01-01", sex="F", clinical_note="ho")
-        table.to_csv(self.exports / export / "emr.csv", index=False)
 
     def hand_in(self, name: str, text: str) -> None:
         (self.exports / name).write_text(text)
