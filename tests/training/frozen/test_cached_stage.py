@@ -90,7 +90,9 @@ def radiographs():
 @pytest.mark.parametrize(
     ("bank", "sampling", "unchanged", "kinds"),
     [
-        (2, "balanced", 0, {"validation", "unaugmented", "bank"}),
+        pytest.param(  # quick: test_a_real_network
+            2, "balanced", 0, {"validation", "unaugmented", "bank"}, marks=pytest.mark.slow
+        ),
         (None, "balanced", 0, {"validation", "unaugmented"}),
         (2, "natural", 0.3, {"validation", "unaugmented", "bank"}),
     ],
