@@ -17,6 +17,8 @@ from lung_cxr.evaluation.predictions import probabilities
 from lung_cxr.evaluation.scaled_probabilities import scaled
 from lung_cxr.evaluation.uncertainty import evaluate_certainty
 from lung_cxr.parameters import DecisionRuleParameters
+from lung_cxr.training.run.rule_file import write_rule
+from lung_cxr.training.run.run_rules import rule_of_run
 
 BOOTSTRAP = {"n_resamples": 200, "confidence": 0.95, "seed": 0}
 SETTINGS = DecisionRuleParameters(coverage=0.9, target_accuracy=0.8, sensitivity=0.95, unlike_training=0.01)
@@ -128,3 +130,14 @@ def test_shares_of_training_and_those_that_the_probabilities_assume():
     record["parameters"] = {"training": {"loss": "logit_adjusted", "loss_settings": {"logit_adjustment": 1}}}
     assert training_shares(record)["assumed_shares"] == {"a": 0.5, "b": 0.5}
     assert training_shares({}) == {"class_shares": None, "assumed_shares": None}
+
+
+def test_a_rule_from_before_the_reference_of_watching_is_completed_from_the_stored_predictions(frame, rule, tmp_path):
+    validation = frame[frame["subset"] == "validation"]
+    top = validation[list(PROBABILITY_COLUMNS)].idxmax(axis=1)
+    assert rule["decisions"]["share_pneumonia"] == pytest.approx((top == "p_pneumonia").mean())
+    confidence = scaled(probabilities(validation), rule["temperature"]).max(axis=1)
+    assert rule["decisions"]["low_confidence"] == pytest.approx((confidence < rule["abstention_threshold"]).mean())
+    older = {name: value for name, value in rule.items() if name not in ("decisions", "quality")}
+    write_rule(tmp_path, older, None)
+    assert rule_of_run(tmp_path, frame, {}, SETTINGS) == {**older, "decisions": rule["decisions"]}
