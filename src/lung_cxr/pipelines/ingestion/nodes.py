@@ -139,10 +139,11 @@ def standardise_images(
     to_read = records[records["view"] != "lateral"]
     paths = keys.key_paths(hospital.read_image_paths(raw_exports, known_exports, emr), pseudonymisation_key)
     forget_tables()  # no later step needs them
-    files = hospital.locate_images(to_read, raw_exports, known_exports, paths)
     journal = Journal(refresh_journal)
     ledger = refresh.read_ledger(previous_source_files, journal, processor.hashes)
+    files = hospital.locate_images(to_read, raw_exports, known_exports, paths)
     plan = plan_refresh(files, ledger, processor, ingestion.trust_timestamps)
+    del files, paths  # a hundred megabytes at 100,000 images
     log.info(plan.in_words())
     source_files = refresh.carry_out(plan, ledger, processor, journal, ingestion.workers)
     before = with_keyed_pixels(previous_image_manifest, ["pixel_sha256"], source_files, processor.hashes)

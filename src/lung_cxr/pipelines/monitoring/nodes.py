@@ -3,15 +3,16 @@
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lung_cxr import contracts
 from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.parameters import EvaluateParameters, MonitoringParameters, TrainingParameters
-from lung_cxr.prediction.monitoring import Batch, monitoring_row, outside
-from lung_cxr.prediction.trained_run import find_run
+
+if TYPE_CHECKING:
+    from lung_cxr.prediction.monitoring import Batch
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ def watch_new_images(
     training: TrainingParameters,
 ) -> pd.DataFrame:
     """Return the row of the images that `predict` has predicted."""
+    from lung_cxr.prediction.monitoring import Batch  # with scipy: other pipelines start in half a second less
+    from lung_cxr.prediction.trained_run import find_run
+
     table = contracts.new_image_probabilities.validate(new_image_probabilities)
     run = find_run(table["run"].iloc[0], model_folder, output_folder)
     return _row(Batch("predict", table, run.run, run.model_sha256, run.rule(training.decision_rule)), monitoring)
@@ -41,6 +45,8 @@ def watch_external_images(
     """Return one row per run that `evaluate` has evaluated; runs without validation images have no rule, and no row."""
     from lung_cxr.bundle.bundled_run import BundledRun
     from lung_cxr.bundle.contents import read_bundle
+    from lung_cxr.prediction.monitoring import Batch
+    from lung_cxr.prediction.trained_run import find_run
 
     predictions = contracts.external_predictions.validate(external_predictions)
     manifest = contracts.image_manifest.validate(image_manifest)
@@ -68,7 +74,9 @@ def write_monitoring_page(watched_batches: pd.DataFrame, monitoring: MonitoringP
     return render_monitoring(contracts.watched_batches.validate(watched_batches), monitoring, datetime.now(UTC))
 
 
-def _row(batch: Batch, settings: MonitoringParameters) -> pd.DataFrame:
+def _row(batch: "Batch", settings: MonitoringParameters) -> pd.DataFrame:
+    from lung_cxr.prediction.monitoring import monitoring_row, outside
+
     row = monitoring_row(batch, settings, datetime.now(UTC))
     if found := outside(row.iloc[0]):
         log.warning("Outside the control limits (monitoring.html): %s", ", ".join(found))
