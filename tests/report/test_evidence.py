@@ -75,6 +75,22 @@ def test_claims_are_judged_for_each_experiment():
     assert len(lines(page, "| Majority class | +")) == 4, "each arm is compared with it"
 
 
+def test_an_arm_is_compared_with_the_logistic_regression_of_its_own_settings():
+    model = ("mobilenet", "logistic_regression")
+    page = write_evidence(
+        {
+            "": {("mobilenet", "dynamic"): arm((45, 44, 46))},
+            "large": {model: arm((30, 31, 30))},
+            "tuned": {("mobilenet", "traditional"): arm((40, 41, 40)), model: arm((35, 33, 35))},
+        },
+        FOLDS,
+        BOOTSTRAP,
+    )
+    assert lines(page, "| MobileNet, traditional fine-tuning, tuned | MobileNet, logistic regression, tuned | +12.0 [")
+    assert not lines(page, "| MobileNet, traditional fine-tuning, tuned | MobileNet, logistic regression, large |")
+    assert lines(page, "dynamic fine-tuning, environment | MobileNet, logistic regression, large | +29.3 [")
+
+
 def test_an_arm_with_missing_folds_is_no_evidence():
     incomplete = {1: arm((45, 44, 46))[1]}
     page = write_evidence({"": {("mobilenet", "dynamic"): incomplete}}, FOLDS, BOOTSTRAP)

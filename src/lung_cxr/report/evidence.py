@@ -116,11 +116,15 @@ def verdict(low: float, high: float) -> str:
 def _differences(
     by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float
 ) -> Iterator[dict[str, str]]:
-    """Yield differences of each arm to dynamic fine-tuning, to the first settings, and to the reference models."""
+    """Yield differences of each arm to dynamic fine-tuning, to the first settings, and to the reference models.
+
+    The logistic regression is that of the arm's own settings, or of the first settings that have one.
+    """
     compared: set[frozenset[Arm]] = set()
     for arm, table in by_fold.items():
         name, backbone, strategy = arm
-        references = [one for one in by_fold if one[1:] == (backbone, LOGISTIC_REGRESSION)][:1]
+        fitted = [one for one in by_fold if one[1:] == (backbone, LOGISTIC_REGRESSION)]
+        references = sorted(fitted, key=lambda one: one[0] != name)[:1]
         others = [(name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy), *references, MAJORITY]
         for other in others:
             pair = frozenset({arm, other})
