@@ -66,8 +66,9 @@ def _chart(axes: Axes, batches: pd.DataFrame, name: str) -> None:
     axes.set_xlim(-0.6, len(batches) - 0.4)
     dated = np.unique(np.linspace(0, len(batches) - 1, min(DATES, len(batches))).round().astype(int))
     axes.set_xticks(dated, [f"{time:%Y-%m-%d}" for time in batches["time"].iloc[dated]])
-    for tick, side in zip(axes.get_xticklabels(), ("left", *["center"] * (len(dated) - 2), "right"), strict=False):
-        tick.set(horizontalalignment=side if len(dated) > 1 else "center")
+    if len(batches) > DATES:  # else the ends have room for half a date
+        for tick, side in zip(axes.get_xticklabels(), ("left", *["center"] * (DATES - 2), "right"), strict=True):
+            tick.set(horizontalalignment=side)
     axes.tick_params(labelsize=7)
     axes.locator_params(axis="y", nbins=4)
     axes.grid(axis="y")

@@ -36,7 +36,7 @@ def render_monitoring(batches: pd.DataFrame, settings: MonitoringParameters, mad
     charts = [(run, _charts(run, ordered[ordered["run"] == run].tail(CHARTED))) for run in runs]
     return render_page(
         TEMPLATE,
-        "Watching the models",
+        "Model monitoring",
         made_at,
         notices=_notices(newest, settings),
         headline=_headline(newest),
