@@ -9,15 +9,6 @@ from lung_cxr.pipelines.training.pipeline import reference_model_of, training_of
 
 def create_pipeline() -> Pipeline:
     """Return all baselines. `kedro run --pipelines baselines --namespaces mobilenet.linear_probe` trains one."""
-    gathered = Pipeline(
-        [
-            Node(
-                gather_runs,
-                {run.results: run.results for run in BASELINE_RUNS + FURTHER_REFERENCE_RUNS},
-                "baseline_runs",
-                name="gather_runs",
-            )
-        ]
-    )
-    references = sum((reference_model_of(run) for run in FURTHER_REFERENCE_RUNS), gathered)
-    return sum((training_of(run) for run in BASELINE_RUNS), references)
+    results = {run.results: run.results for run in BASELINE_RUNS + FURTHER_REFERENCE_RUNS}
+    gathered = Node(gather_runs, results, "baseline_runs", name="gather_runs")
+    return Pipeline([gathered, *map(reference_model_of, FURTHER_REFERENCE_RUNS), *map(training_of, BASELINE_RUNS)])

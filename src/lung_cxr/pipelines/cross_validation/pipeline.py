@@ -12,8 +12,8 @@ DATA = ("split", "patient_folds", "pixel_arrays", "pixel_folder", "model_folder"
 def create_pipeline() -> Pipeline:
     """Return all grid points. `kedro run --pipelines cross_validation --namespaces mobilenet.dynamic` trains one."""
     results = {run.fold_results: run.fold_results for run in CROSS_VALIDATED}
-    gathered = Pipeline([Node(gather_runs, results, "cross_validation_runs", name="gather_folds")])
-    return sum((_folds_of(run) for run in CROSS_VALIDATED), gathered)
+    gathered = Node(gather_runs, results, "cross_validation_runs", name="gather_folds")
+    return Pipeline([gathered, *map(_folds_of, CROSS_VALIDATED)])
 
 
 def _folds_of(run: Run) -> Pipeline:

@@ -32,7 +32,7 @@ def create_pipeline() -> Pipeline:
             ),
         ]
     )
-    return sum((_sweep_of(backbone) for backbone in BACKBONES), summary)
+    return Pipeline([summary, *map(_sweep_of, BACKBONES)])
 
 
 def _sweep_of(backbone: str) -> Pipeline:

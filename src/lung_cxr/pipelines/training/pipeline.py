@@ -8,8 +8,7 @@ from lung_cxr.pipelines.training.nodes import fit_reference_model, train
 
 def create_pipeline() -> Pipeline:
     """Return all grid points; `kedro run --namespaces mobilenet.dynamic` trains one of them."""
-    runs = sum((training_of(run) for run in RUNS), Pipeline([]))
-    return sum((reference_model_of(run) for run in LOGISTIC_REGRESSION_RUNS), runs)
+    return Pipeline([*map(training_of, RUNS), *map(reference_model_of, LOGISTIC_REGRESSION_RUNS)])
 
 
 def training_of(run: Run) -> Pipeline:
