@@ -6,9 +6,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 # Chosen on public radiographs: vertebrae, ribs and lungs are taken for text too, but as large boxes with low scores.
 # Heights are fractions of the image's longer side.
@@ -94,6 +91,10 @@ def columns_of(letters: Sequence[TextBox]) -> list[TextBox]:
     """
     if len(letters) < COLUMN_LETTERS:
         return []
+    from scipy.sparse import coo_matrix  # only here: every command would start 0.3 s later
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     centres = np.array([box.corners.mean(axis=0) for box in letters])
     lengths = np.array([box.size[0] for box in letters])
     one, other = cKDTree(centres).query_pairs(COLUMN_GAP * lengths.max(), output_type="ndarray").T
