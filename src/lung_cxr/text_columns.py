@@ -15,8 +15,8 @@ def is_in(texts: "pd.Series[str]", values: "Collection[str] | pd.Series[str]") -
 
 
 def on_distinct(texts: "pd.Series[str]", function: "Callable[[pd.Series[str]], Table]") -> Table:
-    """Apply a function to the column of distinct texts, and return its result for each text."""
-    codes, distinct = pd.factorize(texts)
+    """Apply a function to the column of distinct texts, also a missing one, and return its result for each row."""
+    codes, distinct = pd.factorize(texts, use_na_sentinel=False)  # by default -1, which is the last row for `take`
     return function(pd.Series(distinct, dtype="str")).take(codes).set_axis(texts.index)
 
 

@@ -48,7 +48,7 @@ def share_limits(expected: float, reference_size: int, size: int, correlation: f
 def percentile_limits(reference_size: int, size: int, correlation: float, tail: float) -> Limits:
     """Return the limits of the mean percentile (0 to 1) of a batch's images, 0.5 in the reference.
 
-    Percentiles are uniform in the reference whatever the distribution of the metric, and a mean of 20 or more is close
+    Percentiles are uniform in the reference for any distribution of the metric, and a mean of 20 or more is close
     to normal; the mean of a skewed metric itself would not be.
 
     Args:

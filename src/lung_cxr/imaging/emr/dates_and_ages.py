@@ -101,7 +101,7 @@ def parse_dates(text: "pd.Series[str]", date_format: str | None, order: "pd.Seri
         order: `day first`, `month first` or `undecided`: how 04/05/2026 and 04-05-2026 are read.
     """
     fields = pd.DataFrame({"text": text, "order": order}, text.index)
-    kinds = fields.groupby(["text", "order"], sort=False).ngroup().to_numpy()
+    kinds = fields.groupby(["text", "order"], sort=False, dropna=False).ngroup().to_numpy()
     distinct = fields.drop_duplicates(ignore_index=True)
     read = _parse_distinct(distinct["text"], date_format, distinct["order"])
     return Dates(*(column.take(kinds).set_axis(text.index) for column in read))
