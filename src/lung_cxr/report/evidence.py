@@ -19,7 +19,8 @@ from lung_cxr.evaluation.out_of_fold import CrossValidation, Folds
 from lung_cxr.evaluation.published import published_results
 from lung_cxr.experiments import LOGISTIC_REGRESSION
 from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title, strategy_title
-from lung_cxr.report.numbers import decimal, decimal_interval, points, points_interval
+from lung_cxr.report.numbers import decimal, decimal_interval, plural, points, points_interval
+from lung_cxr.training.sweep.grid import SWEPT
 
 Arm = tuple[str, str, str]  # experiment, backbone, strategy
 BEST_BACKBONE = "mobilenet"  # of Table 4 of the paper
@@ -28,7 +29,11 @@ MAJORITY: Arm = ("", "", "majority_class")
 
 
 def write_evidence(
-    experiments: Mapping[str, Mapping[tuple[str, str], Folds]], folds: CrossValidation, bootstrap: Mapping[str, Any]
+    experiments: Mapping[str, Mapping[tuple[str, str], Folds]],
+    folds: CrossValidation,
+    bootstrap: Mapping[str, Any],
+    sensitivity: pd.DataFrame | None = None,
+    experiment: str = "",
 ) -> str:
     """Return the page in Markdown.
 
@@ -36,6 +41,8 @@ def write_evidence(
         experiments: Name of the experiment → (backbone, strategy) → fold → `RunResult` of each seed.
         folds: The present folds.
         bootstrap: `n_resamples`, `confidence` and `seed`.
+        sensitivity: Result of `tabulate_grid_points`, or None before the first sensitivity analysis.
+        experiment: Experiment of `sensitivity`.
     """
     arms: dict[Arm, Folds] = {
         (name, *point): of_point for name, grid in experiments.items() for point, of_point in grid.items()
@@ -58,7 +65,7 @@ def write_evidence(
     )
     return environment.get_template("evidence.md.j2").render(
         folds=len(folds.splits),
-        claims=list(_claims(by_fold, folds, bootstrap["confidence"])),
+        claims=[*_claims(by_fold, folds, bootstrap["confidence"]), *_claims_of_settings(sensitivity, experiment)],
         differences=list(_differences(by_fold, folds, bootstrap["confidence"])),
         results=[_result(row, arms) for row in pd.concat(results).to_dict("records")],
         unfreezings=list(_unfreezings(arms, by_fold)),
@@ -104,6 +111,33 @@ def _claim(text: str, experiment: str, metric: str, test: Mapping[str, Any], pap
         "difference": _difference(test, metric),
         "paper": f"{points(paper)}, {size}",
     }
+
+
+def _claims_of_settings(table: pd.DataFrame | None, experiment: str) -> Iterator[dict[str, str]]:
+    """Yield for each backbone a verdict on p, k, decay and n of the environment: the lowest validation loss of all?"""
+    if table is None:
+        return
+    finished = table[(table["strategy"] == DYNAMIC) & table["loss_difference"].notna()]
+    for backbone, of_backbone in finished.groupby("backbone", sort=False):
+        means = of_backbone.groupby([*SWEPT, "max_epochs", "own_settings"], as_index=False).mean(numeric_only=True)
+        own, others = (means[means["own_settings"] == value] for value in (True, False))
+        if others.empty:
+            continue
+        best = others.loc[others["loss_difference"].idxmin()]
+        interval = decimal_interval(best["loss_difference_low"], best["loss_difference_high"])
+        yield {
+            "claim": f"{_settings(own.iloc[0])} have a lower validation loss than "
+            f"{plural(len(others), 'other setting')} of {backbone_title(str(backbone))}",
+            "settings": settings_title(experiment),
+            "verdict": verdict(others["loss_difference_low"].min(), others["loss_difference_high"].min()),
+            "difference": f"best other: {_settings(best)}, {decimal(best['loss_difference'])} nats {interval}, "
+            f"{plural(int(best['validation_images']), 'validation image')}",
+            "paper": "best of 67 settings",
+        }
+
+
+def _settings(row: Any) -> str:
+    return f"p = {row['patience']:g}, k = {row['step']:g}, decay {row['decay']:g} and n = {row['max_epochs']:g}"
 
 
 def verdict(low: float, high: float) -> str:

@@ -79,6 +79,7 @@ def pool_folds(
     parameters: ReportingParameters,
     ensembles: EnsemblesParameters,
     experiment: str,
+    sensitivity: pd.DataFrame | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Pool the held-out predictions of the cross-validation, and test differences over folds.
 
@@ -109,7 +110,7 @@ def pool_folds(
     means = {name: one.runs for name, one in ensembles.root.items() if one.combine == "mean" and not one.flips}
     combined = fold_ensembles(present, folds.splits, means, experiment)
     tables = out_of_fold.pool_folds({**present, **combined}, folds, bootstrap) if present else empty
-    return *tables, write_evidence(started, folds, bootstrap)
+    return *tables, write_evidence(started, folds, bootstrap, sensitivity, experiment)
 
 
 def _grid_points(grid: dict[str, dict[int, list[Any]]]) -> dict[tuple[str, str], dict[int, list[Any]]]:

@@ -52,6 +52,7 @@ def create_pipeline() -> Pipeline:
                     "parameters": "params:reporting",
                     "ensembles": "params:ensembles",
                     "experiment": "params:training.experiment",
+                    "sensitivity": "measured_sensitivity",
                 },
                 ["cross_validation_results", "cross_validation_tests", "evidence"],
                 name="pool_folds",

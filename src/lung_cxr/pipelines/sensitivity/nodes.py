@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.parameters import BackboneParameters, SensitivityParameters, TrainingParameters
+from lung_cxr.parameters import BackboneParameters, ReportingParameters, SensitivityParameters, TrainingParameters
 from lung_cxr.pipelines.training.nodes import experiment_on
 from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import dynamic_grid_points, grid_points, traditional_grid_points
@@ -50,19 +50,22 @@ def tabulate_sensitivity(
     traditional: StrategyParameters,
     training: TrainingParameters,
     sensitivity: SensitivityParameters,
+    reporting: ReportingParameters,
     **results: dict[str, list[Any]],
 ) -> pd.DataFrame:
     """Return one row per backbone, grid point and seed.
 
     Args:
         dynamic, traditional, training, sensitivity: Parameters that define the grid points.
+        reporting: Parameters of the intervals.
         results: For each backbone, name of the run → `RunResult` of its seeds.
     """
     from lung_cxr.report.tables.sensitivity_table import tabulate_grid_points
 
     grid = grid_points(sensitivity, dynamic, traditional, training)
     runs = {name: seeds for of_backbone in results.values() for name, seeds in of_backbone.items()}
-    return tabulate_grid_points(runs, grid, sensitivity.backbones, training.seeds)
+    own = next((point.name for point in grid if (point.strategy, point.training) == (dynamic, training)), "")
+    return tabulate_grid_points(runs, grid, own, sensitivity.backbones, training.seeds, reporting.bootstrap)
 
 
 def draw_sensitivity(

@@ -20,7 +20,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 tabulate_sensitivity,
-                {**STRATEGIES, **SETTINGS, **results},
+                {**STRATEGIES, **SETTINGS, "reporting": "params:reporting", **results},
                 "sensitivity_table",
                 name="tabulate_sensitivity",
             ),

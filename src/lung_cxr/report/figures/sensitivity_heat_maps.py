@@ -19,9 +19,10 @@ from lung_cxr.report.numbers import NOTHING, plural
 from lung_cxr.training.strategies.registry import StrategyParameters
 from lung_cxr.training.sweep.grid import SWEPT
 
-SQUARE = 0.6  # inches per grid point
+SQUARE = 0.72  # inches per grid point
 DARK = 0.6  # position on the colour scale above which numbers are white
 FRAME = "#D55E00"  # Okabe-Ito vermilion
+SIGNS = {-1: " ▼", 0: "", 1: " ▲"}  # of a difference of losses
 LETTERS = 18  # characters of the caption per inch
 SETTINGS = ["strategy", *SWEPT, "max_epochs", "depth"]
 
@@ -59,7 +60,8 @@ def _figure(
         list(dict.fromkeys(getattr(sensitivity, name)))
         for name in ("patience", "step", "decay", "max_epochs", "depths")
     )
-    means, scale = _means(table), _scale(table)
+    means = _means(table)
+    scale = _scale(means)
     across = max(len(decays), 2)
     width = max(across * (SQUARE * max(map(len, (k, budgets, depths))) + 0.5) + 1.2, 6)
     height = SQUARE * (len(p) + 1) + 3.0
@@ -84,19 +86,31 @@ def _figure(
 
 
 def _means(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `SETTINGS` with means over the finished seeds: `macro_f1` (%) and `loss`; `is_best`: the lowest loss."""
+    """Return `SETTINGS` with means over the finished seeds.
+
+    `macro_f1`, `low` and `high` (%); `loss` and `sign` of its difference to the environment's settings, 0 where the
+    interval contains 0; `is_best`: the lowest loss.
+    """
     finished = table[table["status"] == "finished"]
     means = finished.groupby(SETTINGS, dropna=False, as_index=False).agg(
-        macro_f1=("validation_macro_f1", "mean"), loss=("best_val_loss", "mean")
+        macro_f1=("validation_macro_f1", "mean"),
+        low=("validation_macro_f1_low", "mean"),
+        high=("validation_macro_f1_high", "mean"),
+        loss=("best_val_loss", "mean"),
+        least=("loss_difference_low", "mean"),
+        most=("loss_difference_high", "mean"),
     )
     best = means["loss"] == means.groupby("strategy")["loss"].transform("min")
-    return means.assign(macro_f1=100 * means["macro_f1"], is_best=best)
+    percent = {name: 100 * means[name] for name in ("macro_f1", "low", "high")}
+    return means.assign(**percent, is_best=best, sign=(means["least"] > 0).astype(int) - (means["most"] < 0))
 
 
-def _scale(table: pd.DataFrame) -> ScalarMappable:
-    values = 100 * table["validation_macro_f1"].dropna()
-    low, high = (values.min(), values.max()) if len(values) else (0, 1)
-    return ScalarMappable(Normalize(low, high if high > low else low + 1), "Blues")
+def _scale(means: pd.DataFrame) -> ScalarMappable:
+    """Return a colour scale as wide as the mean interval, or as the results if they differ more."""
+    least, most = means["macro_f1"].min(), means["macro_f1"].max()
+    half = max(most - least, (means["high"] - means["low"]).mean(), 1) / 2
+    middle = (least + most) / 2
+    return ScalarMappable(Normalize(middle - half, middle + half), "Blues")
 
 
 def _darkness(scale: ScalarMappable, value: float) -> float:
@@ -106,7 +120,7 @@ def _darkness(scale: ScalarMappable, value: float) -> float:
 
 
 def _draw(axes: Axes, means: pd.DataFrame, scale: ScalarMappable, places: Sequence[Sequence[Place]]) -> None:
-    """Draw a square per grid point: macro-F1 as colour and number, loss below; a dash without a finished run."""
+    """Draw a square per grid point: macro-F1 as colour and number, interval, loss; a dash without a finished run."""
     rows, columns = len(places), max(map(len, places), default=0)
     axes.set(xlim=(-0.5, max(columns, 1) - 0.5), ylim=(max(rows, 1) - 0.5, -0.5), aspect="equal")
     for y, x in np.ndindex(rows, columns):
@@ -120,8 +134,10 @@ def _draw(axes: Axes, means: pd.DataFrame, scale: ScalarMappable, places: Sequen
         axes.add_patch(
             Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=scale.to_rgba(cell["macro_f1"]), edgecolor="white")
         )
-        axes.text(x, y - 0.14, f"{cell['macro_f1']:.1f}", ha="center", va="center", color=colour, fontsize=8.5)
-        axes.text(x, y + 0.24, f"{cell['loss']:.3f}", ha="center", va="center", color=colour, fontsize=6.5)
+        interval = "" if np.isnan(cell["low"]) else f"{cell['low']:.0f} to {cell['high']:.0f}"
+        loss = f"{cell['loss']:.3f}{SIGNS[cell['sign']]}"
+        for line, text, size in ((-0.22, f"{cell['macro_f1']:.1f}", 8.5), (0.06, interval, 6), (0.3, loss, 6.5)):
+            axes.text(x, y + line, text, ha="center", va="center", color=colour, fontsize=size)
         if cell["is_best"]:
             frame = Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor=FRAME, linewidth=1.8, zorder=3)
             axes.add_patch(frame)
@@ -152,9 +168,12 @@ def _caption(table: pd.DataFrame) -> str:
     points, seeds = len(table[SETTINGS].drop_duplicates()), table["seed"].nunique()
     missing = points - len(_means(table))
     of_seeds = "one seed" if seeds == 1 else f"means of {seeds} seeds"
+    images = plural(int(table["validation_images"].max()), "validation image")
     lines = [
-        f"Validation set, {of_seeds}. Colour and upper number: macro-F1 in percent. Lower number: best validation "
-        "loss, framed where it is the lowest of a strategy. The framed grid point is the best of "
+        f"{images}, {of_seeds}. Colour and upper number: macro-F1 in percent, with its interval over patients; the "
+        "colour scale is at least as wide as an interval. Lower number: best validation loss, framed where it is the "
+        "lowest of a strategy; ▲ or ▼: distinguishably higher or lower than with the p, k, decay and n of the "
+        "environment (interval corrected for the number of grid points). The framed grid point is the best of "
         f"{plural(points, 'grid point')} on the images shown here, so its numbers are optimistically biased. The test "
         "set is not used in this figure."
     ]
