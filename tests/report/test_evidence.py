@@ -9,7 +9,8 @@ import pytest
 from lung_cxr.datasets import CrossValidationRunsDataset, RunResult
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.out_of_fold import CrossValidation
-from lung_cxr.report.evidence import loss_jumps, verdict, write_evidence
+from lung_cxr.report.evidence import loss_jumps, write_evidence
+from lung_cxr.report.evidence_claims import verdict
 
 SHARES = dict.fromkeys((1, 2, 3), np.full(7, 1 / 7))
 FOLDS = CrossValidation(splits={1: "a", 2: "b", 3: "c"}, rotated_subset="test", test_to_train=0.5, class_shares=SHARES)

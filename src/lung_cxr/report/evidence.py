@@ -5,7 +5,6 @@ arms are trained and tested on the same folds of the patients, so they are compa
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,18 @@ from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation import out_of_fold
 from lung_cxr.evaluation.fold_ensembles import FoldEnsemble
 from lung_cxr.evaluation.out_of_fold import CrossValidation, Folds
-from lung_cxr.evaluation.published import published_results
 from lung_cxr.experiments import LOGISTIC_REGRESSION
-from lung_cxr.report.labels import DYNAMIC, METRIC_TITLES, TRADITIONAL, backbone_title, strategy_title
-from lung_cxr.report.numbers import decimal, decimal_interval, plural, points, points_interval
-from lung_cxr.training.sweep.grid import SWEPT
+from lung_cxr.report.evidence_claims import (
+    Arm,
+    claims,
+    claims_of_settings,
+    difference_text,
+    of_strategy,
+    settings_title,
+)
+from lung_cxr.report.labels import DYNAMIC, backbone_title, strategy_title
+from lung_cxr.report.numbers import decimal, decimal_interval
 
-Arm = tuple[str, str, str]  # experiment, backbone, strategy
-BEST_BACKBONE = "mobilenet"  # of Table 4 of the paper
-PERCENT = ("accuracy", "macro_f1")
 MAJORITY: Arm = ("", "", "majority_class")
 
 
@@ -65,7 +67,7 @@ def write_evidence(
     )
     return environment.get_template("evidence.md.j2").render(
         folds=len(folds.splits),
-        claims=[*_claims(by_fold, folds, bootstrap["confidence"]), *_claims_of_settings(sensitivity, experiment)],
+        claims=[*claims(by_fold, folds, bootstrap["confidence"]), *claims_of_settings(sensitivity, experiment)],
         differences=list(_differences(by_fold, folds, bootstrap["confidence"])),
         results=[_result(row, arms) for row in pd.concat(results).to_dict("records")],
         unfreezings=list(_unfreezings(arms, by_fold)),
@@ -79,72 +81,6 @@ def _majority_class(runs: Folds, folds: CrossValidation) -> Folds:
         for fold, shares in folds.class_shares.items()
         for one in runs[fold][:1]
     }
-
-
-def _claims(by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float) -> Iterator[dict[str, str]]:
-    """Yield a verdict for each claim about accuracy and macro-F1 that finished arms can judge."""
-    published = published_results().pivot(index="backbone", columns="strategy", values=list(PERCENT))
-    for (name, backbone, _), metric in product(_of_strategy(by_fold, DYNAMIC), PERCENT):
-        dynamic, traditional = (by_fold.get((name, backbone, one)) for one in (DYNAMIC, TRADITIONAL))
-        if traditional is not None:
-            gain = f"higher {METRIC_TITLES[metric]} than traditional fine-tuning"
-            paper = published.loc[backbone, (metric, DYNAMIC)] - published.loc[backbone, (metric, TRADITIONAL)]
-            test = out_of_fold.compare_over_folds(dynamic, traditional, metric, folds, confidence)
-            yield _claim(f"Dynamic fine-tuning of {backbone_title(backbone)} has a {gain}", name, metric, test, paper)
-    for name, backbone, _ in _of_strategy(by_fold, DYNAMIC):
-        best = by_fold.get((name, BEST_BACKBONE, DYNAMIC))
-        if backbone != BEST_BACKBONE and best is not None:
-            test = out_of_fold.compare_over_folds(best, by_fold[name, backbone, DYNAMIC], "accuracy", folds, confidence)
-            text = f"{backbone_title(BEST_BACKBONE)} is more accurate than {backbone_title(backbone)}"
-            paper = published.loc[BEST_BACKBONE, ("accuracy", DYNAMIC)] - published.loc[backbone, ("accuracy", DYNAMIC)]
-            yield _claim(text, name, "accuracy", test, paper)
-
-
-def _claim(text: str, experiment: str, metric: str, test: Mapping[str, Any], paper: float) -> dict[str, str]:
-    """Return the row of one claim of a positive difference; `paper` is its size in the paper, in percentage points."""
-    low, high = 100 * test["ci_low"], 100 * test["ci_high"]
-    size = "outside of the interval" if paper < low or paper > high else "within the interval"
-    return {
-        "claim": text,
-        "settings": settings_title(experiment),
-        "verdict": verdict(test["ci_low"], test["ci_high"]),
-        "difference": _difference(test, metric),
-        "paper": f"{points(paper)}, {size}",
-    }
-
-
-def _claims_of_settings(table: pd.DataFrame | None, experiment: str) -> Iterator[dict[str, str]]:
-    """Yield for each backbone a verdict on p, k, decay and n of the environment: the lowest validation loss of all?"""
-    if table is None:
-        return
-    finished = table[(table["strategy"] == DYNAMIC) & table["loss_difference"].notna()]
-    for backbone, of_backbone in finished.groupby("backbone", sort=False):
-        means = of_backbone.groupby([*SWEPT, "max_epochs", "own_settings"], as_index=False).mean(numeric_only=True)
-        own, others = (means[means["own_settings"] == value] for value in (True, False))
-        if others.empty:
-            continue
-        best = others.loc[others["loss_difference"].idxmin()]
-        interval = decimal_interval(best["loss_difference_low"], best["loss_difference_high"])
-        yield {
-            "claim": f"{_settings(own.iloc[0])} have a lower validation loss than "
-            f"{plural(len(others), 'other setting')} of {backbone_title(str(backbone))}",
-            "settings": settings_title(experiment),
-            "verdict": verdict(others["loss_difference_low"].min(), others["loss_difference_high"].min()),
-            "difference": f"best other: {_settings(best)}, {decimal(best['loss_difference'])} nats {interval}, "
-            f"{plural(int(best['validation_images']), 'validation image')}",
-            "paper": "best of 67 settings",
-        }
-
-
-def _settings(row: Any) -> str:
-    return f"p = {row['patience']:g}, k = {row['step']:g}, decay {row['decay']:g} and n = {row['max_epochs']:g}"
-
-
-def verdict(low: float, high: float) -> str:
-    """Return the verdict on the claim that a difference with this interval is positive."""
-    if low > 0:
-        return "holds"
-    return "does not hold" if high < 0 else "cannot tell"
 
 
 def _differences(
@@ -171,17 +107,8 @@ def _differences(
                 yield {
                     "one": arm_title(arm),
                     "other": arm_title(other),
-                    **{metric: _difference(test, metric) for metric, test in tests.items()},
+                    **{metric: difference_text(test, metric) for metric, test in tests.items()},
                 }
-
-
-def _difference(test: Mapping[str, Any], metric: str) -> str:
-    """Return a difference with its interval: percentage points, for the log loss nats."""
-    if test["note"]:
-        return f"{points(100 * test['mean'])}, {test['note']}"
-    if metric in PERCENT:
-        return f"{points(100 * test['mean'])} {points_interval(100 * test['ci_low'], 100 * test['ci_high'])}"
-    return f"{decimal(test['mean'])} {decimal_interval(test['ci_low'], test['ci_high'])}"
 
 
 def _result(row: Mapping[str, Any], arms: Mapping[Arm, Folds]) -> dict[str, Any]:
@@ -213,7 +140,7 @@ def _mean(records: Sequence[Mapping[str, Any]], name: str, unit: float = 1) -> f
 
 def _unfreezings(arms: Mapping[Arm, Folds], by_fold: Mapping[Arm, pd.DataFrame]) -> Iterator[dict[str, str]]:
     """Yield the course of dynamic fine-tuning in each experiment: jumps of the training loss, best loss, epochs."""
-    for arm in _of_strategy(by_fold, DYNAMIC):
+    for arm in of_strategy(by_fold, DYNAMIC):
         for fold, run in ((fold, run) for fold, runs in sorted(arms[arm].items()) for run in runs):
             jumps = loss_jumps(run.history)
             yield {
@@ -234,15 +161,6 @@ def loss_jumps(history: pd.DataFrame) -> list[float]:
     return [
         after - before for before, after, event in zip(losses, losses[1:], events, strict=False) if event == "unfreeze"
     ]
-
-
-def _of_strategy(arms: Mapping[Arm, Any], strategy: str) -> list[Arm]:
-    return [arm for arm in arms if arm[2] == strategy]
-
-
-def settings_title(experiment: str) -> str:
-    """Return the name of an experiment's settings."""
-    return experiment or "environment"
 
 
 def arm_title(arm: Arm) -> str:
