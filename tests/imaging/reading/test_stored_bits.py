@@ -146,3 +146,11 @@ def test_a_second_decoder_confirms_unusual_files(grey, syntax, monkeypatch):
     with pytest.raises(Rejection) as rejection:
         decode_image(content, MOST)
     assert (rejection.value.reason, rejection.value.detail) == ("implausible_pixels", "decoders disagree")
+
+
+def test_one_value_in_the_middle_of_the_range_shows_that_values_are_unsigned(grey):
+    words = (integers(grey, 8).astype(np.int16) - 128).view(np.uint16) & np.uint16(0xFFF)
+    declared = Bits(12, 0, False)
+    assert find_bits(words, declared, 16, None) == Bits(12, 0, True)
+    words[1, 0] = 2048  # in a row that a sample of the rows omits
+    assert find_bits(words, declared, 16, None) == declared
