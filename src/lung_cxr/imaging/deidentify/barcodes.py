@@ -21,7 +21,7 @@ def find_barcodes(image: Grey) -> list[Corners]:
         image: (H, W) uint8.
     """
     upright = _bars(image)
-    lying = [corners[:, ::-1][[0, 3, 2, 1]] for corners in _bars(np.ascontiguousarray(image.T))]
+    lying = [corners[:, ::-1][[0, 3, 2, 1]] for corners in _bars(np.asarray(cv2.transpose(image), np.uint8))]
     return [*upright, *lying]
 
 
@@ -30,7 +30,8 @@ def _bars(image: Grey) -> list[Corners]:
     if image.shape[1] < 3:
         return []
     brighter, darker = _edges(image)
-    if not np.any(np.minimum(brighter.sum(axis=1), darker.sum(axis=1)) >= SURE_EDGES):
+    in_row = [cv2.reduce(edges, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S) for edges in (brighter, darker)]
+    if not np.any(np.minimum(*in_row) >= SURE_EDGES):
         return []
     edges = np.minimum(_in_window(brighter), _in_window(darker))
     spread = np.ones((BAR_HEIGHT, WINDOW // 2), np.uint8)  # back to the ends of the bars

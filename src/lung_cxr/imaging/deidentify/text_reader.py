@@ -75,7 +75,7 @@ def read(image: Grey, quads: Quads, upside_down: bool = False, is_quick: bool = 
     if not len(quads):
         return []
     models = _models(os.getpid())
-    crops = models.crop_text_regions(_three_channels(image), quads)
+    crops = models.crop_text_regions(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), quads)
     models.text_rec.rec_image_shape[2] = QUICK_WIDTH if is_quick else CAREFUL_WIDTH
     turned = [np.rot90(crop, 2) if upside_down else crop for crop in crops]
     found = models.recognize_txt(turned)
@@ -126,7 +126,3 @@ def _text_likelihood(tile: Grey) -> npt.NDArray[np.float32]:
     padded[: tile.shape[0], : tile.shape[1]] = tile
     channels = np.broadcast_to(padded.astype(np.float32) / 127.5 - 1, (1, 3, height, width)).copy()
     return _models(os.getpid()).text_det.session(channels)[0, 0, : tile.shape[0], : tile.shape[1]]
-
-
-def _three_channels(image: Grey) -> Grey:
-    return np.repeat(image[..., None], 3, axis=2)
