@@ -4,9 +4,12 @@ A fault is an error in the export; faults count towards `ingestion.max_fault_fra
 but not wanted. A flag marks an accepted image. Neither a code nor its text ever holds a value of the input.
 """
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lung_cxr.text_columns import map_distinct
+
+if TYPE_CHECKING:  # reader processes do without pandas, whose import takes half of their start
+    import pandas as pd
 
 RECORD_FAULTS = {
     "malformed_row": "the row and the header differ in their number of fields, or a field cannot be decoded",

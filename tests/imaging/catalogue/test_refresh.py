@@ -2,6 +2,8 @@ import hashlib
 import io
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -391,3 +393,9 @@ def test_a_spoilt_part_of_the_journal_costs_its_files_only(files, processor, jou
     assert len(plan.to_read) == 2
     assert "2 files of the refresh journal" in caplog.text
     assert (ledger["reason"] == "").all()
+
+
+def test_a_reader_process_starts_without_pandas():
+    modules = "lung_cxr.imaging.catalogue.reader_processes, lung_cxr.imaging.reading.dicom"
+    code = f"import sys, {modules}; sys.exit(not {{'pandas', 'pandera', 'kedro'}}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

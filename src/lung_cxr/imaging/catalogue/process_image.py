@@ -15,8 +15,7 @@ from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.quality.chest import measure_chest
 from lung_cxr.imaging.quality.duplicates import difference_hash
-from lung_cxr.imaging.quality.qc_rules import exceeds
-from lung_cxr.imaging.quality.quality_metrics import measure_quality
+from lung_cxr.imaging.quality.quality_metrics import exceeds, measure_quality
 from lung_cxr.imaging.reading.radiograph import Radiograph
 from lung_cxr.imaging.reading.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection

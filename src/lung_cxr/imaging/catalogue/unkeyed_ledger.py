@@ -5,12 +5,13 @@ The values are converted at the first refresh; no file is read again.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from lung_cxr.atomic import atomic_write
 from lung_cxr.imaging.deidentify.keyed_hashes import KeyedHashes
+
+if TYPE_CHECKING:  # reader processes do without pandas, whose import takes half of their start
+    import pandas as pd
 
 RAW_TIME = "modified_ns"  # column of unkeyed ledgers
 MISSING = -1  # size of a missing file in unkeyed ledgers
@@ -30,8 +31,8 @@ def with_keyed_hashes(row: Mapping[str, Any], hashes: KeyedHashes) -> Mapping[st
 
 
 def with_keyed_pixels(
-    table: pd.DataFrame | None, columns: list[str], ledger: pd.DataFrame, hashes: KeyedHashes
-) -> pd.DataFrame | None:
+    table: "pd.DataFrame | None", columns: list[str], ledger: "pd.DataFrame", hashes: KeyedHashes
+) -> "pd.DataFrame | None":
     """Return an earlier table whose pixel hashes are those of the converted ledger.
 
     Args:
@@ -52,7 +53,7 @@ def with_keyed_pixels(
     return table.assign(**renamed).astype(dict.fromkeys(columns, "str"))
 
 
-def key_pixel_rows(pixel_folder: Path, ledger: pd.DataFrame, hashes: KeyedHashes) -> None:
+def key_pixel_rows(pixel_folder: Path, ledger: "pd.DataFrame", hashes: KeyedHashes) -> None:
     """Convert the lists of the pixel arrays' rows, so that splitting decodes no stored image again.
 
     Args:
@@ -60,6 +61,8 @@ def key_pixel_rows(pixel_folder: Path, ledger: pd.DataFrame, hashes: KeyedHashes
         ledger: Converted ledger: `pixel_sha256`.
         hashes: Keyed hashes under the catalogue's secret.
     """
+    import pandas as pd
+
     for path in pixel_folder.glob("pixels_*.rows.parquet"):
         table = pd.read_parquet(path)
         keyed = with_keyed_pixels(table, ["pixel_sha256"], ledger, hashes)

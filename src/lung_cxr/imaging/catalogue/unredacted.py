@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lung_cxr.imaging.quality.qc_rules import exceeds
+from lung_cxr.imaging.quality.quality_metrics import exceeds
 from lung_cxr.imaging.reading.read import decode_image, read_bytes
 from lung_cxr.imaging.reasons import Rejection
 from lung_cxr.imaging.standardise import Grey, pad_to_square, standardise

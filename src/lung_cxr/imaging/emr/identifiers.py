@@ -17,12 +17,14 @@ notation (`3.45679E+10`), thousands with a separator (`40.000`, `12,000.0`) and,
 import re
 import unicodedata
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lung_cxr.imaging.emr.parsers import clean_text
 from lung_cxr.parameters import EmrParameters
 from lung_cxr.text_columns import map_distinct
+
+if TYPE_CHECKING:  # reader processes do without pandas, whose import takes half of their start
+    import pandas as pd
 
 MISSING_WORDS = frozenset(
     {"", "null", "(null)", "<null>", "[null]", "\\n", "n/a", "na", "n.a.", "<na>", "nan", "nat", "none", "nil", "-"}

@@ -2,10 +2,12 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lung_cxr.text_columns import map_distinct
+
+if TYPE_CHECKING:  # reader processes do without pandas, whose import takes half of their start
+    import pandas as pd
 
 # control and format characters: NUL, zero-width blanks, direction marks (Unicode Cc, Cf)
 INVISIBLE = dict.fromkeys(

@@ -7,11 +7,13 @@ new number that is similar to another one is held back until the hospital states
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.text_columns import is_in
+
+if TYPE_CHECKING:  # reader processes do without pandas, whose import takes half of their start
+    import pandas as pd
 
 LONGEST_NUMBER = 16  # digits of the zero-padded spellings that are tried; patient numbers have up to twelve
 LATIN = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТХ", "ABEZHIKMNOPTYXABESIJKMHOPCTX")
@@ -19,7 +21,7 @@ LATIN = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТХ"
 
 
 def similar_ids(
-    rows: pd.DataFrame, linked_ids: Sequence[Sequence[str]], known_patients: Collection[str], secret: Secret
+    rows: "pd.DataFrame", linked_ids: Sequence[Sequence[str]], known_patients: Collection[str], secret: Secret
 ) -> frozenset[str]:
     """Return the new patient numbers that are similar to another number and not linked with it.
 
@@ -51,7 +53,7 @@ def similar_ids(
 
 
 def count_similar_known(
-    rows: pd.DataFrame, linked_ids: Sequence[Sequence[str]], known_patients: Collection[str], secret: Secret
+    rows: "pd.DataFrame", linked_ids: Sequence[Sequence[str]], known_patients: Collection[str], secret: Secret
 ) -> int:
     """Return how many patients of the catalogue have a number similar to that of another patient of the catalogue.
 
@@ -89,7 +91,7 @@ def count_similar_listed(
     )
 
 
-def _known(rows: pd.DataFrame, known_patients: Collection[str], secret: Secret) -> set[str]:
+def _known(rows: "pd.DataFrame", known_patients: Collection[str], secret: Secret) -> set[str]:
     """Return the numbers of the rows that belong to patients of the catalogue."""
     known = set(rows.loc[is_in(rows["patient_key"], known_patients), "patient_id"].tolist())
     others = set(rows["patient_id"].tolist()) - known  # known under their own number, catalogued under another one

@@ -3,12 +3,13 @@
 Rules that compare images with each other (duplicates) are in `catalogue.manifest`.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lung_cxr.contracts import QC_METRICS
+from lung_cxr.imaging.quality.quality_metrics import exceeds
 from lung_cxr.parameters import QualityParameters
 
 QC_COLUMNS = [f"qc_{metric}" for metric in QC_METRICS]
@@ -119,11 +120,6 @@ def metric_flags(table: pd.DataFrame, thresholds: QualityParameters) -> pd.DataF
             "looks_lateral": exceeds(table["qc_lateral"], thresholds.flag_lateral),
         }
     )
-
-
-def exceeds(measured: Any, threshold: float | None) -> Any:
-    """Return whether one or several metrics are above their threshold; False without a threshold or for NaN."""
-    return measured > (np.inf if threshold is None else threshold)
 
 
 def _not_searched(table: pd.DataFrame, burned_in_text: str) -> "pd.Series[bool]":

@@ -3,6 +3,8 @@
 The manifest holds all metrics, so that the QC rules (`qc_rules`) can change without reading a pixel again.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -31,6 +33,11 @@ def measure_quality(image: Grey) -> dict[str, float]:
         "dark_fraction": np.count_nonzero(image == 0) / image.size,
         "bright_fraction": np.count_nonzero(image == 255) / image.size,
     }
+
+
+def exceeds(measured: Any, threshold: float | None) -> Any:
+    """Return whether one or several metrics are above their threshold; False without a threshold or for NaN."""
+    return measured > (np.inf if threshold is None else threshold)
 
 
 def _shrunk(image: Grey, side: int) -> Grey:
