@@ -140,6 +140,20 @@ def test_a_wrong_key_and_a_long_withdrawal_list_are_found_together(hospital):
     assert found["withdrawn"] == 5
 
 
+def test_with_another_key_no_share_of_known_patients_is_given(hospital, monkeypatch):
+    hospital.datasets["pseudonymisation_key"] = {"type": "lung_cxr.datasets.SecretKeyDataset"}
+    monkeypatch.setenv("LUNG_CXR_KEY", "another secret of forty characters or so")
+    code, found = failed_check(hospital)
+    assert code == ExitCode.KEY
+    first, second = found["exports"]
+    assert (first["status"], first["known_patients"], first["files"]["changed"]) == ("known", None, None)
+    assert (second["status"], second["patients"], second["records"]) == ("new", 4, 4)
+    assert {row["at_most"] for row in found["classes"]} == {None}
+    text = as_text(found)
+    assert "2*        4        4        ?        ?        ?        0        0    0.0 %" in text
+    assert "?: cannot be known without the key of the catalogue" in text
+
+
 def test_headers_of_other_patients_and_shared_files_are_found(hospital):
     rows = rows_of(hospital).assign(patient_name=[*NAMES, "Phạm Lộ"])
     for number, row in rows.iterrows():

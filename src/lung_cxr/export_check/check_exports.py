@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.erasure.withdrawal import refuse_many, refuse_similar, withdrawn_patients
+from lung_cxr.exit_codes import ExitCode
 from lung_cxr.export_check import check_findings as found
 from lung_cxr.export_check import files as checked_files
 from lung_cxr.export_check.check_findings import Finding, errors_as_findings
 from lung_cxr.export_check.columns import describe_tables
 from lung_cxr.export_check.expected_classes import expected_classes
+from lung_cxr.export_check.without_key import without_key
 from lung_cxr.imaging.catalogue.fault_check import broken_exports
 from lung_cxr.imaging.catalogue.header_check import MISMATCH
 from lung_cxr.imaging.catalogue.key_check import check_key_without_fingerprint, check_secret
@@ -80,7 +82,7 @@ def check_exports(
     Returns:
         `findings` (`level`, `text`, `exit_code`), first the ones that would stop the refresh; `exports` (tables,
         columns, patients, files, headers, faults of each); `classes` (accepted images now, most that can be expected);
-        `lists` (place → rows) and `withdrawn` (rows left out); `notes`.
+        `lists` (place → rows) and `withdrawn` (rows left out); `notes`. None: not known without the catalogue's key.
     """
     findings: list[Finding] = []
     facts: dict[str, Any] = {"exports": [], "classes": [], "lists": {}, "withdrawn": 0, "notes": []}
@@ -100,6 +102,8 @@ def check_exports(
             _check_catalogue(tables.rows, lists, catalogue, secret, settings)
         facts["withdrawn"] = int(lists.withdrawn_rows(tables.rows, PatientIdRules.of(settings.emr)).sum())
         facts |= _describe(exports, known, tables, lists, listed, catalogue, secret, settings, findings)
+        if catalogue.earlier.manifest is not None and any(one.exit_code == ExitCode.KEY for one in findings):
+            facts |= without_key(facts)
     findings.sort(key=lambda finding: finding.level == "look")
     return {"findings": [finding._asdict() for finding in findings], **facts}
 

@@ -7,6 +7,8 @@ from typing import Any
 from lung_cxr.report.numbers import NOTHING, percent, plural
 
 WIDTH = 80  # columns of a terminal and of a mail
+UNKNOWN = "?"
+NEEDS_KEY = "cannot be known without the key of the catalogue"
 LEVELS = {"stops": "Would stop the refresh", "look": "Please look"}
 
 
@@ -46,17 +48,26 @@ def as_text(facts: Mapping[str, Any]) -> str:
             f"{export['export']}{'*' if export['status'] == 'new' else ''}",
             *(f"{export[name]:,}" for name in ("rows", "records")),
             known_share(export),
-            *(f"{files.get(name, 0):,}" for name in ("new", "changed", "absent")),
+            *(count(files.get(name, 0)) for name in ("new", "changed", "absent")),
             f"{export['headers']['disagree']:,}",
             percent(export["fault_fraction"]),
         )
         lines.append("".join(f"{text:>9}" for text in values))
     lines.append("*: new. known: share of patients in the catalogue. headers: of another patient")
+    if any(export["known_patients"] is None for export in facts["exports"]):
+        lines.append(f"{UNKNOWN}: {NEEDS_KEY}")
     for finding in facts["findings"]:
         lines += ["", *textwrap.wrap(f"{LEVELS[finding['level']]}: {finding['text']}", WIDTH)]
     return "\n".join([*lines, "", *textwrap.wrap(headline(facts), WIDTH)])
 
 
+def count(value: int | None) -> str:
+    """Return a number with separators; `UNKNOWN` for None."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
 def known_share(export: Mapping[str, Any]) -> str:
     """Return the share of an export's patients that the catalogue knows."""
+    if export["known_patients"] is None:
+        return UNKNOWN
     return percent(export["known_patients"] / export["patients"]) if export["patients"] else NOTHING

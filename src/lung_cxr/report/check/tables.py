@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lung_cxr.imaging.reasons import FAULTS
-from lung_cxr.report.check.sentences import LEVELS, known_share
+from lung_cxr.report.check.sentences import LEVELS, NEEDS_KEY, UNKNOWN, count, known_share
 from lung_cxr.report.numbers import NOTHING, percent
 from lung_cxr.report.tables.table import Cell, Table, name_cell, text_cell
 
@@ -40,7 +40,7 @@ def exports_table(facts: Mapping[str, Any]) -> Table:
     return Table(
         caption="Exports. Records: rows that describe an image of the seven classes. Known: share of the patients that "
         "the catalogue knows. Similar: rows of new numbers that equal others except for zeros, case or punctuation. "
-        "Faults: of tables, files and headers only.",
+        f"Faults: of tables, files and headers only. {UNKNOWN}: {NEEDS_KEY}.",
         head=["", "Rows", "Records", "Out of scope", "All", "Known", "Similar", "Faults"],
         groups=[("", 1), ("Rows", 3), ("Patients", 3), ("", 1)],
         rows=rows,
@@ -60,7 +60,7 @@ def files_table(facts: Mapping[str, Any]) -> Table:
     ]
     return Table(
         caption="Files. Twice: several rows name the file; by two patients. Headers: of DICOM files, compared with the "
-        "rows.",
+        f"rows. {UNKNOWN}: {NEEDS_KEY}.",
         head=["", *FILES.values(), "Twice", "By two patients", "Agree", "Disagree"],
         groups=[("", 1), ("Files", len(FILES) + 2), ("Headers", 2)],
         rows=rows,
@@ -114,8 +114,8 @@ def _columns_table(table: Mapping[str, Any]) -> Table:
     )
 
 
-def _count(value: int) -> Cell:
-    return Cell(f"{value:,}" if value else NOTHING)
+def _count(value: int | None) -> Cell:
+    return Cell(NOTHING if value == 0 else count(value))
 
 
 def _faults(export: Mapping[str, Any]) -> str:
