@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from lung_cxr.evaluation.intervals import ratio_intervals
 from lung_cxr.evaluation.undefined import Numbers, all_undefined
 
 AT_A_THRESHOLD = ("threshold", "abstained", "accuracy")
@@ -53,6 +52,9 @@ def abstain(
         `threshold`, `abstained` (share of images not answered) and `accuracy` of the answered ones with `accuracy_low`
         and `accuracy_high`. NaN with the reason where `threshold` is None or no image is answered.
     """
+    # imports scikit-learn, which the environment of a bundle does not have
+    from lung_cxr.evaluation.intervals import ratio_intervals
+
     names = (*AT_A_THRESHOLD, "accuracy_low", "accuracy_high")
     if threshold is None:
         return all_undefined(names, "no threshold reaches that accuracy")
