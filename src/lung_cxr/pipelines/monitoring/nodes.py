@@ -30,7 +30,11 @@ def watch_new_images(
 
     table = contracts.new_image_probabilities.validate(new_image_probabilities)
     run = find_run(table["run"].iloc[0], model_folder, output_folder)
-    return _row(Batch("predict", table, run.run, run.model_sha256, run.rule(training.decision_rule)), monitoring)
+    return _row(
+        Batch("predict", table, run.run, run.model_sha256, run.rule(training.decision_rule)),
+        monitoring,
+        datetime.now(UTC),
+    )
 
 
 def watch_external_images(
@@ -42,7 +46,7 @@ def watch_external_images(
     monitoring: MonitoringParameters,
     training: TrainingParameters,
 ) -> pd.DataFrame:
-    """Return one row per run that `evaluate` has evaluated; runs without validation images have no rule, and no row."""
+    """Return one row, all of one time, per evaluated run; a run without validation images has no rule, and no row."""
     from lung_cxr.bundle.bundled_run import BundledRun
     from lung_cxr.bundle.contents import read_bundle
     from lung_cxr.prediction.monitoring import Batch
@@ -50,7 +54,7 @@ def watch_external_images(
 
     predictions = contracts.external_predictions.validate(external_predictions)
     manifest = contracts.image_manifest.validate(image_manifest)
-    rows = []
+    rows, now = [], datetime.now(UTC)
     for name, own in predictions.groupby("run", sort=False):
         run: Any
         if evaluate.bundle is not None:
@@ -62,7 +66,7 @@ def watch_external_images(
             continue
         known = own.reindex(columns=["image_id", *PROBABILITY_COLUMNS, "distance"])
         images = manifest.merge(known, on="image_id", how="left")
-        rows.append(_row(Batch("evaluate", images, run.run, run.model_sha256, rule), monitoring))
+        rows.append(_row(Batch("evaluate", images, run.run, run.model_sha256, rule), monitoring, now))
     empty = contracts.watched_batches.validate(pd.DataFrame(columns=list(contracts.watched_batches.columns)))
     return pd.concat(rows, ignore_index=True) if rows else empty
 
@@ -74,10 +78,10 @@ def write_monitoring_page(watched_batches: pd.DataFrame, monitoring: MonitoringP
     return render_monitoring(contracts.watched_batches.validate(watched_batches), monitoring, datetime.now(UTC))
 
 
-def _row(batch: "Batch", settings: MonitoringParameters) -> pd.DataFrame:
+def _row(batch: "Batch", settings: MonitoringParameters, now: datetime) -> pd.DataFrame:
     from lung_cxr.prediction.monitoring import monitoring_row, outside
 
-    row = monitoring_row(batch, settings, datetime.now(UTC))
+    row = monitoring_row(batch, settings, now)
     if found := outside(row.iloc[0]):
         log.warning("Outside the control limits (monitoring.html): %s", ", ".join(found))
     return row

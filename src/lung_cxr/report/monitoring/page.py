@@ -1,6 +1,6 @@
 """The page that watches the runs: the newest batch against its control limits, and the trend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from lung_cxr.prediction.monitoring import judged, outside
 from lung_cxr.report.html_page import Picture, picture, render_page
 from lung_cxr.report.key_figures import KeyFigure
 from lung_cxr.report.monitoring.figures import draw_control_charts
-from lung_cxr.report.monitoring.titles import title_of, unit_of
+from lung_cxr.report.monitoring.titles import run_name, title_of, unit_of
 from lung_cxr.report.numbers import NOTHING, percent, plural, three_digits
 from lung_cxr.report.tables.table import Cell, Table, name_cell, text_cell
 
@@ -31,14 +31,15 @@ def render_monitoring(batches: pd.DataFrame, settings: MonitoringParameters, mad
     """
     floats = batches.astype(dict.fromkeys(batches.select_dtypes("Float64").columns, float))
     ordered = floats.sort_values("time", kind="stable", ignore_index=True)
-    newest = ordered.iloc[-1].to_dict()
+    last_command = ordered[ordered["time"] == ordered["time"].iloc[-1]].to_dict(orient="records")
+    newest = max(last_command, key=lambda row: len(outside(row)))  # of several runs, the one with most outside
     runs = [newest["run"], *(run for run in ordered["run"].unique()[::-1] if run != newest["run"])]
-    charts = [(run, _charts(run, ordered[ordered["run"] == run].tail(CHARTED))) for run in runs]
+    charts = [(run_name(run), _charts(run, ordered[ordered["run"] == run].tail(CHARTED))) for run in runs]
     return render_page(
         TEMPLATE,
         "Model monitoring",
         made_at,
-        notices=_notices(newest, settings),
+        notices=[*_other_alarms(newest, last_command), *_notices(newest, settings)],
         headline=_headline(newest),
         key_figures=_key_figures(newest, ordered[ordered["run"] == newest["run"]]),
         newest=_batch_table(newest),
@@ -52,7 +53,7 @@ def render_monitoring(batches: pd.DataFrame, settings: MonitoringParameters, mad
 
 
 def _headline(row: Mapping[str, Any]) -> str:
-    of_batch = f"{row['time']:%Y-%m-%d}, {row['run']}, {plural(row['images'], 'accepted image')}"
+    of_batch = f"{row['time']:%Y-%m-%d}, {run_name(row['run'])}, {plural(row['images'], 'accepted image')}"
     known, found = judged(row), outside(row)
     if not known:
         return f"{of_batch}: no quantity could be compared with the training reference."
@@ -60,6 +61,15 @@ def _headline(row: Mapping[str, Any]) -> str:
         return f"{of_batch}: all {len(known)} quantities are within the control limits."
     named = ", ".join(title_of(name) for name in found)
     return f"{of_batch}: {len(found)} of {len(known)} watched quantities outside the control limits: {named}."
+
+
+def _other_alarms(newest: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the quantities outside the limits of other runs that were applied to the same images."""
+    return [
+        f"{run_name(row['run'])}: also outside the control limits: {', '.join(map(title_of, outside(row)))}."
+        for row in rows
+        if row is not newest and outside(row)
+    ]
 
 
 def _notices(row: Mapping[str, Any], settings: MonitoringParameters) -> list[str]:
@@ -85,7 +95,7 @@ def _key_figures(row: Mapping[str, Any], of_run: pd.DataFrame) -> list[KeyFigure
         KeyFigure("Outside the limits", f"{len(outside(row))} of {len(judged(row))}", "quantities, newest batch"),
         KeyFigure("Accepted images", f"{row['images']:,}", f"of {plural(row['files'], 'file')}{_patients(row)}"),
         KeyFigure("Referred", referred, "of the accepted images"),
-        KeyFigure("Batches with an alarm", f"{alarms} of {len(of_run)}", f"of {row['run']}"),
+        KeyFigure("Batches with an alarm", f"{alarms} of {len(of_run)}", f"of {run_name(row['run'])}"),
     ]
 
 
@@ -124,8 +134,8 @@ def _charts(run: str, batches: pd.DataFrame) -> Picture:
     alarms = sum(bool(outside(row)) for row in rows)
     return picture(
         draw_control_charts(batches),
-        f"Control charts of {run}, percent. Band: control limits; they are wider for a small batch. Orange: outside. "
-        "Hollow: no training reference.",
+        f"Control charts of {run_name(run)}, percent. Band: control limits; they are wider for a small batch. Orange: "
+        "outside. Hollow: no training reference.",
         f"Control charts of {plural(len(rows), 'batch', 'batches')}, {alarms} with a quantity outside its limits.",
     )
 
