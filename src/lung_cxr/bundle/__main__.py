@@ -37,7 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("places", type=Path, nargs="+", help="DICOM, PNG or JPEG files, or folders of them")
     parser.add_argument("--output", type=Path, help="file .csv or .json; without it, CSV to standard output")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="default: %(default)s")
-    parser.add_argument("--prevalence", choices=("training", "estimated"), default="training")
+    parser.add_argument(
+        "--prevalence",
+        choices=("training", "estimated"),
+        default="training",
+        help="class shares that the calibrated probabilities hold for; default: %(default)s",
+    )
     parser.add_argument(
         "--no-text-search", action="store_true", help="faster; text in the pixels stays visible to the network"
     )

@@ -55,7 +55,12 @@ def _onnxruntime(path: Path, threads: int) -> Network:
 
 
 def _openvino(path: Path, threads: int) -> Network:
-    import openvino
+    try:
+        import openvino
+    except ImportError:
+        raise ImportError(
+            "--engine openvino: OpenVINO is not installed. Install it (`pip install openvino`) or leave the option out"
+        ) from None
 
     settings = {"INFERENCE_NUM_THREADS": threads} if threads else {}
     compiled = openvino.Core().compile_model(path, "CPU", {**settings, "INFERENCE_PRECISION_HINT": "f32"})
