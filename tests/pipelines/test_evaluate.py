@@ -109,7 +109,7 @@ def test_the_images_of_another_hospital_are_evaluated_and_nothing_is_left_behind
     assert 0 <= row["feature_shift"]["auroc"] <= 1
     assert found["shared"] == {"patients": 1, "near_duplicates": 1, "confirmed": True}
     page = next((site.data / "08_reporting/external_report.html").iterdir()) / "external_report.html"
-    assert "1 patient of this hospital has a key of the training catalogue" in page.read_text(encoding="utf-8")
+    assert "1 patient of the external test set has a key of the training catalogue" in page.read_text(encoding="utf-8")
     classes = pd.read_csv(next((site.data / "08_reporting/external_classes.csv").iterdir()) / "external_classes.csv")
     assert classes["class"].tolist() == list(DISEASES)
     assert not list((site.data / "02_intermediate/external_images").iterdir())
@@ -198,7 +198,7 @@ def test_a_bundle_without_internal_results_or_of_another_reading_says_so(bundled
     assert found["runs"][0]["internal"]["accuracy_reason"] == "the bundle has no internal_results.json; write it again"
     assert "internal test set" not in found["headline"]
     page = max((away.data / "08_reporting/external_report.html").glob("*/external_report.html"))
-    assert "This catalogue was not read with the settings" in page.read_text(encoding="utf-8")
+    assert "was not read with the settings and the reading version of the bundle" in page.read_text(encoding="utf-8")
 
 
 def test_a_run_and_a_bundle_are_one_too_many(away):

@@ -10,7 +10,8 @@ from blank_pictures import draw_no_pictures
 from lung_cxr.experiments import Run
 from lung_cxr.report.page import render_report
 from lung_cxr.report.tables.claim import ANSWERS, SECTIONS, claim_items, claim_sentence, claim_table
-from made_up_runs import made_up_grid, made_up_predictions, made_up_sources, made_up_split
+from made_up_external import made_up_external
+from made_up_runs import made_up_grid, made_up_sources, made_up_split
 
 DYNAMIC = Run("mobilenet", "dynamic")
 ITEMS = 44  # of the 2024 update; that of 2020 has 42
@@ -26,13 +27,6 @@ def split():
     return made_up_split(images=300)
 
 
-def external_predictions(split):
-    """Another hospital's patients, predicted by one run."""
-    frame = made_up_predictions(split, seed=3, skill=1.0).query("subset == 'test'").drop(columns="subset")
-    keys = [f"e{number:031x}" for number in range(len(frame))]
-    return frame.assign(run="mobilenet/dynamic/seed_2024", image_id=keys, patient_key=keys)
-
-
 @pytest.fixture(scope="module")
 def states(split):
     """The page's sources without a run, with one, and with an external test set."""
@@ -40,7 +34,7 @@ def states(split):
     return {
         "none": made_up_sources(made_up_grid(split, []), split),
         "one": made_up_sources(with_one, split),
-        "external": made_up_sources(with_one, split, external=external_predictions(split)),
+        "external": made_up_sources(with_one, split, external=made_up_external()),
     }
 
 

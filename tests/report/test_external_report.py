@@ -1,80 +1,24 @@
-"""The external report on a made-up study: two runs on images of another hospital, on which they are worse."""
+"""The external report on a made-up study."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import pandas as pd
 import pytest
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.decision_rule import fit_decision_rule, training_shares
 from lung_cxr.evaluation.external import COSTS
 from lung_cxr.evaluation.undefined import all_undefined, json_ready, undefined
 from lung_cxr.experiments import Run
-from lung_cxr.parameters import DriftParameters
 from lung_cxr.report.external_report import sentences
-from lung_cxr.report.external_report.external_evaluation import Settings, evaluate_runs
 from lung_cxr.report.external_report.page import render_external_report
 from lung_cxr.report.external_report.tables import class_frame, results_table, shift_table
 from lung_cxr.report.labels import run_title
-from made_up_runs import (
-    RULE_SETTINGS,
-    SETTINGS,
-    made_up_exports,
-    made_up_manifest,
-    made_up_predictions,
-    made_up_run,
-    made_up_split,
-)
-
-DRIFT = DriftParameters(
-    min_distance=0.1, significance=0.05, min_patients=20, max_patients=2000, n_resamples=100, seed=0
-)
-SHARED = {"patients": 2, "near_duplicates": 1, "confirmed": True}
-SHIFT = {
-    **{"auroc": 0.912, "auroc_low": 0.88, "auroc_high": 0.94, "internal_images": 60, "external_images": 200},
-    **{"unlike_training": 0.125, "unlike_training_low": 0.08, "unlike_training_high": 0.17},
-}
-
-
-@dataclass(frozen=True)
-class MadeUpTrainedRun:
-    """A run as `find_run` gives it."""
-
-    run: str
-    record: dict
-    table: pd.DataFrame
-    model_sha256: str = "5" * 64
-
-    @property
-    def seed(self):
-        return self.record["seed"]
-
-    def predictions(self, subset=None):
-        return self.table if subset is None else self.table[self.table["subset"] == subset]
-
-    def rule(self, settings):
-        return fit_decision_rule(self.table, settings, training_shares(self.record))
+from made_up_external import made_up_external
+from made_up_runs import made_up_exports
 
 
 @pytest.fixture(scope="module")
 def evaluation():
-    split = made_up_split(images=300)
-    here = made_up_split(images=200, seed=5)
-    here = here.assign(**{name: "e" + here[name].str[1:] for name in ("image_id", "patient_key")})
-    images = made_up_manifest(here)
-    runs, frames = {}, []
-    for strategy, skill in (("dynamic", 2.4), ("traditional", 1.2)):
-        one = made_up_run(Run("mobilenet", strategy), split, 2024, skill)
-        name = f"mobilenet/{strategy}/seed_2024"
-        runs[name] = MadeUpTrainedRun(name, one.record, one.predictions)
-        worse = made_up_predictions(here.assign(subset="test"), 9, skill - 1)
-        frames.append(worse.drop(columns="subset").assign(run=name))
-    predictions = pd.concat(frames, ignore_index=True)
-    shifts = dict.fromkeys(runs, SHIFT)
-    return evaluate_runs(
-        predictions, runs, images, made_up_manifest(split), SHARED, shifts, Settings(SETTINGS, RULE_SETTINGS, DRIFT)
-    )
+    return made_up_external()
 
 
 def test_every_run_is_tested_on_both_hospitals(evaluation):
@@ -93,15 +37,15 @@ def test_every_run_is_tested_on_both_hospitals(evaluation):
 def test_the_first_screen_says_where_the_run_is_worse_and_what_it_misses(evaluation):
     text = sentences.headline(evaluation)
     assert text.startswith("MobileNet, dynamic (best run by validation accuracy) reaches ")
-    assert "of this hospital; on its internal test set it reached" in text
+    assert "of another hospital); on its internal test set it reached" in text
     assert "Other class shares account for" in text
     assert "misses" in text
     numbers = evaluation["runs"][0]["certainty"]["abstention"]
     assert f"accepts the confidence of {100 * (1 - numbers['abstained']):.1f} % of the images and is right in" in text
     said = sentences.notices(evaluation, made_up_exports())
     assert said[0].startswith("All images are synthetic")
-    assert said[1].startswith("2 patients of this hospital have a key of the training catalogue")
-    assert said[2].startswith("1 image is a near duplicate of images of the training catalogue:")
+    assert said[1].startswith("2 patients of the external test set have a key of the training catalogue")
+    assert said[2].startswith("1 image of the external test set is a near duplicate of images of the training")
     unknown = {**evaluation, "shared": {"patients": None, "patients_reason": "r", "near_duplicates": 0}}
     assert sentences.notices(unknown, made_up_exports(synthetic=False)) == [
         "Not checked whether patients or images of training are among these: r."
@@ -121,12 +65,12 @@ def test_further_folders_of_a_run_stand_in_brackets_behind_its_title(backbone, s
     assert run_title(Run(backbone, strategy)) == title
 
 
-def test_the_largest_class_of_this_hospital_is_a_reference_model_where_it_is_another_one(evaluation):
+def test_the_largest_external_class_is_a_reference_model_where_it_is_another_one(evaluation):
     assert [row[0].text for row in results_table(evaluation).rows[2:]] == ["Majority class"]
     shares = {**dict.fromkeys(DISEASES, 0.05), "COVID-19": 0.7}
     first = {**evaluation["runs"][0], "class_shares": {"external": shares}}
     row = results_table({**evaluation, "runs": [first]}).rows[-1]
-    assert [cell.text for cell in row[:3]] == ["Largest class here", "", "70.0 %"]
+    assert [cell.text for cell in row[:3]] == ["Largest external class", "", "70.0 %"]
     assert row[0].small == "always COVID-19"
 
 

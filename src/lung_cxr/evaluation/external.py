@@ -15,46 +15,12 @@ from lung_cxr.evaluation.intervals import (
     resampled_metrics,
 )
 from lung_cxr.evaluation.metrics import accuracy, macro_f1, normalised_by_truth
-from lung_cxr.evaluation.predictions import evaluate_seeds, frame_counts
+from lung_cxr.evaluation.predictions import frame_counts
 from lung_cxr.evaluation.undefined import Numbers, all_undefined, undefined
 from lung_cxr.experiments import Run
 
 NO_INTERVAL = "needs the predictions of the internal test set"
 COSTS = ("expected", "of_class_shares", "of_images")
-
-
-def evaluate_external(
-    predictions: pd.DataFrame, known_patients: pd.Series, bootstrap: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the metrics of runs on images of another catalogue.
-
-    Args:
-        predictions: `contracts.external_predictions`, rows of one or several runs.
-        known_patients: Patient keys of the catalogue that the runs were trained on.
-        bootstrap: `n_resamples`, `confidence` and `seed` of the bootstrap over patients.
-
-    Returns:
-        `images` and `patients`, and `runs`: `backbone, strategy` and the `metrics` of `evaluate_seeds`.
-
-    Raises:
-        ValueError: A patient is in both catalogues, or the runs were tested on different images.
-    """
-    shared = predictions["patient_key"].isin(known_patients).sum()
-    if shared:
-        raise ValueError(
-            f"reporting.external: {shared} predictions belong to patients of this catalogue's split; expected other "
-            "patients only: remove these rows"
-        )
-    if predictions.groupby("run")["image_id"].agg(lambda ids: tuple(sorted(ids))).nunique() > 1:
-        raise ValueError("reporting.external: the runs were tested on different images; predict the same with each run")
-    return {
-        "images": predictions["image_id"].nunique(),
-        "patients": predictions["patient_key"].nunique(),
-        "runs": [
-            {**run._asdict(), "metrics": evaluate_seeds(list(frames.values()), **bootstrap)}
-            for run, frames in by_grid_point(predictions).items()
-        ],
-    }
 
 
 def by_grid_point(predictions: pd.DataFrame) -> dict[Run, dict[str, pd.DataFrame]]:
@@ -138,7 +104,7 @@ def cost_of_shift(internal: np.ndarray, external: np.ndarray) -> Numbers:
     shares = external.sum(axis=1) / external.sum()
     recalls = np.diagonal(normalised_by_truth(internal))
     if np.isnan(recalls[shares > 0]).any():
-        return all_undefined(COSTS, "a class of this hospital has no image in the internal test set")
+        return all_undefined(COSTS, "a class of the external test set has no image in the internal one")
     expected = float((shares[shares > 0] * recalls[shares > 0]).sum())
     return {
         "expected": expected,

@@ -25,7 +25,7 @@ class ReportingParameters(ParameterGroup):
     )
     exam_periods: int = Field(ge=2, description="periods with equally many test images, in order of exam day")
     external: str | None = Field(
-        description="Parquet file of predictions of an external test set (`contracts.external_predictions`); null: none"
+        description="`external_evaluation.json` of another hospital, or its folder of versions; null: none"
     )
     grad_cam: GradCamParameters
 

@@ -11,27 +11,37 @@ from lung_cxr.report.sentences import SIGNIFICANT
 from lung_cxr.report.tables.subgroup_tables import subgroup_title
 
 
-def most_missed(row: Row) -> str:
-    """Return the class with the lowest recall as a sentence, with the class that it is taken for; "" if none is missed.
+def lowest_sensitivity(row: Row) -> tuple[str, str] | None:
+    """Return the class with the lowest recall and its name in keys of metrics; None where no recall is known.
 
     Classes of too few patients for an interval count only if no class has more.
 
     Args:
         row: Finished row of `evaluate_grid`.
     """
-    metrics, images = row["metrics"], images_by_class(row)
-    recalls = {name: metrics[f"recall_{key}"] for name, key in zip(DISEASES, CLASS_NAMES_IN_KEYS, strict=True)}
-    known = {name: recall for name, recall in recalls.items() if recall is not None}
-    if not known:
-        return ""
+    metrics = row["metrics"]
     keys = dict(zip(DISEASES, CLASS_NAMES_IN_KEYS, strict=True))
+    known = {name: metrics[f"recall_{key}"] for name, key in keys.items() if metrics[f"recall_{key}"] is not None}
     with_interval = [name for name in known if metrics[f"recall_{keys[name]}_low"] is not None]
-    worst = min(with_interval or known, key=lambda name: known[name])
-    low, high = (metrics[f"recall_{keys[worst]}_{end}"] for end in ("low", "high"))
-    if known[worst] == 1:
+    worst = min(with_interval or known, key=lambda name: known[name], default=None)
+    return None if worst is None else (worst, keys[worst])
+
+
+def most_missed(row: Row) -> str:
+    """Return the class of `lowest_sensitivity` as a sentence, and the class that it is taken for; "" if none is missed.
+
+    Args:
+        row: Finished row of `evaluate_grid`.
+    """
+    found = lowest_sensitivity(row)
+    if found is None:
+        return ""
+    (worst, key), images = found, images_by_class(row)
+    recall, low, high = (row["metrics"][f"recall_{key}{end}"] for end in ("", "_low", "_high"))
+    if recall == 1:
         return ""
     interval = percent_interval(None if high is None else 1 - high, None if low is None else 1 - low)
-    missed = f"{percent(1 - known[worst])} {interval}".strip()
+    missed = f"{percent(1 - recall)} {interval}".strip()
     counts = list(row["confusion"][DISEASES.index(worst)])
     counts[DISEASES.index(worst)] = -1
     return (

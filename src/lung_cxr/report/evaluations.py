@@ -9,7 +9,6 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.external import evaluate_external
 from lung_cxr.evaluation.internal_results import on_validation
 from lung_cxr.evaluation.logit_adjustment import ADJUSTED, evaluate_adjustment
 from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
@@ -42,7 +41,7 @@ def evaluate_grid(
     rules: Rules,
     references: Mapping[Run, pd.DataFrame] | None = None,
     ensembles: Mapping[str, RunResults] | None = None,
-    external: pd.DataFrame | None = None,
+    external: Mapping[str, Any] | None = None,
     drift: DriftParameters | None = None,
 ) -> dict[str, Any]:
     """Evaluate all runs on the test images of the present split.
@@ -55,7 +54,7 @@ def evaluate_grid(
         rules: Decision rules of the runs.
         references: Reference model → its `contracts.predictions`; None where there is none.
         ensembles: Name of an ensemble → its results; None where there is none.
-        external: `contracts.external_predictions`; None where there is no external test set.
+        external: External validation of these runs (`evaluate_runs` of the other hospital); None: there is none.
         drift: Test of redacted text by class; None: it is not tested.
 
     Returns:
@@ -64,9 +63,8 @@ def evaluate_grid(
         (`backbone`, `strategy`, `metrics`, `adjustment`), and of `ensembles`; `runs` in the order of the grid (see
         `evaluate_run`), each with `adjustment`, `trained_otherwise` (seeds left out because their settings or data
         differ from the newest) and `other_split` (evaluated seeds that were trained on another split with the same
-        test images); `pairs` (dynamic against traditional by backbone); `external` (result of `evaluate_external` or
-        None); `redaction` (result of `redaction_by_class` on all images of the split or None); `sources` (result of
-        `evaluate_sources`).
+        test images); `pairs` (dynamic against traditional by backbone); `external` as given; `redaction` (result of
+        `redaction_by_class` on all images of the split or None); `sources` (result of `evaluate_sources`).
     """
     test, present_split = split[split["subset"] == "test"], split_sha256(split)
     tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
@@ -106,7 +104,7 @@ def evaluate_grid(
             for run in results
         ],
         "pairs": _pairs(current, bootstrap),
-        "external": None if external is None else evaluate_external(external, split["patient_key"], bootstrap),
+        "external": external,
         "redaction": None if drift is None else redaction_by_class(of_split, drift),
         "sources": evaluate_sources(
             test, sources, split[split["subset"] == "train"].set_index("image_id")["label"], **bootstrap

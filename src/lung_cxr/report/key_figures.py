@@ -1,12 +1,12 @@
 """Key figures: the few numbers at the top of the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL, backbone_title, strategy_title
 from lung_cxr.report.numbers import p_value, percent, percent_interval, plural, points, points_interval
-from lung_cxr.report.rows import Row, best_by_validation_accuracy, finished_runs, row_title
+from lung_cxr.report.rows import best_by_validation_accuracy, finished_runs, row_title
 from lung_cxr.report.sentences import comparable_pairs
 from lung_cxr.report.tables.reference_models import reference_models
 
@@ -42,25 +42,12 @@ def key_figures(evaluations: Mapping[str, Any], comparison: Mapping[str, Any]) -
         figures = [_accuracy(best["metrics"], "Best by validation accuracy", best["strategy"], f"{row_title(best)} ")]
         if len(pairs) > 1:
             figures.append(_mean_difference(comparison["over_backbones"]["accuracy"]))
-    figures += _external(evaluations, finished)
     references = [one for one in reference_models(evaluations) if one.metrics["accuracy"] is not None]
     if references:
         reference = max(references, key=lambda one: one.metrics["accuracy"])
         figures.append(KeyFigure("Best reference model", percent(reference.metrics["accuracy"]), reference.title))
     test = f"{plural(evaluations['patients']['test'], 'patient')}"
     return [*figures, KeyFigure("Test images", f"{evaluations['images']['test']:,}", f"of {test}")]
-
-
-def _external(evaluations: Mapping[str, Any], finished: Sequence[Row]) -> list[KeyFigure]:
-    """Return the external accuracy of the best run by validation accuracy that has external predictions."""
-    external = evaluations["external"]
-    tested = {(run["backbone"], run["strategy"]): run["metrics"] for run in external["runs"]} if external else {}
-    rows = [row for row in finished if (row["backbone"], row["strategy"]) in tested]
-    if not rows:
-        return []
-    best = best_by_validation_accuracy(rows)
-    metrics = tested[best["backbone"], best["strategy"]]
-    return [_accuracy(metrics, "Other hospital", best["strategy"], f"{row_title(best)} ")]
 
 
 def _accuracy(metrics: Mapping[str, Any], label: str, strategy: str, detail: str = "") -> KeyFigure:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.report.clinical import most_missed, redaction_sentence, worst_gap
+from lung_cxr.report.external_report.first_screen import first_screen
 from lung_cxr.report.figures.captions import (
     draw_clinical_pictures,
     draw_method_picture,
@@ -116,7 +117,7 @@ def _content(sources: Sources) -> dict[str, Any]:
         "redaction": dataset_tables.redaction_table(evaluations["redaction"]),
         "redaction_sentence": redaction_sentence(evaluations["redaction"], best),
         "clinical_pictures": draw_clinical_pictures(best) if best else [],
-        "external": subgroup_tables.external_table(evaluations),
+        "external": first_screen(evaluations),
         "calibration": calibration.calibration_table(evaluations),
         "adjustment": adjustment_table(evaluations),
         "abstention": calibration.abstention_table(evaluations),

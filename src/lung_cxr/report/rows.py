@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lung_cxr.diseases import DISEASES
-from lung_cxr.experiments import Run
+from lung_cxr.experiments import REFERENCE_MODELS, Run
 from lung_cxr.report.comparable_seeds import RunResults
 from lung_cxr.report.labels import METRIC_TITLES, run_title
 from lung_cxr.training.data.label_cue import label_cue
@@ -39,6 +39,20 @@ def row_title(row: Row) -> str:
 def best_by_validation_accuracy(finished: Sequence[Row]) -> Row:
     """Return the finished row with the highest validation accuracy; validation macro-F1 decides a tie."""
     return max(finished, key=lambda row: tuple(row["validation"][metric] or 0 for metric in METRIC_TITLES))
+
+
+def fine_tuned(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that are no reference models."""
+    return [row for row in rows if row["strategy"] not in REFERENCE_MODELS]
+
+
+def best_external_run(evaluation: Mapping[str, Any]) -> Row:
+    """Return the fine-tuned run of an external validation with the highest validation accuracy.
+
+    Args:
+        evaluation: Result of `evaluate_runs`. Without a fine-tuned run, a reference model counts as a run.
+    """
+    return best_by_validation_accuracy(fine_tuned(evaluation["runs"]) or evaluation["runs"])
 
 
 def best_by_validation_loss(

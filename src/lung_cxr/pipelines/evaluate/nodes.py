@@ -87,6 +87,7 @@ def evaluate_external_runs(
     image_manifest: pd.DataFrame,
     image_folder: Path,
     key_fingerprint: str,
+    known_exports: pd.DataFrame,
     training_model_folder: Path,
     training_output_folder: Path,
     training_image_folder: Path,
@@ -105,7 +106,7 @@ def evaluate_external_runs(
     from lung_cxr.prediction.external_images import accepted_images
     from lung_cxr.prediction.trained_run import find_run
     from lung_cxr.report.external_report.external_evaluation import Settings, evaluate_runs
-    from lung_cxr.report.external_report.sentences import headline
+    from lung_cxr.report.external_report.sentences import stated
     from lung_cxr.report.external_report.tables import class_frame
     from lung_cxr.splitting.shared_images import Catalogue, find_shared, nothing_known
 
@@ -132,7 +133,8 @@ def evaluate_external_runs(
     settings = Settings(reporting, training.decision_rule, ingestion_report.drift)
     evaluation = evaluate_runs(predictions, runs, images, training_image_manifest, shared, feature_shift, settings)
     evaluation |= {"other_reading": not reads_alike}
-    return {"headline": headline(evaluation), **evaluation}, class_frame(evaluation)
+    said = stated(evaluation, contracts.known_exports.validate(known_exports))
+    return said | evaluation, class_frame(evaluation)
 
 
 def write_external_report(

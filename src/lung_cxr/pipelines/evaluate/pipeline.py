@@ -40,6 +40,7 @@ def create_pipeline() -> Pipeline:
                     "image_manifest": "image_manifest",
                     "image_folder": "image_folder",
                     "key_fingerprint": "key_fingerprint",
+                    "known_exports": "known_exports",
                     "training_model_folder": "training_model_folder",
                     "training_output_folder": "training_output_folder",
                     "training_image_folder": "training_image_folder",

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from fsspec.core import url_to_fs
 
 from lung_cxr import contracts
 from lung_cxr.experiments import CROSS_VALIDATED, GRID, REFERENCE_RUNS, Run
@@ -40,7 +39,7 @@ def evaluate_runs(
         image_manifest: `contracts.image_manifest`, for the subgroups.
         model_folder: Folder `06_models`, with the decision rules.
         output_folder: Folder `07_model_output`.
-        parameters: Bootstrap, subgroups, and path of external predictions.
+        parameters: Bootstrap, subgroups, and path of an external validation.
         training: Targets of the decision rules.
         ingestion_report: Permutation test of the redacted images.
         baseline_runs: `RunResult` of the started runs of `BASELINE_RUNS` and `FURTHER_REFERENCE_RUNS`.
@@ -49,12 +48,13 @@ def evaluate_runs(
     """
     from lung_cxr.report.comparable_seeds import comparable_seeds
     from lung_cxr.report.evaluations import evaluate_grid
+    from lung_cxr.report.external_report.first_screen import read_record
     from lung_cxr.training.run.run_rules import Rules
 
     rules = Rules(model_folder, output_folder, training.decision_rule)
     found = results | baseline_runs
     manifest = contracts.image_manifest.validate(image_manifest)
-    external = _external_predictions(parameters.external) if parameters.external else None
+    external = read_record(parameters.external) if parameters.external else None
     fitted = {run: found[run.results] for run in REFERENCE_RUNS if found.get(run.results)}
     fitted = {run: comparable_seeds([one for one in seeds if one.finished]) for run, seeds in fitted.items()}
     references = {run: seeds[0].predictions for run, seeds in fitted.items() if seeds}
@@ -121,16 +121,6 @@ def _grid_points(grid: dict[str, dict[int, list[Any]]]) -> dict[tuple[str, str],
 def _grid(results: dict[str, list[Any]]) -> dict[Run, list[Any]]:
     """Return the results by run, in the order of the grid."""
     return {run: results[run.results] for run in GRID if run.results in results}
-
-
-def _external_predictions(path: str) -> pd.DataFrame:
-    files, place = url_to_fs(path)  # the path may be a URL of an object store
-    if not files.isfile(place):
-        raise FileNotFoundError(
-            "reporting.external: the file does not exist; expected a Parquet file as in "
-            "contracts.external_predictions, or null without an external test set"
-        )
-    return contracts.external_predictions.validate(pd.read_parquet(path))
 
 
 def compare_strategies(run_evaluations: dict[str, Any], known_exports: pd.DataFrame) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from lung_cxr.report.rows import FINISHED
 
 Evaluated = TrainedRun | BundledRun
 NO_CLASSES = "the classes of the internal test set are not known"
-SIDES = ("the internal test set", "this hospital")
+SIDES = ("the internal test set", "the external test set")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lung_cxr.report.figures.confusion_matrix import draw_confusion
 from lung_cxr.report.html_page import picture, render_page
 from lung_cxr.report.page import by_run
 from lung_cxr.report.refresh.tables import drift_table
-from lung_cxr.report.rows import best_by_validation_accuracy
+from lung_cxr.report.rows import best_external_run
 from lung_cxr.report.tables import calibration, subgroup_tables
 from lung_cxr.report.tables.sources_table import source_sentence, sources_table
 
@@ -29,26 +29,25 @@ def render_external_report(
     """Return the page as HTML.
 
     Args:
-        evaluation: Result of `evaluate_runs`, read from JSON.
+        evaluation: Result of `evaluate_runs` and `stated`, read from JSON.
         known_exports: `contracts.known_exports` of this hospital.
         title: Title of the page.
         made_at: Time of the report, UTC.
     """
     rows = evaluation["runs"]
-    best = best_by_validation_accuracy(rows)
+    best = best_external_run(evaluation)
     return render_page(
         TEMPLATE,
         title,
         made_at,
-        notices=sentences.notices(evaluation, known_exports),
-        headline=sentences.headline(evaluation),
+        notices=evaluation["notices"],
+        headline=evaluation["headline"],
         key_figures=sentences.key_figures(evaluation),
         results=tables.results_table(evaluation),
         class_tables=by_run(rows, best, tables.classes_table),
         confusion=picture(
             draw_confusion(evaluation),
-            "Normalised confusion matrix on the images of this hospital (rows: true class). The diagonal is the "
-            "recall.",
+            "Normalised confusion matrix on the external test set (rows: true class). The diagonal is the recall.",
             "Normalised confusion matrix of every run; the diagonals are the recalls of the tables by class.",
         ),
         subgroup_tables=by_run(rows, best, subgroup_tables.subgroup_table),
@@ -57,7 +56,7 @@ def render_external_report(
         source_sentence=source_sentence(evaluation, best),
         source_tables=by_run(rows, best, partial(sources_table, evaluation)),
         clinical_pictures=draw_clinical_pictures(best),
-        recalibration=tables.recalibration_table(rows),
+        recalibration=by_run(rows, best, tables.recalibration_table),
         reliability=picture(
             draw_reliability(evaluation),
             "Reliability diagram: accuracy by confidence. Dotted: the network; coloured: scaled by the decision rule "
@@ -72,8 +71,8 @@ def render_external_report(
         drift=evaluation["drift"]
         and drift_table(
             evaluation["drift"],
-            "This hospital against the internal test set of the first run",
-            ("Internal test set", "This hospital"),
+            "External test set against the internal test set of the first run",
+            (tables.INTERNAL, tables.EXTERNAL),
             LEVEL,
         ),
         runs=tables.runs_table(rows),

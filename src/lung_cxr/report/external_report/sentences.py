@@ -1,4 +1,4 @@
-"""Headline, notices and key figures of the external report."""
+"""Sentences and key figures of an external validation, for the reports of both hospitals."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.evaluation.feature_shift import MOST
-from lung_cxr.report.clinical import most_missed
+from lung_cxr.report.clinical import lowest_sensitivity, most_missed
 from lung_cxr.report.key_figures import KeyFigure
 from lung_cxr.report.limitations import of_small_classes, of_synthetic_data
 from lung_cxr.report.numbers import decimal, percent, percent_interval, plural, points, points_interval
-from lung_cxr.report.rows import Row, best_by_validation_accuracy, row_title
+from lung_cxr.report.rows import Row, best_external_run, fine_tuned, row_title
 from lung_cxr.report.sentences import synthetic_notice
 
 OTHER_READING = (
-    "This catalogue was not read with the settings and the reading version of the bundle (reading.json: size, window, "
-    "search for text). The results hold for images read as here. Set `ingestion` to these settings for results of the "
-    "bundle as it reads files itself."
+    "The catalogue of the external test set was not read with the settings and the reading version of the bundle "
+    "(reading.json: size, window, search for text). The results hold for images read as here. Set `ingestion` to these "
+    "settings for results of the bundle as it reads files itself."
 )
 OF_BUNDLE = (
     "Evaluated from a bundle, which holds numbers of the internal test set, but no image, patient or prediction of it: "
@@ -25,11 +25,21 @@ OF_BUNDLE = (
 )
 
 
+def stated(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> dict[str, Any]:
+    """Return `headline` and `notices`: both hospitals' reports show them as they are stored.
+
+    Args:
+        evaluation: Result of `evaluate_runs`.
+        known_exports: `contracts.known_exports` of the other hospital.
+    """
+    return {"headline": headline(evaluation), "notices": notices(evaluation, known_exports)}
+
+
 def headline(evaluation: Mapping[str, Any]) -> str:
-    """Return the result of the best run by validation accuracy at both hospitals."""
-    row = best_by_validation_accuracy(evaluation["runs"])
+    """Return the result of the best run by validation accuracy on both test sets."""
+    row = best_external_run(evaluation)
     metrics, internal, difference = row["metrics"], row["internal"], row["differences"]
-    chosen = " (best run by validation accuracy)" if len(evaluation["runs"]) > 1 else ""
+    chosen = " (best run by validation accuracy)" if len(fine_tuned(evaluation["runs"])) > 1 else ""
     gain = difference["accuracy_difference"]
     compared = (
         "" if gain is None else " Difference: " + f"{points(100 * gain)} points {_interval(difference)}".strip() + "."
@@ -39,9 +49,9 @@ def headline(evaluation: Mapping[str, Any]) -> str:
             None,
             [
                 f"{row_title(row)}{chosen} reaches {_percent(metrics, 'accuracy')} accuracy and "
-                f"{_percent(metrics, 'macro_f1')} macro-F1 on {plural(metrics['images'], 'image')} of "
-                f"{plural(metrics['patients'], 'patient')} of this hospital"
-                f"{_internal(internal)}.{compared}",
+                f"{_percent(metrics, 'macro_f1')} macro-F1 on the external test set "
+                f"({plural(metrics['images'], 'image')} of {plural(metrics['patients'], 'patient')} of "
+                f"another hospital){_internal(internal)}.{compared}",
                 _cost(row),
                 most_missed(row),
                 _decided(row, evaluation["target_accuracy"]),
@@ -55,7 +65,7 @@ def notices(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
 
     Args:
         evaluation: Result of `evaluate_runs`.
-        known_exports: `contracts.known_exports` of this hospital.
+        known_exports: `contracts.known_exports` of the other hospital.
     """
     shared = evaluation["shared"]
     patients, twins = shared["patients"], shared["near_duplicates"]
@@ -64,14 +74,15 @@ def notices(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
     )
     said = [
         synthetic_notice(known_exports),
-        f"{plural(patients, 'patient')} of this hospital {'has' if patients == 1 else 'have'} a key of the training "
-        "catalogue: the same people, or other people with the same number. If they are the same, the results are "
-        "optimistic: reject their images (decisions.csv)."
+        f"{plural(patients, 'patient')} of the external test set {'has' if patients == 1 else 'have'} a key of the "
+        "training catalogue: the same people, or other people with the same number. If they are the same, the results "
+        "are optimistic: reject their images (decisions.csv)."
         if patients
         else "",
-        f"{plural(twins, 'image')} {'is a' if twins == 1 else 'are'} near duplicate{'' if twins == 1 else 's'} of "
-        f"images of the training catalogue{'' if shared['confirmed'] else ' by the hash alone'}: the results are "
-        "optimistic. Reject them (decisions.csv)."
+        f"{plural(twins, 'image')} of the external test set {'is a' if twins == 1 else 'are'} near "
+        f"duplicate{'' if twins == 1 else 's'} of images of the training catalogue"
+        f"{'' if shared['confirmed'] else ' by the hash alone'}: the results are optimistic. Reject them "
+        "(decisions.csv)."
         if twins
         else "",
         OTHER_READING if evaluation.get("other_reading") else "",
@@ -81,18 +92,24 @@ def notices(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[
 
 
 def key_figures(evaluation: Mapping[str, Any]) -> list[KeyFigure]:
-    """Return accuracy at both hospitals, calibration, feature shift and size, of the run of the headline."""
-    row = best_by_validation_accuracy(evaluation["runs"])
+    """Return accuracy, lowest sensitivity, calibration and feature shift of one run, and the best reference model."""
+    row = best_external_run(evaluation)
     figures = [
         KeyFigure(
             title, percent(numbers["accuracy"]), f"accuracy {_ends(numbers, 'accuracy')}".strip(), row["strategy"]
         )
-        for title, numbers in (("This hospital", row["metrics"]), ("Internal test set", row["internal"]))
+        for title, numbers in (("External test set", row["metrics"]), ("Internal test set", row["internal"]))
         if numbers["accuracy"] is not None
     ]
     difference = row["differences"]
     if (gain := difference["accuracy_difference"]) is not None:
         figures.append(KeyFigure("Difference", points(100 * gain), f"points {_interval(difference)}"))
+    if (worst := lowest_sensitivity(row)) is not None:
+        name, key = worst
+        interval = _ends(row["metrics"], f"recall_{key}")
+        figures.append(
+            KeyFigure("Lowest sensitivity", percent(row["metrics"][f"recall_{key}"]), f"{name} {interval}".strip())
+        )
     before, after = (row["recalibration"][name]["ece"] for name in ("rule", "fitted"))
     figures.append(KeyFigure("Calibration error", decimal(before), f"after recalibration {decimal(after)}"))
     if (auroc := row["feature_shift"]["auroc"]) is not None:
@@ -100,9 +117,16 @@ def key_figures(evaluation: Mapping[str, Any]) -> list[KeyFigure]:
     elif (unlike := row["feature_shift"]["unlike_training"]) is not None:
         expected = percent(evaluation["unlike_training"])
         figures.append(KeyFigure("Unlike training", percent(unlike), f"of the images; {expected} of validation"))
-    majority = evaluation["majority"]["accuracy"]
-    figures.append(KeyFigure("Majority class", percent(majority), f"always {evaluation['majority_class']}"))
-    return figures
+    return [*figures, _best_reference(evaluation)]
+
+
+def _best_reference(evaluation: Mapping[str, Any]) -> KeyFigure:
+    """Return the highest accuracy of a reference model on the external test set."""
+    own = fine_tuned(evaluation["runs"])
+    models = [(row_title(row), row["metrics"]) for row in evaluation["runs"] if own and row not in own]
+    models.append((f"always {evaluation['majority_class']}", evaluation["majority"]))
+    title, metrics = max(models, key=lambda one: one[1]["accuracy"])
+    return KeyFigure("Best reference", percent(metrics["accuracy"]), f"{title} {_ends(metrics, 'accuracy')}".strip())
 
 
 def limitations(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[str]:

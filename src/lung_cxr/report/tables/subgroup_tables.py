@@ -1,13 +1,11 @@
-"""Tables of the error analysis: subgroups of the test set, and the external test set."""
+"""Tables of the error analysis: subgroups of the test set."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from lung_cxr.evaluation.subgroups import SMALLEST_GROUP
-from lung_cxr.experiments import Run
-from lung_cxr.report.labels import METRIC_TITLES, run_title
-from lung_cxr.report.numbers import NOTHING, p_digits, percent, plural, points, points_interval
-from lung_cxr.report.rows import finished_runs
+from lung_cxr.report.labels import METRIC_TITLES
+from lung_cxr.report.numbers import p_digits, percent, points, points_interval
 from lung_cxr.report.tables.table import Cell, Table, merged_reasons, metric_cell, name_cell, number_cell, text_cell
 
 VARIABLES = {
@@ -71,27 +69,5 @@ def gap_table(row: Mapping[str, Any]) -> Table:
         "larger one of bootstrap and Fisher's exact test over patients, Holm-adjusted over all gaps. Shown: the "
         "smallest p-values, and the smallest of each variable.",
         head=["Subgroup", "Rate", "In the subgroup", "In the others", "Difference, points", "p", "Holm p"],
-        rows=rows,
-    )
-
-
-def external_table(evaluations: Mapping[str, Any]) -> Table | None:
-    """Return the internal and external results of every run with external predictions; None where there are none."""
-    external = evaluations["external"]
-    if external is None:
-        return None
-    own = {(row["backbone"], row["strategy"]): row["metrics"] for row in finished_runs(evaluations)}
-    rows = []
-    for run in external["runs"]:
-        key = Run(run["backbone"], run["strategy"])
-        here = [metric_cell(own[key], metric) if key in own else Cell(NOTHING) for metric in METRIC_TITLES]
-        there = [metric_cell(run["metrics"], metric) for metric in METRIC_TITLES]
-        rows.append([name_cell(run_title(key)), *here, *there])
-    return Table(
-        caption=f"External validation of the same models on {plural(external['images'], 'image')} of "
-        f"{plural(external['patients'], 'patient')} of another catalogue. No patient is in this catalogue. Macro-F1 is "
-        "over the classes that occur in each test set.",
-        head=["Run", *["Accuracy", "Macro-F1"] * 2],
-        groups=[("", 1), ("Internal test set", 2), ("External test set", 2)],
         rows=rows,
     )
