@@ -1,6 +1,6 @@
 """Reading speed in images per second: this package, a lower bound with the same libraries, and a typical script.
 
-Targets: 0.75 of the lower bound; 3 times (mix) and 4.5 times (uncompressed files) the script.
+Targets: 0.75 (mix) and 0.65 (uncompressed files) of the lower bound; 3 and 4.5 times the script.
 
     python benchmarks/ingestion.py out.json [--images 32] [--repeats 5] [--workers 2] [--without-text]
 
@@ -58,7 +58,12 @@ from lung_cxr.synthetic.phantom.frontal import draw_radiograph
 ROWS, COLUMNS, BITS, SIDE = 2500, 2048, 12, 1024
 SHARES = {"explicit": 2, "rle": 1, "jpeg2000": 1}  # of every four files
 DRAWN = 4  # images drawn; the files are shifted copies of them
-TARGETS = {"ours / floor, mix": 0.75, "ours / script, mix": 3.0, "ours / script, explicit": 4.5}
+TARGETS = {
+    "ours / floor, mix": 0.75,
+    "ours / floor, explicit": 0.65,
+    "ours / script, mix": 3.0,
+    "ours / script, explicit": 4.5,
+}
 CONFIGURATION = Path(__file__).parents[1] / "conf/base"
 
 
@@ -188,7 +193,8 @@ def measure(images: int, repeats: int, workers: int, with_text: bool) -> dict[st
             "script": lambda paths: run_script(paths, folder / "script"),
         }
         megabytes = {name: sum(path.stat().st_size for path in paths) / 1e6 for name, paths in files.sets.items()}
-        methods["ours"](files.sets["mix"])  # starts the processes
+        start = {"without search for text": start_seconds(files.sets["mix"], processor, workers)}
+        methods["ours"](files.sets["mix"])
         memory = {"largest worker, MiB": largest_worker(workers)}
         methods["ours"](files.sets["mix"])
         methods["floor"](files.sets["mix"][:8])
@@ -213,14 +219,22 @@ def measure(images: int, repeats: int, workers: int, with_text: bool) -> dict[st
         }
         if with_text:
             with_search = replace(processor, burned_in_text="redact", accept_unchecked_pixels=False)
-            run_ours(files.sets["mix"][: 4 * workers], with_search, workers)  # loads the models
+            start["with search for text"] = start_seconds(files.sets["mix"], with_search, workers)
+            run_ours(files.sets["mix"][: 4 * workers], with_search, workers)  # every process loads the models
             taken = seconds(lambda paths: run_ours(paths, with_search, workers), files.sets["mix"])
             result["with_text_images_per_second"] = round(images / taken, 2)
             memory["largest worker with search for text, MiB"] = largest_worker(workers)
         memory["this process, MiB"] = peak_mebibytes()[1]
         result["memory"] = memory
+        result["start_seconds"] = start
         result["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         return result
+
+
+def start_seconds(paths: Sequence[Path], processor: ImageProcessor, workers: int) -> float:
+    """Return the seconds until new reader processes have read one image each."""
+    get_reusable_executor().shutdown(wait=True)
+    return round(seconds(lambda first: run_ours(first, processor, workers), paths[:workers]), 2)
 
 
 def seconds(run: Callable[[Sequence[Path]], None], paths: Sequence[Path]) -> float:
@@ -268,6 +282,8 @@ def show(result: dict[str, Any]) -> None:
         table.add_row("ours, with search for text", f"{result['with_text_images_per_second']:.2f}")
     for name, size in result["memory"].items():
         table.add_row(name, str(size))
+    for name, taken in result["start_seconds"].items():
+        table.add_row(f"start and first images {name}, s", f"{taken}")
     table.add_row("load average", f"{max(result['load_average'])}")
     Console().print(table)
 
