@@ -79,6 +79,7 @@ def test_the_page_shows_both_hospitals_calibration_shift_and_subgroups(evaluatio
     for heading in ("Calibration and decisions", "Shift between the hospitals", "Subgroups", "Operating points"):
         assert f">{heading}<" in page
     assert page.index("Internal test set") < page.index("<h2>Classes")
+    assert "coverage of the prediction sets 90.0 %" in page
     assert "0.912 <small>[0.880, 0.940]" in page
     assert "12.5 % <small>[8.0, 17.0]" in page
     cells = results_table(evaluation).rows[0]

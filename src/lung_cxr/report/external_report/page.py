@@ -56,6 +56,7 @@ def render_external_report(
         source_sentence=source_sentence(evaluation, best),
         source_tables=by_run(rows, best, partial(sources_table, evaluation)),
         clinical_pictures=draw_clinical_pictures(best),
+        rule_sentence=sentences.rule_sentence(evaluation),
         recalibration=by_run(rows, best, tables.recalibration_table),
         reliability=picture(
             draw_reliability(evaluation),

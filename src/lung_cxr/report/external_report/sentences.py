@@ -129,6 +129,21 @@ def _best_reference(evaluation: Mapping[str, Any]) -> KeyFigure:
     return KeyFigure("Best reference", percent(metrics["accuracy"]), f"{title} {_ends(metrics, 'accuracy')}".strip())
 
 
+def rule_sentence(evaluation: Mapping[str, Any]) -> str:
+    """Return the targets of the decision rule, and for which images they are guaranteed."""
+    targets = {
+        "coverage of the prediction sets": evaluation["conformal_coverage"],
+        "accuracy of the images that it does not refer": evaluation["target_accuracy"],
+        "sensitivity of “rule out”": evaluation["rule_out_sensitivity"],
+    }
+    named = ", ".join(f"{name} {percent(target)}" for name, target in targets.items())
+    return (
+        f"The decision rule was fitted at the training site and is applied unchanged. Its targets ({named}) are those "
+        "of images like the validation images there; nothing guarantees them at another hospital, and the tables show "
+        "what it reaches."
+    )
+
+
 def limitations(evaluation: Mapping[str, Any], known_exports: pd.DataFrame) -> list[str]:
     """Return the limitations of these numbers."""
     return [
