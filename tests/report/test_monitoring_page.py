@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from lung_cxr.contracts import WATCHED, watched_batches
 from lung_cxr.parameters import MonitoringParameters
+from lung_cxr.report.labels import run_name
 from lung_cxr.report.monitoring.page import render_monitoring
-from lung_cxr.report.monitoring.titles import run_name
 
 SETTINGS = MonitoringParameters(false_alarm_rate=0.01, batch_correlation=0.01, min_images=20)
 EARLIER, NOW = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)

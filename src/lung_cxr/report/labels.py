@@ -67,3 +67,15 @@ def run_title(run: Run) -> str:
     others = ", ".join(name.replace("_", " ") for name in [*names[:at], *names[at + 2 :]])
     title = f"{backbone_title(names[at])}, {names[at + 1].replace('_', ' ')}"
     return f"{title} ({others})" if others else title
+
+
+def run_name(folder: str) -> str:
+    """Return e.g. "MobileNet, dynamic, seed 2024"; the folder itself of what is no run of a backbone.
+
+    Args:
+        folder: Folder of the run below 06_models.
+    """
+    *backbone, strategy, seed = folder.split("/")
+    if not backbone or not seed.startswith("seed_"):
+        return folder
+    return f"{run_title(Run('/'.join(backbone), strategy))}, {seed.replace('_', ' ')}"

@@ -10,6 +10,7 @@ import pandas as pd
 from lung_cxr.diseases import DISEASES
 from lung_cxr.prediction.decide import CALIBRATED_COLUMNS, REFER, REFER_REASONS
 from lung_cxr.report.html_page import render_page
+from lung_cxr.report.labels import run_name
 from lung_cxr.report.numbers import percent, plural
 
 TEMPLATE = "predictions.html.j2"
@@ -28,7 +29,7 @@ def render_predictions(table: pd.DataFrame, limits: Sequence[str], overlays: Col
     rows = [_row(row, overlays) for row in table.loc[order].to_dict(orient="records")]
     return render_page(
         TEMPLATE,
-        f"Predictions of {table['run'].iloc[0]}",
+        f"Predictions of {run_name(table['run'].iloc[0])}",
         made_at,
         notices=limits,
         headline=_headline(table),

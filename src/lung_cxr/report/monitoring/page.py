@@ -11,8 +11,9 @@ from lung_cxr.parameters import MonitoringParameters
 from lung_cxr.prediction.monitoring import judged, outside
 from lung_cxr.report.html_page import Picture, picture, render_page
 from lung_cxr.report.key_figures import KeyFigure
+from lung_cxr.report.labels import run_name
 from lung_cxr.report.monitoring.figures import draw_control_charts
-from lung_cxr.report.monitoring.titles import run_name, title_of, unit_of
+from lung_cxr.report.monitoring.titles import title_of, unit_of
 from lung_cxr.report.numbers import NOTHING, percent, plural, three_digits
 from lung_cxr.report.tables.table import Cell, Table, name_cell, text_cell
 

@@ -1,8 +1,7 @@
 """Titles of the watched quantities."""
 
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
-from lung_cxr.experiments import Run
-from lung_cxr.report.labels import SHORT_DISEASES, run_title
+from lung_cxr.report.labels import SHORT_DISEASES
 from lung_cxr.report.refresh.quality_thresholds import TITLES
 
 PERCENTILE = "mean percentile"
@@ -17,18 +16,6 @@ _OWN = {
         for name, column in zip(DISEASES, PROBABILITY_COLUMNS, strict=True)
     },
 }
-
-
-def run_name(folder: str) -> str:
-    """Return e.g. "MobileNet, dynamic, seed 2024"; the folder itself of what is no run of a backbone.
-
-    Args:
-        folder: Folder of the run below 06_models.
-    """
-    *backbone, strategy, seed = folder.split("/")
-    if not backbone or not seed.startswith("seed_"):
-        return folder
-    return f"{run_title(Run('/'.join(backbone), strategy))}, {seed.replace('_', ' ')}"
 
 
 def title_of(name: str) -> str:
