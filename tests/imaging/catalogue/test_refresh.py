@@ -1,6 +1,7 @@
 import hashlib
 import io
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -398,4 +399,18 @@ def test_a_spoilt_part_of_the_journal_costs_its_files_only(files, processor, jou
 def test_a_reader_process_starts_without_pandas():
     modules = "lung_cxr.imaging.catalogue.reader_processes, lung_cxr.imaging.reading.dicom"
     code = f"import sys, {modules}; sys.exit(not {{'pandas', 'pandera', 'kedro'}}.isdisjoint(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the options of malloc are those of glibc")
+def test_a_reader_process_uses_the_memory_of_one_image_for_the_next():
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from lung_cxr.imaging.catalogue.reader_processes import keep_freed_memory\n"
+        "def faults():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    file, pixels, mask = bytearray(10 << 20), np.ones(5 << 20, np.uint16), np.ones(5 << 20, bool)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "keep_freed_memory(); faults(); sys.exit(faults() > 100)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
