@@ -1,11 +1,10 @@
-"""Erase withdrawn patients from everything that is stored, and name the runs that used them (DESIGN §4).
+"""Erase withdrawn patients from everything that is stored, and mark the runs that used them (DESIGN §4).
 
 Every step can be repeated, and the tables that map patients to images are erased last: the next run completes a killed
 erasure.
 """
 
-import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,16 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.erasure import catalogue
-from lung_cxr.erasure.affected_runs import affected_runs, mark_affected_runs
+from lung_cxr.erasure.affected_runs import mark_affected_runs
 from lung_cxr.erasure.keyed_tables import tables_below
 from lung_cxr.erasure.pixel_arrays import erase_pixels
+from lung_cxr.erasure.refusals import refuse_many, refuse_similar
 from lung_cxr.imaging.catalogue.image_store import ImageStore
 from lung_cxr.imaging.catalogue.journal import Journal
-from lung_cxr.imaging.catalogue.summary import DecisionNeededError
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr.identifiers import PatientIdRules
 from lung_cxr.imaging.emr.patient_linkage import PatientLists
 from lung_cxr.imaging.emr.separate_files import all_keys
-from lung_cxr.imaging.emr.similar_ids import count_similar_listed
 from lung_cxr.training.run.file_names import FEATURE_REFERENCE, FROZEN_FEATURES
 
 NOTHING_ERASED: dict[str, Any] = {
@@ -34,8 +32,6 @@ NOTHING_ERASED: dict[str, Any] = {
     "erased": {},
     "same_pixels_left": 0,
 }
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,80 +138,6 @@ def withdrawn_patients(spellings: dict[str, list[str]], keyed_rows: pd.DataFrame
     return {secret.key("patient", text) for texts in spellings.values() for text in texts} | {
         *keyed_rows["patient_key"]
     }
-
-
-def refuse_many(erased: int, patients: int, max_fraction: float, confirmed: int) -> None:
-    """Refuse an erasure of many patients unless their number is confirmed: a wrong list cannot be undone.
-
-    Args:
-        erased: Patients of the catalogue that would be erased.
-        patients: Patients in the catalogue.
-        max_fraction: `ingestion.max_withdrawn_fraction`.
-        confirmed: `ingestion.confirmed_withdrawals`.
-
-    Raises:
-        DecisionNeededError: The share is above the limit and the number is not confirmed.
-    """
-    if erased > max_fraction * patients and erased > confirmed:
-        raise DecisionNeededError(
-            f"The withdrawal lists would erase {erased} of {patients} patients of the catalogue "
-            f"({erased / patients:.1%}; ingestion.max_withdrawn_fraction is {max_fraction:.1%}). Nothing was erased. "
-            f"Check the lists; if they are right, run with `--params ingestion.confirmed_withdrawals={erased}`"
-        )
-
-
-def refuse_similar(
-    spellings: Mapping[str, Sequence[str]], numbers: Collection[str] | None, patients: set[str], secret: Secret
-) -> None:
-    """Refuse lists with a number that differs from a patient's number only in leading zeros, case or punctuation.
-
-    Args:
-        spellings: Number of the lists → it and its other spellings.
-        numbers: Numbers of all rows in normal form; None if similar numbers are different patients.
-        patients: Patient keys of the catalogue.
-        secret: Secret of the pseudonyms.
-
-    Raises:
-        DecisionNeededError: There is such a number: its patient would stay in the catalogue.
-    """
-    if numbers is not None and (similar := count_similar_listed(spellings, numbers, patients, secret)):
-        raise DecisionNeededError(
-            f"The withdrawal lists hold {similar} numbers that no patient has, but that equal the number of a patient "
-            "except for leading zeros, case or punctuation. Nothing was erased. Correct the lists (Excel drops leading "
-            "zeros), or set emr.patient_id_width or emr.patient_id_ignores; if they are other patients, set "
-            "emr.accept_similar_patient_ids"
-        )
-
-
-def withdrawal_report(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
-    """Return the counts of the erasure and every run that used a withdrawn patient; log them with the remedy."""
-    runs = affected_runs(output_folder)
-    if withdrawals["files"]:
-        log.info("Lists of patients: %s", ", ".join(f"{place}: {n} rows" for place, n in withdrawals["files"].items()))
-    trained = [run for run in runs if set(run["subsets"]) & {"train", "validation"}]
-    if any(withdrawals["erased"].values()):
-        counts = ", ".join(f"{name} {count}" for name, count in withdrawals["erased"].items())
-        log.warning("Erased the data of withdrawn patients: %s", counts)
-    if withdrawals["not_found"]:
-        log.warning(
-            "%d patient numbers of the withdrawal lists (linked numbers included) match no row and no image of the "
-            "catalogue. Expected if they were erased before or never delivered; otherwise check their spelling",
-            withdrawals["not_found"],
-        )
-    if withdrawals["same_pixels_left"]:
-        log.warning(
-            "%d images of other patient numbers have the same pixels as an erased image: check to whom they belong",
-            withdrawals["same_pixels_left"],
-        )
-    if runs:
-        log.warning(
-            "%d runs used withdrawn patients (08_reporting/withdrawal_report.json), %d of them in training or "
-            "validation. A model cannot unlearn a patient: run `kedro run --pipelines splitting,training,reporting`, "
-            "then delete the folders of these runs in 06_models and 07_model_output, and all copies of their models",
-            len(runs),
-            len(trained),
-        )
-    return {**withdrawals, "affected_runs": runs}
 
 
 def _erase_derived(folders: DataFolders, keys: set[str], images: set[str], in_catalogue: bool) -> dict[str, int]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from lung_cxr.erasure.withdrawal import refuse_many, refuse_similar, withdrawn_patients
+from lung_cxr.erasure.refusals import refuse_many, refuse_similar
+from lung_cxr.erasure.withdrawal import withdrawn_patients
 from lung_cxr.exit_codes import ExitCode
 from lung_cxr.export_check import check_findings as found
 from lung_cxr.export_check import files as checked_files

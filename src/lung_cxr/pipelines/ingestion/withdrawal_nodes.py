@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.erasure import withdrawal
+from lung_cxr.erasure.withdrawal_report import withdrawal_report
 from lung_cxr.imaging.deidentify.pseudonyms import Secret
 from lung_cxr.imaging.emr import exports as hospital
 from lung_cxr.imaging.emr import patient_linkage
@@ -69,4 +70,4 @@ def erase_withdrawn(
 
 def report_withdrawals(withdrawals: dict[str, Any], output_folder: Path) -> dict[str, Any]:
     """Count the erased data and list the training runs that used withdrawn patients."""
-    return withdrawal.withdrawal_report(withdrawals, output_folder)
+    return withdrawal_report(withdrawals, output_folder)
