@@ -1,6 +1,5 @@
 """Evaluation of every run of the grid on the present test set: the only source of tables, figures and sentences."""
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,28 +8,22 @@ import pandas as pd
 
 from lung_cxr.contracts import SUBSETS
 from lung_cxr.diseases import DISEASES
-from lung_cxr.evaluation.internal_results import on_validation
 from lung_cxr.evaluation.logit_adjustment import ADJUSTED, evaluate_adjustment
 from lung_cxr.evaluation.majority_class import class_shares, majority_predictions
 from lung_cxr.evaluation.metrics import METRICS
-from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions, evaluate_seeds, frame_matrix
+from lung_cxr.evaluation.predictions import compare_predictions, evaluate_predictions
 from lung_cxr.evaluation.redaction import redaction_by_class
 from lung_cxr.evaluation.sources import evaluate_sources, sources_of_images
-from lung_cxr.evaluation.subgroup_gaps import subgroup_gaps
-from lung_cxr.evaluation.subgroups import evaluate_subgroups, subgroups_of_images
-from lung_cxr.evaluation.timing import DURATIONS
-from lung_cxr.evaluation.uncertainty import evaluate_certainty
-from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready, undefined
+from lung_cxr.evaluation.subgroups import subgroups_of_images
+from lung_cxr.evaluation.undefined import Numbers, all_undefined, json_ready
 from lung_cxr.experiments import LOGISTIC_REGRESSION, Run
 from lung_cxr.parameters import DriftParameters, ReportingParameters
 from lung_cxr.report.comparable_seeds import RunResults, comparable_seeds
 from lung_cxr.report.labels import DYNAMIC, TRADITIONAL
-from lung_cxr.report.rows import DAMAGED, FAILED, FINISHED, NOT_TRAINED, OTHER_SPLIT
+from lung_cxr.report.rows import OTHER_SPLIT
+from lung_cxr.report.run_evaluation import evaluate_run, median_costs, problem_of, rows_of
 from lung_cxr.splitting.split import split_sha256
 from lung_cxr.training.run.run_rules import Rules
-
-COSTS = (*DURATIONS, "size_mb", "weights_mb")
-CURVES = ("epoch", "unfrozen_groups", "learning_rate", "train_loss", "val_loss", "val_macro_f1", "event")
 
 
 def evaluate_grid(
@@ -66,34 +59,22 @@ def evaluate_grid(
         test images); `pairs` (dynamic against traditional by backbone); `external` as given; `redaction` (result of
         `redaction_by_class` on all images of the split or None); `sources` (result of `evaluate_sources`).
     """
-    test, present_split = split[split["subset"] == "test"], split_sha256(split)
-    tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
-    current = {run: {one.record["seed"]: one for one in comparable_seeds(seeds)} for run, seeds in tested.items()}
-    baseline = majority_predictions(split)
-    bootstrap = settings.bootstrap
-    shares = class_shares(split.loc[split["subset"] == "train", "label"])
-    fitted = [
-        {**run._asdict(), **_evaluate_reference(predictions, test, shares, bootstrap)}
-        for run, predictions in (references or {}).items()
-    ]
-    groups = split.groupby("subset")
+    test, present_split, bootstrap = split[split["subset"] == "test"], split_sha256(split), settings.bootstrap
+    labels = split[split["subset"] == "train"].set_index("image_id")["label"]
+    shares = class_shares(labels)
     of_test = image_manifest[image_manifest["image_id"].isin(test["image_id"])]
     of_split = image_manifest[image_manifest["image_id"].isin(split["image_id"])]
     sources = sources_of_images(of_split)
     subgroups = subgroups_of_images(of_test, settings.age_bands, settings.exam_periods, sources["image_size"])
+    tested = {run: _on_this_test_set(seeds, test) for run, seeds in results.items()}
+    current = {run: {one.record["seed"]: one for one in comparable_seeds(seeds)} for run, seeds in tested.items()}
     evaluations = {
-        "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
-        "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
+        **_counts(split),
         **bootstrap,
         "conformal_coverage": rules.settings.coverage,
         "target_accuracy": rules.settings.target_accuracy,
         "rule_out_sensitivity": rules.settings.sensitivity,
-        "majority_class": DISEASES[int(shares.argmax())],
-        "majority": evaluate_predictions(baseline[baseline["subset"] == "test"], **bootstrap),
-        "frozen_features": {
-            row["backbone"]: row["metrics"] for row in fitted if row["strategy"] == LOGISTIC_REGRESSION
-        },
-        "references": fitted,
+        **_reference_models(split, references or {}, test, shares, bootstrap),
         "ensembles": [
             _evaluate_ensemble(name, one, test, shares, bootstrap) for name, one in (ensembles or {}).items()
         ],
@@ -106,61 +87,40 @@ def evaluate_grid(
         "pairs": _pairs(current, bootstrap),
         "external": external,
         "redaction": None if drift is None else redaction_by_class(of_split, drift),
-        "sources": evaluate_sources(
-            test, sources, split[split["subset"] == "train"].set_index("image_id")["label"], **bootstrap
-        ),
+        "sources": evaluate_sources(test, sources, labels, **bootstrap),
     }
     return json_ready(evaluations)
 
 
-def evaluate_run(
-    run: Run,
-    seeds: Sequence[RunResults],
-    current: Mapping[int, RunResults],
-    subgroups: pd.DataFrame,
-    settings: ReportingParameters,
-    rules: Rules,
-) -> dict[str, Any]:
-    """Return one run's row: its status, and its numbers where it is finished.
-
-    Args:
-        run: Grid point.
-        seeds: Results of all its seeds, finished or failed.
-        current: Training seed → results on the present test set, all with the same settings and data.
-        subgroups: Frame of `subgroups_of_images`.
-        settings: Bootstrap and confidence level.
-        rules: Decision rules of the runs.
-
-    Returns:
-        `backbone, strategy, status, note, seeds, records, warnings`, and of a finished run `metrics` (means over
-        seeds), `validation` (accuracy and macro-F1 on validation, means over seeds), `confusion` (counts over all
-        seeds), `subgroups`, `gaps` (`subgroup_gaps`), `certainty` (first seed, see `evaluate_certainty`), `curves` (of
-        each seed) and the `COSTS` (medians over seeds).
-    """
-    failures = [f"seed {one.record['seed']}: {reason}" for one in seeds if (reason := _problem(one))]
-    row = {
-        "backbone": run.backbone,
-        "strategy": run.strategy,
-        "status": _status(seeds, current),
-        "note": "; ".join(failures),
-        "seeds": list(current),
-        "records": [{name: value for name, value in one.record.items() if name != "metrics"} for one in seeds],
-        "warnings": sorted({warning for one in seeds for warning in one.record.get("warnings", [])}),
+def _counts(split: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Return `images` and `patients` by subset."""
+    groups = split.groupby("subset")
+    return {
+        "images": groups.size().reindex(SUBSETS, fill_value=0).to_dict(),
+        "patients": groups["patient_key"].nunique().reindex(SUBSETS, fill_value=0).to_dict(),
     }
-    if not current:
-        return row
-    frames, bootstrap = [_test_rows(one) for one in current.values()], settings.bootstrap
-    first = next(iter(current.values()))
-    assert first.predictions is not None  # a seed without predictions is not evaluated
-    return row | {
-        "metrics": evaluate_seeds(frames, **bootstrap),
-        "validation": on_validation([_rows_of(one, "validation") for one in current.values()]),
-        "confusion": sum(frame_matrix(frame) for frame in frames),
-        "subgroups": evaluate_subgroups(frames, subgroups, **bootstrap),
-        "gaps": subgroup_gaps(frames, subgroups, **bootstrap),
-        "certainty": evaluate_certainty(first.predictions, rules.of(first), **bootstrap),
-        "curves": [_curves(one) for one in current.values()],
-        **_costs([one.record for one in current.values()]),
+
+
+def _reference_models(
+    split: pd.DataFrame,
+    references: Mapping[Run, pd.DataFrame],
+    test: pd.DataFrame,
+    shares: np.ndarray,
+    bootstrap: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the majority class and all reference models: `majority_class` to `references` of `evaluate_grid`."""
+    majority = majority_predictions(split)
+    fitted = [
+        {**run._asdict(), **_evaluate_reference(predictions, test, shares, bootstrap)}
+        for run, predictions in references.items()
+    ]
+    return {
+        "majority_class": DISEASES[int(shares.argmax())],
+        "majority": evaluate_predictions(majority[majority["subset"] == "test"], **bootstrap),
+        "frozen_features": {
+            row["backbone"]: row["metrics"] for row in fitted if row["strategy"] == LOGISTIC_REGRESSION
+        },
+        "references": fitted,
     }
 
 
@@ -195,7 +155,7 @@ def _evaluate_ensemble(
         "flips": settings["flips"],
         "members": one.record["members"],
         **_evaluate_reference(one.predictions, test, shares, bootstrap),
-        **_costs([one.record]),
+        **median_costs([one.record]),
     }
 
 
@@ -205,31 +165,15 @@ def _pairs(current: Mapping[Run, Mapping[int, RunResults]], bootstrap: Mapping[s
     for backbone in dict.fromkeys(run.backbone for run in current):
         dynamic, traditional = (current.get(Run(backbone, strategy), {}) for strategy in (DYNAMIC, TRADITIONAL))
         if dynamic and traditional:
-            a, b = ({seed: _test_rows(one) for seed, one in side.items()} for side in (dynamic, traditional))
+            a, b = ({seed: rows_of(one, "test") for seed, one in side.items()} for side in (dynamic, traditional))
             pairs.append({"backbone": backbone} | compare_predictions(a, b, **bootstrap))
     return pairs
-
-
-def _status(seeds: Sequence[RunResults], current: Mapping[int, RunResults]) -> str:
-    if current:
-        return FINISHED
-    if any(one.record["status"] == "failed" for one in seeds):
-        return FAILED
-    if any(_problem(one) for one in seeds):
-        return DAMAGED
-    return OTHER_SPLIT if seeds else NOT_TRAINED
-
-
-def _problem(one: RunResults) -> str | None:
-    """Return the reason why a seed failed or why its files cannot be used, or None."""
-    reason: str | None = one.damage if one.record["status"] == "finished" else one.record["failure"]
-    return reason
 
 
 def _on_this_test_set(seeds: Sequence[RunResults], test: pd.DataFrame) -> list[RunResults]:
     """Return the finished seeds whose test images and labels are those of the present split."""
     expected = _images_and_labels(test)
-    return [one for one in seeds if not _problem(one) and _images_and_labels(_test_rows(one)) == expected]
+    return [one for one in seeds if not problem_of(one) and _images_and_labels(rows_of(one, "test")) == expected]
 
 
 def _left_out(tested: Sequence[RunResults], used: Iterable[RunResults], present_split: str) -> dict[str, list[int]]:
@@ -244,31 +188,3 @@ def _left_out(tested: Sequence[RunResults], used: Iterable[RunResults], present_
 
 def _images_and_labels(frame: pd.DataFrame) -> set[tuple[str, str]]:
     return set(zip(frame["image_id"], frame["label"], strict=True))
-
-
-def _test_rows(one: RunResults) -> pd.DataFrame:
-    return _rows_of(one, "test")
-
-
-def _rows_of(one: RunResults, subset: str) -> pd.DataFrame:
-    assert one.predictions is not None  # a seed without predictions has a problem and is not evaluated
-    return one.predictions[one.predictions["subset"] == subset]
-
-
-def _curves(one: RunResults) -> dict[str, list[Any]]:
-    """Return the columns of a history that the figure of training curves needs."""
-    history = pd.DataFrame(columns=CURVES) if one.history is None else one.history
-    return {"seed": one.record["seed"], **history[list(CURVES)].to_dict(orient="list")}
-
-
-def _costs(records: Sequence[Mapping[str, Any]]) -> Numbers:
-    """Return the median over seeds of durations and sizes, or the first seed's reason why there is none.
-
-    An older record may have neither a duration nor a reason.
-    """
-    costs: Numbers = {}
-    for name in COSTS:
-        values = [record[name] for record in records if record.get(name) is not None]
-        reason = next((record[f"{name}_reason"] for record in records if f"{name}_reason" in record), "not measured")
-        costs |= {name: statistics.median(values)} if values else undefined(name, reason)
-    return costs
