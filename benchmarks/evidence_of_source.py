@@ -16,7 +16,7 @@ import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from lung_cxr.pipelines.reporting.nodes import pool_folds
+from lung_cxr.pipelines.reporting.cross_validation_nodes import pool_folds
 from public_sources import sources
 
 FOLDS = 5

@@ -18,7 +18,7 @@ from lung_cxr.diseases import DISEASES
 from lung_cxr.experiments import CROSS_VALIDATED, Run
 from lung_cxr.parameters import EnsemblesParameters, ReportingParameters, SplittingParameters
 from lung_cxr.pipelines.cross_validation import create_pipeline
-from lung_cxr.pipelines.reporting.nodes import pool_folds
+from lung_cxr.pipelines.reporting.cross_validation_nodes import pool_folds
 from lung_cxr.splitting.split import split_sha256
 from lung_cxr.training_hooks import FailedRunsHook
 from made_up_network import build_tiny_classifier

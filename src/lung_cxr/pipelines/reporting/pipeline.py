@@ -3,13 +3,13 @@
 from kedro.pipeline import Node, Pipeline
 
 from lung_cxr.experiments import LOGISTIC_REGRESSION_RUNS, RUNS
+from lung_cxr.pipelines.reporting.cross_validation_nodes import pool_folds
 from lung_cxr.pipelines.reporting.nodes import (
     compare_strategies,
     draw_figures,
     draw_grad_cams,
     draw_runs,
     evaluate_runs,
-    pool_folds,
     tabulate_context,
     tabulate_strategies,
     write_report,
