@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lung_cxr.models.classifier import Classifier, build_classifier
-from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation, unfreeze_groups
+from lung_cxr.models.freezing import MAX_ADAPTATION_IMAGES, adapt_batch_normalisation
 from lung_cxr.parameters import BackboneParameters, TrainingParameters
 from lung_cxr.training.data.feed import SplitImages
 from lung_cxr.training.frozen.feature_cache import FeatureFolder
 from lung_cxr.training.loop import FineTuning
 from lung_cxr.training.run.checkpoint import CheckpointFolder
 from lung_cxr.training.strategies.schedule import Schedule
+from lung_cxr.training.strategies.strategy import Strategy
 from plain_keras import DECAY
 
 SEED = 2024
@@ -32,7 +33,7 @@ class ForcedUnfreezing(Schedule):
     decay: float
 
     @property
-    def learning_rate(self) -> float:
+    def stage_learning_rate(self) -> float:
         return self.initial_learning_rate * (1 - self.decay) ** self.stage
 
     @property
@@ -49,11 +50,15 @@ class ForcedUnfreezing(Schedule):
         return self.plan[self.stage][0]
 
 
-@dataclass(frozen=True)
-class Forced:
-    """The strategy of `ForcedUnfreezing`."""
+class Forced(Strategy[Any]):
+    """The strategy of `ForcedUnfreezing`.
 
-    plan: Sequence[Sequence[int]]
+    Args:
+        plan: (m, epochs) of each stage.
+    """
+
+    def __init__(self, plan: Sequence[Sequence[int]]):
+        self.plan = plan
 
     def schedule(self, layer_groups: int, training: TrainingParameters) -> ForcedUnfreezing:  # noqa: ARG002
         return ForcedUnfreezing(
@@ -63,9 +68,6 @@ class Forced:
             plan=self.plan,
             decay=DECAY,
         )
-
-    def open_layers(self, classifier: Classifier, unfrozen_groups: int) -> None:
-        unfreeze_groups(classifier, unfrozen_groups)
 
 
 @dataclass(frozen=True)

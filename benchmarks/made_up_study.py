@@ -35,7 +35,7 @@ def make_images(folder: Path, images: dict[str, int]) -> None:
     with Parallel(n_jobs=-1) as parallel:
         images_of_classes = parallel(delayed(_draw_image)(number) for number in range(len(DISEASES)))
     for subset, total in images.items():
-        for label, count in _class_counts(total).items():
+        for label, count in class_counts_of(total).items():
             target = folder / subset / label
             target.mkdir(parents=True, exist_ok=True)
             for number in range(count):
@@ -61,7 +61,7 @@ def read_once(folder: Path, pixel_folder: Path, size: int) -> SplitImages:
     return SplitImages(open_pixels(pixel_folder, size), split)
 
 
-def _class_counts(total: int) -> dict[str, int]:
+def class_counts_of(total: int) -> dict[str, int]:
     """Return the images of each class, in the shares of Table 1's training images."""
     shares = published_distribution()["train"].to_numpy(dtype=float)
     counts = np.maximum(1, np.round(total * shares / shares.sum())).astype(int)

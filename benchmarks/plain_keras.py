@@ -14,7 +14,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-SCHEDULE = ((0, 10), (3, 6), (6, 6), (9, 6), (12, 6), (14, 6))  # (m unfrozen groups, epochs); MobileNet has L = 14
+Schedule = tuple[tuple[int, int], ...]
+
+SCHEDULE: Schedule = (
+    (0, 10),
+    (3, 6),
+    (6, 6),
+    (9, 6),
+    (12, 6),
+    (14, 6),
+)  # (m unfrozen groups, epochs); MobileNet has L = 14
 DECAY = 0.1  # Eq. 12
 LEARNING_RATE = 1e-4
 DROPOUT = 0.2
@@ -127,13 +136,13 @@ def unfreeze(base: keras.Model, m: int) -> None:
 
 
 def fine_tune(
-    data: Data, size: int, weights: str | None, schedule: tuple[tuple[int, int], ...]
+    data: Data, size: int, weights: str | None, schedule: Schedule, clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[tuple[int, float]]:
     """Train as in Algorithm 1 with planned unfreezings; yield (m, seconds) after every epoch, validation included."""
     model, base = build(size, len(data.class_weight), weights)
     lowest, best, learning_rate = math.inf, model.get_weights(), LEARNING_RATE
     for stage, (m, epochs) in enumerate(schedule):
-        start = time.perf_counter()
+        start = clock()
         if stage:
             model.set_weights(best)
             learning_rate *= 1 - DECAY
@@ -145,8 +154,8 @@ def fine_tune(
             found = model.evaluate(data.validation, verbose=0)[0]
             if found < lowest:
                 lowest, best = found, model.get_weights()
-            yield m, time.perf_counter() - start
-            start = time.perf_counter()
+            yield m, clock() - start
+            start = clock()
     model.set_weights(best)
 
 

@@ -10,21 +10,21 @@ Images are synthetic (`made_up_study.py`); settings are those of conf/base. Thre
 - **prefix**: seconds of an epoch of the first stage, validation included, with a full cache, divided by those without
   a cache; with a bank of four copies and with fresh augmentation. The epoch that fills the cache is reported
   separately.
-- **script**: the same images and one fixed schedule for both (MobileNet only). With a bank of four copies, the epochs
-  of the two alternate, and all work between two epochs counts (compiling, filling, checkpoints). Then this project
-  alone, with fresh augmentation. Work that is done once for all runs (decoding into the pixel array) is reported
-  separately.
+- **script**: processor seconds of one fixed schedule on the same images (MobileNet only), of the plain script, of this
+  project with a bank of four copies, and with fresh augmentation. Epochs of the three alternate, and all work between
+  two epochs counts (compiling, filling, checkpoints). Work that is done once for all runs (decoding into the pixel
+  array) is reported separately.
 
 Timings on a shared machine vary. Measurements that are compared alternate, and ratios are formed within one turn.
 """
 
 import argparse
-import itertools
 import json
 import os
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,11 @@ def measure_prefix(bench: Bench) -> Numbers:
         runs = {cached: bench.fine_tuning([(0, 1)], bank=bank, cached=cached) for cached in (True, False)}
         for tuning in runs.values():
             tuning.open_stage()
-        filling = seconds(lambda tuning=runs[True]: epoch_of(tuning))
+        filling = seconds(lambda tuning=runs[True]: repeat_epoch(tuning))
         turns = in_turn(
             {
-                "cached": lambda tuning=runs[True]: epoch_of(tuning),
-                "computed": lambda tuning=runs[False]: epoch_of(tuning),
+                "cached": lambda tuning=runs[True]: repeat_epoch(tuning),
+                "computed": lambda tuning=runs[False]: repeat_epoch(tuning),
             },
             max(5, bench.repeats),
         )
@@ -115,26 +115,29 @@ def measure_prefix(bench: Bench) -> Numbers:
     return found
 
 
-def epoch_of(tuning: FineTuning) -> None:
+def repeat_epoch(tuning: FineTuning) -> None:
     """Train and validate one epoch without advancing the schedule."""
     tuning.train_epoch()
     tuning.validate()
 
 
 def measure_script(bench: Bench) -> Numbers:
-    """Train a fixed schedule, alternating with the plain script by epoch; then with fresh augmentation."""
+    """Train a fixed schedule with the plain script, a bank of four copies and fresh augmentation, alternating."""
     turns: dict[str, list[dict[str, float]]] = {"bank": [], "script": [], "fresh": []}
     for _ in range(bench.repeats):
         keras.utils.clear_session()
         data = plain_keras.prepare(bench.folder, bench.backbone.size, bench.training.batch_size)
-        script = plain_keras.fine_tune(data, bench.backbone.size, bench.backbone.weights, plain_keras.SCHEDULE)
-        bank, other = run_in_turn(bench, BANK, script)
-        fresh, _ = run_in_turn(bench, None, iter(()))
-        for name, taken in (("bank", bank), ("script", other), ("fresh", fresh)):
+        script = (data, bench.backbone.size, bench.backbone.weights, plain_keras.SCHEDULE, time.process_time)
+        contenders = {
+            "script": plain_keras.fine_tune(*script),
+            "bank": epochs_of(bench.fine_tuning(plain_keras.SCHEDULE, bank=BANK, cached=True)),
+            "fresh": epochs_of(bench.fine_tuning(plain_keras.SCHEDULE, bank=None, cached=True)),
+        }
+        for name, taken in epochs_in_turn(contenders).items():
             turns[name].append({**taken, "whole": sum(taken.values())})
     stages = list(turns["script"][0])
     return {
-        "seconds": {
+        "processor seconds": {
             name: {stage: spread([one[stage] for one in all_]) for stage in stages} for name, all_ in turns.items()
         },
         "script / ours": {
@@ -148,29 +151,25 @@ def measure_script(bench: Bench) -> Numbers:
     }
 
 
-def run_in_turn(
-    bench: Bench, bank: int | None, other: Iterator[tuple[int, float]]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Train a fixed schedule; after each epoch, run one epoch of the plain script.
+def epochs_of(tuning: FineTuning) -> Iterator[tuple[int, float]]:
+    """Train a run; yield (m, processor seconds) after every epoch, all work since the epoch before included."""
+    start = time.process_time()
+    while not tuning.schedule.stop_reason:
+        m, ended = tuning.schedule.unfrozen_groups, False
+        tuning.open_stage()
+        while not ended:
+            ended = tuning.run_epoch().ends_stage
+            yield m, time.process_time() - start
+            start = time.process_time()
 
-    Returns the seconds of each stage, first this project's, then the script's. This project's are all seconds between
-    two reports.
-    """
-    depths = [m for m, epochs in plain_keras.SCHEDULE for _ in range(epochs)]
-    ours, theirs = ({f"m={m}": 0.0 for m in depths} for _ in range(2))
 
-    def report(rows: list[Any]) -> None:
-        nonlocal begun
-        ours[f"m={depths[len(rows) - 1]}"] += time.perf_counter() - begun
-        for m, taken in itertools.islice(other, 1):
-            theirs[f"m={m}"] += taken
-        begun = time.perf_counter()
-
-    tuning = bench.fine_tuning(plain_keras.SCHEDULE, bank=bank, cached=True, report=report)
-    begun = time.perf_counter()
-    tuning.run()
-    ours[f"m={depths[-1]}"] += time.perf_counter() - begun
-    return ours, theirs
+def epochs_in_turn(contenders: dict[str, Iterator[tuple[int, float]]]) -> dict[str, dict[str, float]]:
+    """Run the epochs of all contenders in turn; return the seconds of each of their stages."""
+    taken: dict[str, dict[str, float]] = {name: defaultdict(float) for name in contenders}
+    for epochs in zip(*contenders.values(), strict=True):
+        for name, (m, seconds_of_epoch) in zip(contenders, epochs, strict=True):
+            taken[name][f"m={m}"] += seconds_of_epoch
+    return taken
 
 
 def in_turn(contenders: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
@@ -213,9 +212,9 @@ def rows_of(result: Numbers) -> Iterator[tuple[str, Numbers, str]]:
             f"≤ {TARGET_PREFIX}" * (name != "fresh augmentation"),
         )
     script = result.get("script")
-    for side, stages in script["seconds"].items() if script else ():
+    for side, stages in script["processor seconds"].items() if script else ():
         for stage, found in stages.items():
-            yield f"script, {stage}: seconds, {side}", found, ""
+            yield f"script, {stage}: processor seconds, {side}", found, ""
     for side, stages in script["script / ours"].items() if script else ():
         for stage, found in stages.items():
             target = f"≥ {TARGET_SCRIPT[stage]}" if side == "bank" and stage in TARGET_SCRIPT else ""
