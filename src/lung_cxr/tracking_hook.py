@@ -42,7 +42,7 @@ class TrackingHook:
 def _tracked(pipeline: Pipeline, catalog: DataCatalog) -> list[Any]:
     from lung_cxr.tracking.log_runs import TrackedRun
 
-    finished = [run for _, run in runs_of(pipeline, catalog) if run.finished and _is_sound(run)]
+    finished = [run for _, run in runs_of(pipeline, catalog, also_read=True) if run.finished and _is_sound(run)]
     if not finished:
         return []
     outputs, models = catalog.load("output_folder"), catalog.load("model_folder")

@@ -77,9 +77,15 @@ class RunSummaryHook:
         click.echo(f"\n{as_text(rows)}\n\nModels: {models.resolve()}/<run>/{MODEL}")
 
 
-def runs_of(pipeline: Pipeline, catalog: DataCatalog) -> Iterator[tuple[str, RunResult]]:
-    """Yield name and results of every run that the pipeline makes and that has a record, by the parameters."""
-    made = pipeline.all_outputs()
+def runs_of(pipeline: Pipeline, catalog: DataCatalog, also_read: bool = False) -> Iterator[tuple[str, RunResult]]:
+    """Yield name and results of every run that the pipeline makes and that has a record, by the parameters.
+
+    Args:
+        pipeline: Pipeline of the command.
+        catalog: Catalogue of the command.
+        also_read: Yield also the runs that the pipeline reads, as `reporting` does.
+    """
+    made = pipeline.datasets() if also_read else pipeline.all_outputs()
     yield from chain(_grid_runs(made, catalog), _fold_runs(made, catalog), _sensitivity_runs(made, catalog))
 
 
