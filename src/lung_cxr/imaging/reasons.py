@@ -79,7 +79,7 @@ FLAGS = {
     "outdated": "made with earlier settings; the source file no longer exists",
     "geometry_corrected": "pixels were made square, or the image was mirrored or rotated, as the header states",
     "bits_corrected": "the header describes the stored bits wrongly; the pixels were read as a smooth image",
-    "enlarged": "enlarged: the source is smaller than the stored image",
+    "enlarged": "the source is smaller than the stored image",
     "near_duplicate_within_patient": "nearly the same image as another one of the same patient",
     "accepted_by_decision": "a person has accepted the image (decisions.csv)",
     "label_by_decision": "a person has decided the class (decisions.csv)",

@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 
 from lung_cxr.diseases import DISEASES
+from lung_cxr.imaging.reasons import FAULTS, FLAGS, OUT_OF_SCOPE
 from lung_cxr.prediction.decide import CALIBRATED_COLUMNS, REFER, REFER_REASONS
 from lung_cxr.report.html_page import render_page
 from lung_cxr.report.labels import run_name
 from lung_cxr.report.numbers import percent, plural
 
 TEMPLATE = "predictions.html.j2"
+MEANINGS = FAULTS | OUT_OF_SCOPE | FLAGS
 
 
 def render_predictions(table: pd.DataFrame, limits: Sequence[str], overlays: Collection[str], made_at: datetime) -> str:
@@ -26,6 +28,7 @@ def render_predictions(table: pd.DataFrame, limits: Sequence[str], overlays: Col
         made_at: Time of the prediction, UTC.
     """
     order = (table["decision"] != REFER).sort_values(kind="stable").index
+    found = set(table["qc_reasons"].str.split(";").explode())
     rows = [_row(row, overlays) for row in table.loc[order].to_dict(orient="records")]
     return render_page(
         TEMPLATE,
@@ -36,6 +39,7 @@ def render_predictions(table: pd.DataFrame, limits: Sequence[str], overlays: Col
         rows=rows,
         overlays=any(row["overlay"] for row in rows),
         prevalence=table["prevalence"].iloc[0],
+        quality={_in_words(code): MEANINGS[code] for code in MEANINGS if code in found},
     )
 
 
@@ -43,8 +47,13 @@ def _headline(table: pd.DataFrame) -> str:
     referred = table[table["decision"] == REFER]
     reasons = Counter(code for codes in referred["refer_reason"] for code in codes.split(";"))
     said = "; ".join(f"{REFER_REASONS[code]}: {count:,}" for code, count in reasons.most_common())
-    return f"{len(referred):,} of {plural(len(table), 'file')} referred to a clinician" + (
-        f" ({said})." if said else "."
+    several = ", some for several reasons" if reasons.total() > len(referred) else ""
+    decided = Counter(table.loc[table["decision"] != REFER, "decision"])
+    classes = "; ".join(f"{name}: {count:,}" for name, count in decided.most_common())
+    return (
+        f"{len(referred):,} of {plural(len(table), 'file')} referred to a clinician{several}"
+        + (f" ({said}). " if said else ". ")
+        + (f"Decided: {decided.total():,} ({classes})." if decided else "None is decided.")
     )
 
 
@@ -63,5 +72,9 @@ def _row(row: dict[str, Any], overlays: Collection[str]) -> dict[str, Any]:
         "top": "" if top is None else DISEASES[top],
         "prediction_set": row["prediction_set"].replace(";", ", "),
         "percentile": "" if pd.isna(row["distance_percentile"]) else f"{row['distance_percentile']:.0f}",
-        "quality": row["qc_reasons"].replace(";", ", ").replace("_", " "),
+        "quality": ", ".join(map(_in_words, row["qc_reasons"].split(";"))),
     }
+
+
+def _in_words(code: str) -> str:
+    return code.replace("_", " ")

@@ -98,6 +98,8 @@ def limits_of_card(path: Path) -> list[str]:
     text = path.read_text(encoding="utf-8").replace("**", "").replace("`", "")
     top = [line.removeprefix("> ") for line in text.splitlines() if line.startswith("> ")]
     section = text.partition(f"## {LIMITS}")[2].partition("\n## ")[0]
+    if "Not a medical device" in section:
+        top = [line for line in top if not line.startswith("Not a medical device")]
     return [*top, *(line.removeprefix("- ") for line in section.splitlines() if line.startswith("- "))]
 
 
