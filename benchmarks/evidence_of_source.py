@@ -49,6 +49,7 @@ def main() -> None:
             catalog.load("params:reporting"),
             catalog.load("params:ensembles"),
             experiment="",
+            sensitivity=None,
         )[2]
     given.out.write_text(page, encoding="utf-8")
 

@@ -91,7 +91,7 @@ def pooled(study, runs, **kind):
     conf = yaml.safe_load((CONF / "parameters_reporting.yml").read_text())["reporting"]
     parameters = ReportingParameters(**{**conf, "n_resamples": 100})
     results, tests, _ = pool_folds(
-        split, folds, {"": runs} if runs else {}, splitting, parameters, EnsemblesParameters({}), ""
+        split, folds, {"": runs} if runs else {}, splitting, parameters, EnsemblesParameters({}), "", None
     )
     return results, tests
 
