@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,16 @@ class Ward(Hospital):
         keys = pd.read_csv(self.new / "file_keys.csv", dtype="str", keep_default_na=False)
         assert sorted(keys["file_key"]) == sorted(table["file_key"])
         return keys.merge(table, on="file_key").set_index("path")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _untraced() -> Iterator[None]:
+    """Run TensorFlow step by step: each prediction loads the model and would trace it; test_evaluate.py does."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
