@@ -89,6 +89,7 @@ def test_a_second_refresh_does_nothing_and_says_so(catalogue):
     pd.testing.assert_frame_equal(catalogue.table("03_primary/image_manifest.parquet"), before)
 
 
+@pytest.mark.slow  # quick: pipelines/test_training.py, pipelines/test_predict.py (a real network)
 def test_one_backbone_trains_alone(trained):
     for strategy in ("dynamic", "traditional"):
         folder = trained.folder / f"data/test/07_model_output/mobilenet/{strategy}/seed_7"
@@ -116,6 +117,7 @@ def test_a_run_that_fails_says_why_and_the_command_ends_non_zero(trained):
     assert (trained.folder / "data/test/07_model_output/vgg16/dynamic/seed_7/run_record.json").is_file()
 
 
+@pytest.mark.slow  # quick: pipelines/test_reporting.py
 def test_the_report_names_finished_and_missing_runs(trained):
     trained.kedro("run", "--env", "test", "--pipelines", "reporting")
     (report,) = (trained.folder / "data/test/08_reporting/report.html").glob("*/report.html")
