@@ -51,6 +51,9 @@ MADE = {
 }
 
 
+PAGE_AND_TABLES = ("report", "table3_traditional", "table4_dynamic", "table_strategies")  # drawn figures take longest
+
+
 def test_it_reads_every_cell_of_the_grid_and_makes_nothing_else_than_reports():
     pipeline = create_pipeline()
     assert {"baseline_runs", *(run.results for run in RUNS)} <= pipeline.inputs()
@@ -101,7 +104,7 @@ def reporting(project, tmp_path, monkeypatch):
     split = made_up_split(images=300)
     write_catalogue(tmp_path, split)
 
-    def run(runs, damage=None, **regressions):
+    def run(runs, damage=None, outputs=None, **regressions):
         write_runs(tmp_path, made_up_grid(split, runs))
         if damage:
             damage(tmp_path / "07_model_output")
@@ -111,7 +114,7 @@ def reporting(project, tmp_path, monkeypatch):
             predictions(split).to_parquet(folder / "predictions.parquet")
             (folder / "run_record.json").write_text(json.dumps({"seed": 2024, "status": "finished"}))
         with KedroSession.create(project_path=project, env="test", conf_source=str(tmp_path / "conf")) as session:
-            session.run(pipeline_names=["reporting"])
+            session.run(pipeline_names=["reporting"], to_outputs=outputs)
         return tmp_path / "08_reporting"
 
     yield run
@@ -158,7 +161,11 @@ def test_one_backbone_gives_a_report_and_a_headline_to_print(reporting, capsys):
 
 
 def test_a_logistic_regression_on_frozen_features_is_a_row_of_every_table(reporting):
-    folder = reporting([Run("vgg16", "dynamic")], vgg16=lambda split: made_up_predictions(split, seed=1, skill=3.0))
+    folder = reporting(
+        [Run("vgg16", "dynamic")],
+        outputs=PAGE_AND_TABLES,
+        vgg16=lambda split: made_up_predictions(split, seed=1, skill=3.0),
+    )
     for name in ("table3_traditional.csv", "table4_dynamic.csv"):
         rows = pd.read_csv(newest(folder, name)).set_index("backbone")
         assert rows.index[-2:].tolist() == ["vgg16 logistic regression", "majority class"]
@@ -191,7 +198,7 @@ def damage_runs(outputs):
 
 
 def test_damaged_runs_are_rows_with_their_reason_and_backups_do_not_count(reporting):
-    folder = reporting([*DAMAGED_FILES, Run("mobilenet", "traditional")], damage=damage_runs)
+    folder = reporting([*DAMAGED_FILES, Run("mobilenet", "traditional")], damage=damage_runs, outputs=PAGE_AND_TABLES)
     rows = pd.read_csv(newest(folder, "table_strategies.csv")).set_index(["backbone", "strategy"])
     for run, name in DAMAGED_FILES.items():
         assert rows.loc[run, "status"] == DAMAGED

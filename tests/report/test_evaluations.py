@@ -19,6 +19,7 @@ from made_up_runs import (
     RULE_SETTINGS,
     SETTINGS,
     evaluated,
+    evaluated_runs,
     failed_run,
     made_up_exports,
     made_up_grid,
@@ -39,8 +40,8 @@ def row_of(evaluations, run):
     return next(row for row in evaluations["runs"] if (row["backbone"], row["strategy"]) == run)
 
 
-def test_every_cell_of_the_grid_has_a_row_also_where_nothing_was_trained(split):
-    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split)
+def test_every_cell_of_the_grid_has_a_row_also_where_nothing_was_trained():
+    evaluations = evaluated_runs(DYNAMIC)
     assert [(row["backbone"], row["strategy"]) for row in evaluations["runs"]] == list(RUNS)
     assert row_of(evaluations, DYNAMIC)["status"] == FINISHED
     assert row_of(evaluations, TRADITIONAL)["status"] == NOT_TRAINED
@@ -48,14 +49,14 @@ def test_every_cell_of_the_grid_has_a_row_also_where_nothing_was_trained(split):
 
 
 def test_all_is_strict_json_and_holds_no_row_of_a_patient(split):
-    text = json.dumps(evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL]), split), allow_nan=False)
+    text = json.dumps(evaluated_runs(DYNAMIC, TRADITIONAL), allow_nan=False)
     for column in ("image_id", "patient_key"):
         assert column not in text
         assert split[column].iloc[-1] not in text
 
 
 def test_only_the_test_images_are_judged(split):
-    evaluations = evaluated(made_up_grid(split, [DYNAMIC]), split)
+    evaluations = evaluated_runs(DYNAMIC)
     row, images = row_of(evaluations, DYNAMIC), int((split["subset"] == "test").sum())
     assert row["metrics"]["images"] == images == evaluations["images"]["test"]
     assert sum(map(sum, row["confusion"])) == images
@@ -98,9 +99,9 @@ def test_seeds_are_averaged_and_paired(split):
 
 
 def test_the_paired_comparison_is_of_dynamic_and_traditional_whatever_else_was_run(split):
-    compared = [DYNAMIC, TRADITIONAL]
     others = [Run("mobilenet", "gradual"), Run("vgg16", "full")]
-    alone, among_others = (evaluated(made_up_grid(split, runs), split) for runs in (compared, compared + others))
+    alone = evaluated_runs(DYNAMIC, TRADITIONAL)
+    among_others = evaluated(made_up_grid(split, [DYNAMIC, TRADITIONAL, *others]), split)
     assert among_others["pairs"] == alone["pairs"]
     listed = {(row["backbone"], row["strategy"]) for row in among_others["runs"]}
     assert listed == {*RUNS, *others}, "rows of the further strategies that were started, and of no other"
