@@ -45,7 +45,8 @@ BASELINE_RUNS = tuple(Run(backbone, strategy) for backbone in BACKBONES for stra
 GRID = tuple(Run(backbone, strategy) for backbone in BACKBONES for strategy in STRATEGIES + BASELINES)
 
 LOGISTIC_REGRESSION = "logistic_regression"
-REFERENCE_MODELS = (LOGISTIC_REGRESSION, "logistic_regression_augmented", "logistic_regression_depths")
+LOGISTIC_REGRESSION_DEPTHS = "logistic_regression_depths"
+REFERENCE_MODELS = (LOGISTIC_REGRESSION, "logistic_regression_augmented", LOGISTIC_REGRESSION_DEPTHS)
 """The blocks of `reference_models:`; the first one is in the pipeline `training`, the others are in `baselines`."""
 
 LOGISTIC_REGRESSION_RUNS = tuple(Run(backbone, LOGISTIC_REGRESSION) for backbone in BACKBONES)

@@ -92,6 +92,23 @@ def test_an_arm_is_compared_with_the_logistic_regression_of_its_own_settings():
     assert lines(page, "dynamic fine-tuning, environment | MobileNet, logistic regression, large | +29.3 [")
 
 
+def test_an_arm_is_compared_with_the_reference_model_and_with_its_other_settings():
+    page = write_evidence(
+        {
+            "": {("mobilenet", "traditional"): arm((30, 31, 30))},
+            "large": {("mobilenet", "logistic_regression_depths"): arm((45, 44, 46))},
+            "small": {("mobilenet", "traditional"): arm((40, 41, 40))},
+            "tuned": {("mobilenet", "traditional"): arm((35, 33, 35))},
+        },
+        FOLDS,
+        BOOTSTRAP,
+    )
+    tuned = "| MobileNet, traditional fine-tuning, tuned | MobileNet, "
+    assert lines(page, f"{tuned}logistic regression depths, large | −21.3 [")
+    assert lines(page, f"{tuned}traditional fine-tuning, small | −12.0 [")
+    assert lines(page, f"{tuned}traditional fine-tuning, environment | +8.0 [")
+
+
 def test_an_arm_with_missing_folds_is_no_evidence():
     incomplete = {1: arm((45, 44, 46))[1]}
     page = write_evidence({"": {("mobilenet", "dynamic"): incomplete}}, FOLDS, BOOTSTRAP)

@@ -15,7 +15,7 @@ from lung_cxr.diseases import PROBABILITY_COLUMNS
 from lung_cxr.evaluation import out_of_fold
 from lung_cxr.evaluation.fold_ensembles import FoldEnsemble
 from lung_cxr.evaluation.out_of_fold import CrossValidation, Folds
-from lung_cxr.experiments import LOGISTIC_REGRESSION
+from lung_cxr.experiments import LOGISTIC_REGRESSION, LOGISTIC_REGRESSION_DEPTHS
 from lung_cxr.report.evidence_claims import (
     Arm,
     claims,
@@ -86,16 +86,19 @@ def _majority_class(runs: Folds, folds: CrossValidation) -> Folds:
 def _differences(
     by_fold: Mapping[Arm, pd.DataFrame], folds: CrossValidation, confidence: float
 ) -> Iterator[dict[str, str]]:
-    """Yield differences of each arm to dynamic fine-tuning, to the first settings, and to the reference models.
+    """Yield differences of each arm to dynamic fine-tuning, to its other settings, and to the reference models.
 
-    The logistic regression is that of the arm's own settings, or of the first settings that have one.
+    A reference model is that of the arm's own settings, or of the first settings that have one.
     """
     compared: set[frozenset[Arm]] = set()
     for arm, table in by_fold.items():
         name, backbone, strategy = arm
-        fitted = [one for one in by_fold if one[1:] == (backbone, LOGISTIC_REGRESSION)]
-        references = sorted(fitted, key=lambda one: one[0] != name)[:1]
-        others = [(name, backbone, DYNAMIC), (next(iter(by_fold))[0], backbone, strategy), *references, MAJORITY]
+        references = [
+            min((one for one in by_fold if one[1:] == (backbone, model)), key=lambda one: one[0] != name, default=arm)
+            for model in (LOGISTIC_REGRESSION, LOGISTIC_REGRESSION_DEPTHS)
+        ]
+        of_other_settings = [one for one in by_fold if one[1:] == (backbone, strategy)]
+        others = [(name, backbone, DYNAMIC), *of_other_settings, *references, MAJORITY]
         for other in others:
             pair = frozenset({arm, other})
             if MAJORITY != arm != other in by_fold and pair not in compared:
