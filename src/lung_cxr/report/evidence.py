@@ -91,14 +91,14 @@ def _differences(
     A reference model is that of the arm's own settings, or of the first settings that have one.
     """
     compared: set[frozenset[Arm]] = set()
-    for arm, table in by_fold.items():
+    for place, (arm, table) in enumerate(by_fold.items()):
         name, backbone, strategy = arm
         references = [
             min((one for one in by_fold if one[1:] == (backbone, model)), key=lambda one: one[0] != name, default=arm)
             for model in (LOGISTIC_REGRESSION, LOGISTIC_REGRESSION_DEPTHS)
         ]
-        of_other_settings = [one for one in by_fold if one[1:] == (backbone, strategy)]
-        others = [(name, backbone, DYNAMIC), *of_other_settings, *references, MAJORITY]
+        earlier = [one for one in list(by_fold)[:place] if one[1:] == (backbone, strategy)]
+        others = [(name, backbone, DYNAMIC), *earlier, *references, MAJORITY]
         for other in others:
             pair = frozenset({arm, other})
             if MAJORITY != arm != other in by_fold and pair not in compared:
