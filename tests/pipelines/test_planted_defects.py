@@ -124,7 +124,7 @@ def outcomes(truth: pd.DataFrame) -> dict[str, Outcome]:
 
 @pytest.mark.parametrize(
     ("each", "patients", "least"),
-    [(2, 14, 0.5), pytest.param(24, 60, 0.95, marks=pytest.mark.slow)],
+    [(1, 14, 0.5), pytest.param(24, 60, 0.95, marks=pytest.mark.slow)],
 )
 def test_planted_defects_are_found_for_their_reason(project, tmp_path, monkeypatch, each, patients, least):
     monkeypatch.chdir(tmp_path)
