@@ -11,7 +11,7 @@ import pytest
 LIFE = Path(__file__).with_name("test_run_lifecycle.py")
 LOOP = Path(__file__).with_name("test_loop.py")
 A_RUN = f"{LIFE}::test_a_run_leaves_everything_that_is_promised"
-RATES = f"{LOOP}::test_the_optimiser_trains_at_the_learning_rate_of_the_schedule_in_every_epoch"
+RATES = f"{LOOP}::test_the_optimiser_trains_at_the_learning_rate_of_the_schedule_in_every_epoch[1]"  # and resumed
 GPU_DATASET = Path(__file__).with_name("test_gpu_dataset.py")
 RESIDENT = f"{GPU_DATASET}::test_training_from_resident_pixels_is_training_from_batches"
 QUICK_JAX = {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiling is what takes its time
