@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from lung_cxr import contracts
 from lung_cxr.diseases import DISEASES, PROBABILITY_COLUMNS
 from lung_cxr.evaluation.out_of_fold import CrossValidation
 from lung_cxr.parameters import SensitivityParameters, TrainingParameters
@@ -41,12 +42,12 @@ IMAGES = 40
 def predictions(loss, noise=0.0):
     """Return predictions on forty patients: a log loss of `loss` on average, which differs by patient."""
     truth, patients = np.arange(IMAGES) % 7, np.arange(IMAGES)
-    own = np.exp(-loss + 0.3 * np.sin(patients) + noise * np.cos(7 * patients))
+    own = np.exp(-loss + 0.05 * np.sin(patients) + noise * np.cos(7 * patients))
     shares = np.where(np.eye(7, dtype=bool)[truth], own[:, None], (1 - own[:, None]) / 6)
     frame = pd.DataFrame(shares, columns=list(PROBABILITY_COLUMNS))
     keys = [f"{number:032x}" for number in range(IMAGES)]
-    names = {"image_id": keys, "patient_key": keys, "subset": "validation"}
-    return frame.assign(**names, label=[DISEASES[label] for label in truth])
+    names = {"image_id": keys, "patient_key": keys, "subset": "validation", "label": np.array(DISEASES)[truth]}
+    return contracts.predictions.validate(pd.concat([pd.DataFrame(names), frame], axis=1))
 
 
 def run(name, loss, seed=2024, **changes):

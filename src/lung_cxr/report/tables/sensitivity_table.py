@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lung_cxr.diseases import PROBABILITY_COLUMNS
-from lung_cxr.evaluation.intervals import counts_per_patient, patient_intervals, ratio_intervals
+from lung_cxr.evaluation.intervals import patient_intervals, ratio_intervals
 from lung_cxr.evaluation.metrics import label_indices, log_losses
+from lung_cxr.evaluation.predictions import frame_counts, probabilities
 from lung_cxr.evaluation.undefined import Numbers
 from lung_cxr.parameters import ParameterGroup
 from lung_cxr.training.sweep.grid import GridPoint
@@ -97,9 +97,7 @@ def _results(run: Any | None, bootstrap: Mapping[str, Any]) -> dict[str, Any]:
         for metric in EVALUATED
     }
     frame = _validation(run)
-    truth, probabilities = label_indices(frame["label"]), frame[list(PROBABILITY_COLUMNS)].to_numpy()
-    counts = counts_per_patient(frame["patient_key"], truth, probabilities.argmax(axis=1))
-    intervals = patient_intervals([counts], **bootstrap)
+    intervals = patient_intervals([frame_counts(frame)], **bootstrap)
     return {
         **{name: record[name] for name in MEASURED},
         **evaluated,
@@ -119,7 +117,7 @@ def _difference(run: Any | None, own: Any | None, bootstrap: Mapping[str, Any]) 
     if not frame.index.equals(of_own.index):
         return {}  # another split
     truth = label_indices(frame["label"])
-    losses, of_own_losses = (log_losses(truth, one[list(PROBABILITY_COLUMNS)].to_numpy()) for one in (frame, of_own))
+    losses, of_own_losses = (log_losses(truth, probabilities(one)) for one in (frame, of_own))
     ratio = {"loss_difference": (losses - of_own_losses, np.ones(len(frame)))}
     return ratio_intervals(frame["patient_key"].to_numpy(), ratio, **bootstrap, means=ratio)
 
