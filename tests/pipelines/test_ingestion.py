@@ -331,7 +331,7 @@ def test_the_real_collection_is_read_by_configuration_alone(project, public_cxr,
     monkeypatch.setenv("LUNG_CXR_PUBLIC_ROOT", str(public_cxr))
     loader = OmegaConfigLoader(conf_source=str(project / "conf"), env="public_cxr", **CONFIG_LOADER_ARGS)
     catalogue = DataCatalog.from_config(loader["catalog"])
-    catalogue["pseudonymisation_key"] = Secret("k" * 40)
+    catalogue["pseudonymisation_key"] = Secret("a random secret of forty characters here")
     for name, model in GROUPS.items():
         catalogue[f"params:{name}"] = model.model_validate(loader["parameters"][name])
     SequentialRunner().run(create_pipeline().to_nodes("pseudonymise_records"), catalogue)
