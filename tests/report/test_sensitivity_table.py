@@ -187,4 +187,8 @@ def test_the_evidence_judges_the_settings_of_the_environment(losses, expected):
     (claim,) = [line for line in page.splitlines() if "lower validation loss than" in line]
     own = "| p = 3, k = 3, decay 0.1 and n = 100 have a lower validation loss than 2 other settings of MobileNet"
     assert claim.startswith(f"{own} | tuned |")
+    earlier = table.drop(columns=["loss_difference", "own_settings"])
+    assert "lower validation loss" not in write_evidence(
+        {"": {}}, CrossValidation({}, "test", 0.1, {}), BOOTSTRAP, earlier, "tuned"
+    ), "a table of an earlier version has no verdict, and no error"
     assert expected in claim

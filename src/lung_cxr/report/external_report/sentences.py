@@ -139,8 +139,8 @@ def rule_sentence(evaluation: Mapping[str, Any]) -> str:
     named = ", ".join(f"{name} {percent(target)}" for name, target in targets.items())
     return (
         f"The decision rule was fitted at the training site and is applied unchanged. Its targets ({named}) are those "
-        "of images like the validation images there; nothing guarantees them at another hospital, and the tables show "
-        "what it reaches."
+        "of images like the validation images there; nothing guarantees them at another hospital. The tables show the "
+        "results here."
     )
 
 
